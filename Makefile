@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Every command of the kit. `make` alone prints this help:
+#
+## make run [STAGE=n]     build stage n (0 to 4; 4 if you do not say) and boot it under Xen
+## make check             run all tests
+## make diff STAGE=n      what stage n adds to the one before
+## make bench             how long the loop takes, how large the images are
+## make doctor            what is on this machine, what is missing, what mends it
+## make xen               build the hypervisor (other commands do so when it is missing)
+## make clean             delete what was built, but not the hypervisor
+##
+## Variables, after the command:
+##   ARCH=x86_32|x86_64   PAE=y|n   VMSPLIT=3G|2G|1G     which kind of kernel (x86_32, y, 3G)
+##   CMDLINE="words"  MODULE=file                        reach the guest
+##   IMAGE=file           boot this image instead of a stage
+##   XEN=file             use this hypervisor        XEN_SRC=folder  build it from this source
+##   ACCEL=tcg|kvm        how QEMU runs it (tcg)     V=1  the whole transcript
+
+STAGE   ?= 4
+ARCH    ?= x86_32
+PAE     ?= y
+VMSPLIT ?= 3G
+ACCEL   ?= tcg
+
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile
+.PHONY: help
+
+# ---- the variables: a bad value is refused, with the good ones -------------
+
+# $(call one-of,NAME,good values)
+one-of = $(if $(filter-out 1,$(words $($(1))))$(filter-out $(2),$($(1))),\
+	$(error $(1)=$($(1)) is not known here: use $(1)= one of $(2)))
+$(call one-of,STAGE,0 1 2 3 4)
+$(call one-of,ARCH,x86_32 x86_64)
+$(call one-of,PAE,y n)
+$(call one-of,VMSPLIT,3G 2G 1G)
+$(call one-of,ACCEL,tcg kvm)
+
+ifeq ($(ARCH),x86_64)
+ifneq ($(PAE) $(VMSPLIT),y 3G)
+$(error ARCH=x86_64 has one paging mode: leave PAE= and VMSPLIT= out, they are for ARCH=x86_32)
+endif
+endif
+
+# ---- the paging mode ------------------------------------------------------
+
+# Everything made for one mode lies in one folder: build/x86_32, build/x86_32-2g, ...
+mode-n  := -nopae
+split-2G := -2g
+split-1G := -1g
+B := build/$(ARCH)$(mode-$(PAE))$(split-$(VMSPLIT))
+
+offset-3G := 0xc0000000
+offset-2G := 0x80000000
+offset-1G := 0x40000000
+
+ifeq ($(ARCH),x86_64)
+mode-flags := -m64 -mno-red-zone -DCONFIG_X86_64
+bits := 64
+else
+mode-flags := -m32 -march=i686 -DCONFIG_PAGE_OFFSET=$(offset-$(VMSPLIT))
+mode-flags += $(if $(filter y,$(PAE)),-DCONFIG_X86_PAE)
+bits := 32
+endif
+LDMODE := $(if $(filter 64,$(bits)),elf_x86_64,elf_i386)
+
+Q := $(if $(V),,@)
+
+# ---- compiling --------------------------------------------------------------
+
+CC := gcc
+LD := ld
+
+CFLAGS := $(mode-flags) -std=gnu11 -Og -g -Wall -Wextra -Werror
+# No operating system below, no library beside.
+CFLAGS += -ffreestanding -nostdlib -fno-stack-protector -fcf-protection=none
+CFLAGS += -mno-sse -mno-mmx -fno-asynchronous-unwind-tables
+# Virtual address 0 is an ordinary page while the kernel runs P=V.
+CFLAGS += -fno-delete-null-pointer-checks
+# The code runs at two addresses: it must be right at both (src/include/hidden.h).
+# The last one keeps gas from hiding uses of the GOT from the linker script's ASSERT.
+CFLAGS += -fpie -include src/include/hidden.h -fno-jump-tables -Wa,-mrelax-relocations=no
+CFLAGS += -Isrc/include -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
+
+$(B)/obj/%.o: src/%.c | ready
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/obj/%.o: src/%.S | ready
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/xen.lds: src/stage1-notes/xen.lds.S src/include/page.h | ready
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -E -P -x assembler-with-cpp $< -o $@
+
+-include $(wildcard $(B)/obj/*/*.d)
+
+# ---- linking: stage n is all of stages 1 to n, but only its own early.c ------
+
+# The objects of one folder, without early.o and without the other width's.
+other-bits := $(if $(filter 64,$(bits)),32,64)
+sources = $(filter-out %/early.c %.lds.S %_$(other-bits).S %_$(other-bits).c,\
+	$(wildcard src/$(1)/*.c src/$(1)/*.S))
+objects = $(patsubst src/%,$(B)/obj/%.o,$(basename $(call sources,$(1))))
+
+stage1 := $(call objects,stage1-notes)
+stage2 := $(stage1) $(call objects,stage2-hypercall)
+stage3 := $(stage2) $(call objects,stage3-remap)
+stage4 := $(stage3) $(call objects,stage4-start-kernel)
+# Stage 0 stands apart: its own notes and head, and what stage 2 prints with.
+stage0 := $(call objects,stage0-classic) $(call objects,stage2-hypercall)
+
+$(B)/stage0.elf: $(stage0)
+$(B)/stage1.elf: $(stage1) $(B)/obj/stage1-notes/early.o
+$(B)/stage2.elf: $(stage2) $(B)/obj/stage2-hypercall/early.o
+$(B)/stage3.elf: $(stage3) $(B)/obj/stage3-remap/early.o
+$(B)/stage4.elf: $(stage4) $(B)/obj/stage4-start-kernel/early.o
+
+$(B)/stage%.elf: $(B)/xen.lds
+	$(Q)$(LD) -m $(LDMODE) -z max-page-size=4096 -z noexecstack --build-id=none \
+		-T $(B)/xen.lds -o $@ $(filter %.o,$^)
+
+# ---- setting up -------------------------------------------------------------
+
+# Before anything is compiled: the quick form of `make doctor`, silent if all is there.
+ready:
+	@tools/doctor --need run
+.PHONY: ready
+
+doctor:
+	@tools/doctor
+
+# A hypervisor of the reader's own (XEN=) is used as it is; ours is built once.
+hypervisor := $(or $(XEN),build/xen/xen)
+export XEN_SRC
+
+build/xen/xen:
+	@tools/doctor --need xen
+	@tools/build-xen
+
+xen: build/xen/xen
+.PHONY: doctor xen
+
+# ---- running ------------------------------------------------------------------
+
+export XEN := $(hypervisor)
+export ACCEL CMDLINE MODULE V
+
+image := $(or $(IMAGE),$(B)/stage$(STAGE).elf)
+
+# Stage 1 cannot say that it is well: Xen's register dump has to show it.
+boot-flags := $(if $(IMAGE),--any,$(if $(filter 1,$(STAGE)),--proof-of-life))
+
+run: $(hypervisor) $(if $(IMAGE),,$(image))
+	@tools/boot $(boot-flags) '$(image)'
+.PHONY: run
+
+# ---- reading ------------------------------------------------------------------
+
+folder-1 := stage1-notes
+folder-2 := stage2-hypercall
+folder-3 := stage3-remap
+folder-4 := stage4-start-kernel
+previous-2 := stage1-notes
+previous-3 := stage2-hypercall
+previous-4 := stage3-remap
+
+diff:
+	@tools/stage-diff "$(folder-$(STAGE))" "$(previous-$(STAGE))"
+
+clean:
+	rm -rf build/x86_* build/test*
+.PHONY: diff clean

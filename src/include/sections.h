@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * Places in the image, from the linker script.
+ */
+#ifndef SECTIONS_H
+#define SECTIONS_H
+
+/** The first byte of the image, and the first beyond it. */
+extern char _text[], _end[];
+
+#endif

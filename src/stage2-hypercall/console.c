@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * Three ways to put text before the reader, from the first instruction on.
+ *
+ * Called by printk(). The way in use is a number, not a function pointer: a
+ * pointer stored while running P=V would be wrong after the jump.
+ */
+#include "console.h"
+#include "hypercall.h"
+#include "serial.h"
+
+static enum console console = CONSOLE_XEN_GATE;
+
+void console_select(enum console way)
+{
+	console = way;
+	if (way == CONSOLE_SERIAL)
+		serial_init();
+}
+
+/* A refusal cannot be reported: this is what reports them. */
+void console_write(const char *text, unsigned int count)
+{
+	switch (console) {
+	case CONSOLE_XEN_GATE:
+		hypercall_by_gate(__HYPERVISOR_console_io, CONSOLEIO_write,
+				  count, HYPERCALL_PTR(text));
+		break;
+	case CONSOLE_XEN:
+		HYPERVISOR_console_io(count, text);
+		break;
+	case CONSOLE_SERIAL:
+		serial_write(text, count);
+		break;
+	}
+}

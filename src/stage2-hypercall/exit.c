@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * The last thing a guest does: tell the host how it went, then go.
+ *
+ * QEMU exits with status 0 whether the guest succeeded, crashed or took Xen
+ * down with it, and text can be printed by anybody. So the verdict goes to a
+ * device (isa-debug-exit, which tools/boot adds): a byte v written to its port
+ * makes QEMU exit with status 2v + 1. Ports belong to Xen; dom0 may ask.
+ *
+ * Called at any moment of the boot, so it goes by Xen's gate: that works
+ * before there is a hypercall page, too.
+ */
+#include "console.h"
+#include "hypercall.h"
+#include "serial.h"
+
+#define DEBUG_EXIT_PORT 0xf4
+
+/* A ring that may not touch the port would fault, so ask before trying. */
+static bool may_use_ports(void)
+{
+	struct physdev_set_iopl iopl = {.iopl = 1};
+
+	return hypercall_by_gate(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl,
+				 HYPERCALL_PTR(&iopl), 0) == 0;
+}
+
+static void __attribute__((noreturn)) shutdown(enum verdict verdict)
+{
+	struct sched_shutdown reason = {
+		.reason = verdict == VERDICT_SUCCESS ? SHUTDOWN_reboot
+						     : SHUTDOWN_crash,
+	};
+
+	for (;;)
+		hypercall_by_gate(__HYPERVISOR_sched_op, SCHEDOP_shutdown,
+				  HYPERCALL_PTR(&reason), 0);
+}
+
+void xen_exit(enum verdict verdict)
+{
+	if (may_use_ports())
+		outb(verdict, DEBUG_EXIT_PORT);
+	shutdown(verdict);
+}
+
+void native_exit(enum verdict verdict)
+{
+	outb(verdict, DEBUG_EXIT_PORT);
+	for (;;)
+		asm volatile("cli; hlt");
+}

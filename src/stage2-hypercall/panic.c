@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * How a run ends badly: aloud, with a reason, and with a verdict for the host.
+ *
+ * Called from everywhere once the console works.
+ */
+#include "console.h"
+#include "xen-interface.h"
+
+/*
+ * Names as characters, not as pointers to them: a table of pointers would
+ * hold linked addresses, and this is used before they are mapped.
+ */
+static const struct {
+	int number;
+	char name[16];
+} errno_names[] = {
+#define XEN_ERRNO(name, value) {value, #name},
+#include <xen/errno.h>
+};
+
+static const char *errno_name(long number)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(errno_names); i++)
+		if (errno_names[i].number == number)
+			return errno_names[i].name;
+	return "no number of xen/errno.h";
+}
+
+void panic(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	printk("PANIC: ");
+	vprintk(format, args);
+	printk("\n");
+	va_end(args);
+	xen_exit(VERDICT_FAILURE);
+}
+
+void hypercall_must(long ret, const char *what, ...)
+{
+	va_list args;
+
+	if (ret >= 0)
+		return;
+
+	va_start(args, what);
+	printk("PANIC: hypercall refused: ");
+	vprintk(what, args);
+	printk(": %ld (%s)\n", ret, errno_name(-ret));
+	va_end(args);
+	xen_exit(VERDICT_FAILURE);
+}
