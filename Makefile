@@ -88,9 +88,10 @@ $(B)/obj/%.o: src/%.c | ready
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
+# Xen's headers leave their C out when they see __ASSEMBLY__.
 $(B)/obj/%.o: src/%.S | ready
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
 $(B)/xen.lds: src/stage1-notes/xen.lds.S src/include/page.h | ready
 	@mkdir -p $(@D)

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * The kernel at its linked address: stage 4. Linux's names throughout.
+ *
+ * Nothing here may be called P=V, except what says so.
+ */
+#ifndef XEN_OPS_H
+#define XEN_OPS_H
+
+#include "address.h"
+#include "xen-interface.h"
+
+/** Xen's start_info at its linked VA; set just before the jump. */
+extern struct start_info *xen_start_info;
+
+/** The p2m at its linked VA: indexed by PFN, gives MFNs. */
+extern unsigned long *phys_to_machine_mapping;
+
+/** The page that Xen shares: events, and the time. A VA. */
+extern struct shared_info *HYPERVISOR_shared_info;
+
+/** The stack from the jump on: one region of two pages. */
+#define THREAD_SIZE (2 * PAGE_SIZE)
+extern u8 init_stack[THREAD_SIZE];
+
+/** VA of pseudo-physical memory, in the kernel's mapping of all memory. */
+static inline void *__va(paddr_t address)
+{
+	return (void *)(paddr_x(address) + PAGE_OFFSET);
+}
+
+/** The inverse of @ref __va; not for addresses inside a 64-bit image. */
+static inline paddr_t __pa(const void *va)
+{
+	return _paddr((vaddr_t)va - PAGE_OFFSET);
+}
+
+/** The paddr of something inside the image. */
+static inline paddr_t __pa_symbol(const void *va)
+{
+	return _paddr((vaddr_t)va - LOAD_OFFSET);
+}
+
+/** The machine address of pseudo-physical memory, by the p2m. */
+maddr_t phys_to_machine(paddr_t address);
+
+/**
+ * Makes start_info's pointers into the linked mapping out of P=V ones.
+ *
+ * Runs P=V, after the remap. Machine addresses in start_info stay as they are.
+ */
+void repoint_start_info(struct start_info *info);
+
+/**
+ * Loads the stack pointer and jumps; nothing of the caller survives.
+ *
+ * Runs P=V. @p code and @p stack_top are linked VAs, mapped by the remap.
+ */
+void __attribute__((noreturn)) jump_to(vaddr_t code, vaddr_t stack_top);
+
+/** The first function at the linked address: makes a kernel of it. */
+void __attribute__((noreturn)) xen_start_kernel(void);
+
+/** Asks which features Xen has. */
+void xen_setup_features(void);
+
+/** @return whether Xen has a feature, XENFEAT_ of xen/features.h */
+bool xen_feature(unsigned int feature);
+
+/** Registers a handler for every exception. From here on faults speak. */
+void xen_init_traps(void);
+
+/**
+ * Reads a word that may not be mapped.
+ *
+ * @param va where
+ * @param[out] value what was there
+ * @return false if the read faulted
+ */
+bool probe_kernel_read(vaddr_t va, unsigned long *value);
+
+/** Takes the P=V mapping away and shows that it is gone. */
+void xen_drop_identity_map(void);
+
+/** Maps the shared info page and starts taking events. */
+void xen_init_events(void);
+
+/** Binds a virtual interrupt to a channel. @return its port, unmasked */
+evtchn_port_t bind_virq(unsigned int virq);
+
+/** Called for each event that arrives, with further events masked. */
+void handle_event(evtchn_port_t port);
+
+/** Waits for @p count timer interrupts that it asks for itself. */
+void xen_wait_for_ticks(unsigned int count);
+
+/** Everything has been set up: what a kernel does next. */
+void __attribute__((noreturn)) start_kernel(void);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * xen_start_kernel(): from a jump to a kernel.
+ *
+ * Jumped to by xen_entry(), on init_stack, at the linked address. P=V is still
+ * mapped, there is no trap table, and events are masked. When start_kernel()
+ * is called, the first is gone and the other two are settled.
+ */
+#include "console.h"
+#include "xen-ops.h"
+
+u8 init_stack[THREAD_SIZE]
+	__attribute__((aligned(PAGE_SIZE), section(".bss.page_aligned")));
+
+unsigned long *phys_to_machine_mapping;
+
+maddr_t phys_to_machine(paddr_t address)
+{
+	unsigned long offset = paddr_x(address) & ~PAGE_MASK;
+	unsigned long pfn = pfn_x(paddr_to_pfn(address));
+	mfn_t mfn = _mfn(phys_to_machine_mapping[pfn]);
+
+	return _maddr(maddr_x(mfn_to_maddr(mfn)) + offset);
+}
+
+//! [xen_start_kernel]
+void xen_start_kernel(void)
+{
+	printk("stage 4: xen_start_kernel at VA %#lx, stack at VA %#lx\n",
+	       (vaddr_t)xen_start_kernel, (vaddr_t)__builtin_frame_address(0));
+
+	phys_to_machine_mapping = (unsigned long *)xen_start_info->mfn_list;
+	xen_setup_features();
+
+	xen_init_traps();
+	xen_drop_identity_map();
+
+	xen_init_events();
+	xen_wait_for_ticks(3);
+
+	start_kernel();
+}
+//! [xen_start_kernel]

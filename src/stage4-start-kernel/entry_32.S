@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * Where Xen enters the kernel once it runs: exceptions and events.
+ *
+ * What holds at each entry: Xen has pushed the error code if the exception
+ * has one, then (higher up) EIP, CS and EFLAGS, as the processor would. The
+ * IF bit in the pushed EFLAGS is not the processor's but says whether events
+ * were unmasked.
+ *
+ * The way back is the iret hypercall, through its stub in the hypercall page:
+ * a plain IRET would leave events masked, since only Xen's sees that IF bit.
+ */
+#include <xen/xen.h>
+
+#define hypercall_iret	(hypercall_page + __HYPERVISOR_iret * 32)
+
+/* Bit n: exception n has an error code. 8, 10 to 14 and 17 do. */
+#define HAS_ERROR_CODE	0x27d00
+
+//! [trap_stubs]
+	.text
+	.balign	16
+	.globl	trap_stubs
+trap_stubs:
+	.set	vector, 0
+	.rept	20
+	.balign	16
+	.if	((HAS_ERROR_CODE >> vector) & 1) == 0
+	push	$0			# an error code for those without one
+	.endif
+	push	$vector
+	jmp	trap_common
+	.set	vector, vector + 1
+	.endr
+
+trap_common:
+	pusha
+	push	%esp			# do_trap()'s argument: struct pt_regs
+	call	do_trap
+	add	$4, %esp
+	popa
+	add	$8, %esp		# the vector and the error code
+	jmp	hypercall_iret
+//! [trap_stubs]
+
+//! [xen_hypervisor_callback]
+	.globl	xen_hypervisor_callback
+xen_hypervisor_callback:
+	pusha
+	call	xen_evtchn_do_upcall
+	popa
+	jmp	hypercall_iret
+//! [xen_hypervisor_callback]
+
+	.globl	xen_failsafe_callback
+xen_failsafe_callback:
+	call	xen_failsafe
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * Where Xen enters the kernel once it runs: exceptions and events.
+ *
+ * What holds at each entry: Xen has pushed RCX and R11 (which SYSCALL, its
+ * way back, needs), then higher up the error code if the exception has one,
+ * then RIP, CS, RFLAGS, RSP and SS, as the processor would. The IF bit in the
+ * pushed RFLAGS is not the processor's but says whether events were unmasked.
+ *
+ * The way back is the iret hypercall, through its stub in the hypercall page.
+ * It pops one word more than the processor would, flags for Xen: 0.
+ */
+#include <xen/xen.h>
+
+#define hypercall_iret	(hypercall_page + __HYPERVISOR_iret * 32)
+
+/* Bit n: exception n has an error code. 8, 10 to 14 and 17 do. */
+#define HAS_ERROR_CODE	0x27d00
+
+//! [trap_stubs]
+	.text
+	.balign	16
+	.globl	trap_stubs
+trap_stubs:
+	.set	vector, 0
+	.rept	20
+	.balign	16
+	pop	%rcx
+	pop	%r11
+	.if	((HAS_ERROR_CODE >> vector) & 1) == 0
+	push	$0			# an error code for those without one
+	.endif
+	push	$vector
+	jmp	trap_common
+	.set	vector, vector + 1
+	.endr
+
+.macro	push_scratch			/* what a C function may change */
+	push	%rdi
+	push	%rsi
+	push	%rdx
+	push	%rcx
+	push	%rax
+	push	%r8
+	push	%r9
+	push	%r10
+	push	%r11
+.endm
+
+.macro	pop_scratch
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rax
+	pop	%rcx
+	pop	%rdx
+	pop	%rsi
+	pop	%rdi
+.endm
+
+trap_common:
+	push_scratch
+	push	%rbx			# and the rest, to be shown
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	mov	%rsp, %rdi		# do_trap()'s argument: struct pt_regs
+	call	do_trap
+	add	$6 * 8, %rsp		# do_trap() has kept the rest
+	pop_scratch
+	add	$2 * 8, %rsp		# the vector and the error code
+	push	$0			# flags for the iret hypercall
+	jmp	hypercall_iret
+//! [trap_stubs]
+
+//! [xen_hypervisor_callback]
+	.globl	xen_hypervisor_callback
+xen_hypervisor_callback:
+	pop	%rcx
+	pop	%r11
+	push_scratch
+	call	xen_evtchn_do_upcall
+	pop_scratch
+	push	$0			# flags for the iret hypercall
+	jmp	hypercall_iret
+//! [xen_hypervisor_callback]
+
+	.globl	xen_failsafe_callback
+xen_failsafe_callback:
+	call	xen_failsafe
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * Exceptions: until here a fault was Xen's to report, now it is ours.
+ *
+ * xen_init_traps() is called by xen_start_kernel(); do_trap() by the stubs in
+ * entry_32.S and entry_64.S.
+ */
+#include "console.h"
+#include "extable.h"
+#include "hypercall.h"
+#include "traps.h"
+#include "xen-ops.h"
+
+/* Bit 2 of trap_info's flags: mask events while the handler runs. */
+#define TI_MASK_EVENTS 4
+
+/* Which ring may raise a trap by INT is in bits 1 and 0: for these, only Xen.
+ */
+//! [xen_init_traps]
+void xen_init_traps(void)
+{
+	struct trap_info table[NR_TRAPS + 1] = {};
+
+	for (unsigned int vector = 0; vector < NR_TRAPS; vector++) {
+		table[vector].vector = vector;
+		table[vector].flags = TI_MASK_EVENTS;
+		table[vector].cs = FLAT_KERNEL_CS;
+		table[vector].address =
+			(vaddr_t)(trap_stubs + vector * TRAP_STUB_SIZE);
+	}
+	/* The last entry is left with address 0: the end. */
+	hypercall_must(HYPERVISOR_set_trap_table(table),
+		       "set_trap_table at VA %#lx", (vaddr_t)table);
+}
+//! [xen_init_traps]
+
+/* Reading CR2 faults into Xen, which answers with the guest's. */
+static vaddr_t read_cr2(void)
+{
+	vaddr_t va;
+
+	asm volatile("mov %%cr2, %0" : "=r"(va));
+	return va;
+}
+
+void do_trap(struct pt_regs *regs)
+{
+	if (fixup_exception(regs))
+		return;
+
+	printk("FAULT: vector %lu, error code %#lx, CR2 VA %#lx\n",
+	       regs->vector, regs->error_code, read_cr2());
+	show_regs(regs);
+	xen_exit(VERDICT_FAILURE);
+}
+
+void xen_failsafe(void)
+{
+	panic("Xen could not return to the kernel and came to its failsafe callback");
+}
