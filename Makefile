@@ -111,10 +111,11 @@ stage1 := $(call objects,stage1-notes)
 stage2 := $(stage1) $(call objects,stage2-hypercall)
 stage3 := $(stage2) $(call objects,stage3-remap)
 stage4 := $(stage3) $(call objects,stage4-start-kernel)
-# Stage 0 stands apart: its own notes and head, and what stage 2 prints with.
-stage0 := $(call objects,stage0-classic) $(call objects,stage2-hypercall)
+# Stage 0 stands apart: its own notes, stage 1's head, and what stage 2 prints with.
+stage0 := $(call objects,stage0-classic) $(filter %/head_$(bits).o,$(stage1)) \
+	$(call objects,stage2-hypercall)
 
-$(B)/stage0.elf: $(stage0)
+$(B)/stage0.elf: $(stage0) $(B)/obj/stage0-classic/early.o
 $(B)/stage1.elf: $(stage1) $(B)/obj/stage1-notes/early.o
 $(B)/stage2.elf: $(stage2) $(B)/obj/stage2-hypercall/early.o
 $(B)/stage3.elf: $(stage3) $(B)/obj/stage3-remap/early.o

@@ -17,7 +17,7 @@
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
-typedef uint64_t u64;
+typedef unsigned long long u64; /* so that %llx prints it in both widths */
 typedef int8_t s8;
 typedef int32_t s32;
 

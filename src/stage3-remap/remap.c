@@ -64,8 +64,8 @@ static void flush_batch(void)
 		hypercall_must(
 			ret,
 			"mmu_update, number %u of %u: maddr %#llx := %#llx",
-			done + 1, batched, (unsigned long long)batch[done].ptr,
-			(unsigned long long)batch[done].val);
+			done + 1, batched, (u64)batch[done].ptr,
+			(u64)batch[done].val);
 	batched = 0;
 }
 //! [flush_batch]

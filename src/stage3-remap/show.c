@@ -97,6 +97,6 @@ void show_pagetables(const struct start_info *info, const char *heading)
 
 	printk("page tables %s the remap, %s: pgd at P=V %#lx = maddr %#llx\n",
 	       heading, PAGING_NAME, paddr_x(ptr_to_paddr(pgd)),
-	       (unsigned long long)maddr_x(maddr));
+	       (u64)maddr_x(maddr));
 	show_table(info, 0, &pgd->pgd, 0);
 }

@@ -23,7 +23,7 @@ static void *next_table(const struct start_info *info, pteval_t entry)
 
 	if (!pteval_present(entry) || pfn_x(pfn) == INVALID_PFN)
 		panic("page table walk: entry %#llx leads to no table of this guest",
-		      (unsigned long long)entry);
+		      (u64)entry);
 	return paddr_to_ptr(pfn_to_paddr(pfn));
 }
 

@@ -22,7 +22,7 @@ static void clear_pgd_entry(pgd_t *entry)
 	};
 
 	hypercall_must(HYPERVISOR_mmu_update(&u, 1, NULL, DOMID_SELF),
-		       "mmu_update, maddr %#llx := 0", u.ptr);
+		       "mmu_update, maddr %#llx := 0", (u64)u.ptr);
 }
 
 /* Xen need not: nothing was freed. But the processor may remember. */
