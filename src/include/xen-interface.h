@@ -11,6 +11,8 @@
 #ifndef XEN_INTERFACE_H
 #define XEN_INTERFACE_H
 
+#include "types.h"
+
 #include <xen/xen.h>
 #include <xen/arch-x86/cpuid.h>
 #include <xen/event_channel.h>
