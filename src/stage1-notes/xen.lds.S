@@ -63,7 +63,7 @@ ASSERT(phys_startup_xen == LOAD_PHYSICAL_ADDR,
        "the ELF entry must be the pseudo-physical address of startup_xen, first in the image")
 ASSERT(LOADADDR(.text) == LOAD_PHYSICAL_ADDR && LOADADDR(.bss) == ADDR(.bss) - LOAD_OFFSET,
        "every section must be loaded LOAD_OFFSET below its virtual address")
-ASSERT(!DEFINED(hypercall_page) || hypercall_page % PAGE_SIZE == 0,
+ASSERT(DEFINED(hypercall_page) ? hypercall_page % PAGE_SIZE == 0 : 1,
        "Xen fills a whole page: hypercall_page must begin one")
 
 /*
