@@ -14,7 +14,7 @@
 ##   ARCH=x86_32|x86_64   PAE=y|n   VMSPLIT=3G|2G|1G     which kind of kernel (x86_32, y, 3G)
 ##   CMDLINE="words"  MODULE=file                        reach the guest
 ##   IMAGE=file           boot this image instead of a stage
-##   XEN=file             use this hypervisor        XEN_SRC=folder  build it from this source
+##   XEN=file|stock       use this hypervisor        XEN_SRC=folder  build it from this source
 ##   ACCEL=tcg|kvm        how QEMU runs it (tcg)     V=1  the whole transcript
 
 STAGE   ?= 4
@@ -135,33 +135,45 @@ ready:
 doctor:
 	@tools/doctor
 
-# A hypervisor of the reader's own (XEN=) is used as it is; ours is built once.
-hypervisor := $(or $(XEN),build/xen/xen)
+# A hypervisor of the reader's own (XEN=file) is used as it is. XEN=stock is Debian's
+# binary, without 32-bit guests. Otherwise ours, built once.
+hypervisor := $(if $(XEN),$(if $(filter stock,$(XEN)),build/xen-stock/xen),build/xen/xen)
 export XEN_SRC
 
 build/xen/xen:
-	@tools/doctor --need xen
+	@tools/doctor --need $(if $(XEN_SRC),xen,xen,debsrc)
 	@tools/build-xen
+
+build/xen-stock/xen:
+	@tools/build-xen --stock
 
 xen: build/xen/xen
 .PHONY: doctor xen
 
 # ---- running ------------------------------------------------------------------
 
-export XEN := $(hypervisor)
+export XEN := $(or $(hypervisor),$(XEN))
 export ACCEL CMDLINE MODULE V
 
-image := $(or $(IMAGE),$(B)/stage$(STAGE).elf)
+image := $(B)/stage$(STAGE).elf
 
 # Stage 1 cannot say that it is well: Xen's register dump has to show it.
-boot-flags := $(if $(IMAGE),--any,$(if $(filter 1,$(STAGE)),--proof-of-life))
+boot-flags := $(if $(filter 1,$(STAGE)),--proof-of-life)
 
-run: $(hypervisor) $(if $(IMAGE),,$(image))
+ifdef IMAGE
+run: ready $(hypervisor)
+	@tools/boot --any '$(IMAGE)'
+else
+# The lock is for a second `make run` at the same time, which might link what this one compiles.
+run: ready $(hypervisor)
+	@mkdir -p $(B) && flock $(B)/.lock $(MAKE) --no-print-directory $(image)
 	@tools/boot $(boot-flags) '$(image)'
+endif
 .PHONY: run
 
 # ---- reading ------------------------------------------------------------------
 
+folder-0 := stage0-classic
 folder-1 := stage1-notes
 folder-2 := stage2-hypercall
 folder-3 := stage3-remap
