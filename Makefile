@@ -122,7 +122,7 @@ $(B)/stage3.elf: $(stage3) $(B)/obj/stage3-remap/early.o
 $(B)/stage4.elf: $(stage4) $(B)/obj/stage4-start-kernel/early.o
 
 $(B)/stage%.elf: $(B)/xen.lds
-	$(Q)$(LD) -m $(LDMODE) -z max-page-size=4096 -z noexecstack --build-id=none \
+	$(Q)$(LD) -m $(LDMODE) -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=none \
 		-T $(B)/xen.lds -o $@ $(filter %.o,$^)
 
 # ---- setting up -------------------------------------------------------------
@@ -152,8 +152,9 @@ xen: build/xen/xen
 
 # ---- running ------------------------------------------------------------------
 
-export XEN := $(or $(hypervisor),$(XEN))
-export ACCEL CMDLINE MODULE V
+# From here on XEN is a path, also if the reader's command line has it.
+override XEN := $(or $(hypervisor),$(XEN))
+export XEN ACCEL CMDLINE MODULE V
 
 image := $(B)/stage$(STAGE).elf
 

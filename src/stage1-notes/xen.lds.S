@@ -20,8 +20,7 @@ phys_startup_xen = startup_xen - LOAD_OFFSET;
 
 PHDRS
 {
-	text PT_LOAD FLAGS(5);		/* read, execute */
-	data PT_LOAD FLAGS(6);		/* read, write */
+	image PT_LOAD FLAGS(7);		/* one piece: Xen maps all of it writable */
 	note PT_NOTE FLAGS(4);		/* read: Xen's loader reads this first */
 }
 
@@ -33,26 +32,26 @@ SECTIONS
 	.text : LOAD(.text) {
 		*(.head.text)
 		*(.text .text.*)
-	} :text
-	.rodata : LOAD(.rodata) { *(.rodata .rodata.*) } :text
+	} :image
+	.rodata : LOAD(.rodata) { *(.rodata .rodata.*) } :image
 	__ex_table : LOAD(__ex_table) {
 		__start___ex_table = .;
 		KEEP(*(__ex_table))
 		__stop___ex_table = .;
-	} :text
-	.notes : LOAD(.notes) { *(.note.Xen) } :text :note
+	} :image
+	.notes : LOAD(.notes) { *(.note.Xen) } :image :note
 
-	. = ALIGN(PAGE_SIZE);
 	.early_pointers : LOAD(.early_pointers) {
 		*stage[123]-*.o(.data.rel .data.rel.*)
-	} :data
-	.data : LOAD(.data) { *(.data .data.*) } :data
-	.got : LOAD(.got) { *(.got) } :data
-	.got.plt : LOAD(.got.plt) { *(.got.plt) } :data
+		*early.o(.data.rel .data.rel.*)
+	} :image
+	.data : LOAD(.data) { *(.data .data.*) } :image
+	.got : LOAD(.got) { *(.got) } :image
+	.got.plt : LOAD(.got.plt) { *(.got.plt) } :image
 	.bss : LOAD(.bss) {
 		*(.bss.page_aligned)
 		*(.bss .bss.*)
-	} :data
+	} :image
 	_end = .;
 
 	/DISCARD/ : { *(.comment .eh_frame .note.GNU-stack .note.gnu.*) }
@@ -74,5 +73,5 @@ ASSERT(DEFINED(hypercall_page) ? hypercall_page % PAGE_SIZE == 0 : 1,
 ASSERT(SIZEOF(.got) == 0,
        "an entry in the GOT is a linked address: make the symbol hidden")
 ASSERT(SIZEOF(.early_pointers) == 0,
-       "a pointer initialised at link time holds a linked address: stages 1 to 3 must not have any")
+       "a pointer initialised at link time holds a linked address: stages 1 to 3 and every early.c must not have any")
 //! [asserts]
