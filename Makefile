@@ -64,7 +64,7 @@ mode-flags := -m32 -march=i686 -DCONFIG_PAGE_OFFSET=$(offset-$(VMSPLIT))
 mode-flags += $(if $(filter y,$(PAE)),-DCONFIG_X86_PAE)
 bits := 32
 endif
-LDMODE := $(if $(filter 64,$(bits)),elf_x86_64,elf_i386)
+LDFLAGS := $(if $(filter 64,$(bits)),-m elf_x86_64,-m elf_i386)
 
 Q := $(if $(V),,@)
 
@@ -83,6 +83,9 @@ CFLAGS += -fno-delete-null-pointer-checks
 # The last one keeps gas from hiding uses of the GOT from the linker script's ASSERT.
 CFLAGS += -fpie -include src/include/hidden.h -fno-jump-tables -Wa,-mrelax-relocations=no
 CFLAGS += -Isrc/include -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
+
+# One segment that is read, written and executed: this is how early it is.
+LDFLAGS += -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=none
 
 $(B)/obj/%.o: src/%.c | ready
 	@mkdir -p $(@D)
@@ -115,6 +118,8 @@ stage4 := $(stage3) $(call objects,stage4-start-kernel)
 stage0 := $(call objects,stage0-classic) $(filter %/head_$(bits).o,$(stage1)) \
 	$(call objects,stage2-hypercall)
 
+stages := $(foreach n,0 1 2 3 4,$(B)/stage$(n).elf)
+
 $(B)/stage0.elf: $(stage0) $(B)/obj/stage0-classic/early.o
 $(B)/stage1.elf: $(stage1) $(B)/obj/stage1-notes/early.o
 $(B)/stage2.elf: $(stage2) $(B)/obj/stage2-hypercall/early.o
@@ -122,8 +127,7 @@ $(B)/stage3.elf: $(stage3) $(B)/obj/stage3-remap/early.o
 $(B)/stage4.elf: $(stage4) $(B)/obj/stage4-start-kernel/early.o
 
 $(B)/stage%.elf: $(B)/xen.lds
-	$(Q)$(LD) -m $(LDMODE) -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=none \
-		-T $(B)/xen.lds -o $@ $(filter %.o,$^)
+	$(Q)$(LD) $(LDFLAGS) -T $(B)/xen.lds -o $@ $(filter %.o,$^)
 
 # ---- setting up -------------------------------------------------------------
 
@@ -185,6 +189,15 @@ previous-4 := stage3-remap
 
 diff:
 	@tools/stage-diff "$(folder-$(STAGE))" "$(previous-$(STAGE))"
+
+# The floor that the loop is measured against: the six notes, and a shutdown.
+$(B)/floor.elf: tests/fixtures/floor.c $(B)/obj/stage1-notes/notes.o $(B)/xen.lds
+	$(Q)$(CC) $(CFLAGS) -c $< -o $(B)/obj/floor.o
+	$(Q)$(LD) $(LDFLAGS) -T $(B)/xen.lds -o $@ $(B)/obj/floor.o $(B)/obj/stage1-notes/notes.o
+
+bench: $(hypervisor) $(B)/floor.elf $(stages)
+	@tools/bench $(B)/floor.elf $(stages)
+.PHONY: bench
 
 clean:
 	rm -rf build/x86_* build/test*
