@@ -190,6 +190,13 @@ previous-4 := stage3-remap
 diff:
 	@tools/stage-diff "$(folder-$(STAGE))" "$(previous-$(STAGE))"
 
+# ---- testing ------------------------------------------------------------------
+
+check: $(hypervisor) build/xen-stock/xen
+	@tools/doctor --need run,check
+	@tests/run
+.PHONY: check
+
 # The floor that the loop is measured against: the six notes, and a shutdown.
 $(B)/floor.elf: tests/fixtures/floor.c $(B)/obj/stage1-notes/notes.o $(B)/xen.lds
 	$(Q)$(CC) $(CFLAGS) -c $< -o $(B)/obj/floor.o
