@@ -58,6 +58,9 @@ enum verdict {
 /** Ends the run with a verdict that the host can read without trusting text. */
 void __attribute__((noreturn)) xen_exit(enum verdict verdict);
 
+/** For a guest that is not dom0: @ref xen_exit must not try the port. */
+void exit_without_ports(void);
+
 /** Ends the run as @ref xen_exit does, on a machine that is ours alone. */
 void __attribute__((noreturn)) native_exit(enum verdict verdict);
 

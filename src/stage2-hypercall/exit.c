@@ -17,32 +17,40 @@
 
 #define DEBUG_EXIT_PORT 0xf4
 
+static bool first_domain = true;
+
+void exit_without_ports(void)
+{
+	first_domain = false;
+}
+
 /* A ring that may not touch the port would fault, so ask before trying. */
 static bool may_use_ports(void)
 {
 	struct physdev_set_iopl iopl = {.iopl = 1};
 
-	return hypercall_by_gate(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl,
+	return first_domain &&
+	       hypercall_by_gate(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl,
 				 HYPERCALL_PTR(&iopl), 0) == 0;
 }
 
-static void __attribute__((noreturn)) shutdown(enum verdict verdict)
+/* Dom0's power-off would leave QEMU running, its reboot ends it. */
+static unsigned int shutdown_reason(enum verdict verdict)
 {
-	struct sched_shutdown reason = {
-		.reason = verdict == VERDICT_SUCCESS ? SHUTDOWN_reboot
-						     : SHUTDOWN_crash,
-	};
-
-	for (;;)
-		hypercall_by_gate(__HYPERVISOR_sched_op, SCHEDOP_shutdown,
-				  HYPERCALL_PTR(&reason), 0);
+	if (verdict != VERDICT_SUCCESS)
+		return SHUTDOWN_crash;
+	return first_domain ? SHUTDOWN_reboot : SHUTDOWN_poweroff;
 }
 
 void xen_exit(enum verdict verdict)
 {
+	struct sched_shutdown reason = {.reason = shutdown_reason(verdict)};
+
 	if (may_use_ports())
 		outb(verdict, DEBUG_EXIT_PORT);
-	shutdown(verdict);
+	for (;;)
+		hypercall_by_gate(__HYPERVISOR_sched_op, SCHEDOP_shutdown,
+				  HYPERCALL_PTR(&reason), 0);
 }
 
 void native_exit(enum verdict verdict)

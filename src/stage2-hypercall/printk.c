@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * printk(): formats a line and writes it with one console_write().
+ * printk(): formats a line and writes it, by as few console_write()s as can be.
  *
  * Called from everywhere. Runs P=V and at the linked address alike: it has no
- * pointer that outlives a call. A line longer than the buffer is cut.
+ * pointer that outlives a call.
  */
 #include "console.h"
 #include "string.h"
@@ -23,10 +23,17 @@ struct spec {
 	unsigned int longs; /* how many l */
 };
 
+static void flush(struct line *line)
+{
+	console_write(line->text, line->used);
+	line->used = 0;
+}
+
 static void put(struct line *line, char c)
 {
-	if (line->used < sizeof(line->text))
-		line->text[line->used++] = c;
+	if (line->used == sizeof(line->text))
+		flush(line);
+	line->text[line->used++] = c;
 }
 
 static void put_padded(struct line *line, const struct spec *spec,
@@ -156,7 +163,7 @@ void vprintk(const char *format, va_list list)
 		put_argument(&line, *at, &spec, &args);
 	}
 	va_end(args.list);
-	console_write(line.text, line.used);
+	flush(&line);
 }
 
 void printk(const char *format, ...)
