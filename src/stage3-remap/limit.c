@@ -26,13 +26,13 @@ paddr_t remap_limit(const struct start_info *info)
 {
 	unsigned long limit = image_end();
 
-	limit = max(limit, (unsigned long)(info + 1));
+	limit = max(limit, paddr_x(ptr_to_paddr(info + 1)));
 	limit = max(limit, info->pt_base + info->nr_pt_frames * PAGE_SIZE);
 	limit = max(limit,
 		    info->mfn_list + info->nr_pages * sizeof(unsigned long));
 	limit = max(limit, info->mod_start + info->mod_len);
 	/* Xen's boot stack, which this very function runs on. */
-	limit = max(limit, (unsigned long)__builtin_frame_address(0));
+	limit = max(limit, paddr_x(ptr_to_paddr(__builtin_frame_address(0))));
 
 	/* Dom0 has no such pages: the union holds console.dom0 there. */
 	if (!(info->flags & SIF_INITDOMAIN)) {

@@ -7,16 +7,8 @@
  * has one, then (higher up) EIP, CS and EFLAGS, as the processor would. The
  * IF bit in the pushed EFLAGS is not the processor's but says whether events
  * were unmasked.
- *
- * The way back is the iret hypercall, through its stub in the hypercall page:
- * a plain IRET would leave events masked, since only Xen's sees that IF bit.
  */
-#include <xen/xen.h>
-
-#define hypercall_iret	(hypercall_page + __HYPERVISOR_iret * 32)
-
-/* Bit n: exception n has an error code. 8, 10 to 14 and 17 do. */
-#define HAS_ERROR_CODE	0x27d00
+#include "entry.h"
 
 //! [trap_stubs]
 	.text

@@ -8,15 +8,10 @@
  * then RIP, CS, RFLAGS, RSP and SS, as the processor would. The IF bit in the
  * pushed RFLAGS is not the processor's but says whether events were unmasked.
  *
- * The way back is the iret hypercall, through its stub in the hypercall page.
- * It pops one word more than the processor would, flags for Xen: 0.
+ * The way back is the iret hypercall (entry.h). It pops one word more than the
+ * processor would, flags for Xen: 0.
  */
-#include <xen/xen.h>
-
-#define hypercall_iret	(hypercall_page + __HYPERVISOR_iret * 32)
-
-/* Bit n: exception n has an error code. 8, 10 to 14 and 17 do. */
-#define HAS_ERROR_CODE	0x27d00
+#include "entry.h"
 
 //! [trap_stubs]
 	.text
