@@ -4,6 +4,7 @@
 #
 ## make run [STAGE=n]     build stage n (0 to 4; 4 if you do not say) and boot it under Xen
 ## make check             run all tests
+## make unit              the unit tests alone: the remap against model page tables
 ## make diff STAGE=n      what stage n adds to the one before
 ## make bench             how long the loop takes, how large the images are
 ## make doctor            what is on this machine, what is missing, what mends it
@@ -197,6 +198,40 @@ check: $(hypervisor) build/xen-stock/xen
 	@tests/run
 .PHONY: check
 
+# ---- unit tests: the remap compiled for this machine, once for each paging mode ----
+
+# Memory, page tables and mmu_update are a model there: see tests/unit/machine.h.
+unit-x86_32          := -DCONFIG_X86_PAE -DCONFIG_PAGE_OFFSET=$(offset-3G)
+unit-x86_32-2g       := -DCONFIG_X86_PAE -DCONFIG_PAGE_OFFSET=$(offset-2G)
+unit-x86_32-1g       := -DCONFIG_X86_PAE -DCONFIG_PAGE_OFFSET=$(offset-1G)
+unit-x86_32-nopae    := -DCONFIG_PAGE_OFFSET=$(offset-3G)
+unit-x86_32-nopae-2g := -DCONFIG_PAGE_OFFSET=$(offset-2G)
+unit-x86_32-nopae-1g := -DCONFIG_PAGE_OFFSET=$(offset-1G)
+unit-x86_64          := -DCONFIG_X86_64
+unit-modes := x86_32 x86_32-2g x86_32-1g x86_32-nopae x86_32-nopae-2g x86_32-nopae-1g x86_64
+unit-tests := $(unit-modes:%=build/unit/%)
+
+# remap.c is missing here because remap-under-test.c includes it.
+unit-sources := $(addprefix src/stage3-remap/,p2m.c walk.c limit.c) $(wildcard tests/unit/*.c)
+unit-headers := src/stage3-remap/remap.c $(wildcard src/include/*.h tests/unit/*.h tests/unit/include/*.h)
+
+unit-flags := -std=gnu11 -O1 -g -Wall -Wextra -Werror
+unit-flags += -fsanitize=address,undefined -fno-sanitize-recover=all
+# The order matters: a header of the tests stands in for the one of src.
+unit-flags += $(addprefix -iquote ,tests/unit/include tests/unit src/include src/stage3-remap)
+unit-flags += -include tests/unit/include/guest-abi.h
+unit-flags += -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
+
+# UNIT_SEED=n: other random numbers.
+unit: $(unit-tests)
+	@for test in $^; do $$test || failed=1; done; [ -z "$$failed" ]
+.PHONY: unit
+
+$(unit-tests): build/unit/%: $(unit-sources) $(unit-headers)
+	@tools/doctor --need check
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(unit-flags) -DMODE='"$*"' $(unit-$*) $(unit-sources) -o $@ -lcmocka
+
 # The floor that the loop is measured against: the six notes, and a shutdown.
 $(B)/floor.elf: tests/fixtures/floor.c $(B)/obj/stage1-notes/notes.o $(B)/xen.lds
 	$(Q)$(CC) $(CFLAGS) -c $< -o $(B)/obj/floor.o
@@ -207,5 +242,5 @@ bench: $(hypervisor) $(B)/floor.elf $(stages)
 .PHONY: bench
 
 clean:
-	rm -rf build/x86_* build/test*
+	rm -rf build/x86_* build/test* build/unit
 .PHONY: diff clean
