@@ -84,6 +84,8 @@ CFLAGS += -fno-delete-null-pointer-checks
 # The last one keeps gas from hiding uses of the GOT from the linker script's ASSERT.
 CFLAGS += -fpie -include src/include/hidden.h -fno-jump-tables -Wa,-mrelax-relocations=no
 CFLAGS += -Isrc/include -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
+# Linux's headers for boot loaders are the same for both widths; Debian has them in one's folder.
+CFLAGS += -idirafter /usr/include/x86_64-linux-gnu
 
 # One segment that is read, written and executed: this is how early it is.
 LDFLAGS += -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=none
@@ -101,7 +103,7 @@ $(B)/xen.lds: src/stage1-notes/xen.lds.S src/include/page.h | ready
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -E -P -x assembler-with-cpp $< -o $@
 
--include $(wildcard $(B)/obj/*/*.d)
+-include $(wildcard $(B)/obj/*/*.d $(B)/unpacker/*/*.d $(B)/unpacker/*/*/*.d)
 
 # ---- linking: stage n is all of stages 1 to n, but only its own early.c ------
 
@@ -115,20 +117,50 @@ stage1 := $(call objects,stage1-notes)
 stage2 := $(stage1) $(call objects,stage2-hypercall)
 stage3 := $(stage2) $(call objects,stage3-remap)
 stage4 := $(stage3) $(call objects,stage4-start-kernel)
+# Stage 5 has a head of its own, too.
+stage5 := $(filter-out %/head_$(bits).o,$(stage4)) $(call objects,stage5-boot-protocol)
 # Stage 0 stands apart: its own notes, stage 1's head, and what stage 2 prints with.
 stage0 := $(call objects,stage0-classic) $(filter %/head_$(bits).o,$(stage1)) \
 	$(call objects,stage2-hypercall)
 
-stages := $(foreach n,0 1 2 3 4,$(B)/stage$(n).elf)
+stages := $(foreach n,0 1 2 3 4 5,$(B)/stage$(n).elf)
 
 $(B)/stage0.elf: $(stage0) $(B)/obj/stage0-classic/early.o
 $(B)/stage1.elf: $(stage1) $(B)/obj/stage1-notes/early.o
 $(B)/stage2.elf: $(stage2) $(B)/obj/stage2-hypercall/early.o
 $(B)/stage3.elf: $(stage3) $(B)/obj/stage3-remap/early.o
 $(B)/stage4.elf: $(stage4) $(B)/obj/stage4-start-kernel/early.o
+$(B)/stage5.elf: $(stage5) $(B)/obj/stage5-boot-protocol/early.o
 
 $(B)/stage%.elf: $(B)/xen.lds
 	$(Q)$(LD) $(LDFLAGS) -T $(B)/xen.lds -o $@ $(filter %.o,$^)
+
+# ---- stage 5 is a bzImage: setup, an unpacker, and the kernel packed -----------
+
+# What runs before the kernel starts in 16 and 32 bits, in any mode.
+unpacker-flags = -m32 -march=i686 $(filter-out $(mode-flags),$(CFLAGS))
+unpacker := $(patsubst src/%,$(B)/unpacker/%.o,$(basename \
+	$(wildcard src/stage5-boot-protocol/boot/*.[cS]) \
+	$(addprefix src/stage2-hypercall/,exit.c serial.c string.c)))
+
+$(B)/unpacker/%.o: src/%.c | ready
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(unpacker-flags) -MMD -MP -c $< -o $@
+
+$(B)/unpacker/%.o: src/%.S | ready
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(unpacker-flags) -D__ASSEMBLY__ -DPAYLOAD='"$(B)/stage5.gz"' -MMD -MP -c $< -o $@
+
+# Without its symbols and without a time stamp in it: as Linux packs its vmlinux.
+$(B)/stage5.gz: $(B)/stage5.elf
+	$(Q)objcopy --strip-all $< $(@:.gz=.stripped)
+	$(Q)gzip -n -9 <$(@:.gz=.stripped) >$@
+
+$(B)/unpacker/stage5-boot-protocol/boot/payload.o: $(B)/stage5.gz
+
+$(B)/stage5.bzImage: src/stage5-boot-protocol/boot/bzimage.lds $(unpacker)
+	$(Q)$(LD) -m elf_i386 $(filter-out -m elf_%,$(LDFLAGS)) -T $< -o $(@:.bzImage=.unpacker) $(filter %.o,$^)
+	$(Q)objcopy -O binary $(@:.bzImage=.unpacker) $@
 
 # ---- setting up -------------------------------------------------------------
 

@@ -42,6 +42,12 @@ static inline paddr_t __pa_symbol(const void *va)
 	return _paddr((vaddr_t)va - LOAD_OFFSET);
 }
 
+/** The linked VA of something inside the image, for code that runs P=V. */
+static inline vaddr_t linked_va(const void *symbol)
+{
+	return (vaddr_t)symbol + LOAD_OFFSET;
+}
+
 /** The machine address of pseudo-physical memory, by the p2m. */
 maddr_t phys_to_machine(paddr_t address);
 
@@ -95,7 +101,7 @@ void handle_event(evtchn_port_t port);
 /** Waits for @p count timer interrupts that it asks for itself. */
 void xen_wait_for_ticks(unsigned int count);
 
-/** Everything has been set up: what a kernel does next. */
-void __attribute__((noreturn)) start_kernel(void);
+/** Xen's paravirt_ops::show: what Xen has told this domain. */
+void xen_show(void);
 
 #endif

@@ -6,6 +6,7 @@
  * Called from everywhere once the console works.
  */
 #include "console.h"
+#include "setup-hypercall.h"
 #include "xen-interface.h"
 
 /*
@@ -28,6 +29,15 @@ static const char *errno_name(long number)
 	return "no number of xen/errno.h";
 }
 
+/* Ring 0 is a machine without Xen, where a hypercall would be the next fault.
+ */
+static void __attribute__((noreturn)) fail(void)
+{
+	if (current_ring() == 0)
+		native_exit(VERDICT_FAILURE);
+	xen_exit(VERDICT_FAILURE);
+}
+
 void panic(const char *format, ...)
 {
 	va_list args;
@@ -37,7 +47,7 @@ void panic(const char *format, ...)
 	vprintk(format, args);
 	printk("\n");
 	va_end(args);
-	xen_exit(VERDICT_FAILURE);
+	fail();
 }
 
 void hypercall_must(long ret, const char *what, ...)
@@ -52,5 +62,5 @@ void hypercall_must(long ret, const char *what, ...)
 	vprintk(what, args);
 	printk(": %ld (%s)\n", ret, errno_name(-ret));
 	va_end(args);
-	xen_exit(VERDICT_FAILURE);
+	fail();
 }

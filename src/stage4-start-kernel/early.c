@@ -13,12 +13,6 @@
 #include "string.h"
 #include "xen-ops.h"
 
-/* Code here is position independent: its linked VA has to be worked out. */
-static vaddr_t linked_va(const void *symbol)
-{
-	return (vaddr_t)symbol + LOAD_OFFSET;
-}
-
 //! [xen_entry]
 void xen_entry(struct start_info *info)
 {

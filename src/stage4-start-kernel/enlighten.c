@@ -8,6 +8,7 @@
  * is called, the first is gone and the other two are settled.
  */
 #include "console.h"
+#include "paravirt.h"
 #include "xen-ops.h"
 
 u8 init_stack[THREAD_SIZE]
@@ -24,12 +25,19 @@ maddr_t phys_to_machine(paddr_t address)
 	return _maddr(maddr_x(mfn_to_maddr(mfn)) + offset);
 }
 
+static const struct paravirt_ops xen_paravirt_ops = {
+	.name = "Xen",
+	.show = xen_show,
+	.exit = xen_exit,
+};
+
 //! [xen_start_kernel]
 void xen_start_kernel(void)
 {
 	printk("stage 4: xen_start_kernel at VA %#lx, stack at VA %#lx\n",
 	       (vaddr_t)xen_start_kernel, (vaddr_t)__builtin_frame_address(0));
 
+	paravirt_ops = xen_paravirt_ops;
 	phys_to_machine_mapping = (unsigned long *)xen_start_info->mfn_list;
 	xen_setup_features();
 

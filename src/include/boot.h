@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * The ways on from the common head: stage 5.
+ */
+#ifndef BOOT_H
+#define BOOT_H
+
+/**
+ * The head's choice for hardware_subarch 2: a Xen guest, P=V.
+ *
+ * No argument: all that the loader said is in boot_params.
+ */
+void __attribute__((noreturn)) xen_entry(void);
+
+/** The head's choice for subarch 0: a PC of our own, without paging yet. */
+void __attribute__((noreturn)) native_entry(void);
+
+/** The head's choice for everything else: says so, and stops. */
+void __attribute__((noreturn)) bad_subarch(void);
+
+/** Turns paging on: P=V, and the same memory at PAGE_OFFSET. Runs P=V. */
+void native_enable_paging(void);
+
+/** The bare machine at the linked address, as xen_start_kernel() is Xen's. */
+void __attribute__((noreturn)) native_start_kernel(void);
+
+#endif

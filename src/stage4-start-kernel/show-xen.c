@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * What Xen has told this domain, in print.
+ *
+ * Called by start_kernel() through paravirt_ops, when this is Xen.
+ */
+#include "console.h"
+#include "hypercall.h"
+#include "paravirt.h"
+#include "xen-ops.h"
+
+static void show_version(void)
+{
+	long version = HYPERVISOR_xen_version(XENVER_version, NULL);
+	xen_extraversion_t extra = "";
+
+	hypercall_must(version, "xen_version(XENVER_version)");
+	hypercall_must(HYPERVISOR_xen_version(XENVER_extraversion, extra),
+		       "xen_version(XENVER_extraversion), VA %#lx",
+		       (vaddr_t)extra);
+	printk("  Xen %ld.%ld%s, interface \"%s\"\n", version >> 16,
+	       version & 0xffff, extra, xen_start_info->magic);
+}
+
+static void show_domain(void)
+{
+	u32 flags = xen_start_info->flags;
+
+	printk("  flags %#x:%s%s%s\n", flags,
+	       flags & SIF_PRIVILEGED ? " privileged" : "",
+	       flags & SIF_INITDOMAIN ? " first domain" : "",
+	       flags & (SIF_PRIVILEGED | SIF_INITDOMAIN) ? "" : " none");
+	printk("  memory: %lu pages (%lu MiB), PFN 0 is MFN %#lx\n",
+	       xen_start_info->nr_pages,
+	       xen_start_info->nr_pages >> (20 - PAGE_SHIFT),
+	       phys_to_machine_mapping[0]);
+	printk("  page tables may be written to by stores: %s\n",
+	       xen_feature(XENFEAT_writable_page_tables) ? "yes" : "no");
+	printk("  command line: \"%s\"\n", (char *)xen_start_info->cmd_line);
+}
+
+void xen_show(void)
+{
+	show_version();
+	show_domain();
+	show_module((const u8 *)xen_start_info->mod_start,
+		    xen_start_info->mod_len);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * The unpacker: what runs natively before the kernel, in place of Xen's loader.
+ */
+#ifndef UNPACK_H
+#define UNPACK_H
+
+#include "types.h"
+
+/** Says on the serial port why this cannot boot, and ends the run. */
+void __attribute__((noreturn)) refuse(const char *why);
+
+/**
+ * Unpacks a gzip file of one member. Refuses anything else.
+ *
+ * @param in   the file, @p length bytes of it
+ * @param out  room for the contents
+ * @param room bytes there
+ * @return how long the contents are
+ */
+size_t gunzip(const u8 *in, size_t length, u8 *out, size_t room);
+
+/**
+ * Unpacks a deflate stream, the format inside a gzip file.
+ *
+ * @param[in,out] in where it begins; where it ended
+ * @param in_end     first byte beyond the input
+ * @return how long the contents are
+ */
+size_t inflate(const u8 **in, const u8 *in_end, u8 *out, size_t room);
+
+#endif

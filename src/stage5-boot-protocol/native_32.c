@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * The bare machine: what is left of stages 1 to 4 when nobody is below.
+ *
+ * native_entry() is called by the common head, when boot_params says that this
+ * is a PC. Ring 0, paging off, flat segments, interrupts off; there is one kind
+ * of address fewer, for a paddr *is* a maddr. No hypercall page, no p2m, no
+ * events: paging, the jump, and the same start_kernel().
+ */
+#include "boot.h"
+#include "bootparam.h"
+#include "console.h"
+#include "paravirt.h"
+#include "xen-ops.h"
+
+//! [native_entry]
+void native_entry(void)
+{
+	console_select(CONSOLE_SERIAL);
+	printk("stage 5: boot_params at P=V %#lx: subarch %u, nobody below\n",
+	       (vaddr_t)&boot_params, boot_params.hdr.hardware_subarch);
+
+	native_enable_paging();
+
+	jump_to(linked_va(native_start_kernel),
+		linked_va(init_stack + THREAD_SIZE));
+}
+//! [native_entry]
+
+/* What the BIOS says of memory: the loader, or boot/setup.S, has asked it. */
+static void show_e820(void)
+{
+	u64 usable = 0;
+
+	for (unsigned int i = 0; i < boot_params.e820_entries; i++) {
+		const struct boot_e820_entry *entry =
+			&boot_params.e820_table[i];
+
+		printk("  e820: maddr %#llx to %#llx, %s\n", (u64)entry->addr,
+		       (u64)(entry->addr + entry->size - 1),
+		       entry->type == 1 ? "usable" : "reserved");
+		if (entry->type == 1)
+			usable += entry->size;
+	}
+	printk("  memory: %lu pages (%lu MiB)\n",
+	       (unsigned long)(usable >> PAGE_SHIFT),
+	       (unsigned long)(usable >> 20));
+}
+
+static void native_show(void)
+{
+	const struct setup_header *hdr = &boot_params.hdr;
+
+	printk("  boot protocol %u.%02u, loader type %#x\n", hdr->version >> 8,
+	       hdr->version & 0xff, hdr->type_of_loader);
+	show_e820();
+	printk("  command line: \"%s\"\n",
+	       hdr->cmd_line_ptr ? (char *)__va(_paddr(hdr->cmd_line_ptr))
+				 : "");
+	show_module(__va(_paddr(hdr->ramdisk_image)), hdr->ramdisk_size);
+}
+
+static const struct paravirt_ops native_paravirt_ops = {
+	.name = "a bare machine",
+	.show = native_show,
+	.exit = native_exit,
+};
+
+//! [native_start_kernel]
+void native_start_kernel(void)
+{
+	printk("stage 5: native_start_kernel at VA %#lx, stack at VA %#lx\n",
+	       (vaddr_t)native_start_kernel,
+	       (vaddr_t)__builtin_frame_address(0));
+
+	paravirt_ops = native_paravirt_ops;
+	start_kernel();
+}
+//! [native_start_kernel]
