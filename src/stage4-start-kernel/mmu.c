@@ -12,17 +12,14 @@
 #include "pgtable.h"
 #include "xen-ops.h"
 
-/* Empties one pgd entry; the tables below it stay, for the linked mapping. */
-static void clear_pgd_entry(pgd_t *entry)
+/* Empties pgd entries; the tables below them stay, for the linked mapping. */
+static void apply(struct mmu_update *updates, unsigned int count)
 {
-	maddr_t maddr = phys_to_machine(__pa(entry));
-	struct mmu_update u = {
-		.ptr = maddr_x(maddr) | MMU_NORMAL_PT_UPDATE,
-		.val = 0,
-	};
+	unsigned int done = 0;
+	long ret = HYPERVISOR_mmu_update(updates, count, &done, DOMID_SELF);
 
-	hypercall_must(HYPERVISOR_mmu_update(&u, 1, NULL, DOMID_SELF),
-		       "mmu_update, maddr %#llx := 0", (u64)u.ptr);
+	hypercall_must(ret, "mmu_update, after %u of %u pgd entries", done,
+		       count);
 }
 
 /* Xen need not: nothing was freed. But the processor may remember. */
@@ -36,16 +33,32 @@ static void flush_tlb(void)
 
 /* P=V has all pgd entries below the linked mapping, or below Xen's. */
 //! [xen_drop_identity_map]
+static void clear_pgd_entries(pgd_t *pgd, unsigned int end)
+{
+	struct mmu_update batch[16];
+	unsigned int used = 0;
+
+	for (unsigned int i = 0; i < end; i++) {
+		if (!pteval_present(pgd[i].pgd))
+			continue;
+		batch[used].ptr = maddr_x(phys_to_machine(__pa(&pgd[i]))) |
+				  MMU_NORMAL_PT_UPDATE;
+		batch[used].val = 0;
+		if (++used == ARRAY_SIZE(batch)) {
+			apply(batch, used);
+			used = 0;
+		}
+	}
+	apply(batch, used);
+}
+
 void xen_drop_identity_map(void)
 {
 	pgd_t *pgd = (pgd_t *)xen_start_info->pt_base;
-	unsigned int end =
-		min(pgd_index(PAGE_OFFSET), pgd_index(XEN_VIRT_START));
 	unsigned long word;
 
-	for (unsigned int i = 0; i < end; i++)
-		if (pteval_present(pgd[i].pgd))
-			clear_pgd_entry(&pgd[i]);
+	clear_pgd_entries(
+		pgd, min(pgd_index(PAGE_OFFSET), pgd_index(XEN_VIRT_START)));
 	flush_tlb();
 
 	if (probe_kernel_read(0, &word))
