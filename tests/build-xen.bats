@@ -27,9 +27,14 @@ make_tree() { # folder
 		xen:; @echo "  CC      first.o" && sh ./make-xen && echo "  CC      second.o ARCH=$(ARCH)$$ARCH V=$(V)"
 	END
 	cat >"$1/xen/make-xen" <<-'END'
-		printf "\177ELF\001rest" >xen; echo symbols >xen-syms
+		test ! -e stale.o && printf "\177ELF\001rest" >xen && echo symbols >xen-syms
 	END
 	touch "$1/xen/stale.o"
+}
+
+# Only for a test that failed.
+teardown() {
+	[ ! -e pid ] || kill -KILL "$(cat pid)" "$builder" 2>/dev/null || :
 }
 
 command_in_bin() { # name, what it does
@@ -37,7 +42,8 @@ command_in_bin() { # name, what it does
 	chmod +x "bin/$1"
 }
 
-# An archive of the versions given, newest first; those in the file served can be downloaded.
+# An archive of the versions given; those in the file served can be downloaded. That update fails as a whole, as it
+# does when one of several sources is dead, must not matter.
 fake_apt() {
 	unset XEN_SRC
 	printf 'Version: %s\n' "$@" >showsrc
@@ -50,10 +56,11 @@ fake_apt() {
 		*madison*) cat $T/madison ;; esac'
 	command_in_bin apt-get 'for last; do :; done
 		echo "$last" >>$T/asked
-		case $* in *update) cp -r "${2%/conf}/parts" $T/; exit ;; esac
+		grep -q "SourceParts .${2%/conf}/parts.;" "$2" || { echo "E: not the private state"; exit 100; }
+		case $* in *update) cp -r "${2%/conf}/parts" $T/; exit 100 ;; esac
 		grep -qx "${last#*=}" $T/served || { echo "E: 404"; exit 100; }
 		touch "a.dsc" "a.deb"'
-	command_in_bin dpkg-source 'cp -r $T/tree $4'
+	command_in_bin dpkg-source 'cp -r $T/tree $4; rm $4/xen/stale.o'
 	command_in_bin dpkg-deb 'mkdir $3/boot; printf "\177ELF\001stock" | gzip >$3/boot/xen-9-amd64.gz'
 	touch served asked
 }
@@ -76,7 +83,7 @@ start_endless_build() {
 
 @test "a source tree of one's own: everything is in its place, and the tree as before" {
 	cp -r tree before
-	mkdir -p kit/build/xen.tmp/left-by-a-killed-build
+	mkdir -p kit/build/xen.tmp/tree/xen # left by a killed build
 	run kit/tools/build-xen
 	[ "$status" = 0 ]
 	[[ ${lines[0]} == "xen: building 9.9 from $T/tree: "*" of about 500 files, 0 s" ]]
@@ -167,6 +174,7 @@ start_endless_build() {
 		rm -f under-way
 		start_endless_build
 		kill "-$signal" "$builder"
+		gone "$builder"
 		status=0
 		wait "$builder" || status=$?
 		[ "$status" -ge 128 ]
