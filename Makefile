@@ -17,6 +17,9 @@
 ##   IMAGE=file           boot this image instead of a stage
 ##   XEN=file|stock       use this hypervisor        XEN_SRC=folder  build it from this source
 ##   ACCEL=tcg|kvm        how QEMU runs it (tcg)     V=1  the whole transcript
+##   ERRATUM=n            the 2007 patch's mistake n (1 to 9) put back: see what it does
+
+include src/errata/errata.mk
 
 STAGE   ?= 4
 ARCH    ?= x86_32
@@ -51,7 +54,11 @@ endif
 mode-n  := -nopae
 split-2G := -2g
 split-1G := -1g
-B := build/$(ARCH)$(mode-$(PAE))$(split-$(VMSPLIT))
+O := build/$(ARCH)$(mode-$(PAE))$(split-$(VMSPLIT))
+# An image with one of the patch's errata is made of the same objects, but for a few:
+# build/x86_32-erratum5/stage4.elf.
+B := $(O)$(ERRATUM:%=-erratum%)
+$(if $(ERRATUM),$(call check-erratum,$(notdir $(O))))
 
 offset-3G := 0xc0000000
 offset-2G := 0x80000000
@@ -90,20 +97,20 @@ CFLAGS += -idirafter /usr/include/x86_64-linux-gnu
 # One segment that is read, written and executed: this is how early it is.
 LDFLAGS += -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=none
 
-$(B)/obj/%.o: src/%.c | ready
+$(O)/obj/%.o: src/%.c | ready
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # Xen's headers leave their C out when they see __ASSEMBLY__.
-$(B)/obj/%.o: src/%.S | ready
+$(O)/obj/%.o: src/%.S | ready
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
-$(B)/xen.lds: src/stage1-notes/xen.lds.S src/include/page.h | ready
+$(O)/xen.lds: src/stage1-notes/xen.lds.S src/include/page.h | ready
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -E -P -x assembler-with-cpp $< -o $@
 
--include $(wildcard $(B)/obj/*/*.d $(B)/unpacker/*/*.d $(B)/unpacker/*/*/*.d)
+-include $(wildcard $(O)/obj/*/*.d $(B)/unpacker/*/*.d $(B)/unpacker/*/*/*.d)
 
 # ---- linking: stage n is all of stages 1 to n, but only its own early.c ------
 
@@ -111,7 +118,7 @@ $(B)/xen.lds: src/stage1-notes/xen.lds.S src/include/page.h | ready
 other-bits := $(if $(filter 64,$(bits)),32,64)
 sources = $(filter-out %/early.c %.lds.S %_$(other-bits).S %_$(other-bits).c,\
 	$(wildcard src/$(1)/*.c src/$(1)/*.S))
-objects = $(patsubst src/%,$(B)/obj/%.o,$(basename $(call sources,$(1))))
+objects = $(patsubst src/%,$(O)/obj/%.o,$(basename $(call sources,$(1))))
 
 stage1 := $(call objects,stage1-notes)
 stage2 := $(stage1) $(call objects,stage2-hypercall)
@@ -125,15 +132,17 @@ stage0 := $(call objects,stage0-classic) $(filter %/head_$(bits).o,$(stage1)) \
 
 stages := $(foreach n,0 1 2 3 4 5,$(B)/stage$(n).elf)
 
-$(B)/stage0.elf: $(stage0) $(B)/obj/stage0-classic/early.o
-$(B)/stage1.elf: $(stage1) $(B)/obj/stage1-notes/early.o
-$(B)/stage2.elf: $(stage2) $(B)/obj/stage2-hypercall/early.o
-$(B)/stage3.elf: $(stage3) $(B)/obj/stage3-remap/early.o
-$(B)/stage4.elf: $(stage4) $(B)/obj/stage4-start-kernel/early.o
-$(B)/stage5.elf: $(stage5) $(B)/obj/stage5-boot-protocol/early.o
+$(B)/stage0.elf: $(stage0) $(O)/obj/stage0-classic/early.o
+$(B)/stage1.elf: $(stage1) $(O)/obj/stage1-notes/early.o
+$(B)/stage2.elf: $(stage2) $(O)/obj/stage2-hypercall/early.o
+$(B)/stage3.elf: $(stage3) $(O)/obj/stage3-remap/early.o
+$(B)/stage4.elf: $(stage4) $(O)/obj/stage4-start-kernel/early.o
+$(B)/stage5.elf: $(stage5) $(O)/obj/stage5-boot-protocol/early.o
 
-$(B)/stage%.elf: $(B)/xen.lds
-	$(Q)$(LD) $(LDFLAGS) -T $(B)/xen.lds -o $@ $(filter %.o,$^)
+$(B)/stage%.elf: $(O)/xen.lds $(erratum-objects)
+	@mkdir -p $(@D)
+	$(Q)$(LD) $(LDFLAGS) $(erratum-flags) -T $(O)/xen.lds -o $@ \
+		$(filter-out $(erratum-replaces),$(filter %.o,$^))
 
 # ---- stage 5 is a bzImage: setup, an unpacker, and the kernel packed -----------
 
@@ -204,7 +213,7 @@ run: ready $(hypervisor)
 else
 # The lock is for a second `make run` at the same time, which might link what this one compiles.
 run: ready $(hypervisor)
-	@mkdir -p $(B) && flock $(B)/.lock $(MAKE) --no-print-directory $(image)
+	@mkdir -p $(O) && flock $(O)/.lock $(MAKE) --no-print-directory $(image)
 	@tools/boot $(boot-flags) '$(image)'
 endif
 .PHONY: run
@@ -265,9 +274,9 @@ $(unit-tests): build/unit/%: $(unit-sources) $(unit-headers)
 	$(Q)$(CC) $(unit-flags) -DMODE='"$*"' $(unit-$*) $(unit-sources) -o $@ -lcmocka
 
 # The floor that the loop is measured against: the six notes, and a shutdown.
-$(B)/floor.elf: tests/fixtures/floor.c $(B)/obj/stage1-notes/notes.o $(B)/xen.lds
-	$(Q)$(CC) $(CFLAGS) -c $< -o $(B)/obj/floor.o
-	$(Q)$(LD) $(LDFLAGS) -T $(B)/xen.lds -o $@ $(B)/obj/floor.o $(B)/obj/stage1-notes/notes.o
+$(B)/floor.elf: tests/fixtures/floor.c $(O)/obj/stage1-notes/notes.o $(O)/xen.lds
+	$(Q)$(CC) $(CFLAGS) -c $< -o $(O)/obj/floor.o
+	$(Q)$(LD) $(LDFLAGS) -T $(O)/xen.lds -o $@ $(O)/obj/floor.o $(O)/obj/stage1-notes/notes.o
 
 bench: $(hypervisor) $(B)/floor.elf $(stages)
 	@tools/bench $(B)/floor.elf $(stages)

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * Erratum 6: BUG() is mute. Replaces not-under-xen.c, and stands in for cpuid.c
+ * to set the scene.
+ *
+ * **The patch** called BUG() wherever something was not as it must be: CPUID
+ * does not name Xen, an update was refused. BUG() is an undefined instruction;
+ * the handler of that exception prints the reason. But this is before the trap
+ * table, so there is no handler.
+ *
+ * **The scene:** CPUID without Xen's prefix. It asks the processor instead of
+ * Xen, who then seems not to be there.
+ *
+ * **What one sees:** not a word of the kernel's. Xen reports an undefined
+ * instruction at an address; which of all BUG()s that is, and why, is for the
+ * reader to find out.
+ *
+ * **Mended:** panic() prints first, by Xen's gate, which works before anything
+ * has been set up.
+ */
+#include "setup-hypercall.h"
+#include "xen-interface.h"
+
+#undef XEN_CPUID
+#define XEN_CPUID "cpuid"
+#include "../stage2-hypercall/cpuid.c"
+
+#define BUG() __builtin_trap() /* ud2 */
+
+void not_under_xen(const struct cpuid_leaf *signature)
+{
+	(void)signature;
+	BUG();
+}
