@@ -247,7 +247,10 @@ start_endless_build() {
 	rm -f others/apt-get
 	PATH=$T/others run kit/tools/build-xen
 	[ "$status" = 1 ]
-	[ "$output" = "xen: no apt-get here: give a Xen source tree (XEN_SRC=path) or a Xen (XEN=path)" ]
+	[ "$output" = "xen: no apt-get here: give a Xen source tree (XEN_SRC=path) or a ready Xen (XEN=path)" ]
+	PATH=$T/others run kit/tools/build-xen --stock
+	[ "$status" = 1 ]
+	[ "$output" = "xen: no apt-get here: Debian's ready-made Xen comes through it alone" ]
 }
 
 @test "Debian's ready-made Xen is unpacked, not installed" {

@@ -212,14 +212,17 @@ INSTALL='apt-get install -y --no-install-recommends'
 	XEN_SRC=/some/tree run doctor
 	[ "$status" = 1 ]
 	[ "${lines[-1]}" = "$INSTALL flex" ]
+	XEN=$BUILD/xen/xen run doctor
+	[ "$status" = 1 ]
 	XEN=/some/xen run doctor
 	[ "$status" = 0 ]
+	grep -qx 'hypervisor: /some/xen is not there' <<<"$output"
 	mkdir -p build/xen
 	touch build/xen/xen
 	echo 4.17.5+72 >build/xen/version
 	run doctor
 	[ "$status" = 0 ]
-	grep -q '^hypervisor: 4.17.5+72, in ' <<<"$output"
+	grep -qxF "hypervisor: $BUILD/xen/xen (4.17.5+72)" <<<"$output"
 }
 
 @test "packages.tsv: four columns in every line" {
