@@ -2,7 +2,7 @@
 #
 # Every command of the kit. `make` alone prints this help:
 #
-## make run [STAGE=n]     build stage n (0 to 4; 4 if you do not say) and boot it under Xen
+## make run [STAGE=n]     build stage n (0 to 5; 4 if you do not say) and boot it under Xen
 ## make check             run all tests
 ## make unit              the unit tests alone: the remap against model page tables
 ## make diff STAGE=n      what stage n adds to the one before
@@ -15,6 +15,7 @@
 ##   ARCH=x86_32|x86_64   PAE=y|n   VMSPLIT=3G|2G|1G     which kind of kernel (x86_32, y, 3G)
 ##   CMDLINE="words"  MODULE=file                        reach the guest
 ##   IMAGE=file           boot this image instead of a stage
+##   NATIVE=y             boot stage 5 without Xen
 ##   XEN=file|stock       use this hypervisor        XEN_SRC=folder  build it from this source
 ##   ACCEL=tcg|kvm        how QEMU runs it (tcg)     V=1  the whole transcript
 ##   ERRATUM=n            the 2007 patch's mistake n (1 to 9) put back: see what it does
@@ -26,6 +27,7 @@ ARCH    ?= x86_32
 PAE     ?= y
 VMSPLIT ?= 3G
 ACCEL   ?= tcg
+NATIVE  ?= n
 
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
@@ -36,16 +38,21 @@ help:
 # $(call one-of,NAME,good values)
 one-of = $(if $(filter-out 1,$(words $($(1))))$(filter-out $(2),$($(1))),\
 	$(error $(1)=$($(1)) is not known here: use $(1)= one of $(2)))
-$(call one-of,STAGE,0 1 2 3 4)
+$(call one-of,STAGE,0 1 2 3 4 5)
 $(call one-of,ARCH,x86_32 x86_64)
 $(call one-of,PAE,y n)
 $(call one-of,VMSPLIT,3G 2G 1G)
 $(call one-of,ACCEL,tcg kvm)
+$(call one-of,NATIVE,y n)
 
 ifeq ($(ARCH),x86_64)
 ifneq ($(PAE) $(VMSPLIT),y 3G)
 $(error ARCH=x86_64 has one paging mode: leave PAE= and VMSPLIT= out, they are for ARCH=x86_32)
 endif
+endif
+
+ifeq ($(NATIVE)$(filter 5,$(STAGE))$(IMAGE),y)
+$(error NATIVE=y boots without Xen, and stage $(STAGE) cannot do without: use STAGE=5)
 endif
 
 # ---- the paging mode ------------------------------------------------------
@@ -110,7 +117,7 @@ $(O)/xen.lds: src/stage1-notes/xen.lds.S src/include/page.h | ready
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -E -P -x assembler-with-cpp $< -o $@
 
--include $(wildcard $(O)/obj/*/*.d $(B)/unpacker/*/*.d $(B)/unpacker/*/*/*.d)
+-include $(wildcard $(O)/obj/*/*.d)
 
 # ---- linking: stage n is all of stages 1 to n, but only its own early.c ------
 
@@ -144,32 +151,7 @@ $(B)/stage%.elf: $(O)/xen.lds $(erratum-objects)
 	$(Q)$(LD) $(LDFLAGS) $(erratum-flags) -T $(O)/xen.lds -o $@ \
 		$(filter-out $(erratum-replaces),$(filter %.o,$^))
 
-# ---- stage 5 is a bzImage: setup, an unpacker, and the kernel packed -----------
-
-# What runs before the kernel starts in 16 and 32 bits, in any mode.
-unpacker-flags = -m32 -march=i686 $(filter-out $(mode-flags),$(CFLAGS))
-unpacker := $(patsubst src/%,$(B)/unpacker/%.o,$(basename \
-	$(wildcard src/stage5-boot-protocol/boot/*.[cS]) \
-	$(addprefix src/stage2-hypercall/,exit.c serial.c string.c)))
-
-$(B)/unpacker/%.o: src/%.c | ready
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(unpacker-flags) -MMD -MP -c $< -o $@
-
-$(B)/unpacker/%.o: src/%.S | ready
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(unpacker-flags) -D__ASSEMBLY__ -DPAYLOAD='"$(B)/stage5.gz"' -MMD -MP -c $< -o $@
-
-# Without its symbols and without a time stamp in it: as Linux packs its vmlinux.
-$(B)/stage5.gz: $(B)/stage5.elf
-	$(Q)objcopy --strip-all $< $(@:.gz=.stripped)
-	$(Q)gzip -n -9 <$(@:.gz=.stripped) >$@
-
-$(B)/unpacker/stage5-boot-protocol/boot/payload.o: $(B)/stage5.gz
-
-$(B)/stage5.bzImage: src/stage5-boot-protocol/boot/bzimage.lds $(unpacker)
-	$(Q)$(LD) -m elf_i386 $(filter-out -m elf_%,$(LDFLAGS)) -T $< -o $(@:.bzImage=.unpacker) $(filter %.o,$^)
-	$(Q)objcopy -O binary $(@:.bzImage=.unpacker) $@
+include src/stage5-boot-protocol/bzimage.mk
 
 # ---- setting up -------------------------------------------------------------
 
@@ -200,19 +182,20 @@ xen: build/xen/xen
 
 # From here on XEN is a path, also if the reader's command line has it.
 override XEN := $(or $(hypervisor),$(XEN))
-export XEN ACCEL CMDLINE MODULE V
+export XEN ACCEL NATIVE CMDLINE MODULE V
 
-image := $(B)/stage$(STAGE).elf
+image := $(B)/stage$(STAGE).$(if $(filter 5,$(STAGE)),bzImage,elf)
+below := $(if $(filter y,$(NATIVE)),,$(hypervisor))
 
 # Stage 1 cannot say that it is well: Xen's register dump has to show it.
 boot-flags := $(if $(filter 1,$(STAGE)),--proof-of-life)
 
 ifdef IMAGE
-run: ready $(hypervisor)
+run: ready $(below)
 	@tools/boot --any '$(IMAGE)'
 else
 # The lock is for a second `make run` at the same time, which might link what this one compiles.
-run: ready $(hypervisor)
+run: ready $(below)
 	@mkdir -p $(O) && flock $(O)/.lock $(MAKE) --no-print-directory $(image)
 	@tools/boot $(boot-flags) '$(image)'
 endif
@@ -225,9 +208,11 @@ folder-1 := stage1-notes
 folder-2 := stage2-hypercall
 folder-3 := stage3-remap
 folder-4 := stage4-start-kernel
+folder-5 := stage5-boot-protocol
 previous-2 := stage1-notes
 previous-3 := stage2-hypercall
 previous-4 := stage3-remap
+previous-5 := stage4-start-kernel
 
 diff:
 	@tools/stage-diff "$(folder-$(STAGE))" "$(previous-$(STAGE))"

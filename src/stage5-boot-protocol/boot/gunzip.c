@@ -31,8 +31,8 @@ static u32 crc32(const u8 *at, size_t length)
 //! [gunzip]
 size_t gunzip(const u8 *in, size_t length, u8 *out, size_t room)
 {
-	const u8 *end = in + length - TRAILER_LENGTH;
 	const u8 *at = in + HEADER_LENGTH;
+	const u8 *end;
 	size_t unpacked;
 
 	if (length < HEADER_LENGTH + TRAILER_LENGTH || in[0] != 0x1f ||
@@ -41,9 +41,10 @@ size_t gunzip(const u8 *in, size_t length, u8 *out, size_t room)
 	if (in[2] != 8 || in[3] != 0)
 		refuse("the payload's gzip header has more than is read here: pack with gzip -n");
 
+	end = in + length - TRAILER_LENGTH;
 	unpacked = inflate(&at, end, out, room);
 	if (at != end || get_u32(end + 4) != unpacked)
-		refuse("the payload's length is not what its end says");
+		refuse("the payload's end is not where payload_length says, or damaged");
 	if (get_u32(end) != crc32(out, unpacked))
 		refuse("the payload is damaged: its checksum differs");
 	return unpacked;

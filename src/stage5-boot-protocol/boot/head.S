@@ -32,6 +32,7 @@ unpack_head:
 	rep stosl
 	movl	$stack_end, %esp
 	/* The kernel lies where its program headers say; EAX = startup_32. */
+	pushl	%ebp
 	call	unpack
 	/* ESI = boot_params: startup_32 is entered as this was. */
 	movl	%ebp, %esi

@@ -2,8 +2,8 @@
 /**
  * @file
  * The payload: the kernel's ELF file, stripped and gzip'd (PAYLOAD is its name,
- * from the Makefile). Xen and unpack.c each find it in their own way: Xen by
- * the header's payload_offset and payload_length, unpack.c by these symbols.
+ * from the Makefile). The linker script makes the header's payload_offset and
+ * payload_length of the symbols; Xen and unpack.c both go by the header.
  */
 
 	.section .payload, "a"

@@ -14,13 +14,13 @@
 #include "string.h"
 #include "unpack.h"
 
-/** The unpacker, the payload in it, and where its memory ends. */
-extern u8 unpack_head[], payload[], payload_end[], _end[];
+/** The unpacker, the end of what was loaded of it, and of its memory. */
+extern u8 unpack_head[], _unpack_end[], _end[];
 
 /** Room for the kernel's ELF file, behind the unpacker. */
 #define ELF_ROOM 0x400000
 
-u32 unpack(void);
+u32 unpack(const struct boot_params *params);
 
 void refuse(const char *why)
 {
@@ -62,18 +62,37 @@ static void place_segment(const u8 *elf, size_t size, const Elf32_Phdr *phdr)
 }
 //! [place_segment]
 
-//! [unpack]
-u32 unpack(void)
+static void check_header(const struct setup_header *hdr)
 {
-	size_t size = gunzip(payload, payload_end - payload, _end, ELF_ROOM);
-	const Elf32_Ehdr *elf = (const Elf32_Ehdr *)_end;
-	const Elf32_Phdr *phdr;
+	size_t size = _unpack_end - unpack_head;
 
+	if (hdr->header != BP_MAGIC)
+		refuse("the boot loader gave no setup header: HdrS is not at 0x202 of boot_params");
+	if (hdr->version < PROTOCOL_PAYLOAD)
+		refuse("the setup header's version is below 2.08, and has no payload");
+	if (hdr->payload_offset > size ||
+	    hdr->payload_length > size - hdr->payload_offset)
+		refuse("the payload is not inside the file: payload_offset, payload_length");
+}
+
+/* Finds the payload by the header, as Xen does. */
+//! [unpack]
+u32 unpack(const struct boot_params *params)
+{
+	const struct setup_header *hdr = &params->hdr;
+	u8 *file = _end;
+	const Elf32_Ehdr *elf = (const Elf32_Ehdr *)file;
+	const Elf32_Phdr *phdr;
+	size_t size;
+
+	check_header(hdr);
+	size = gunzip(unpack_head + hdr->payload_offset, hdr->payload_length,
+		      file, ELF_ROOM);
 	check_elf(elf, size);
-	phdr = (const Elf32_Phdr *)(_end + elf->e_phoff);
+	phdr = (const Elf32_Phdr *)(file + elf->e_phoff);
 	for (unsigned int i = 0; i < elf->e_phnum; i++)
 		if (phdr[i].p_type == PT_LOAD)
-			place_segment(_end, size, &phdr[i]);
+			place_segment(file, size, &phdr[i]);
 
 	/* The ELF header's entry is for Xen. */
 	return LOAD_PHYSICAL_ADDR + STARTUP_32_OFFSET;

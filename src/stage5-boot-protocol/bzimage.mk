@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Stage 5's file is a bzImage: setup, an unpacker, and the kernel packed. Included by the Makefile.
+
+# What runs before the kernel does so in 16 and 32 bits, in every mode.
+unpacker-flags := -m32 -march=i686 $(filter-out $(mode-flags),$(CFLAGS))
+unpacker := $(patsubst src/%,$(O)/unpacker/%.o,$(basename \
+	$(wildcard src/stage5-boot-protocol/boot/*.[cS]) \
+	$(addprefix src/stage2-hypercall/,exit.c serial.c string.c)))
+
+$(O)/unpacker/%.o: src/%.c | ready
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(unpacker-flags) -MMD -MP -c $< -o $@
+
+$(O)/unpacker/%.o: src/%.S | ready
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(unpacker-flags) -D__ASSEMBLY__ -DPAYLOAD='"$(O)/stage5.gz"' -MMD -MP -c $< -o $@
+
+-include $(wildcard $(O)/unpacker/*/*.d $(O)/unpacker/*/*/*.d)
+
+# The kernel without its symbols, and gzip without a time stamp: as Linux packs its vmlinux.
+$(O)/stage5.gz: $(O)/stage5.elf
+	$(Q)objcopy --strip-all $< $(@:.gz=.stripped)
+	$(Q)gzip -n -9 <$(@:.gz=.stripped) >$@
+
+$(O)/unpacker/stage5-boot-protocol/boot/payload.o: $(O)/stage5.gz
+
+# stage5.unpacker has the symbols of what runs before the kernel; stage5.elf those of the kernel.
+$(O)/stage5.bzImage: src/stage5-boot-protocol/boot/bzimage.lds $(unpacker)
+	$(Q)$(LD) $(filter-out -m elf_%,$(LDFLAGS)) -m elf_i386 -T $< -o $(@:.bzImage=.unpacker) $(unpacker)
+	$(Q)objcopy -O binary $(@:.bzImage=.unpacker) $@
