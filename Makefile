@@ -21,6 +21,7 @@
 ##   ERRATUM=n            the 2007 patch's mistake n (1 to 9) put back: see what it does
 
 include src/errata/errata.mk
+include labs/labs.mk
 
 STAGE   ?= 4
 ARCH    ?= x86_32
@@ -64,7 +65,7 @@ split-1G := -1g
 O := build/$(ARCH)$(mode-$(PAE))$(split-$(VMSPLIT))
 # An image with one of the patch's errata is made of the same objects, but for a few:
 # build/x86_32-erratum5/stage4.elf.
-B := $(O)$(ERRATUM:%=-erratum%)
+B := $(or $(lab-folder),$(O)$(ERRATUM:%=-erratum%))
 $(if $(ERRATUM),$(call check-erratum,$(notdir $(O))))
 
 offset-3G := 0xc0000000
@@ -146,10 +147,10 @@ $(B)/stage3.elf: $(stage3) $(O)/obj/stage3-remap/early.o
 $(B)/stage4.elf: $(stage4) $(O)/obj/stage4-start-kernel/early.o
 $(B)/stage5.elf: $(stage5) $(O)/obj/stage5-boot-protocol/early.o
 
-$(B)/stage%.elf: $(O)/xen.lds $(erratum-objects)
+$(B)/stage%.elf: $(O)/xen.lds $(erratum-objects) $(lab-objects)
 	@mkdir -p $(@D)
 	$(Q)$(LD) $(LDFLAGS) $(erratum-flags) -T $(O)/xen.lds -o $@ \
-		$(filter-out $(erratum-replaces),$(filter %.o,$^))
+		$(filter-out $(erratum-replaces) $(replaced-objects),$(filter %.o,$^))
 
 include src/stage5-boot-protocol/bzimage.mk
 
@@ -216,6 +217,8 @@ previous-5 := stage4-start-kernel
 
 diff:
 	@tools/stage-diff "$(folder-$(STAGE))" "$(previous-$(STAGE))"
+
+include labs/rules.mk
 
 # ---- testing ------------------------------------------------------------------
 

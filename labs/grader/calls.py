@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Calling one function of the image on the stopped machine, as a debugger can.
+
+So a function is asked about cases that its own boot would never show it. It
+runs P=V, on Xen's boot stack, in the guest as it was at the entry; afterwards
+the registers are what they were. A call that ends in panic(), in a fault or not
+at all is an answer, too. After a loop the machine is of no further use.
+"""
+
+from collections import namedtuple
+
+from machine import End, Fault, Loop, Stop
+
+# One of: value, panic (the guest reported a failure and stopped), fault, loop, end.
+Result = namedtuple("Result", "value event")
+
+SCRATCH = 512  # bytes below the stack pointer for what is passed by reference
+CALL_SECONDS = 2.0
+
+
+class Caller:
+    def __init__(self, guest):
+        self.guest, self.machine = guest, guest.machine
+        self.saved = guest.entry_regs
+        self.back = guest.paddr("startup_xen")  # where calls return to: a breakpoint is there
+
+    def scratch(self, data=bytes(64)):
+        """P=V address of memory that a call may use, holding data."""
+        address = self.saved["rsp"] - SCRATCH
+        self.guest.write(address, data)
+        return address
+
+    def call(self, name, *args, returns="word"):
+        """Calls a global function; returns is word, or the size of a struct in words (32-bit: by memory)."""
+        stub, guest = self.machine.stub, self.guest
+        by_memory = returns != "word" and guest.bits == 32
+        result = self.saved["rsp"] - 2 * SCRATCH
+        words = ([result] if by_memory else []) + list(args)
+        stack = (self.saved["rsp"] - 4 * SCRATCH) & -16
+        if guest.bits == 64:
+            for register, value in zip(("rdi", "rsi", "rdx", "rcx"), words):
+                stub.set_register(register, value & guest.mask)
+            frame = [self.back]
+            stack -= 8
+        else:
+            frame = [self.back] + words
+            stack -= 4
+        guest.write(stack, b"".join((w & guest.mask).to_bytes(guest.word, "little") for w in frame))
+        stub.set_register("rsp", stack)
+        stub.set_register("rip", guest.paddr(name))
+        event = self.run()
+        value = None
+        if isinstance(event, Stop) and event.name == "startup_xen":
+            value = event.regs["rax"] & guest.mask
+            if returns != "word":
+                size = returns * guest.word
+                value = int.from_bytes(guest.read(result, size), "little") if by_memory else event.regs["rax"]
+        self.restore(event)
+        return Result(value, event)
+
+    def run(self):
+        while True:
+            event = self.machine.go(CALL_SECONDS)
+            if not isinstance(event, Stop) or event.name in ("startup_xen", "xen_exit"):
+                return event
+
+    def restore(self, event):
+        if isinstance(event, (Loop, End)):
+            return
+        if isinstance(event, Fault):
+            self.machine.forget_fault(self.back)
+            self.machine.go(CALL_SECONDS)
+        for name, value in self.saved.items():
+            if name in ("rip", "eflags") or (name.startswith("r") and name != "rip"):
+                self.machine.stub.set_register(name, value)

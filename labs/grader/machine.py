@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A machine that boots an image under Xen, and stops where it is told.
+
+QEMU is started stopped, by tools/machine like everywhere else, with a socket
+for the debugger. go() runs to the next event: a breakpoint, an exception that
+Xen is about to hand to a guest that cannot take it, a loop, or the end.
+
+Stops are addresses of code in the tree's own files, never in the reader's, and
+what is looked at is memory and registers: nothing that a guest prints counts.
+"""
+
+import os
+import signal
+import subprocess
+from collections import namedtuple
+
+from elf import Elf
+from stub import Gone, Late, Stub
+
+BOOT_SECONDS = 30.0  # Xen's own start: about 1 s on an idle machine
+STEP_SECONDS = 4.0  # a guest's way from stop to stop: a few ms
+
+# What go() returns. name is the breakpoint's; a fault has its details, too.
+Stop = namedtuple("Stop", "name regs")
+Fault = namedtuple("Fault", "vector error cr2 ip regs")
+Loop = namedtuple("Loop", "regs")
+End = namedtuple("End", "status")
+
+X86_EVENT_CR2 = 8  # offset in Xen's struct x86_event; the vector is at 0, the error code at 4
+XEN_STACK = 32768
+
+
+class Machine:
+    def __init__(self, folder, image, xen="build/xen/xen"):
+        """folder is an empty one; the serial port's bytes are left there as log."""
+        socket = os.path.join(folder, "gdb")
+        with open(os.path.join(folder, "errors"), "wb") as errors:
+            self.qemu = subprocess.Popen(
+                ["tools/machine", folder, image, "-S", "-gdb", "unix:gdb,server=on,wait=off"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+                env=dict(os.environ, XEN=xen, ACCEL="tcg"), preexec_fn=die_with_parent)
+        self.stub = None
+        try:
+            self.stub = Stub(socket, lambda: self.qemu.poll() is None)
+        except (Gone, Late):
+            self.close()
+            raise
+        self.stops = {}
+        self.hidden = set()
+        self.xen_symbols = {}
+        symbols = os.path.join(os.path.dirname(xen), "xen-syms")
+        if os.path.exists(symbols):
+            self.xen_symbols = {s.name: s.value for s in Elf(symbols).all_symbols}
+
+    def close(self):
+        if self.stub:
+            self.stub.close()
+        self.qemu.kill()
+        self.qemu.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # ---- running -----------------------------------------------------------
+
+    def stop_at(self, address, name):
+        if address not in self.stops:
+            self.stub.breakpoint(address)
+        self.stops[address] = name
+
+    def pass_by(self, name):
+        """Takes a breakpoint away."""
+        for address in [a for a, n in self.stops.items() if n == name]:
+            self.stub.remove(address)
+            del self.stops[address]
+
+    def stop_in_xen(self, symbol):
+        """Returns whether this Xen has such a symbol."""
+        if symbol in self.xen_symbols:
+            self.stop_at(self.xen_symbols[symbol], symbol)
+        return symbol in self.xen_symbols
+
+    def go(self, seconds=STEP_SECONDS):
+        try:
+            self.stub.step()  # off the breakpoint that it stands at
+            self.stub.go(seconds)
+        except Gone:
+            return End(self.qemu.wait())
+        except Late:
+            return self.in_a_loop()
+        regs = self.stub.registers()
+        name = self.stops.get(regs["rip"])
+        if name == "pv_inject_event":
+            return self.fault(regs)
+        return Stop(name, regs)
+
+    def in_a_loop(self):
+        try:
+            self.stub.interrupt()
+            return Loop(self.guest_registers())
+        except (Gone, Late):
+            return End(self.qemu.poll())
+
+    # ---- a guest's registers, when the processor is in Xen ------------------
+
+    def guest_registers(self):
+        """The registers; where Xen is running on the guest's behalf, those it will return to."""
+        regs = self.stub.registers()
+        if regs["cs"] & 3 == 0:
+            frame = self.guest_frame(regs["rsp"])
+            if frame:
+                regs = dict(regs, rip=self.word(frame), cs=self.word(frame + 8) & 0xffff,
+                            rsp=self.word(frame + 24))
+        return regs
+
+    def guest_frame(self, rsp):
+        """Where on its stack Xen keeps the guest's RIP, CS, RFLAGS, RSP, SS; None if nowhere."""
+        top = (rsp & -XEN_STACK) + XEN_STACK
+        data = self.stub.read(rsp, top - rsp) or b""
+        for at in range(len(data) // 8 * 8 - 40, -1, -8):
+            cs, ss = (int.from_bytes(data[at + o:at + o + 2], "little") for o in (8, 32))
+            if (cs, ss) in ((0xe019, 0xe021), (0xe033, 0xe02b)):
+                return rsp + at
+        return None
+
+    def word(self, va):
+        return int.from_bytes(self.stub.read(va, 8), "little")
+
+    def fault(self, regs):
+        """pv_inject_event(const struct x86_event *) was called: RDI is the event."""
+        event = self.stub.read(regs["rdi"], 16)
+        guest = self.guest_registers()
+        return Fault(int.from_bytes(event[0:2], "little"), int.from_bytes(event[4:8], "little"),
+                     int.from_bytes(event[X86_EVENT_CR2:], "little"), guest["rip"], guest)
+
+    def forget_fault(self, ip):
+        """Has Xen return to the guest at another place instead of handing it the exception."""
+        regs = self.stub.registers()
+        frame = self.guest_frame(regs["rsp"])
+        self.stub.write(frame, ip.to_bytes(8, "little"))
+        self.stub.set_register("rip", self.word(regs["rsp"]))
+        self.stub.set_register("rsp", regs["rsp"] + 8)
+
+
+def die_with_parent():
+    """In the child: QEMU ends when the grader does, however it does."""
+    import ctypes
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What LAB=n means: a stage with the reader's files (work/labn) in place of its own. Included by the Makefile before its
+# defaults, since a lab chooses its stage and its kind of kernel. The rules are at the Makefile's end.
+#
+# labs/labn/lab.mk says:
+#	STAGE, ARCH, VMSPLIT	what it boots
+#	lab-files		files below src/ that the reader gets, without what stands in the snippets lab-blanks
+#	lab-replaces		the objects they stand in for, where these have other names
+
+labs := $(patsubst labs/lab%/lab.mk,%,$(wildcard labs/lab*/lab.mk))
+
+ifdef LAB
+ifneq ($(LAB),all)
+ifeq ($(filter $(labs),$(LAB)),)
+$(error LAB=$(LAB) is not known here: use LAB= one of $(sort $(labs)), or LAB=all with make grade)
+endif
+include labs/lab$(LAB)/lab.mk
+
+# Where the reader works, and where everything goes that is made of it.
+WORK ?= work/lab$(LAB)
+OUT  ?= build/lab$(LAB)
+
+lab-replaces ?= $(basename $(lab-files))
+lab-folder = $(OUT)/$(notdir $(O))
+lab-objects = $(patsubst %,$(B)/obj/%.o,$(basename $(lab-files)))
+replaced-objects = $(lab-replaces:%=$(O)/obj/%.o)
+endif
+endif

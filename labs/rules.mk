@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The rules for labs: make lab, make hint, make grade. Included by the Makefile at its end; what LAB=n means is in labs.mk.
+
+# Half-written code has things that are not used yet, and a warning is not a mistake yet.
+reader-flags = $(filter-out -Werror,$(CFLAGS)) -Wno-unused-parameter -Wno-unused-function -Wno-unused-variable
+
+# $(call reader's-file,object without .o,file)
+define reader's-object
+$(1).o: $(2) | ready
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(reader-flags) $(if $(filter %.S,$(2)),-D__ASSEMBLY__) -I$$(dir src/$(3)) -MMD -MP -c $$< -o $$@
+endef
+$(foreach f,$(lab-files),$(eval $(call reader's-object,$(B)/obj/$(basename $f),$(WORK)/$(notdir $f),$f)))
+-include $(wildcard $(lab-objects:.o=.d))
+
+$(addprefix $(WORK)/,$(notdir $(lab-files))):
+	@echo "$@ is not there: make lab LAB=$(LAB) makes a work copy" >&2; exit 1
+
+lab: need-lab ready
+	@tools/lab copy $(LAB) '$(WORK)' '$(lab-blanks)' $(lab-files)
+	@mkdir -p $(O) && flock $(O)/.lock $(MAKE) -s $(stage$(STAGE))
+
+hint: need-lab
+	@tools/lab hint $(LAB) '$(WORK)' $(TASK)
+
+grade: need-lab $(hypervisor)
+	@tools/doctor --need run,lab
+	@PYTHONPYCACHEPREFIX=build/pycache python3 labs/grader $(LAB)
+
+need-lab:
+	@[ -n '$(LAB)' ] || { echo "which lab? LAB=n, one of $(sort $(labs))" >&2; exit 1; }
+.PHONY: lab hint grade need-lab
