@@ -51,7 +51,7 @@ ifdef ERRATUM
 ifeq ($(ERRATUM),9)
 $(error erratum 9 was the hypervisor's: 32-bit Xen of 2007 took no dom0 that is loaded below 1 GB ("Initial loading isn't allowed to lowest 1GB of memory"). Xen has had no such rule since it is 64-bit only, so nothing here can show it. These run: ERRATUM= one of $(errata))
 endif
-ifeq ($(filter $(errata),$(ERRATUM)),)
+ifneq ($(filter-out 1,$(words $(ERRATUM)))$(filter-out $(errata),$(ERRATUM)),)
 $(error ERRATUM=$(ERRATUM) is not known here: use ERRATUM= one of $(errata), or read about 9 in lessons/8-errata.md)
 endif
 ifdef IMAGE
