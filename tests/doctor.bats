@@ -225,7 +225,7 @@ INSTALL='apt-get install -y --no-install-recommends'
 	grep -qxF "hypervisor: $BUILD/xen/xen (4.17.5+72)" <<<"$output"
 }
 
-@test "packages.tsv: four columns in every line" {
-	run awk -F'\t' '!/^#/ && (NF != 4 || $1 == "" || $4 == "")' kit/tools/packages.tsv
+@test "packages.tsv: four columns in every line, and no package twice" {
+	run awk -F'\t' '!/^#/ && (NF != 4 || $1 == "" || $4 == "" || seen[$1]++)' kit/tools/packages.tsv
 	[ -z "$output" ]
 }
