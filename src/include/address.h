@@ -26,6 +26,7 @@
 #include "page.h"
 #include "types.h"
 
+//! [address_words]
 /** A virtual address as a number: what a pointer holds. */
 typedef unsigned long vaddr_t;
 
@@ -48,6 +49,7 @@ typedef struct {
 typedef struct {
 	unsigned long mfn;
 } mfn_t;
+//! [address_words]
 
 static inline paddr_t _paddr(unsigned long bytes)
 {

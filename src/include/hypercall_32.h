@@ -12,6 +12,7 @@
 #ifndef HYPERCALL_32_H
 #define HYPERCALL_32_H
 
+//! [hypercall]
 /** Makes hypercall @p nr through the hypercall page. @return as Xen does. */
 static inline long hypercall(unsigned int nr, unsigned long a1,
 			     unsigned long a2, unsigned long a3,
@@ -26,6 +27,7 @@ static inline long hypercall(unsigned int nr, unsigned long a1,
 		     : "memory");
 	return ret;
 }
+//! [hypercall]
 
 /** The same by Xen's gate: needs no page, and costs a few cycles more. */
 static inline long hypercall_by_gate(unsigned int nr, unsigned long a1,

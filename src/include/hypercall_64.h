@@ -12,6 +12,7 @@
 #ifndef HYPERCALL_64_H
 #define HYPERCALL_64_H
 
+//! [hypercall]
 /** Makes hypercall @p nr through the hypercall page. @return as Xen does. */
 static inline long hypercall(unsigned int nr, unsigned long a1,
 			     unsigned long a2, unsigned long a3,
@@ -28,6 +29,7 @@ static inline long hypercall(unsigned int nr, unsigned long a1,
 		     : "rcx", "r11", "memory");
 	return ret;
 }
+//! [hypercall]
 
 /** The same by SYSCALL: needs no page. */
 static inline long hypercall_by_gate(unsigned int nr, unsigned long a1,
