@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What the bats files share: booting, and making images with one thing changed. Each of them begins with `load lib`.
+# A test runs at the top of the tree and writes nothing but below its own BATS_TEST_TMPDIR.
+
+# What `make check`, or the shell it was typed in, hands down must not change a test.
+unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES STAGE ARCH PAE VMSPLIT IMAGE CMDLINE MODULE ACCEL V SILENCE TIMEOUT
+export LC_ALL=C
+
+top=$(realpath "$BATS_TEST_DIRNAME/..")
+cd "$top" || exit
+export XEN=$top/build/xen/xen
+
+# Boots an image: what tools/boot says is in $output, its exit status in $status. The transcript lies beside the image.
+boot() { # [--flag] IMAGE
+	BUILD=$BATS_TEST_TMPDIR run tools/boot "$@"
+}
+
+# That the last command ended with this status, and said this somewhere.
+ends() { # exit status, text
+	[ "$status" = "$1" ] && [[ $output == *"$2"* ]] || { echo "status $status instead of $1, or no '$2' in:" "$output"; return 1; }
+}
+
+# make in a tree of its own, for an image as make names it: x86_32-2g/stage3 is build/x86_32-2g/stage3.elf.
+make_image() { # tree, image, more arguments
+	local mode=()
+	case $2 in
+	x86_64/*) mode=(ARCH=x86_64) ;;
+	*-nopae/*) mode=(PAE=n) ;;
+	*-2g/*) mode=(VMSPLIT=2G) ;;
+	*-1g/*) mode=(VMSPLIT=1G) ;;
+	esac
+	make -s -C "$1" "${mode[@]}" "${@:3}" "build/$2.elf"
+}
+
+# For setup_file: a tree with these images in it. fault() copies it, so only what was changed is compiled then.
+good_tree() { # images
+	local image entry
+	export good=$BATS_FILE_TMPDIR/good
+	mkdir "$good"
+	for entry in "$top"/*; do
+		case ${entry##*/} in src) cp -a "$entry" "$good/" ;; build | work) ;; *) ln -s "$entry" "$good/" ;; esac
+	done
+	for image; do make_image "$good" "$image"; done
+}
+
+# An image with one file of src/ changed by sed -E, as $image. A change that changes nothing is an error: the source has
+# moved on, and the test has to follow.
+fault() { # image, file below src/, sed arguments
+	local tree=$BATS_TEST_TMPDIR/tree
+	image=$tree/build/$1.elf
+	cp -a "$good" "$tree"
+	sed -E -i "${@:3}" "$tree/src/$2"
+	! cmp -s "src/$2" "$tree/src/$2" || { echo "nothing in src/$2 fits this any more"; return 1; }
+	make_image "$tree" "$1" CC="gcc -w"
+}
