@@ -4,6 +4,8 @@
 # Every diagnosis on a real image: one line of a stage is changed, the image is built and booted, and the run has to end
 # in the right way, with the right entry of tools/diagnoses.txt.
 #
+# shellcheck disable=SC2154 # lib.bash sets good, image and top
+#
 # To read a test: fault IMAGE FILE 's/what stands there/what is put in its place/'.
 
 load lib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # bats sets status and output
 #
 # What the bats files share: booting, and making images with one thing changed. Each of them begins with `load lib`.
 # A test runs at the top of the tree and writes nothing but below its own BATS_TEST_TMPDIR.
@@ -19,7 +19,10 @@ boot() { # [--flag] IMAGE
 
 # That the last command ended with this status, and said this somewhere.
 ends() { # exit status, text
-	[ "$status" = "$1" ] && [[ $output == *"$2"* ]] || { echo "status $status instead of $1, or no '$2' in:" "$output"; return 1; }
+	if [ "$status" != "$1" ] || [[ $output != *"$2"* ]]; then
+		echo "status $status instead of $1, or no '$2' in:" "$output"
+		return 1
+	fi
 }
 
 # make in a tree of its own, for an image as make names it: x86_32-2g/stage3 is build/x86_32-2g/stage3.elf.
