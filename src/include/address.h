@@ -51,6 +51,7 @@ typedef struct {
 } mfn_t;
 //! [address_words]
 
+/** @{ A number, made an address or page number of its kind. */
 static inline paddr_t _paddr(unsigned long bytes)
 {
 	return (paddr_t){bytes};
@@ -70,7 +71,9 @@ static inline mfn_t _mfn(unsigned long number)
 {
 	return (mfn_t){number};
 }
+/** @} */
 
+/** @{ The number in a typed address or page number. */
 static inline unsigned long paddr_x(paddr_t address)
 {
 	return address.paddr;
@@ -90,6 +93,7 @@ static inline unsigned long mfn_x(mfn_t page)
 {
 	return page.mfn;
 }
+/** @} */
 
 /** The page that a pseudo-physical address lies in. */
 static inline pfn_t paddr_to_pfn(paddr_t address)

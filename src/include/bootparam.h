@@ -16,6 +16,7 @@
 
 /* clang-format off */
 //! [boot_params]
+/** @{ Bytes from the start of boot_params to a field, and its size. */
 #define BP_e820_entries			0x1e8
 #define BP_header			0x202
 #define BP_version			0x206
@@ -24,6 +25,7 @@
 #define BP_hardware_subarch_data	0x240
 #define BP_e820_table			0x2d0
 #define BP_SIZE				0x1000
+/** @} */
 //! [boot_params]
 /* clang-format on */
 
@@ -33,14 +35,15 @@
 /** The first four bytes of the header, "HdrS", read as a number. */
 #define BP_MAGIC 0x53726448
 
-/** What hardware_subarch may say to us: enum x86_hardware_subarch in C. */
+/** @{ What hardware_subarch may say to us: enum x86_hardware_subarch in C. */
 #define SUBARCH_PC  0
 #define SUBARCH_XEN 2
+/** @} */
 
-/** Protocol versions: hardware_subarch came with 2.07, the payload with 2.08.
- */
+/** @{ Protocol versions: hardware_subarch is of 2.07, the payload of 2.08. */
 #define PROTOCOL_SUBARCH 0x0207
 #define PROTOCOL_PAYLOAD 0x0208
+/** @} */
 
 /** Where the kernel takes boot_params in ESI: so many bytes into the image. */
 #define STARTUP_32_OFFSET 0x40
@@ -52,6 +55,7 @@
 /** The kernel's own copy, made by the head whoever entered it. */
 extern struct boot_params boot_params;
 
+/** That an offset here is the one of Linux's own header. */
 #define CHECK_OFFSET(name, field) \
 	_Static_assert(BP_##name == offsetof(struct boot_params, field), #name)
 CHECK_OFFSET(e820_entries, e820_entries);

@@ -20,6 +20,7 @@
 #include <xen/elfnote.h>
 
 /* clang-format off: this is assembly */
+/** One note of Xen's: its type, XEN_ELFNOTE_, and a directive for its value. */
 //! [elfnote]
 .macro	elfnote type:req, desc:vararg
 	.pushsection .note.Xen, "a", @note

@@ -20,7 +20,7 @@
 #ifndef PAGE_H
 #define PAGE_H
 
-/* 0xc0000000 for as and ld, 0xc0000000UL for C: Linux's name for this. */
+/** 0xc0000000 for as and ld, 0xc0000000UL for C: Linux's name for this. */
 #ifdef __ASSEMBLER__
 #define _AC(number) number
 #else
@@ -28,11 +28,14 @@
 #define _AC(number)  __AC(number)
 #endif
 
+/** @{ A page: its size in bytes, as a power of two, and as a mask. */
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (_AC(1) << PAGE_SHIFT)
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
+/** @} */
 
 //! [offsets]
+/** @{ VA of any page, and of the image, minus its paddr. */
 #ifdef CONFIG_X86_64
 #define PAGE_OFFSET _AC(0xffff880000000000)
 #define LOAD_OFFSET _AC(0xffffffff80000000)
@@ -40,12 +43,14 @@
 #define PAGE_OFFSET _AC(CONFIG_PAGE_OFFSET)
 #define LOAD_OFFSET PAGE_OFFSET
 #endif
+/** @} */
 //! [offsets]
 
 /** Where the image lies, pseudo-physical: above the first megabyte, as on a PC.
  */
 #define LOAD_PHYSICAL_ADDR 0x100000
 
+/** A number of bytes, rounded up to whole pages. */
 #define PAGE_ALIGN(bytes) (((bytes) + PAGE_SIZE - 1) & PAGE_MASK)
 
 #endif

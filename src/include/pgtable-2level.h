@@ -15,12 +15,15 @@
 #ifndef PGTABLE_2LEVEL_H
 #define PGTABLE_2LEVEL_H
 
+/** What this kind of paging is called in print. */
 #define PAGING_NAME "two levels"
 
 /** What the processor reads from a page table. */
 typedef u32 pteval_t;
+/** The bits of an entry that are a machine address. */
 #define PTE_MFN_MASK 0xfffff000U
 
+/** @{ Of each level: bits below its index, and entries in a table. */
 #define PGDIR_SHIFT  22
 #define PTRS_PER_PGD 1024
 #define PUD_SHIFT    PGDIR_SHIFT
@@ -28,10 +31,12 @@ typedef u32 pteval_t;
 #define PMD_SHIFT    PGDIR_SHIFT
 #define PTRS_PER_PMD 1
 #define PTRS_PER_PTE 1024
+/** @} */
 
-/** Xen's part of the address space, to its last byte. */
+/** @{ Xen's part of the address space, to its last byte. */
 #define XEN_VIRT_START HYPERVISOR_VIRT_START_NONPAE
 #define XEN_VIRT_LAST  0xffffffffUL
+/** @} */
 
 /** Xen's m2p, mapped into every guest. */
 #define M2P_VIRT_START MACH2PHYS_VIRT_START_NONPAE

@@ -16,12 +16,15 @@
 #ifndef PGTABLE_3LEVEL_H
 #define PGTABLE_3LEVEL_H
 
+/** What this kind of paging is called in print. */
 #define PAGING_NAME "three levels (PAE)"
 
 /** What the processor reads from a page table. */
 typedef u64 pteval_t;
+/** The bits of an entry that are a machine address. */
 #define PTE_MFN_MASK 0x000ffffffffff000ULL
 
+/** @{ Of each level: bits below its index, and entries in a table. */
 #define PGDIR_SHIFT  30
 #define PTRS_PER_PGD 4
 #define PUD_SHIFT    PGDIR_SHIFT
@@ -29,10 +32,12 @@ typedef u64 pteval_t;
 #define PMD_SHIFT    21
 #define PTRS_PER_PMD 512
 #define PTRS_PER_PTE 512
+/** @} */
 
-/** Xen's part of the address space, to its last byte. */
+/** @{ Xen's part of the address space, to its last byte. */
 #define XEN_VIRT_START HYPERVISOR_VIRT_START_PAE
 #define XEN_VIRT_LAST  0xffffffffUL
+/** @} */
 
 /** Xen's m2p, mapped into every guest. */
 #define M2P_VIRT_START MACH2PHYS_VIRT_START_PAE

@@ -14,12 +14,15 @@
 #ifndef PGTABLE_4LEVEL_H
 #define PGTABLE_4LEVEL_H
 
+/** What this kind of paging is called in print. */
 #define PAGING_NAME "four levels (x86-64)"
 
 /** What the processor reads from a page table. */
 typedef u64 pteval_t;
+/** The bits of an entry that are a machine address. */
 #define PTE_MFN_MASK 0x000ffffffffff000ULL
 
+/** @{ Of each level: bits below its index, and entries in a table. */
 #define PGDIR_SHIFT  39
 #define PTRS_PER_PGD 512
 #define PUD_SHIFT    30
@@ -27,10 +30,12 @@ typedef u64 pteval_t;
 #define PMD_SHIFT    21
 #define PTRS_PER_PMD 512
 #define PTRS_PER_PTE 512
+/** @} */
 
-/** Xen's part of the address space, to its last byte. */
+/** @{ Xen's part of the address space, to its last byte. */
 #define XEN_VIRT_START HYPERVISOR_VIRT_START
 #define XEN_VIRT_LAST  (HYPERVISOR_VIRT_END - 1)
+/** @} */
 
 /** Xen's m2p, mapped into every guest. */
 #define M2P_VIRT_START MACH2PHYS_VIRT_START

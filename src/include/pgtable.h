@@ -28,20 +28,25 @@
 #include "pgtable-2level.h"
 #endif
 
+/** @{ Bytes of virtual memory that one entry stands for. */
 #define PGDIR_SIZE (1UL << PGDIR_SHIFT)
 #define PUD_SIZE   (1UL << PUD_SHIFT)
 #define PMD_SIZE   (1UL << PMD_SHIFT)
+/** @} */
 
-/** Levels that this mode leaves out are folded into the one above. */
+/** @{ Levels that this mode leaves out are folded into the one above. */
 #define PUD_FOLDED (PTRS_PER_PUD == 1)
 #define PMD_FOLDED (PTRS_PER_PMD == 1)
+/** @} */
 
+/** @{ Flags of an entry; the head of this file has them all. */
 #define _PAGE_PRESENT 0x001
 #define _PAGE_RW      0x002
 #define _PAGE_USER    0x004
 #define _PAGE_PSE     0x080
+/** @} */
 
-/** One entry of each level: a type each, so that none passes for another. */
+/** @{ One entry of each level: a type each, so that none passes for another. */
 typedef struct {
 	pteval_t pgd;
 } pgd_t;
@@ -57,7 +62,9 @@ typedef struct {
 typedef struct {
 	pteval_t pte;
 } pte_t;
+/** @} */
 
+/** @{ Which entry of a level's table translates an address. @p va a VA. */
 static inline unsigned int pgd_index(vaddr_t va)
 {
 	return (va >> PGDIR_SHIFT) % PTRS_PER_PGD;
@@ -77,6 +84,7 @@ static inline unsigned int pte_index(vaddr_t va)
 {
 	return (va >> PAGE_SHIFT) % PTRS_PER_PTE;
 }
+/** @} */
 
 /** The machine page that an entry names. */
 static inline mfn_t pteval_mfn(pteval_t entry)

@@ -6,7 +6,8 @@
 #ifndef SECTIONS_H
 #define SECTIONS_H
 
-/** The first byte of the image, and the first beyond it. */
+/** @{ The first byte of the image, and the first beyond it. */
 extern char _text[], _end[];
+/** @} */
 
 #endif

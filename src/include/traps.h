@@ -23,8 +23,9 @@
 /** The stubs, in entry_32.S and entry_64.S. */
 extern const u8 trap_stubs[NR_TRAPS * TRAP_STUB_SIZE];
 
-/** Where an event enters, and where Xen goes if it cannot return to us. */
+/** @{ Where an event enters, and where Xen goes if it cannot return to us. */
 extern const u8 xen_hypervisor_callback[], xen_failsafe_callback[];
+/** @} */
 
 /** Called by the stubs for every exception. Returning resumes at regs->ip. */
 void do_trap(struct pt_regs *regs);

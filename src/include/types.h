@@ -14,16 +14,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** @{ An integer by its bits: u without a sign, s with one. */
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef unsigned long long u64; /* so that %llx prints it in both widths */
 typedef int8_t s8;
 typedef int32_t s32;
+/** @} */
 
+/** @{ The larger or the smaller of two; both are worked out twice. */
 #define max(a, b) ((a) > (b) ? (a) : (b))
 #define min(a, b) ((a) < (b) ? (a) : (b))
+/** @} */
 
+/** How many elements an array has: not for pointers. */
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 #endif
