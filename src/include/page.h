@@ -20,7 +20,8 @@
 #ifndef PAGE_H
 #define PAGE_H
 
-/** 0xc0000000 for as and ld, 0xc0000000UL for C: Linux's name for this. */
+/** @def _AC
+ * 0xc0000000 for as and ld, 0xc0000000UL for C: Linux's name for this. */
 #ifdef __ASSEMBLER__
 #define _AC(number) number
 #else

@@ -46,23 +46,25 @@
 #define _PAGE_PSE     0x080
 /** @} */
 
-/** @{ One entry of each level: a type each, so that none passes for another. */
+/** An entry of the top level. A type for each, so that none passes for another. */
 typedef struct {
 	pteval_t pgd;
 } pgd_t;
 
+/** An entry of the second level: x86-64 alone has it. */
 typedef struct {
 	pteval_t pud;
 } pud_t;
 
+/** An entry for 2 MiB. */
 typedef struct {
 	pteval_t pmd;
 } pmd_t;
 
+/** An entry for a page. */
 typedef struct {
 	pteval_t pte;
 } pte_t;
-/** @} */
 
 /** @{ Which entry of a level's table translates an address. @p va a VA. */
 static inline unsigned int pgd_index(vaddr_t va)
