@@ -25,6 +25,7 @@
 #ifdef __ASSEMBLER__
 #define _AC(number) number
 #else
+/** Only for _AC(): its argument has to be expanded first. */
 #define __AC(number) (number##UL)
 #define _AC(number)  __AC(number)
 #endif

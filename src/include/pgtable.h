@@ -46,7 +46,7 @@
 #define _PAGE_PSE     0x080
 /** @} */
 
-/** An entry of the top level. A type for each, so that none passes for another. */
+/** An entry of the top level. Each level has a type of its own. */
 typedef struct {
 	pteval_t pgd;
 } pgd_t;
