@@ -28,6 +28,10 @@ grade: need-lab $(hypervisor)
 	@tools/doctor --need run,lab
 	@PYTHONPYCACHEPREFIX=build/pycache python3 labs/grader $(LAB)
 
+# For the grader: makes the image, and says where it is.
+lab-image: $(image)
+	@echo $(image)
+
 need-lab:
 	@[ -n '$(LAB)' ] || { echo "which lab? LAB=n, one of $(sort $(labs))" >&2; exit 1; }
-.PHONY: lab hint grade need-lab
+.PHONY: lab hint grade lab-image need-lab

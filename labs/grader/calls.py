@@ -4,18 +4,18 @@
 So a function is asked about cases that its own boot would never show it. It
 runs P=V, on Xen's boot stack, in the guest as it was at the entry; afterwards
 the registers are what they were. A call that ends in panic(), in a fault or not
-at all is an answer, too. After a loop the machine is of no further use.
+at all is an answer, too, and the next one can be made.
 """
 
 from collections import namedtuple
 
 from machine import End, Fault, Loop, Stop
 
-# One of: value, panic (the guest reported a failure and stopped), fault, loop, end.
+# value is None if the function did not return; event tells why.
 Result = namedtuple("Result", "value event")
 
 SCRATCH = 512  # bytes below the stack pointer for what is passed by reference
-CALL_SECONDS = 2.0
+CALL_SECONDS = 1.5
 
 
 class Caller:
@@ -30,13 +30,13 @@ class Caller:
         self.guest.write(address, data)
         return address
 
-    def call(self, name, *args, returns="word"):
+    def call(self, name, *args, returns="word", stack=None):
         """Calls a global function; returns is word, or the size of a struct in words (32-bit: by memory)."""
         stub, guest = self.machine.stub, self.guest
         by_memory = returns != "word" and guest.bits == 32
         result = self.saved["rsp"] - 2 * SCRATCH
         words = ([result] if by_memory else []) + list(args)
-        stack = (self.saved["rsp"] - 4 * SCRATCH) & -16
+        stack = ((stack or self.saved["rsp"]) - 4 * SCRATCH) & -16
         if guest.bits == 64:
             for register, value in zip(("rdi", "rsi", "rdx", "rcx"), words):
                 stub.set_register(register, value & guest.mask)
@@ -65,11 +65,12 @@ class Caller:
                 return event
 
     def restore(self, event):
-        if isinstance(event, (Loop, End)):
+        if isinstance(event, End):
             return
         if isinstance(event, Fault):
             self.machine.forget_fault(self.back)
-            self.machine.go(CALL_SECONDS)
+        if isinstance(event, Loop):
+            self.machine.leave_loop(self.back)
         for name, value in self.saved.items():
             if name in ("rip", "eflags") or (name.startswith("r") and name != "rip"):
                 self.machine.stub.set_register(name, value)

@@ -136,13 +136,23 @@ class Machine:
         return Fault(int.from_bytes(event[0:2], "little"), int.from_bytes(event[4:8], "little"),
                      int.from_bytes(event[X86_EVENT_CR2:], "little"), guest["rip"], guest)
 
+    def leave_loop(self, ip):
+        """After a Loop: has the guest stand at another place, wherever it was stopped."""
+        regs = self.stub.registers()
+        if regs["cs"] & 3:
+            self.stub.set_register("rip", ip)
+        else:
+            self.stub.write(self.guest_frame(regs["rsp"]), ip.to_bytes(8, "little"))
+            self.go()
+
     def forget_fault(self, ip):
-        """Has Xen return to the guest at another place instead of handing it the exception."""
+        """After a Fault: has the guest stand at another place, where a breakpoint is, as if nothing had happened."""
         regs = self.stub.registers()
         frame = self.guest_frame(regs["rsp"])
         self.stub.write(frame, ip.to_bytes(8, "little"))
         self.stub.set_register("rip", self.word(regs["rsp"]))
         self.stub.set_register("rsp", regs["rsp"] + 8)
+        self.go()
 
 
 def die_with_parent():

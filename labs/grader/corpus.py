@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Grades the wrong answers of labs/corpus: python3 labs/grader/corpus.py [--sample N] [LAB...]
+
+Called by `make check-labs` (all) and by the tests (a sample). A wrong answer is the
+lab's solution, which is src/, with one change. It must not get full points, and the
+findings must have the one it names. The solution itself must get all points, and the
+untouched work copy none.
+
+Two are graded at a time. Prints TAP; the exit status is 0 if all is as it should be.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+
+JOBS = 2
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def settings(lab):
+    with open(f"labs/lab{lab}/lab.mk", encoding="utf-8") as file:
+        return dict(re.findall(r"^([\w-]+)\s*[?:]?=\s*(.*)$", file.read(), re.M))
+
+
+def change(text, wrong):
+    """The file with the wrong answer in it."""
+    if "whole" in wrong:
+        return wrong["whole"]
+    if "snippet" in wrong:
+        mark = f"//! [{wrong['snippet']}]\n"
+        before, inside, after = text.split(mark)
+        return before + mark + wrong["code"].lstrip("\n") + mark + after
+    command = ["sed", "-E", *(word for line in wrong["sed"] for word in ("-e", line))]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+
+
+def solution(lab, folder):
+    os.makedirs(folder)
+    for source in settings(lab).get("lab-files", "").split():
+        shutil.copy(os.path.join("src", source), folder)
+
+
+def grade(lab, work, out):
+    """The result as make grade leaves it."""
+    env = dict(os.environ, WORK=work, OUT=out, GRADE_FORMAT="json", PYTHONPYCACHEPREFIX="build/pycache")
+    done = subprocess.run([sys.executable, "labs/grader", str(lab)], env=env, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=300, check=False)
+    if done.returncode not in (0, 1) or not done.stdout.startswith("{"):
+        return None, done.stdout + done.stderr
+    return json.loads(done.stdout), done.returncode
+
+
+def try_wrong(lab, wrong, folder):
+    """Returns what is not as it should be, or an empty string."""
+    work, out = os.path.join(folder, "work"), os.path.join(folder, "out")
+    shutil.rmtree(folder, ignore_errors=True)
+    solution(lab, work)
+    path = os.path.join(work, wrong["file"])
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    changed = change(text, wrong)
+    if changed == text:
+        return f"the change does not fit {wrong['file']} any more"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(changed)
+    result, status = grade(lab, work, out)
+    if result is None:
+        return f"the grader failed: {status}"
+    if status == 0 or result["score"] == result["points"]:
+        return "it got full points"
+    found = [f["id"] for t in result["tasks"] for f in t["findings"]]
+    found += [result["stopped"]["id"]] if result["stopped"] else []
+    if wrong["finding"] not in found:
+        return f"found {', '.join(found) or 'nothing'}, not {wrong['finding']}"
+    shutil.rmtree(folder, ignore_errors=True)
+    return ""
+
+
+def corpus(labs):
+    """(lab, wrong answer) for each."""
+    for name in sorted(os.listdir("labs/corpus")):
+        lab = re.match(r"lab(\d+)\.toml$", name)
+        if lab and (not labs or lab[1] in labs):
+            with open(f"labs/corpus/{name}", "rb") as file:
+                yield from ((lab[1], wrong) for wrong in tomllib.load(file)["wrong"])
+
+
+def main(args):
+    os.chdir(TOP)
+    sample = int(args[args.index("--sample") + 1]) if "--sample" in args else 0
+    labs = [a for i, a in enumerate(args) if a.isdigit() and args[i - 1] != "--sample"]
+    todo = list(corpus(labs))
+    if sample:
+        todo = todo[::max(1, len(todo) // sample)][:sample]
+    base = os.environ.get("CORPUS") or "build/test-labs"
+    print(f"1..{len(todo)}", flush=True)
+    failed = 0
+    with ThreadPoolExecutor(JOBS) as pool:
+        runs = [pool.submit(try_wrong, lab, wrong, f"{base}/{lab}-{i}") for i, (lab, wrong) in enumerate(todo)]
+        for number, ((lab, wrong), run) in enumerate(zip(todo, runs), 1):
+            problem = run.result()
+            failed += bool(problem)
+            print(f"{'not ok' if problem else 'ok'} {number} - lab {lab}, {wrong['file']}: {wrong['name']} [{wrong['finding']}]")
+            if problem:
+                print(f"# {problem}")
+            sys.stdout.flush()
+    return 1 if failed or not todo else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

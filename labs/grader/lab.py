@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A lab: its tasks, the reader's files, and the image made of them.
+
+Nothing but the reader's files comes from the work folder: make links them in
+place of the stage's own, everything else is the tree's.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+
+from report import Finding, Report, Task
+
+COMPILE_SECONDS = 60
+LONGEST_FILE = 200_000
+
+
+class Stopped(Exception):
+    """Grading cannot go on; the finding says why."""
+
+    def __init__(self, identifier, text, read=""):
+        super().__init__(identifier)
+        self.finding = Finding(identifier, text, read)
+
+
+class Lab:
+    def __init__(self, number, work=None, out=None):
+        self.number = number
+        self.folder = f"labs/lab{number}"
+        self.work = work or f"work/lab{number}"
+        self.out = out or f"build/lab{number}"
+        with open(f"{self.folder}/lab.toml", "rb") as file:
+            data = tomllib.load(file)
+        with open(f"{self.folder}/lab.mk", encoding="utf-8") as file:
+            self.settings = dict(re.findall(r"^([\w-]+)\s*[?:]?=\s*(.*)$", file.read(), re.M))
+        tasks = [Task(**{"read": data.get("lesson", ""), **task}) for task in data["task"]]
+        self.report = Report(number, data["title"], tasks)
+        self.sources = self.settings.get("lab-files", "").split()
+
+    def task(self, name):
+        return next(t for t in self.report.tasks if t.name == name)
+
+    def check(self, name, examine, *args):
+        """Runs examine(task, ...) if the task may begin; it is right if that finds nothing."""
+        task = self.task(name)
+        if self.report.may_begin(task):
+            task.state = "right"
+            examine(task, *args)
+        return task.state == "right"
+
+    def begin(self):
+        """Looks at the reader's files before anything is built."""
+        os.makedirs(self.out, exist_ok=True)
+        if not os.path.isdir(self.work):
+            raise Stopped("no-work", f"there is no {self.work} yet: make lab LAB={self.number} makes it")
+        for source in self.sources:
+            path = os.path.join(self.work, os.path.basename(source))
+            again = f"make lab LAB={self.number} FORCE=y makes a fresh copy and keeps this one"
+            if not os.path.isfile(path):
+                raise Stopped("no-file", f"{path} is not there: {again}")
+            size = os.path.getsize(path)
+            if size == 0:
+                raise Stopped("empty-file", f"{path} is empty: {again}")
+            if size > LONGEST_FILE:
+                raise Stopped("huge-file", f"{path} has {size} bytes, which is no source of this lab: {again}")
+
+    def build(self, **settings):
+        """Makes the image, for one kind of kernel; returns its path."""
+        words = [f"{name}={value}" for name, value in settings.items()]
+        command = ["make", "--no-print-directory", "-s", "lab-image", f"LAB={self.number}",
+                   f"WORK={self.work}", f"OUT={self.out}", *words]
+        clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "V")}
+        try:
+            made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  errors="replace", timeout=COMPILE_SECONDS, env=clean, check=False)
+        except subprocess.TimeoutExpired:
+            raise Stopped("compile-late", f"the compiler was not done after {COMPILE_SECONDS} s: "
+                          "does a macro or an #include go round in a circle?") from None
+        if made.returncode != 0:
+            raise Stopped("compile-error", first_errors(made.stderr))
+        image = made.stdout.strip().splitlines()[-1]
+        kept = os.path.join(self.out, "errors")
+        with open(kept, "w", encoding="utf-8") as file:
+            file.write(made.stderr)
+        return image
+
+    def module(self, size):
+        """A file of zeros to be loaded beside the kernel."""
+        path = os.path.join(self.out, "module")
+        with open(path, "wb") as file:
+            file.truncate(size)
+        return path
+
+    def run_folder(self):
+        """An empty folder for one machine."""
+        folder = os.path.join(self.out, f"run-{os.getpid()}")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        return folder
+
+
+def first_errors(text, most=4):
+    """What matters of the compiler's, the assembler's or the linker's output."""
+    wanted = re.compile(r"error|undefined reference|multiple definition|Error:|assertion|overlaps|must ")
+    lines = [line for line in text.splitlines() if wanted.search(line) and not line.startswith("make")]
+    lines = lines or [line for line in text.splitlines() if not line.startswith("make")] or ["make failed"]
+    more = f" (and {len(lines) - most} more)" if len(lines) > most else ""
+    return "it does not compile. " + " | ".join(lines[:most]) + more

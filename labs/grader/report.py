@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a grade says: tasks, points, and findings; and the forms it can take.
+
+A task has its points if its check ran to the end and found nothing. A task whose
+check was never reached has none: silence is not success.
+"""
+
+import json
+import os
+import textwrap
+from dataclasses import dataclass, field
+
+WIDTH = 100
+
+
+@dataclass
+class Finding:
+    """One thing that does not hold: an identifier, what was seen and what it means, what to read."""
+    id: str
+    text: str
+    read: str
+
+
+@dataclass
+class Task:
+    name: str
+    title: str
+    points: int
+    needs: list = field(default_factory=list)
+    blanks: list = field(default_factory=list)
+    read: str = ""
+    state: str = "not reached"  # then: right, wrong, skipped
+    why: str = ""
+    findings: list = field(default_factory=list)
+
+    @property
+    def score(self):
+        return self.points if self.state == "right" else 0
+
+    def fail(self, identifier, text, read=None):
+        """Notes what does not hold; the first finding is the one that matters most."""
+        self.state = "wrong"
+        if identifier not in [f.id for f in self.findings]:
+            self.findings.append(Finding(identifier, " ".join(text.split()), read or self.read))
+
+
+class Report:
+    def __init__(self, number, title, tasks):
+        self.number, self.title, self.tasks = number, title, tasks
+        self.stopped = None  # a Finding that ended the grading
+        self.files = {}  # what is kept: what it is, path
+
+    @property
+    def score(self):
+        return sum(t.score for t in self.tasks)
+
+    @property
+    def points(self):
+        return sum(t.points for t in self.tasks)
+
+    @property
+    def complete(self):
+        return self.score == self.points and not self.stopped
+
+    def may_begin(self, task):
+        """Whether all that a task builds on is right; notes it otherwise."""
+        missing = [str(self.tasks.index(t) + 1) for t in self.tasks
+                   if t.name in task.needs and t.state != "right"]
+        if missing:
+            task.state = "skipped"
+            task.why = "it builds on task " + " and ".join(missing)
+        return not missing
+
+    def as_json(self):
+        open_tasks = [i + 1 for i, t in enumerate(self.tasks) if t.state != "right"]
+        return {
+            "lab": self.number, "title": self.title, "score": self.score, "points": self.points,
+            "open_task": open_tasks[0] if open_tasks else 0,
+            "stopped": vars(self.stopped) if self.stopped else None,
+            "tasks": [{
+                "number": i + 1, "name": t.name, "title": t.title, "state": t.state, "why": t.why,
+                "score": t.score, "points": t.points, "findings": [vars(f) for f in t.findings],
+            } for i, t in enumerate(self.tasks)],
+            "files": self.files,
+        }
+
+
+# ---- forms -----------------------------------------------------------------
+
+
+def wrap(text, indent):
+    return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent,
+                         break_long_words=False, break_on_hyphens=False)
+
+
+def finding_lines(finding, indent):
+    yield wrap(f"[{finding.id}] {finding.text}", indent)
+    if finding.read:
+        yield f"{indent}read {finding.read}"
+
+
+def as_text(report):
+    lines = [f"lab {report.number}: {report.title}", ""]
+    if report.stopped:
+        lines += [*finding_lines(report.stopped, "  "), ""]
+    for number, task in enumerate(report.tasks, 1):
+        lines.append(f"  {task.score:2}/{task.points:<2}  task {number}  {task.name}: {task.title}")
+        if task.state in ("skipped", "not reached"):
+            lines.append(f"         {task.state}" + (f": {task.why}" if task.why else ""))
+        for finding in task.findings:
+            lines += finding_lines(finding, "         ")
+    lines += ["", f"  {report.score} of {report.points} points"]
+    lines += [f"  {what}: {path}" for what, path in report.files.items()]
+    return "\n".join(lines)
+
+
+def as_gradescope(report):
+    """The results.json of Gradescope's autograder, specification of 2024."""
+    def output(task):
+        return "\n".join([task.why] * bool(task.why) + [l for f in task.findings for l in finding_lines(f, "")])
+    tests = [{"number": str(i), "name": f"{t.name}: {t.title}", "score": t.score, "max_score": t.points,
+              "status": "passed" if t.state == "right" else "failed", "output": output(t)}
+             for i, t in enumerate(report.tasks, 1)]
+    stopped = "\n".join(finding_lines(report.stopped, "")) if report.stopped else ""
+    return json.dumps({"score": report.score, "output": stopped, "tests": tests}, indent=1)
+
+
+def as_tap(report):
+    lines = ["TAP version 13", f"1..{len(report.tasks)}"]
+    if report.stopped:
+        lines += ["# " + line.strip() for line in finding_lines(report.stopped, "")]
+    for number, task in enumerate(report.tasks, 1):
+        good = "ok" if task.state == "right" else "not ok"
+        lines.append(f"{good} {number} - {task.name}: {task.title} ({task.score}/{task.points})")
+        lines += [f"# {task.state}: {task.why}"] if task.why else []
+        lines += ["# " + line for f in task.findings for line in "\n".join(finding_lines(f, "")).split("\n")]
+    return "\n".join(lines)
+
+
+def keep(report, path):
+    """The result as JSON, written as a whole or not at all."""
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump(report.as_json(), file, indent=1)
+        file.write("\n")
+    os.replace(path + ".new", path)
+
+
+FORMS = {"text": as_text, "gradescope": as_gradescope, "tap": as_tap,
+         "json": lambda report: json.dumps(report.as_json(), indent=1)}

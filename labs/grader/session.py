@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One boot of one image, from Xen's jump to the guest on; and how to speak of it.
+
+    with Session(lab, image) as boot: ...
+
+begins at the image's first instruction, with the guest as Xen made it in
+boot.guest. What a guest prints is kept, and quoted, and counts for nothing.
+"""
+
+import os
+import re
+import subprocess
+
+from calls import Caller
+from diagnoses import diagnose
+from elf import Elf
+from guest import Guest
+from lab import Stopped
+from machine import BOOT_SECONDS, End, Fault, Loop, Machine, Stop
+from stub import Gone, Late
+
+EXCEPTIONS = {0: "division error", 3: "breakpoint", 6: "undefined instruction", 8: "double fault",
+              13: "general protection fault", 14: "page fault"}
+
+
+class Session:
+    def __init__(self, lab, image, module=None, name="transcript.log"):
+        self.lab, self.image = lab, image
+        self.elf = Elf(image)
+        self.folder = lab.run_folder()
+        self.kept = os.path.join(lab.out, name)
+        lab.report.files["transcript"] = self.kept
+        os.environ.pop("CMDLINE", None)
+        os.environ.pop("MODULE", None)
+        if module:
+            os.environ["MODULE"] = module
+        try:
+            self.machine = Machine(self.folder, image, os.environ.get("XEN") or "build/xen/xen")
+        except (Gone, Late):
+            raise Stopped("qemu", "QEMU did not start: " + self.text("errors")) from None
+        self.guest = None
+
+    def __enter__(self):
+        try:
+            self.enter()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.machine.close()
+        log = os.path.join(self.folder, "log")
+        if os.path.exists(log):
+            os.replace(log, self.kept)
+        for name in os.listdir(self.folder):
+            os.unlink(os.path.join(self.folder, name))
+        os.rmdir(self.folder)
+
+    def enter(self):
+        """To the first instruction of the image: the stop that everything else builds on."""
+        start = self.elf.address("startup_xen")
+        if start is None:
+            raise Stopped("no-start", f"{self.image} has no symbol startup_xen")
+        part = self.elf.loaded()[0]
+        start -= part.vaddr - part.paddr
+        self.machine.stop_at(start, "startup_xen")
+        self.machine.stop_in_xen("pv_inject_event")
+        event = self.machine.go(BOOT_SECONDS)
+        while isinstance(event, Stop) and event.regs["cs"] & 3 == 0:  # Xen passes by there, too
+            event = self.machine.go(BOOT_SECONDS)
+        if not isinstance(event, Stop):
+            raise Stopped(*self.not_entered(event))
+        self.guest = Guest(self.machine, self.elf)
+        self.calls = Caller(self.guest)
+        exit_paddr = self.guest.paddr("xen_exit")
+        if exit_paddr:
+            self.machine.stop_at(exit_paddr, "xen_exit")
+
+    def not_entered(self, event):
+        diagnosis = diagnose(self.text("log"), "refusal") if isinstance(event, End) else None
+        if diagnosis:
+            return diagnosis
+        if isinstance(event, Fault):
+            return "entry-elsewhere", f"Xen entered the image elsewhere than at startup_xen: {self.describe(event)}"
+        return "not-entered", "Xen did not come to the image's first instruction; see the transcript"
+
+    def finish(self, event):
+        """Lets the boot go on to its end, for the transcript."""
+        for _ in range(20):
+            if isinstance(event, (End, Loop)):
+                return
+            event = self.machine.go()
+
+    # ---- how to speak of it --------------------------------------------------
+
+    def text(self, name):
+        try:
+            with open(os.path.join(self.folder, name), encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except OSError:
+            return ""
+
+    def guest_lines(self):
+        return [line.rstrip("\r") for line in self.text("log").split("\n")
+                if line.strip() and not line.startswith("(XEN)")]
+
+    def xen_says(self):
+        """Xen's last word on what the guest asked for, without its prefix; empty if there is none."""
+        lines = re.findall(r"^\(XEN\) (?:\S+:\d+:)?d\d+v\d+ (.*?)\r?$", self.text("log"), re.M)
+        return lines[-1] if lines else ""
+
+    def where(self, address):
+        """Function and line, for an address P=V or linked."""
+        guest = self.guest
+        linked = address if self.elf.symbol_at(address) else address + guest.load_offset & guest.mask
+        symbol = self.elf.symbol_at(linked)
+        if not symbol:
+            return f"at {address:#x}, where the image has no code"
+        try:
+            found = subprocess.run(["addr2line", "-e", self.image, f"{linked:#x}"], capture_output=True,
+                                   text=True, timeout=10, check=False).stdout.split()[0]
+        except (OSError, IndexError, subprocess.TimeoutExpired):
+            found = "?"
+        line = re.sub(r"^.*?((work|src|labs)/)", r"\1", found)
+        line = re.sub(rf"^.*{re.escape(self.lab.work)}/", self.lab.work + "/", line)
+        return f"in {symbol.name}()" + ("" if "?" in line else f", {line}")
+
+    def describe(self, event):
+        """How the kernel ended, or where it stopped."""
+        if isinstance(event, Fault):
+            name = EXCEPTIONS.get(event.vector, f"exception {event.vector}")
+            about = f" at VA {event.cr2:#x}" if event.vector == 14 else ""
+            return f"{name}{about} {self.where(event.ip)}"
+        if isinstance(event, Loop):
+            return f"no end in sight: still running after some seconds, {self.where(event.regs['rip'])}"
+        if isinstance(event, Stop) and event.name == "xen_exit":
+            said = [line for line in self.guest_lines() if "PANIC" in line][-1:]
+            return f'the kernel gave up: "{said[0].strip()}"' if said else "the kernel ended itself"
+        if isinstance(event, End):
+            return "the machine ended" + (f" (Xen: {self.xen_says()})" if self.xen_says() else "")
+        return f"stopped at {event.name}"
+

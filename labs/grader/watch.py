@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the guest asks of Xen by mmu_update: every request, and what Xen answered.
+
+A breakpoint on stub 1 of the hypercall page, P=V. It is evidence for a diagnosis;
+points depend on the page tables alone, so a kernel that takes another way into
+Xen is not worse off.
+"""
+
+from collections import namedtuple
+
+from machine import Stop
+
+# ptr and val as in struct mmu_update; ret is what the call as a whole returned, None if it did not.
+Request = namedtuple("Request", "ptr val ret")
+
+MMU_UPDATE = 1
+STUB = 32
+MOST = 4096  # updates of one call that are looked at
+
+
+class Watch:
+    def __init__(self, session):
+        self.session, self.machine, self.guest = session, session.machine, session.guest
+        self.requests = []
+        self.machine.stop_at(self.guest.paddr("hypercall_page") + STUB * MMU_UPDATE, "mmu_update")
+
+    def go(self, *stops):
+        """Runs to one of these stops, or to whatever else ends the run."""
+        while True:
+            event = self.machine.go()
+            if isinstance(event, Stop) and event.name == "mmu_update":
+                event = self.follow(event.regs)
+            if not isinstance(event, Stop) or event.name in stops or event.name == "xen_exit":
+                return event
+
+    def follow(self, regs):
+        """Over one mmu_update; returns the event that came behind it."""
+        stub, guest = self.machine.stub, self.guest
+        pointer, count = (regs["rbx"], regs["rcx"]) if guest.bits == 32 else (regs["rdi"], regs["rsi"])
+        data = stub.read(pointer & guest.mask, 16 * min(count, MOST)) if count & guest.mask <= MOST else None
+        back = int.from_bytes(stub.read(regs["rsp"], guest.word) or bytes(8), "little")
+        self.machine.stop_at(back, "back")
+        event = self.machine.go()
+        ret = None
+        if isinstance(event, Stop) and event.name == "back":
+            ret = event.regs["rax"] & 0xffffffff
+            ret -= (ret & 0x80000000) << 1
+        self.machine.pass_by("back")
+        for at in range(0, len(data or b""), 16):
+            ptr, val = (int.from_bytes(data[at + o:at + o + 8], "little") for o in (0, 8))
+            self.requests.append(Request(ptr, val, ret))
+        return event

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Lab 3: the functions one by one, then the remap itself.
+
+A module of some megabytes makes the kernel's memory span several pmd entries, so
+that one entry copied is not enough.
+"""
+
+from limit import check_limit
+from remap import check_remap
+from session import Session
+from tables import Tables
+from translation import check_m2p, check_p2m
+from walking import check_walk
+from watch import Watch
+
+MODULE_BYTES = 5 << 20
+
+
+def check(lab):
+    with Session(lab, lab.build(), module=lab.module(MODULE_BYTES)) as boot:
+        lab.check("early_p2m", check_p2m, boot)
+        lab.check("early_m2p", check_m2p, boot)
+        lab.check("get_pmd", check_walk_both, boot)
+        lab.check("remap_limit", check_limit, boot)
+        lab.check("remap", check_all, boot)
+
+
+def check_walk_both(task, boot):
+    check_walk(task, boot, "pud")
+    if task.state == "right":
+        check_walk(task, boot, "pmd")
+
+
+def check_all(task, boot):
+    before = Tables(boot.guest)
+    before.read_all()
+    watch = Watch(boot)
+    boot.machine.stop_at(boot.guest.paddr("verify_remap"), "verify_remap")
+    event = watch.go("verify_remap")
+    check_remap(task, boot, watch, before, event, "verify_remap")
+    boot.finish(event)
