@@ -41,9 +41,9 @@ startup_xen:
 //! [startup_xen]
 
 /*
- * The common head. ESI = boot_params, ESP = a stack, both outside the image's
- * own memory or in a place that nothing else uses. At a fixed distance from
- * the image's beginning, since the ELF header has room for one entry only.
+ * The common head. ESI = boot_params, ESP = a stack of whoever enters. It lies
+ * at a fixed distance from the image's beginning, since the ELF header has room
+ * for one entry only, and that is Xen's.
  */
 //! [startup_32]
 	.org	STARTUP_32_OFFSET
@@ -54,16 +54,16 @@ startup_32:
 	movl	$pa(boot_params), %edi
 	movl	$BP_SIZE / 4, %ecx
 	rep movsl
-	/* EAX = the subarch: 0 before there was such a field. */
-	xorl	%eax, %eax
+	/* Before 2.07 the field did not exist, and all machines were PCs. */
 	cmpw	$PROTOCOL_SUBARCH, pa(boot_params + BP_version)
-	jb	1f
+	jae	1f
+	movl	$SUBARCH_PC, pa(boot_params + BP_hardware_subarch)
+1:	/* EAX = the subarch. */
 	movl	pa(boot_params + BP_hardware_subarch), %eax
-1:	/* In the table, or no further. */
+	/* It is in the table, or this goes no further. */
 	cmpl	$num_subarch_entries, %eax
-	jae	2f
+	jae	bad_subarch
 	jmp	*pa(subarch_entries)(, %eax, 4)
-2:	jmp	bad_subarch
 //! [startup_32]
 
 //! [subarch_entries]

@@ -40,12 +40,13 @@ startup_64:
 	movq	%rbx, %rdi
 	movl	$BP_SIZE / 8, %ecx
 	rep movsq
-	/* EAX = the subarch: 0 before there was such a field. */
-	xorl	%eax, %eax
+	/* Before 2.07 the field did not exist, and all machines were PCs. */
 	cmpw	$PROTOCOL_SUBARCH, BP_version(%rbx)
-	jb	1f
+	jae	1f
+	movl	$SUBARCH_PC, BP_hardware_subarch(%rbx)
+1:	/* EAX = the subarch. */
 	movl	BP_hardware_subarch(%rbx), %eax
-1:	/* In the table, or no further. */
+	/* It is in the table, or this goes no further. */
 	cmpl	$num_subarch_entries, %eax
 	jae	bad_subarch
 	leaq	subarch_entries(%rip), %rdx
