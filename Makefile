@@ -5,6 +5,7 @@
 ## make run [STAGE=n]     build stage n (0 to 5; 4 if you do not say) and boot it under Xen
 ## make check             run all tests
 ## make unit              the unit tests alone: the remap against model page tables
+## make matrix            boot every stage in every mode on every hypervisor: a table
 ## make diff STAGE=n      what stage n adds to the one before
 ## make bench             how long the loop takes, how large the images are
 ## make doctor            what is on this machine, what is missing, what mends it
@@ -226,6 +227,14 @@ check: $(hypervisor) build/xen-stock/xen
 	@tools/doctor --need run,check
 	@tests/run
 .PHONY: check
+
+# All images of one mode; and all stages, modes and hypervisors in a table.
+images: ready
+	@mkdir -p $(O) && flock $(O)/.lock $(MAKE) --no-print-directory $(stages) $(B)/stage5.bzImage
+
+matrix: build/xen/xen build/xen-stock/xen
+	@tools/matrix
+.PHONY: images matrix
 
 # ---- unit tests: the remap compiled for this machine, once for each paging mode ----
 
