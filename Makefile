@@ -8,6 +8,7 @@
 ## make matrix            boot every stage in every mode on every hypervisor: a table
 ## make diff STAGE=n      what stage n adds to the one before
 ## make bench             how long the loop takes, how large the images are
+## make gdb [STAGE=n]     boot stage n and stop at its first instruction, in GDB; `help xen` there
 ## make doctor            what is on this machine, what is missing, what mends it
 ## make xen               build the hypervisor (other commands do so when it is missing)
 ## make clean             delete what was built, but not the hypervisor
@@ -219,6 +220,7 @@ previous-5 := stage4-start-kernel
 diff:
 	@tools/stage-diff "$(folder-$(STAGE))" "$(previous-$(STAGE))"
 
+include gdbscripts/gdb.mk
 include labs/rules.mk
 
 # ---- testing ------------------------------------------------------------------

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Looking at a boot from outside: make gdb, make rewind, make pagetables. Included by the Makefile.
+
+# A bzImage has no symbols; the kernel that is packed in it has.
+gdb-image := $(or $(IMAGE),$(image))
+gdb-symbols := $(gdb-image:.bzImage=.elf)
+
+# Builds what is to be looked at, the way `make run` does.
+gdb-ready: ready $(below)
+	@tools/doctor --need gdb
+	@$(if $(IMAGE),,mkdir -p $(O) && flock $(O)/.lock $(MAKE) --no-print-directory $(image))
+.PHONY: gdb-ready
+
+gdb: gdb-ready
+	@SYMBOLS='$(gdb-symbols)' tools/gdb '$(gdb-image)' $(GDB_OPTIONS)
+.PHONY: gdb

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the commands know of the boot that this GDB looks at: one `session`."""
+
+import contextlib
+import os
+
+import gdb
+
+from xenpt.elf import ElfError
+from xenpt.guest import Guest
+from xenpt.memory import BadPage, PAGE_SIZE
+from xenpt.paging import PagingError
+from xenqemu.monitor import Monitor, MonitorError
+from xenqemu.stub import StubError
+
+from . import connection
+
+
+class Session:
+    """Set up by `xen attach`; `boot` is known from the image's first instruction on."""
+
+    folder = None  # where the sockets and the console's transcript are
+    image = None  # xenpt.elf.Image
+    boot = None
+
+    def __init__(self):
+        self._stub = self._monitor = self._memory_size = None
+
+    def attach(self, folder, image):
+        self.__init__()
+        self.folder, self.image, self.boot = folder, image, None
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    @property
+    def stub(self):
+        """The stub, over GDB's connection. Only when the machine is stopped."""
+        if not self.folder or not gdb.selected_inferior().pid:
+            raise gdb.GdbError("not connected to QEMU: start with `make gdb STAGE=n`")
+        if gdb.selected_thread() and gdb.selected_thread().is_running():
+            raise gdb.GdbError("the machine is running: stop it with Ctrl-C first")
+        if not self._stub:
+            self._stub = connection.borrow(self.path("stub"))
+        return self._stub
+
+    @property
+    def monitor(self):
+        if not self.folder:
+            raise gdb.GdbError("not connected to QEMU: start with `make gdb STAGE=n`")
+        if not self._monitor:
+            self._monitor = Monitor(self.path("qmp"))
+        return self._monitor
+
+    def read_page(self, maddr):
+        """A page of machine memory; inside guest() only."""
+        if self._memory_size is None:
+            self._memory_size = self.monitor.memory_size()
+        if not 0 <= maddr <= self._memory_size - PAGE_SIZE:
+            raise BadPage(f"maddr {maddr:#x} is beyond the machine's memory")
+        return self.stub.read(maddr, PAGE_SIZE)
+
+    @contextlib.contextmanager
+    def guest(self):
+        """The guest as it is now, readable while this holds. Errors become one line."""
+        with plain_errors():
+            registers = self.stub.registers()
+            with self.stub.physical():
+                yield Guest(self, registers, self.image.bits, self.boot)
+
+    def dropped(self):
+        """The connection is gone: a later command has to find a new one."""
+        self._stub = None
+
+
+@contextlib.contextmanager
+def plain_errors():
+    """What can go wrong outside comes to the reader as a line."""
+    try:
+        yield
+    except (PagingError, ElfError, StubError, MonitorError, BadPage) as error:
+        raise gdb.GdbError(str(error)) from None
+    except OSError as error:
+        raise gdb.GdbError(f"{error.filename or 'QEMU'}: {error.strerror}") from None
+
+
+session = Session()

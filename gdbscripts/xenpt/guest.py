@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A guest: its registers, its tables, its numbering of pages. Start here.
+
+	boot = Boot.at_entry(memory, registers, bits, start_info)	# at the image's first instruction
+	guest = Guest(memory, registers, bits, boot)			# at any moment
+	for line in text.ranges(guest): ...
+
+registers has cr0, cr3, cr4 and efer. Without Xen, boot is NATIVE.
+Numbers of the ABI: xen/arch-x86/xen-x86_32.h and xen-x86_64.h.
+"""
+
+import functools
+from typing import NamedTuple
+
+from . import paging
+from .memory import PAGE_SHIFT, PAGE_SIZE, Cached
+from .space import AddressSpace
+from .start_info import StartInfo
+from .translate import Identity, Translation
+
+# What Xen keeps for itself, first and last VA; its m2p comes first.
+_XENS = {
+    paging.TWO_LEVEL.entry_size: (0xFC000000, 0xFFFFFFFF),
+    32: (0xF5800000, 0xFFFFFFFF),
+    64: (0xFFFF800000000000, 0xFFFF87FFFFFFFFFF),
+}
+
+
+def xens_part(mode, bits):
+    """The first and last VA that belong to Xen."""
+    return _XENS[4 if mode.entry_size == 4 else bits]
+
+
+class Boot(NamedTuple):
+    """What is known of a guest from its first instruction on, and nowhere else later."""
+    start_info: int  # paddr
+    nr_pages: int
+    p2m_frames: tuple  # MFNs
+
+    @classmethod
+    def at_entry(cls, memory, registers, bits, start_info):
+        """At the image's first instruction, P=V; start_info is in ESI or RSI there."""
+        memory = Cached(memory)
+        mode = paging.mode_of(registers.cr0, registers.cr4, registers.efer, bits)
+        space = AddressSpace(memory, mode, registers.cr3)
+        data = space.read(start_info, StartInfo.size(bits))
+        info = data and StartInfo(data, bits)
+        if not info or not info.valid:
+            raise paging.PagingError(f"there is no start_info at P=V {start_info:#x}: "
+                                     "this is not the first instruction of a guest of Xen")
+        pages = range(info.mfn_list, info.mfn_list + info.nr_pages * bits // 8, PAGE_SIZE)
+        frames = [space.walk(va).maddr for va in pages]
+        if None in frames:
+            raise paging.PagingError(f"the p2m at P=V {info.mfn_list:#x} is not mapped")
+        return cls(start_info, info.nr_pages, tuple(maddr >> PAGE_SHIFT for maddr in frames))
+
+
+NATIVE = Boot(None, None, None)
+
+
+class Guest:
+    """A guest at one moment."""
+
+    def __init__(self, memory, registers, bits, boot):
+        self.memory = Cached(memory)
+        self.bits = bits
+        self.boot = boot
+        self.cr3 = registers.cr3
+        self.mode = paging.mode_of(registers.cr0, registers.cr4, registers.efer, bits)
+        self.space = AddressSpace(self.memory, self.mode, self.cr3)
+        self.under_xen = boot is not NATIVE
+        if not boot:
+            raise paging.PagingError("the guest's page tables do not exist yet: "
+                                     "Xen has not come to the image's first instruction")
+        if not self.under_xen:
+            self.translation = Identity()
+            return
+        self.xens = xens_part(self.mode, bits)
+        self.translation = Translation(self.memory, bits // 8, self._m2p_page,
+                                       boot.p2m_frames, boot.nr_pages)
+        if self.pfn(self.pgd >> PAGE_SHIFT) is None:
+            raise paging.PagingError(f"CR3 {self.cr3:#x} leads to no table of the guest: Xen is "
+                                     "at work for itself; let it run on into the guest")
+
+    @functools.lru_cache(maxsize=None)
+    def _m2p_page(self, number):
+        va = self.xens[0] + number * PAGE_SIZE
+        return self.space.read(va, PAGE_SIZE) if va <= self.xens[1] else None
+
+    @property
+    def pgd(self):
+        """The maddr of the guest's own top table."""
+        if not self.mode.guest_level:
+            return self.space.root
+        return paging.entry_maddr(self.space.entries(0, self.space.root)[0])
+
+    def is_guests(self, va):
+        """Whether an address is outside Xen's part."""
+        return not (self.under_xen and self.xens[0] <= va <= self.xens[1])
+
+    def wanted(self, everything):
+        return (lambda va: True) if everything else self.is_guests
+
+    @functools.lru_cache(maxsize=None)
+    def pfn(self, mfn):
+        """The PFN of a machine page of this guest's, else None."""
+        return self.translation.m2p(mfn)
+
+    def start_info(self):
+        """start_info as it stands now, wherever it is mapped."""
+        if not self.under_xen:
+            raise paging.PagingError("booted without Xen: there is no start_info")
+        pfn, offset = divmod(self.boot.start_info, PAGE_SIZE)
+        page = self.memory.read_page(self.translation.p2m(pfn) << PAGE_SHIFT)
+        return StartInfo(page[offset:], self.bits)
+
+    def virtual_addresses(self, mfn, everything=False):
+        """Every VA at which a machine page is mapped, as the mappings."""
+        return [m for m in self.space.mappings(self.wanted(everything))
+                if m.mfn <= mfn < m.mfn + (m.size >> PAGE_SHIFT)]
+
+    def naming_entries(self, mfn, everything=False):
+        """Every entry that names a machine page, each once, whatever ways lead to it."""
+        found = {}
+        wanted = self.wanted(everything)
+        for (depth, table), ways in self.space.tables(wanted).items():
+            for index, value in enumerate(self.space.entries(depth, table)):
+                entry = self.space.entry(depth, table, index, value)
+                pages = entry.size >> PAGE_SHIFT if entry.is_page else 1
+                if entry.present and entry.mfn <= mfn < entry.mfn + pages:
+                    found[entry.maddr] = (entry, ways[0])
+        return list(found.values())

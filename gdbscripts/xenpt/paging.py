@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The shapes of page tables, and the bits of an entry.
+
+Source: Intel SDM volume 3A, chapter 4 (paging).
+"""
+
+from typing import NamedTuple
+
+PRESENT = 1 << 0
+RW = 1 << 1
+USER = 1 << 2
+PSE = 1 << 7
+NX = 1 << 63
+
+_FLAGS = ["PRESENT", "RW", "USER", "PWT", "PCD", "ACCESSED", "DIRTY", "PSE", "GLOBAL",
+          "bit 9", "bit 10", "bit 11"]
+
+
+class PagingError(Exception):
+    """These registers describe no page tables that can be shown; says why."""
+
+
+class Level(NamedTuple):
+    """One step of a translation. An entry here maps 1 << shift bytes."""
+    name: str
+    shift: int
+    entries: int
+    large: bool  # whether PSE makes an entry a page
+    powerless: bool = False  # whether RW and USER mean nothing here
+
+
+class Mode(NamedTuple):
+    """A paging mode, from the table that CR3 names down."""
+    name: str
+    levels: tuple
+    entry_size: int
+    root_mask: int
+    guest_level: int = 0  # the first level that is the guest's own
+
+    @property
+    def va_digits(self):
+        """How many hexadecimal digits a VA has."""
+        return 16 if self.levels[self.guest_level].shift == 39 else 8
+
+
+_PTE = Level("pte", 12, 512, False)
+_PMD = Level("pmd", 21, 512, True)
+_MADDR = 0x000FFFFFFFFFF000
+
+TWO_LEVEL = Mode("two levels", (Level("pgd", 22, 1024, True), Level("pte", 12, 1024, False)),
+                 4, 0xFFFFF000)
+PAE = Mode("three levels (PAE)", (Level("pgd", 30, 4, False, True), _PMD, _PTE), 8, 0xFFFFFFE0)
+FOUR_LEVEL = Mode("four levels (x86-64)",
+                  (Level("pgd", 39, 512, False), Level("pud", 30, 512, True), _PMD, _PTE),
+                  8, _MADDR)
+# A 64-bit Xen runs a 32-bit guest in compatibility mode: the guest's pgd hangs below a table of Xen's.
+PAE_UNDER_XEN = Mode("three levels (PAE) below Xen's own table",
+                     (Level("xen", 39, 512, False), Level("pgd", 30, 4, False), _PMD, _PTE),
+                     8, _MADDR, 1)
+
+_CR0_PG = 1 << 31
+_CR4_PSE, _CR4_PAE, _CR4_LA57 = 1 << 4, 1 << 5, 1 << 12
+_EFER_LMA = 1 << 10
+
+
+def mode_of(cr0, cr4, efer, guest_bits):
+    """The mode that the processor is in, for a guest of so many bits."""
+    if not cr0 & _CR0_PG:
+        raise PagingError("paging is off (CR0.PG is 0): there are no page tables yet")
+    if not cr4 & _CR4_PAE:
+        if cr4 & _CR4_PSE:
+            return TWO_LEVEL
+        pgd, pte = TWO_LEVEL.levels
+        return TWO_LEVEL._replace(levels=(pgd._replace(large=False), pte))
+    if not efer & _EFER_LMA:
+        return PAE
+    if cr4 & _CR4_LA57:
+        raise PagingError("five levels (CR4.LA57): this walker knows up to four")
+    return FOUR_LEVEL if guest_bits == 64 else PAE_UNDER_XEN
+
+
+def flag_names(value):
+    """Every flag of an entry, spelt out."""
+    names = [name for bit, name in enumerate(_FLAGS) if value >> bit & 1]
+    names += [f"bit {bit}" for bit in range(52, 63) if value >> bit & 1]
+    if value & NX:
+        names.append("NX")
+    return names
+
+
+def entry_maddr(value, size=1 << 12):
+    """The machine address that an entry holds; size is that of the page it maps."""
+    return value & _MADDR & -size
+
+
+def canonical(va, mode):
+    """An address as the processor wants it: a 64-bit one repeats bit 47 upwards."""
+    if mode.va_digits == 8:
+        return va & 0xFFFFFFFF
+    va &= (1 << 48) - 1
+    return va | 0xFFFF << 48 if va >> 47 else va

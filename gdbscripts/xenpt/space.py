@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""An address space: page tables in memory, walked the way the processor does.
+
+Broken tables are shown, not trusted: an entry that leads nowhere, to a table
+above itself, or sets bits that must be 0, becomes a Problem, and nothing below
+it is read.
+"""
+
+import struct
+from typing import NamedTuple
+
+from . import paging
+from .memory import PAGE_SHIFT, BadPage
+
+# More leaves than this are no guest's tables but rubbish that happens to look like some.
+LIMIT = 1 << 20
+
+
+class Entry(NamedTuple):
+    """One entry, where it stands and what it says."""
+    level: paging.Level
+    table: int  # maddr
+    index: int
+    value: int
+    maddr: int  # of the entry itself
+
+    @property
+    def present(self):
+        return bool(self.value & paging.PRESENT)
+
+    @property
+    def mfn(self):
+        return self.target >> PAGE_SHIFT
+
+    @property
+    def target(self):
+        """The maddr that it leads to: of a table or of a page."""
+        return paging.entry_maddr(self.value, self.size if self.is_page else 1 << PAGE_SHIFT)
+
+    @property
+    def is_page(self):
+        """Whether it maps a page, rather than lead to a table."""
+        return self.level.shift == PAGE_SHIFT or bool(self.level.large and self.value & paging.PSE)
+
+    @property
+    def size(self):
+        """Bytes of the address space that it stands for."""
+        return 1 << self.level.shift
+
+    @property
+    def name(self):
+        return f"{self.level.name}[{self.index}]"
+
+
+class Rights(NamedTuple):
+    """What all levels together allow."""
+    write: bool = True
+    user: bool = True
+    execute: bool = True
+
+    def through(self, entry):
+        """What is left of them below an entry."""
+        value = entry.value
+        if entry.level.powerless:
+            return self
+        return Rights(self.write and bool(value & paging.RW), self.user and bool(value & paging.USER),
+                      self.execute and not value & paging.NX)
+
+    def __str__(self):
+        return f"r{'w' if self.write else '-'}{'x' if self.execute else '-'}{' user' if self.user else ''}"
+
+
+class Problem(NamedTuple):
+    """A broken entry, by the path to it, and what is wrong."""
+    va: int
+    path: tuple
+    what: str
+
+
+class Mapping(NamedTuple):
+    """A page of the address space."""
+    va: int
+    size: int
+    maddr: int
+    rights: Rights
+    entry: Entry
+
+    @property
+    def mfn(self):
+        return self.maddr >> PAGE_SHIFT
+
+
+class Walk(NamedTuple):
+    """The translation of one address: entries from the top, and how it ended."""
+    va: int
+    path: tuple
+    maddr: int  # None if nothing is mapped
+    rights: Rights
+    problem: str  # why, if nothing is mapped
+
+
+class AddressSpace:
+    """Tables below one root."""
+
+    def __init__(self, memory, mode, cr3):
+        self.memory = memory
+        self.mode = mode
+        self.root = cr3 & mode.root_mask
+        self.problems = []
+        self._values = {}
+
+    # ---- one table ----------------------------------------------------------------
+
+    def entries(self, depth, table):
+        """The values of a table's entries. Raises BadPage."""
+        values = self._values.get((depth, table))
+        if values is None:
+            page = self.memory.read_page(table & ~0xFFF)
+            form = f"<{self.mode.levels[depth].entries}{'Q' if self.mode.entry_size == 8 else 'I'}"
+            values = self._values[depth, table] = struct.unpack_from(form, page, table & 0xFFF)
+        return values
+
+    def entry(self, depth, table, index, value):
+        return Entry(self.mode.levels[depth], table, index, value, table + index * self.mode.entry_size)
+
+    def _broken(self, entry, path):
+        """What is wrong with a present entry, by the bits and the path; None if it is well."""
+        if entry.value & paging.PSE and not entry.level.large and entry.level.shift > PAGE_SHIFT:
+            return "PSE is set, which must be 0 at this level"
+        if entry.is_page:
+            # Bit 12 of a large page's entry is a memory type (PAT); below the page's size the rest must be 0.
+            low = entry.value & (entry.size - 1) & ~0x1FFF
+            if entry.level.shift > PAGE_SHIFT and low and self.mode.entry_size == 8:
+                return f"bits {low:#x} are set, which must be 0 in a large page's entry"
+            return None
+        if any(entry.target == above.table & ~0xFFF for above in (*path, entry)):
+            return "a loop: it leads back to a table on the way to it"
+        return None
+
+    # ---- one address ----------------------------------------------------------------
+
+    def walk(self, va):
+        """Translates one address and keeps every step."""
+        path, table, rights = [], self.root, Rights()
+        va = paging.canonical(va, self.mode)
+        for depth, level in enumerate(self.mode.levels):
+            index = (va >> level.shift) % level.entries
+            try:
+                value = self.entries(depth, table)[index]
+            except BadPage as error:
+                return Walk(va, tuple(path), None, rights, f"the {level.name} page is nowhere: {error}")
+            entry = self.entry(depth, table, index, value)
+            problem = self._broken(entry, path) if entry.present else f"{entry.name} is not present"
+            path.append(entry)
+            if problem:
+                return Walk(va, tuple(path), None, rights, problem)
+            rights = rights.through(entry)
+            if entry.is_page:
+                return Walk(va, tuple(path), entry.target + va % entry.size, rights, None)
+            table = entry.target
+        raise AssertionError("the last level maps pages")
+
+    def read(self, va, count):
+        """Bytes at a VA, through these tables; None if some are not mapped."""
+        data = b""
+        while count:
+            maddr = self.walk(va).maddr
+            if maddr is None:
+                return None
+            piece = self.memory.read_page(maddr & ~0xFFF)[maddr & 0xFFF:][:count]
+            data, va, count = data + piece, va + len(piece), count - len(piece)
+        return data
+
+    # ---- all of it -------------------------------------------------------------------
+
+    def mappings(self, wanted=lambda va: True):
+        """Every page, by rising VA; entries whose first VA is not wanted are skipped. Fills problems."""
+        self.problems = []
+        self._left = LIMIT
+        yield from self._below(0, self.root, 0, (), Rights(), wanted)
+
+    def _problem(self, va, path, what):
+        self.problems.append(Problem(va, path, what))
+
+    def _below(self, depth, table, base, path, rights, wanted):
+        try:
+            values = self.entries(depth, table)
+        except BadPage as error:
+            return self._problem(base, path, f"leads nowhere: {error}")
+        for index, value in enumerate(values):
+            if not value & paging.PRESENT:
+                continue
+            entry = self.entry(depth, table, index, value)
+            va = paging.canonical(base + (index << entry.level.shift), self.mode)
+            if depth < self.mode.guest_level and index:
+                continue  # beyond the 4 GiB of a 32-bit guest
+            if depth >= self.mode.guest_level and not wanted(va):
+                continue
+            self._left -= 1
+            if self._left <= 0:
+                if not self._left:
+                    self._problem(va, path, f"more than {LIMIT} entries: the rest is not shown")
+                return None
+            what = self._broken(entry, path)
+            if what:
+                self._problem(va, (*path, entry), what)
+            elif entry.is_page:
+                yield Mapping(va, entry.size, entry.target, rights.through(entry), entry)
+            else:
+                yield from self._below(depth + 1, entry.target, va, (*path, entry),
+                                       rights.through(entry), wanted)
+        return None
+
+    def tables(self, wanted=lambda va: True):
+        """Each table once: (depth, maddr) -> the paths of entries that lead to it."""
+        found = {(0, self.root): [()]}
+        todo = [(0, self.root, 0, ())]
+        while todo and len(found) < LIMIT >> 9:
+            depth, table, base, path = todo.pop(0)
+            try:
+                values = self.entries(depth, table)
+            except BadPage:
+                continue
+            for index, value in enumerate(values):
+                entry = self.entry(depth, table, index, value)
+                va = paging.canonical(base + (index << entry.level.shift), self.mode)
+                own = wanted(va) if depth >= self.mode.guest_level else not index
+                if not entry.present or not own or entry.is_page or self._broken(entry, path):
+                    continue
+                key = (depth + 1, entry.target)
+                if key not in found:
+                    todo.append((depth + 1, entry.target, va, (*path, entry)))
+                found.setdefault(key, []).append((*path, entry))
+        return found

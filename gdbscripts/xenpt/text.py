@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Page tables in words: what the commands print, line by line."""
+
+from . import paging
+from .memory import PAGE_SHIFT
+from .ranges import merge
+
+
+def size(count):
+    """Bytes, in the largest unit that comes out even."""
+    for unit in ("GiB", "MiB", "KiB"):
+        shift = {"GiB": 30, "MiB": 20, "KiB": 10}[unit]
+        if count >> shift and not count & ((1 << shift) - 1):
+            return f"{count >> shift} {unit}"
+    return f"{count} bytes"
+
+
+def va(guest, address):
+    return f"{address:#0{guest.mode.va_digits + 2}x}"
+
+
+def frame(guest, mfn):
+    """A machine page, and whose."""
+    if not guest.under_xen:
+        return f"frame {mfn:#x}"
+    pfn = guest.pfn(mfn)
+    return f"MFN {mfn:#x} = " + ("not this guest's" if pfn is None else f"PFN {pfn:#x}")
+
+
+def way_in(guest):
+    """From CR3 to the guest's top table."""
+    mode = guest.mode
+    if mode.guest_level:
+        pgd = guest.pgd
+        return (f"three levels (PAE). CR3 is maddr {guest.cr3:#x}, a table of Xen's own; "
+                f"its entry 0 leads to the guest's pgd: {frame(guest, pgd >> PAGE_SHIFT)}")
+    root = guest.space.root
+    return f"{mode.name}. CR3 is maddr {guest.cr3:#x}: the pgd is {frame(guest, root >> PAGE_SHIFT)}"
+
+
+def _span(first, count):
+    return f"{first:#x}-{first + count - 1:#x}" if count > 1 else f"{first:#x}"
+
+
+def ranges(guest, everything=False):
+    """All mappings, merged."""
+    wanted = guest.wanted(everything)
+    found = list(merge(guest.space.mappings(wanted), guest.pfn))
+    rows = [_range_row(guest, r) for r in found]
+    yield way_in(guest)
+    head = ("VA", "size", "page", "rights", "PFN", "MFN")
+    if not guest.under_xen:
+        head, rows = head[:4] + ("frame",), [row[:4] + (row[5],) for row in rows]
+    yield from table([head, *rows])
+    yield from problems(guest)
+    yield (f"{plural(len(found), 'range')}, {plural(sum(r.pages for r in found), 'page')} of 4 KiB; "
+           f"{plural(guest.memory.reads, 'physical read')}")
+    if guest.under_xen and not everything:
+        yield f"(Xen's own part, VA {va(guest, guest.xens[0])}-{va(guest, guest.xens[1])}: xen pt all)"
+
+
+def _range_row(guest, r):
+    pfns = "-" if r.pfn is None else _span(r.pfn, r.pages)
+    mfns = "scattered" if r.mfn is None else _span(r.mfn, r.pages)
+    return (f"{va(guest, r.first)}-{va(guest, r.last)}", size(r.last + 1 - r.first),
+            size(r.page_size), str(r.rights), pfns, mfns)
+
+
+def table(rows):
+    """Columns, each as wide as it has to be."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+
+
+def plural(count, what):
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def problems(guest):
+    """What is broken in the tables, entry by entry."""
+    for problem in guest.space.problems:
+        path = " ".join(e.name for e in problem.path) or "CR3"
+        value = f" = {problem.path[-1].value:#x}" if problem.path else ""
+        kind = "BROKEN" if guest.is_guests(problem.va) else "Xen's, not followed"
+        yield f"{kind} from VA {va(guest, problem.va)}: {path}{value}: {problem.what}"
+
+
+def walk(guest, address):
+    """One address, level by level."""
+    w = guest.space.walk(address)
+    steps = ", ".join(f"{level.name} {(w.va >> level.shift) % level.entries:#x}"
+                      for level in guest.mode.levels[guest.mode.guest_level:])
+    yield f"VA {va(guest, w.va)}: {steps}, offset {w.va & 0xfff:#x}"
+    yield way_in(guest)
+    for entry in w.path:
+        if not (entry.level.name == "xen"):
+            yield from _step(guest, entry)
+    if w.problem:
+        yield f"no page: {w.problem}"
+        return
+    yield from _arrival(guest, w)
+
+
+def _step(guest, entry):
+    digits = guest.mode.entry_size * 2
+    yield (f"  {entry.name:9} at maddr {entry.maddr:#x}: {entry.value:#0{digits + 2}x}"
+           f"  {' '.join(paging.flag_names(entry.value)) or 'no flags'}")
+    if entry.present:
+        what = "page" if entry.is_page else "table"
+        yield f"  {'':9} -> {what} {frame(guest, entry.mfn)}{_disagreement(guest, entry.mfn)}"
+
+
+def _disagreement(guest, mfn):
+    """What the m2p says of a page if the p2m does not agree."""
+    if guest.pfn(mfn) is not None:
+        return ""
+    raw = guest.translation.raw_m2p(mfn)
+    if raw is None:
+        return " (the m2p does not reach so far)"
+    there = guest.translation.p2m(raw)
+    return f" (m2p: {raw:#x}; p2m: {'no such PFN' if there is None else f'{there:#x}'})"
+
+
+def _arrival(guest, w):
+    pfn = guest.pfn(w.maddr >> PAGE_SHIFT)
+    line = f"so VA {va(guest, w.va)} is maddr {w.maddr:#x}"
+    if guest.under_xen and pfn is not None:
+        line += f", paddr {(pfn << PAGE_SHIFT) + (w.maddr & 0xfff):#x}"
+    yield line
+    yield f"  read: yes; write: {_verdict(w, paging.RW, 'RW', w.rights.write)}; " \
+          f"execute: {_verdict(w, paging.NX, 'NX', w.rights.execute)}; " \
+          f"from ring 3: {_verdict(w, paging.USER, 'USER', w.rights.user)}"
+
+
+def _verdict(w, bit, name, allowed):
+    if allowed:
+        return "yes"
+    deniers = [e.name for e in w.path if not e.level.powerless
+               and bool(e.value & bit) == (bit == paging.NX)]
+    return f"no ({name} is {'set' if bit == paging.NX else 'clear'} in {', '.join(deniers)})"
+
+
+def aliases(guest, mfn, everything=False):
+    """Every VA of a machine page, and every entry that names it."""
+    yield frame(guest, mfn)
+    found = guest.virtual_addresses(mfn, everything)
+    for m in found:
+        yield f"  VA {va(guest, m.va + ((mfn - m.mfn) << PAGE_SHIFT))}  {m.rights}"
+    entries = guest.naming_entries(mfn, everything)
+    for entry, way in entries:
+        path = " ".join(e.name for e in (*way, entry) if e.level.name != "xen")
+        kind = "as a page" if entry.is_page else "as a table"
+        yield f"  entry at maddr {entry.maddr:#x}, {path}, names it {kind}"
+    yield f"{plural(len(found), 'VA')}, {plural(len(entries), 'entry').replace('entrys', 'entries')}"
+    yield from problems(guest)

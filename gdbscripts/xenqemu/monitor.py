@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A client for QEMU's monitor (QMP): snapshots, the instruction count, logging."""
+
+import json
+import socket
+
+
+class MonitorError(Exception):
+    """The monitor refused, fell silent or went away."""
+
+
+class Monitor:
+    """One connection, to the UNIX socket at path."""
+
+    def __init__(self, path, limit=10.0):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(limit)
+        try:
+            self.socket.connect(path)
+            self._file = self.socket.makefile("rw")
+            self._file.readline()
+        except OSError as error:
+            raise MonitorError(f"QEMU's monitor at {path}: {error}") from error
+        self.execute("qmp_capabilities")
+
+    def execute(self, command, **arguments):
+        try:
+            self._file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+            self._file.flush()
+            while True:
+                answer = json.loads(self._file.readline())
+                if "error" in answer:
+                    raise MonitorError(answer["error"]["desc"])
+                if "return" in answer:  # the rest are events
+                    return answer["return"]
+        except (OSError, ValueError) as error:
+            raise MonitorError("QEMU is gone") from error
+
+    def human(self, line):
+        """A command of the monitor for people; its output, which is its only error, too."""
+        return self.execute("human-monitor-command", **{"command-line": line})
+
+    def _silent(self, line):
+        output = self.human(line).strip()
+        if output:
+            raise MonitorError(output)
+
+    def icount(self):
+        """Instructions executed since power-on, by everybody."""
+        return self.execute("query-replay")["icount"]
+
+    def memory_size(self):
+        return self.execute("query-memory-size-summary")["base-memory"]
+
+    def save(self, name):
+        self._silent(f"savevm {name}")
+
+    def load(self, name):
+        self._silent(f"loadvm {name}")
+
+    def delete(self, name):
+        self._silent(f"delvm {name}")
+
+    def task_register_base(self):
+        """Where Xen's TSS is; the stub does not tell."""
+        for line in self.human("info registers").splitlines():
+            if line.startswith("TR "):
+                return int(line.split()[2], 16)
+        raise MonitorError("info registers has no TR")

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A client for the debugging stub in QEMU (GDB's remote protocol).
+
+Used by the commands over GDB's own connection, which is free while GDB waits
+for its user (xencmd/connection.py), and by scripts over a socket of their own.
+All of it happens with the machine stopped; run() returns when it stops again.
+"""
+
+import contextlib
+import socket
+import struct
+import time
+
+
+class StubError(Exception):
+    """The stub refused, fell silent or went away."""
+
+
+# Offsets into the registers as QEMU sends them (its gdb-xml/i386-64bit.xml).
+_GPRS = "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip".split()
+_SYSTEM = "fs_base gs_base k_gs_base cr0 cr2 cr3 cr4 cr8 efer".split()
+_SEGMENTS = "cs ss ds es fs gs".split()
+
+# One packet carries at most this many bytes of memory: half of QEMU's limit.
+_CHUNK = 0x800
+
+
+class Registers:
+    """The processor's registers at a stop. `raw` compares equal if all are."""
+
+    def __init__(self, raw):
+        self.raw = raw
+        values = struct.unpack_from("<17QI6I9Q", raw)
+        names = _GPRS + ["eflags"] + _SEGMENTS + _SYSTEM
+        self.__dict__.update(zip(names, values))
+
+    @property
+    def in_xen(self):
+        """Whether Xen itself runs: ring 0 with one of the selectors that Xen reserves."""
+        return self.cs & 3 == 0 and self.cs >= 0xE000
+
+
+class Stub:
+    """One connection. `packets` counts the requests sent."""
+
+    def __init__(self, connection, limit=10.0):
+        self.socket = connection
+        self.limit = limit
+        self.packets = 0
+        self._received = b""
+
+    @classmethod
+    def connect(cls, path, limit=10.0):
+        """A connection of one's own to the UNIX socket at path."""
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(limit)
+        connection.connect(path)
+        stub = cls(connection, limit)
+        stub.request("qSupported:xmlRegisters=i386")
+        stub.request("?")
+        return stub
+
+    # ---- packets ---------------------------------------------------------------
+
+    def send(self, text):
+        """Sends a packet and does not wait for the answer."""
+        data = text.encode()
+        self.packets += 1
+        try:
+            self.socket.sendall(b"$%s#%02x" % (data, sum(data) & 0xFF))
+        except OSError as error:
+            raise StubError(f"QEMU is gone ({error})") from error
+
+    def receive(self, limit=None):
+        """The next packet; acknowledges it."""
+        deadline = time.monotonic() + (limit or self.limit)
+        while True:
+            begin = self._received.find(b"$")
+            end = self._received.find(b"#", begin + 1)
+            if begin >= 0 and end >= 0 and len(self._received) >= end + 3:
+                packet = self._received[begin + 1:end]
+                self._received = self._received[end + 3:]
+                self.socket.sendall(b"+")
+                return packet.decode("latin-1")
+            self._fill(deadline)
+
+    def _fill(self, deadline):
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise StubError("QEMU's debugging stub does not answer")
+        self.socket.settimeout(remaining)
+        try:
+            data = self.socket.recv(65536)
+        except socket.timeout:
+            return
+        except OSError as error:
+            raise StubError(f"QEMU is gone ({error})") from error
+        if not data:
+            raise StubError("QEMU is gone")
+        self._received += data
+
+    def request(self, text):
+        """Sends a packet and returns the answer."""
+        self.send(text)
+        return self.receive()
+
+    def _must(self, text):
+        if self.request(text) != "OK":
+            raise StubError(f"QEMU's debugging stub refuses {text}")
+
+    # ---- state -----------------------------------------------------------------
+
+    def registers(self):
+        return Registers(bytes.fromhex(self.request("g")))
+
+    def read(self, address, count):
+        """Bytes at a virtual address of the moment, or physical inside physical()."""
+        data = b""
+        while len(data) < count:
+            size = min(_CHUNK, count - len(data))
+            answer = self.request(f"m{address + len(data):x},{size:x}")
+            if len(answer) != 2 * size:
+                raise StubError(f"{address + len(data):#x} cannot be read")
+            data += bytes.fromhex(answer)
+        return data
+
+    @contextlib.contextmanager
+    def physical(self):
+        """While this holds, addresses are machine addresses. Always undone."""
+        self._must("Qqemu.PhyMemMode:1")
+        try:
+            yield self
+        finally:
+            self._must("Qqemu.PhyMemMode:0")
+
+    # ---- running ---------------------------------------------------------------
+
+    def breakpoint(self, address):
+        self._must(f"Z1,{address:x},1")
+
+    def remove_breakpoint(self, address):
+        self._must(f"z1,{address:x},1")
+
+    @contextlib.contextmanager
+    def breakpoints(self, addresses):
+        """Breakpoints for a while."""
+        addresses = set(addresses)
+        for address in addresses:
+            self.breakpoint(address)
+        try:
+            yield
+        finally:
+            for address in addresses:
+                self.remove_breakpoint(address)
+
+    def step(self):
+        """One instruction, with interrupts and timers held back (QEMU's default)."""
+        return self.request("s")
+
+    def run(self, limit):
+        """Until a breakpoint: True. After limit seconds it is stopped: False."""
+        self.send("c")
+        try:
+            self.receive(limit)
+            return True
+        except StubError:
+            if limit is None:
+                raise
+        self.socket.sendall(b"\x03")
+        # A breakpoint and the interruption may have crossed: that stop is not ours.
+        return not self.receive().startswith("T02")
