@@ -25,6 +25,17 @@ ends() { # exit status, text
 	fi
 }
 
+# Waits for something, with a limit.
+within() { # tenths of a second, a command that succeeds once it is so
+	local tenths
+	for ((tenths = 0; tenths < $1; tenths++)); do
+		! "${@:2}" || return 0
+		sleep 0.1
+	done
+	echo "not so after $1 tenths of a second: ${*:2}"
+	return 1
+}
+
 # make in a tree of its own, for an image as make names it: x86_32-2g/stage3 is build/x86_32-2g/stage3.elf.
 make_image() { # tree, image, more arguments
 	local mode=()

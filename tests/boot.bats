@@ -1,0 +1,291 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# tools/boot: what it refuses, how it judges each way to end, and what it leaves behind. The guest is
+# tests/faults/actor.c, which does what CMDLINE= asks for.
+#
+# shellcheck disable=SC2154 # lib.bash and setup set good, image, actor; bats sets output
+
+load lib
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	good_tree
+	cp tests/faults/actor.c "$good/src/stage2-hypercall/early.c"
+	make_image "$good" x86_32/stage2
+}
+
+setup() {
+	actor=$BATS_TEST_TMPDIR/actor.elf
+	ln "$good/build/x86_32/stage2.elf" "$actor"
+}
+
+# ---- refused before the boot: one line, exit status 2, no transcript ----
+
+refused() { # what the line says, the command
+	run --separate-stderr tools/boot "${@:2}"
+	[ "$status" = 2 ]
+	[ -z "$output" ]
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == *$1* ]]
+}
+
+@test "refused: wrong usage" {
+	refused "usage:"
+	refused "usage:" --some "$actor"
+	refused "usage:" "$actor" "$actor"
+	TIMEOUT=soon refused "usage:" "$actor"
+}
+
+@test "refused: an image that is missing, empty, a folder" {
+	: >"$BATS_TEST_TMPDIR/empty.elf"
+	refused "does not exist" "$BATS_TEST_TMPDIR/none.elf"
+	refused "is empty" "$BATS_TEST_TMPDIR/empty.elf"
+	refused "is no ordinary file" "$BATS_TEST_TMPDIR"
+}
+
+@test "refused: an image that is truncated, not linked, no ELF file" {
+	head -c 5000 "$actor" >"$BATS_TEST_TMPDIR/cut.elf"
+	head -c 60 "$actor" >"$BATS_TEST_TMPDIR/stump.elf"
+	refused "is truncated: it has 5000 bytes" "$BATS_TEST_TMPDIR/cut.elf"
+	refused "without program headers" "$BATS_TEST_TMPDIR/stump.elf"
+	refused "without program headers" "$good/build/x86_32/obj/stage2-hypercall/panic.o"
+	refused "neither an ELF file nor a bzImage" Makefile
+}
+
+@test "refused: a hypervisor that QEMU cannot start" {
+	gzip -c "$XEN" >"$BATS_TEST_TMPDIR/xen.gz"
+	XEN=$BATS_TEST_TMPDIR/none refused "make xen" "$actor"
+	XEN=$BATS_TEST_TMPDIR/xen.gz refused "gunzip" "$actor"
+	XEN=$top/build/xen/xen-syms refused "64-bit ELF" "$actor"
+	XEN=$top/Makefile refused "no ELF file" "$actor"
+}
+
+@test "refused: a module that is missing, an accelerator that is not there" {
+	MODULE=$BATS_TEST_TMPDIR/none refused "module" "$actor"
+	ACCEL=hvf refused "one of tcg kvm" "$actor"
+	[ -e /dev/kvm ] || ACCEL=kvm refused "/dev/kvm" "$actor"
+}
+
+# ---- how it ended ----
+
+@test "success" {
+	boot "$actor"
+	ends 0 "came through"
+}
+
+@test "the guest reports failure" {
+	CMDLINE=fail boot "$actor"
+	ends 1 "PANIC: on request"
+}
+
+@test "crash" {
+	CMDLINE=crash boot "$actor"
+	ends 3 "the guest crashed"
+}
+
+@test "refusal" {
+	XEN_OPTIONS=pv=no-32 boot "$actor"
+	ends 4 "Xen refused to start it"
+	[[ $output == *"diagnosis: refused"* ]]
+}
+
+@test "panic of Xen, by an NMI" {
+	start loop
+	echo nmi 1<>"$folder/monitor.in"
+	end_of 4
+	grep -q "Xen panicked" "$BATS_TEST_TMPDIR/out"
+}
+
+@test "silence: the guest loops" {
+	CMDLINE=loop SILENCE=3 boot "$actor"
+	ends 5 "diagnosis: guest-loops"
+	[[ $output == *"src/stage2-hypercall/"* ]]
+}
+
+@test "silence: the guest waits" {
+	CMDLINE=block SILENCE=3 boot "$actor"
+	ends 5 "diagnosis: event-never-came"
+}
+
+@test "time-out: the guest prints on and on" {
+	CMDLINE=print TIMEOUT=2 boot "$actor"
+	ends 6 "not at its end after 2 s"
+}
+
+@test "time-out: it prints without ever ending a line" {
+	CMDLINE=dots SILENCE=2 TIMEOUT=5 boot "$actor"
+	ends 6 "not at its end after 5 s"
+}
+
+@test "a clean shutdown is enough for a reader's image, but not for a stage" {
+	CMDLINE=reboot boot "$actor"
+	ends 7 "diagnosis: no-verdict"
+	CMDLINE=reboot boot --any "$actor"
+	ends 0 "ended by itself"
+}
+
+@test "so is power-off" {
+	CMDLINE=poweroff boot "$actor"
+	ends 7 "diagnosis: halted"
+	CMDLINE=poweroff boot --any "$actor"
+	ends 0 "ended by itself"
+}
+
+@test "a reader's image may still fail" {
+	CMDLINE=fail boot --any "$actor"
+	ends 1 "reported a failure"
+	CMDLINE=crash boot --any "$actor"
+	ends 3 "the guest crashed"
+}
+
+@test "a reset is no shutdown" {
+	CMDLINE=reset boot --any "$actor"
+	ends 7 "diagnosis: reset"
+}
+
+@test "QEMU fails" {
+	XEN=$good/build/x86_32/stage2.elf boot "$actor"
+	ends 8 "QEMU failed"
+}
+
+# ---- what the guest prints does not count ----
+
+@test "forged text does not hide a crash" {
+	CMDLINE=forge-crash boot "$actor"
+	ends 3 "diagnosis: undefined-instruction"
+	CMDLINE=forge-crash boot --any "$actor"
+	ends 3 "the guest crashed"
+}
+
+@test "forged text does not make a shutdown of a hang" {
+	CMDLINE=forge-loop SILENCE=3 boot --any "$actor"
+	ends 5 "diagnosis: guest-loops"
+}
+
+@test "stage 1's proof of life is not taken from another stage" {
+	CMDLINE=crash boot --proof-of-life "$good/build/x86_32/stage2.elf"
+	ends 3 "no symbol proof_of_life"
+}
+
+# ---- what is shown, and the transcript ----
+
+@test "shown: the guest's lines and Xen's about it; with V=1 all" {
+	boot "$actor"
+	[[ $output == *'ELF: note: LOADER = "generic"'* && $output == *"Start info:"* && $output == *"actor:"* ]]
+	[[ $output != *ACPI* && $output != *$'\r'* ]]
+	V=1 boot "$actor"
+	[[ $output == *"ACPI: RSDP"* && $output == *"actor:"* ]]
+}
+
+@test "the transcript has every byte" {
+	CMDLINE=bytes boot "$actor"
+	ends 0 "came through"
+	grep -qaP '<\x00\x01\t\x7f\x80\xff>\r?\n?$' "$BATS_TEST_TMPDIR/actor.log"
+}
+
+@test "the transcript lies beside an image below build/, else in build/" {
+	mkdir -p "$BATS_TEST_TMPDIR/build/deep"
+	cp "$actor" "$BATS_TEST_TMPDIR/build/deep/one.elf"
+	BUILD=$BATS_TEST_TMPDIR/build tools/boot "$BATS_TEST_TMPDIR/build/deep/one.elf"
+	BUILD=$BATS_TEST_TMPDIR/build tools/boot "$actor"
+	[ -s "$BATS_TEST_TMPDIR/build/deep/one.log" ]
+	[ -s "$BATS_TEST_TMPDIR/build/actor.log" ]
+	[ "$(ls "$BATS_TEST_TMPDIR/build")" = $'actor.log\ndeep' ]
+}
+
+@test "five boots, the same bytes" {
+	boot "$actor"
+	mv "$BATS_TEST_TMPDIR/actor.log" "$BATS_TEST_TMPDIR/first.log"
+	for _ in 2 3 4 5; do
+		boot "$actor"
+		cmp "$BATS_TEST_TMPDIR/first.log" "$BATS_TEST_TMPDIR/actor.log"
+	done
+}
+
+# ---- what reaches the guest ----
+
+@test "a command line with commas and spaces" {
+	CMDLINE="say a,b,,c = d" boot "$actor"
+	ends 0 'actor: "say a,b,,c = d"'
+}
+
+@test "paths with spaces and commas" {
+	local odd="$BATS_TEST_TMPDIR/a b,c"
+	mkdir "$odd"
+	cp "$actor" "$odd/the actor,.elf"
+	cp "$XEN" "$odd/the xen,"
+	echo "twelve bytes" >"$odd/a module, too"
+	XEN=$odd/"the xen," MODULE=$odd/"a module, too" boot "$odd/the actor,.elf"
+	ends 0 "module of 13 bytes"
+	[ -s "$odd/the actor,.log" ]
+}
+
+@test "a module larger than the memory that dom0 has otherwise" {
+	head -c 20M /dev/zero >"$BATS_TEST_TMPDIR/module"
+	MODULE=$BATS_TEST_TMPDIR/module boot "$actor"
+	ends 0 "module of 20971520 bytes"
+}
+
+# ---- several at once, and interrupted ----
+
+# Starts a run of the actor in the background, and waits until the guest speaks. SIGINT is restored: a job of a shell
+# without job control ignores it, and tools/boot would inherit that.
+start() { # command line; sets boot, folder, qemu
+	CMDLINE=$1 BUILD=$BATS_TEST_TMPDIR env --default-signal=INT tools/boot "$actor" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	boot=$!
+	within 300 grep -q ^actor: "$BATS_TEST_TMPDIR/out"
+	folder=$(echo "$BATS_TEST_TMPDIR"/run.*)
+	qemu=$(cat "/proc/$boot/task/$boot/children")
+	[[ $(tr '\0' ' ' <"/proc/${qemu% }/cmdline") == qemu-system-x86_64* ]]
+}
+
+end_of() { # exit status
+	local status=0
+	wait "$boot" || status=$?
+	[ "$status" = "$1" ]
+}
+
+qemu_is_gone() { [ ! -e "/proc/${qemu% }/cwd" ]; }
+
+@test "Ctrl-C: QEMU ends, the transcript stays" {
+	start loop
+	kill -INT "$boot"
+	end_of 130
+	within 20 qemu_is_gone
+	grep -q "interrupted" "$BATS_TEST_TMPDIR/out"
+	grep -qa "actor:" "$BATS_TEST_TMPDIR/actor.log"
+	[ ! -e "$folder" ]
+}
+
+@test "terminated: the same" {
+	start print
+	kill -TERM "$boot"
+	end_of 143
+	within 20 qemu_is_gone
+	grep -q "interrupted" "$BATS_TEST_TMPDIR/out"
+	grep -qa "actor:" "$BATS_TEST_TMPDIR/actor.log"
+}
+
+@test "killed: QEMU ends nevertheless" {
+	start loop
+	kill -KILL "$boot"
+	end_of 137
+	within 20 qemu_is_gone
+}
+
+@test "nobody reads what it shows: QEMU ends" {
+	CMDLINE=print BUILD=$BATS_TEST_TMPDIR tools/boot "$actor" | head -n 3 >"$BATS_TEST_TMPDIR/out"
+	! pgrep -f "$BATS_TEST_TMPDIR" || return 1
+}
+
+@test "two runs of one image do not disturb each other" {
+	BUILD=$BATS_TEST_TMPDIR tools/boot "$actor" >"$BATS_TEST_TMPDIR/one" 3>&- &
+	BUILD=$BATS_TEST_TMPDIR tools/boot "$actor" >"$BATS_TEST_TMPDIR/two"
+	wait $!
+	cmp "$BATS_TEST_TMPDIR/one" "$BATS_TEST_TMPDIR/two"
+	boot "$actor"
+	grep -v '^(XEN)' <<<"$output" >"$BATS_TEST_TMPDIR/three"
+	cmp <(grep -v '^(XEN)' "$BATS_TEST_TMPDIR/one") "$BATS_TEST_TMPDIR/three"
+}
