@@ -24,12 +24,12 @@ bool panics(void (*call)(void))
 		panicked = false;
 	}
 	panic_expected = false;
-	forget_batch();
 	return panicked;
 }
 
 static void __attribute__((noreturn)) end_call(void)
 {
+	forget_batch();
 	if (!panic_expected)
 		fail_msg("unexpected panic: %s", panic_text);
 	longjmp(panic_exit, 1);

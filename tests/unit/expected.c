@@ -15,10 +15,10 @@ u8 expected[MAX_TABLES * PAGE];
 /* The entry for va becomes what the one for paddr is. */
 static void expect_copy(u64 paddr, u64 va, unsigned int level)
 {
-	u8 *to = (u8 *)entry_for(va, level) - (machine.pt_base);
+	u8 *tables = machine.memory + machine.pt_base;
+	u8 *to = expected + ((u8 *)entry_for(va, level) - tables);
 
-	*(entry_t *)(expected + (to - machine.memory)) =
-		*entry_for(paddr, level);
+	*(entry_t *)to = *entry_for(paddr, level);
 }
 
 struct remap_count expect_remap(u64 start, u64 limit)
@@ -64,24 +64,39 @@ void check_tables(const char *what)
 	}
 }
 
-/* Every page below limit has the same frame, the right one, at both addresses.
+/* One page has one frame, the right one, at both its addresses. */
+static void check_page(const char *what, u64 p, u64 offset)
+{
+	u64 pv = translate(p), va = translate(offset + p);
+
+	check(pv == va, "%s: P=V %#llx is maddr %#llx, VA %#llx is %#llx", what,
+	      p, pv, offset + p, va);
+	check(pv == frame_of(p / PAGE) * PAGE ||
+		      (pv == NOT_MAPPED && machine.holes),
+	      "%s: P=V %#llx is maddr %#llx, not its page", what, p, pv);
+}
+
+/*
+ * Where to go on after p: a hole in a table is the same at both addresses, if
+ * the table is. After the hole in a pte page comes its last page.
  */
+static u64 next_page(u64 p, u64 offset)
+{
+	unsigned int level = 1;
+	u64 end;
+
+	while (!entry_for(p, level))
+		level++;
+	if (*entry_for(p, level) & ENTRY_PRESENT ||
+	    entry_for(p, level) != entry_for(offset + p, level))
+		return p + PAGE;
+
+	end = (p / REACH(max(level, 2)) + 1) * REACH(max(level, 2));
+	return level == 1 && p < end - PAGE ? end - PAGE : end;
+}
+
 void check_pages(const char *what, u64 start, u64 limit, u64 offset)
 {
-	for (u64 p = start; p < limit; p += PAGE) {
-		u64 pv = translate(p), va = translate(offset + p);
-
-		check(pv == va,
-		      "%s: P=V %#llx is maddr %#llx, VA %#llx is %#llx", what,
-		      p, pv, offset + p, va);
-		if (pv != NOT_MAPPED) {
-			check(pv == frame_of(p / PAGE) * PAGE,
-			      "%s: P=V %#llx is maddr %#llx, not its page",
-			      what, p, pv);
-			continue;
-		}
-		check(machine.corners_only, "%s: P=V %#llx is not mapped", what,
-		      p);
-		p += REACH(2) - PAGE - p % REACH(2);
-	}
+	for (u64 p = start; p < limit; p = next_page(p, offset))
+		check_page(what, p, offset);
 }

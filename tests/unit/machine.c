@@ -99,10 +99,10 @@ static void build_pgd(bool empty_slots)
 	fill_with_xens(machine.shared_pmd_pfn, XEN_PMD_FIRST, 511);
 }
 
-/* Maps the pages that share a pte page with paddr, P=V. */
-static void map_pte_page(u64 paddr)
+/* Maps what shares a pte page with paddr, P=V: all of it, or its two ends. */
+static void map_pte_page(u64 paddr, bool all)
 {
-	u64 pfn = paddr / REACH(2) * (REACH(2) / PAGE);
+	u64 pfn = paddr / REACH(2) * ENTRIES_PER_TABLE;
 	entry_t *pte;
 
 	for (unsigned int level = LEVELS; level > 1; level--) {
@@ -113,24 +113,9 @@ static void map_pte_page(u64 paddr)
 				 UPPER_FLAGS;
 	}
 	pte = entry_for(pfn * PAGE, 1);
-	for (unsigned int i = 0; i < ENTRIES_PER_TABLE; i++, pfn++)
-		pte[i] = give_frame(pfn) * PAGE | PTE_FLAGS;
-}
-
-/* Of a guest too large to map whole, what lies around the corners. */
-static void map_corners(void)
-{
-	const u64 corners[] = {machine.image_end, min(machine.mapped, GIB(1)),
-			       machine.mapped};
-
-	map_pte_page(0);
-	for (unsigned int i = 0; i < ARRAY_SIZE(corners); i++) {
-		map_pte_page(corners[i] - 1);
-		if (corners[i] < machine.mapped)
-			map_pte_page(corners[i]);
-	}
-	for (unsigned int i = 0; i < 2; i++)
-		map_pte_page(random_below(machine.mapped));
+	for (unsigned int i = 0; i < ENTRIES_PER_TABLE;
+	     i += all ? 1 : ENTRIES_PER_TABLE - 1)
+		pte[i] = give_frame(pfn + i) * PAGE | PTE_FLAGS;
 }
 
 /* Upwards or downwards, and so are the page tables: both have been seen. */
@@ -139,7 +124,24 @@ static void map_all(void)
 	bool upwards = random_below(2);
 
 	for (u64 at = 0; at < machine.mapped; at += REACH(2))
-		map_pte_page(upwards ? at : machine.mapped - 1 - at);
+		map_pte_page(upwards ? at : machine.mapped - 1 - at,
+			     !machine.holes || random_below(16) == 0);
+}
+
+/* Even pte pages would be too many: what lies around the corners. */
+static void map_corners(void)
+{
+	const u64 corners[] = {machine.image_end, min(machine.mapped, GIB(1)),
+			       machine.mapped,
+			       random_below(machine.mapped) + 1};
+
+	map_pte_page(0, true);
+	map_pte_page(machine.image_end - 1, true);
+	for (unsigned int i = 0; i < ARRAY_SIZE(corners); i++) {
+		map_pte_page(corners[i] - 1, false);
+		if (corners[i] < machine.mapped)
+			map_pte_page(corners[i], false);
+	}
 }
 
 static void write_start_info(const struct guest *guest)
@@ -163,8 +165,7 @@ static void write_start_info(const struct guest *guest)
 
 void machine_build(const struct guest *guest)
 {
-	/* Room for all pte pages, or all corners, for the rest and the stack.
-	 */
+	/* Enough for pte pages, the tables above, and the boot stack. */
 	u64 need = max(guest->memory, guest->image_end);
 	u64 tables = 16 + min(need / REACH(2), MAX_TABLES);
 	u64 spare = random_below(64);
@@ -188,8 +189,8 @@ void machine_build(const struct guest *guest)
 
 	frames_shuffle(machine.nr_pages);
 	build_pgd(guest->empty_slots);
-	machine.corners_only = VA_BITS > 32 && machine.mapped > MIB(256);
-	if (machine.corners_only)
+	machine.holes = machine.mapped > MIB(128);
+	if (machine.holes && VA_BITS > 32)
 		map_corners();
 	else
 		map_all();

@@ -30,8 +30,7 @@ typedef u64 entry_t;
 #define XEN_PGD_LAST  271
 /** Where Xen's part of the address space begins. */
 #define XEN_VA 0xffff800000000000ULL
-/** Where all memory is linked, where the image, and how much may be remapped.
- */
+/** Where memory is linked, where the image, and how much may be remapped. */
 #define VA_MEMORY   0xffff880000000000ULL
 #define VA_IMAGE    0xffffffff80000000ULL
 #define MOST_MEMORY GIB(510)
@@ -89,8 +88,8 @@ extern struct machine {
 	u64 nr_pages;
 	/** paddr: the image's end, how far P=V is mapped, the stack pointer. */
 	u64 image_end, mapped, stack_pointer;
-	/** Too large to map all: below mapped, there are holes in P=V. */
-	bool corners_only;
+	/** Too large to fill for every test: P=V has holes below mapped. */
+	bool holes;
 
 	/** Page tables, one behind the other from start_info's pt_base. */
 	u64 pt_base;

@@ -15,8 +15,7 @@ enum thing { IMAGE, INFO, TABLES, P2M, MODULE, STACK, CONSOLE, STORE, THINGS };
 
 static u64 end[THINGS];
 
-/* start_info and the p2m are read and have to stay readable: moved, not lost.
- */
+/* start_info and the p2m have to stay readable: moved, not lost. */
 static void move_guest(u64 info_paddr, u64 p2m_paddr)
 {
 	struct start_info info = *machine.info;
@@ -28,15 +27,20 @@ static void move_guest(u64 info_paddr, u64 p2m_paddr)
 	*machine.info = info;
 }
 
-static void scatter(bool dom0)
+static void build(bool dom0)
 {
-	struct start_info *info;
-	u64 at[THINGS], p2m_bytes;
-
 	machine_build(&(struct guest){.memory = GUEST_PAGES * PAGE,
 				      .image_end = MIB(2),
 				      .dom0 = dom0});
-	p2m_bytes = machine.nr_pages * sizeof(unsigned long);
+}
+
+static void scatter(void)
+{
+	bool dom0 = machine.info->flags & SIF_INITDOMAIN;
+	u64 p2m_bytes = machine.nr_pages * sizeof(unsigned long);
+	u64 at[THINGS];
+	struct start_info *info;
+
 	do
 		for (unsigned int i = 0; i < THINGS; i++)
 			at[i] = random_below(GUEST_PAGES) * PAGE;
@@ -89,8 +93,9 @@ static void each_thing_counts(bool dom0)
 {
 	unsigned int seen[THINGS] = {}, least = 0;
 
+	build(dom0);
 	while (least < 3) {
-		scatter(dom0);
+		scatter();
 		check_limit();
 		seen[last_thing()]++;
 		least = seen[IMAGE];
@@ -114,7 +119,8 @@ static void all_of_a_domu(void **state)
 static void no_module_no_matter(void **state)
 {
 	(void)state;
-	scatter(true);
+	build(true);
+	scatter();
 	machine.info->mod_start = machine.info->mod_len = 0;
 	end[MODULE] = 0;
 	check_limit();
@@ -124,10 +130,11 @@ static void no_module_no_matter(void **state)
 static void dom0_has_no_console_page(void **state)
 {
 	(void)state;
+	build(true);
 	for (int i = 0; i < 100; i++) {
 		u64 page = GUEST_PAGES - 1;
 
-		scatter(true);
+		scatter();
 		machine.info->console.domU.mfn =
 			i % 2 ? frame_of(page) : frame_of_stranger(page);
 		machine.info->store_mfn = frame_of(page);
@@ -143,12 +150,12 @@ static void call_limit(void)
 static void a_strangers_page_is_an_error(void **state)
 {
 	(void)state;
+	build(false);
 	for (int i = 0; i < 100; i++) {
+		u64 mfn = frame_of_stranger(random_below(GUEST_PAGES));
 		char name[32];
-		u64 mfn;
 
-		scatter(false);
-		mfn = frame_of_stranger(random_below(GUEST_PAGES));
+		scatter();
 		snprintf(name, sizeof(name), "MFN %#llx", mfn);
 		if (i % 2)
 			machine.info->console.domU.mfn = mfn;

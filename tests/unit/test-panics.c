@@ -7,16 +7,19 @@
 
 static u64 limit;
 
-/* Something to remap, in which every page is a place to go wrong. */
+/*
+ * Something to remap, and a page of it to go wrong at; near the end most often,
+ * where PAE 2G takes the other road.
+ */
 static u64 build_and_choose_page(void)
 {
 	u64 pages = min(MOST_MEMORY, GIB(1) + MIB(64)) / PAGE;
 
-	/* Now and then beyond 1 GiB, if it fits: PAE 2G takes both roads. */
-	limit = PAGE * (random_below(6) ? random_size(pages)
+	/* Now and then beyond 1 GiB, if that fits. */
+	limit = PAGE * (random_below(4) ? random_size(pages)
 					: pages - random_below(MIB(64) / PAGE));
 	machine_build(&(struct guest){.memory = limit, .image_end = MIB(2)});
-	return random_below(limit / PAGE) * PAGE;
+	return limit - random_size(limit / PAGE + 1) * PAGE;
 }
 
 static void call_remap(void)
@@ -76,21 +79,33 @@ static void an_entry_that_maps_nothing(void **state)
 	check_panic("maps nothing");
 }
 
-/* Each table that the remap reads or writes on the way, in turn. */
+/*
+ * The tables that the remap goes through on its way, at either address. Where
+ * pgd entries alone are copied there are none, but for the image of x86-64.
+ */
 static void a_table_that_is_not_ours(void **state)
 {
+	unsigned int checked = 0;
+
 	(void)state;
 	for (int i = 0; i < 20; i++) {
 		u64 page = build_and_choose_page();
 		u64 va = i % 2 ? page : VA_MEMORY + page;
 		unsigned int level = writable_level(VA_MEMORY + page) + 1;
 
+		if (VA_IMAGE != VA_MEMORY) {
+			va = 0;
+			level = LEVELS;
+		}
 		if (level > LEVELS)
 			continue;
 		*entry_for(va, level) =
 			frame_of_stranger(random_below(1024)) * PAGE | 0x67;
 		check_panic("leads to no table of this guest");
+		checked++;
 	}
+	if (checked == 0)
+		skip();
 }
 
 /*
@@ -103,18 +118,18 @@ static void what_xen_refuses(void **state)
 	for (int i = 0; i < 10; i++) {
 		u64 page = build_and_choose_page();
 		unsigned int level = writable_level(VA_MEMORY + page);
-		entry_t *from = entry_for(page, level);
+		entry_t *from = entry_for(page, level), *entry, before;
 		u64 to, number;
 		char words[128];
 
-		if (i % 2)
+		/* On x86-64 a stranger in pgd entry 0 is found earlier. */
+		if (i % 2 || VA_IMAGE != VA_MEMORY)
 			*from |= 0x80;
 		else
 			*from = frame_of_stranger(i) * PAGE | 0x67;
-		/* A pgd entry on the way to other tables is found earlier. */
-		if (VA_IMAGE != VA_MEMORY && i % 2 == 0)
-			continue;
-		to = (u8 *)entry_for(VA_MEMORY + page, level) - machine.memory;
+		entry = entry_for(VA_MEMORY + page, level);
+		before = *entry;
+		to = (u8 *)entry - machine.memory;
 		to = frame_of(to / PAGE) * PAGE + to % PAGE;
 
 		assert_true(remap_panics());
@@ -127,6 +142,7 @@ static void what_xen_refuses(void **state)
 		check(strstr(panic_text, words), "\"%s\" instead of \"%s\"",
 		      panic_text, words);
 		assert_int_equal(machine.calls, 1);
+		assert_int_equal(*entry, before);
 	}
 }
 

@@ -83,8 +83,9 @@ static void edge_limits(void **state)
 /* Where the image has an address of its own, its end matters by itself. */
 static void edge_images(void **state)
 {
-	const u64 ends[] = {MIB(1) + 1, MIB(2),	    GIB(1) - PAGE,
-			    GIB(1),	GIB(1) + 1, GIB(2)};
+	const u64 ends[] = {
+		MIB(1) + 1, MIB(2), GIB(1) - 1, GIB(1), GIB(1) + 1, GIB(2),
+	};
 
 	(void)state;
 	for (unsigned int i = 0; i < ARRAY_SIZE(ends); i++)
@@ -95,7 +96,7 @@ static void edge_images(void **state)
 static void random_limits(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 100; i++)
+	for (int i = 0; i < 300; i++)
 		remap_to(random_size(MOST_MEMORY / PAGE + 1) * PAGE,
 			 MIB(1) + random_size(MIB(16)));
 }
@@ -104,7 +105,7 @@ static void random_limits(void **state)
 static void random_starts(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 30; i++) {
 		u64 limit = random_size(MOST_MEMORY / PAGE + 1) * PAGE;
 		u64 start =
 			random_below(limit / REACH(LEVELS) + 1) * REACH(LEVELS);
