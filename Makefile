@@ -7,6 +7,7 @@
 ## make unit              the unit tests alone: the remap against model page tables
 ## make matrix            boot every stage in every mode on every hypervisor: a table
 ## make diff STAGE=n      what stage n adds to the one before
+## make doc               the book: lessons, sources with every name a link; build/doc/html/index.html
 ## make bench             how long the loop takes, how large the images are
 ## make gdb [STAGE=n]     boot stage n and stop at its first instruction, in GDB; `help xen` there
 ## make doctor            what is on this machine, what is missing, what mends it
@@ -219,6 +220,20 @@ previous-5 := stage4-start-kernel
 
 diff:
 	@tools/stage-diff "$(folder-$(STAGE))" "$(previous-$(STAGE))"
+
+# The book, and each of its pages looked at in a browser. What lessons say that commands print is checked by
+# `make check`; `make transcripts` writes it into them.
+doc: ready
+	@tools/doctor --need doc
+	@tools/doc/build
+
+check-doc: doc
+	@tools/doctor --need doctest
+	@tools/doc/browse
+
+transcripts: $(hypervisor) build/xen-stock/xen
+	@tools/doc/transcripts --update lessons/*.md
+.PHONY: doc check-doc transcripts
 
 include gdbscripts/gdb.mk
 include labs/rules.mk

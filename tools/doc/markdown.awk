@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Markdown as a code host shows it, to Markdown as Doxygen wants it. Run by Doxygen on each .md file, from the top of
+# the tree; the files stay as they are. A line stays a line, but for the label at the top.
+#
+# - Headings get labels, made of the page's and of a code host's: lesson-3-remap-the-idea.
+# - Links to pages and to files of the tree become references, which Doxygen checks.
+# - <!-- \snippet FILE NAME -->, which a code host hides, shows the code.
+# - A picture is put into the page, so that it follows the page's light and dark.
+# - `name()` becomes a link to the function, in code letters.
+
+# lessons/3-remap.md: lesson-3-remap; labs/lab3/README.md: lab3; the README: kit.
+function page_label(path, parts, n) {
+	if (path == "lessons/README.md")
+		return "index"
+	n = split(path, parts, "/")
+	sub(/\.md$/, "", parts[n])
+	if (parts[n] == "README")
+		return n == 1 ? "kit" : parts[n - 1]
+	return parts[n] ~ /^[0-9]/ ? "lesson-" parts[n] : parts[n]
+}
+
+# A code host's label of a heading.
+function slug(text) {
+	text = tolower(text)
+	gsub(/[^a-z0-9_ -]/, "", text)
+	gsub(/ /, "-", text)
+	return text
+}
+
+# Path of a link in this file, seen from the top of the tree.
+function resolve(target, path) {
+	path = folder target
+	while (path ~ /[^\/]+\/\.\.\//)
+		sub(/[^\/]+\/\.\.\//, "", path)
+	sub(/\/$/, "", path)
+	return path
+}
+
+function link(text, target, fragment, path) {
+	if (target ~ /^[a-z]+:/)
+		return "[" text "](" target ")"
+	fragment = ""
+	if (match(target, /#/)) {
+		fragment = "-" substr(target, RSTART + 1)
+		target = substr(target, 1, RSTART - 1)
+	}
+	gsub(/`/, "", text)
+	gsub(/"/, "'", text)
+	path = target == "" ? file : resolve(target)
+	if (path ~ /\.svg$/)
+		return "@htmlinclude[block] " path
+	if (path in page_of_folder)
+		path = page_of_folder[path]
+	else if (path ~ /\.md$/)
+		path = page_label(path)
+	else if (!(path in documented) && path in tree)
+		return "<tt>" text "</tt>"
+	if (path == "index" && fragment == "")
+		return "[" text "](index.html)"
+	return "@ref " path fragment " \"" text "\""
+}
+
+# Everything outside of code spans.
+function prose(text, out, from, to) {
+	out = ""
+	while (match(text, /!?\[[^]]*\]\([^)]*\)/)) {
+		from = text
+		out = out substr(text, 1, RSTART - 1)
+		text = substr(text, RSTART, RLENGTH)
+		from = substr(from, RSTART + RLENGTH)
+		to = text
+		sub(/^!?\[/, "", text)
+		sub(/\]\([^)]*\)$/, "", text)
+		sub(/^.*\]\(/, "", to)
+		sub(/\)$/, "", to)
+		out = out link(text, to)
+		text = from
+	}
+	return out text
+}
+
+# Code spans pass through, but for names of functions.
+function spans(text, out, parts, n, i) {
+	# A link's text may hold a span, so links come first.
+	text = prose(text)
+	n = split(text, parts, /`/)
+	if (n % 2 == 0)
+		return text
+	out = parts[1]
+	for (i = 2; i <= n; i += 2) {
+		if (parts[i] ~ /^[a-z_][a-z0-9_]*\(\)$/)
+			out = out "<tt>" parts[i] "</tt>"
+		else
+			out = out "`" parts[i] "`"
+		out = out parts[i + 1]
+	}
+	return out
+}
+
+BEGIN {
+	while ((getline line < "build/doc/stages") > 0) {
+		split(line, parts, "\t")
+		page_of_folder["src/" parts[2]] = "stage-" parts[1]
+	}
+	while ((getline line < "build/doc/files") > 0)
+		documented[line]
+	while ((getline line < "build/doc/tree") > 0)
+		tree[line]
+}
+
+FNR == 1 {
+	file = FILENAME
+	sub(/^.*\/(lessons|labs)\//, "&", file)
+	if (index(file, ENVIRON["TOP"] "/") == 1)
+		file = substr(file, length(ENVIRON["TOP"]) + 2)
+	folder = file
+	sub(/[^\/]*$/, "", folder)
+	label = page_label(file)
+}
+
+/^```/ {
+	fence = !fence
+	# No language that Doxygen knows; its colours would be wrong.
+	print fence && $0 !~ /^```(c|python|diff)$/ ? "```{.unparsed}" : $0
+	next
+}
+fence { print; next }
+
+/^<!-- \\snippet / {
+	sub(/^<!-- \\/, "@")
+	sub(/ -->$/, "")
+	print
+	next
+}
+/^# / { print $0 (label == "index" ? "" : " {#" label "}"); next }
+/^##+ / {
+	text = $0
+	sub(/^#+ /, "", text)
+	print $0 " {#" label "-" slug(text) "}"
+	next
+}
+{ print spans($0) }
