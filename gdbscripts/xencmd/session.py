@@ -10,6 +10,7 @@ from xenpt.elf import ElfError
 from xenpt.guest import Guest
 from xenpt.memory import BadPage, PAGE_SIZE
 from xenpt.paging import PagingError
+from xenpt.snapshot import SnapshotError
 from xenqemu.monitor import Monitor, MonitorError
 from xenqemu.stub import StubError
 
@@ -78,7 +79,7 @@ def plain_errors():
     """What can go wrong outside comes to the reader as a line."""
     try:
         yield
-    except (PagingError, ElfError, StubError, MonitorError, BadPage) as error:
+    except (PagingError, SnapshotError, ElfError, StubError, MonitorError, BadPage) as error:
         raise gdb.GdbError(str(error)) from None
     except OSError as error:
         raise gdb.GdbError(f"{error.filename or 'QEMU'}: {error.strerror}") from None

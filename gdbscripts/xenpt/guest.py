@@ -127,6 +127,7 @@ class Guest:
             for index, value in enumerate(self.space.entries(depth, table)):
                 entry = self.space.entry(depth, table, index, value)
                 pages = entry.size >> PAGE_SHIFT if entry.is_page else 1
-                if entry.present and entry.mfn <= mfn < entry.mfn + pages:
+                if entry.present and entry.mfn <= mfn < entry.mfn + pages \
+                        and wanted(self.space.va_of((*ways[0], entry))):
                     found[entry.maddr] = (entry, ways[0])
         return list(found.values())

@@ -123,6 +123,10 @@ class AddressSpace:
     def entry(self, depth, table, index, value):
         return Entry(self.mode.levels[depth], table, index, value, table + index * self.mode.entry_size)
 
+    def va_of(self, path):
+        """The first VA that entries, from the top down, translate."""
+        return paging.canonical(sum(e.index << e.level.shift for e in path), self.mode)
+
     def _broken(self, entry, path):
         """What is wrong with a present entry, by the bits and the path; None if it is well."""
         if entry.value & paging.PSE and not entry.level.large and entry.level.shift > PAGE_SHIFT:

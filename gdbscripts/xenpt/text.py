@@ -38,7 +38,7 @@ def way_in(guest):
     return f"{mode.name}. CR3 is maddr {guest.cr3:#x}: the pgd is {frame(guest, root >> PAGE_SHIFT)}"
 
 
-def _span(first, count):
+def span(first, count):
     return f"{first:#x}-{first + count - 1:#x}" if count > 1 else f"{first:#x}"
 
 
@@ -60,8 +60,8 @@ def ranges(guest, everything=False):
 
 
 def _range_row(guest, r):
-    pfns = "-" if r.pfn is None else _span(r.pfn, r.pages)
-    mfns = "scattered" if r.mfn is None else _span(r.mfn, r.pages)
+    pfns = "-" if r.pfn is None else span(r.pfn, r.pages)
+    mfns = "scattered" if r.mfn is None else span(r.mfn, r.pages)
     return (f"{va(guest, r.first)}-{va(guest, r.last)}", size(r.last + 1 - r.first),
             size(r.page_size), str(r.rights), pfns, mfns)
 
@@ -73,8 +73,8 @@ def table(rows):
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
 
 
-def plural(count, what):
-    return f"{count} {what}{'' if count == 1 else 's'}"
+def plural(count, what, many=None):
+    return f"{count} {what if count == 1 else many or what + 's'}"
 
 
 def problems(guest):
@@ -152,5 +152,5 @@ def aliases(guest, mfn, everything=False):
         path = " ".join(e.name for e in (*way, entry) if e.level.name != "xen")
         kind = "as a page" if entry.is_page else "as a table"
         yield f"  entry at maddr {entry.maddr:#x}, {path}, names it {kind}"
-    yield f"{plural(len(found), 'VA')}, {plural(len(entries), 'entry').replace('entrys', 'entries')}"
+    yield f"{plural(len(found), 'VA')}, {plural(len(entries), 'entry', 'entries')}"
     yield from problems(guest)

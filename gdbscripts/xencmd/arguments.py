@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What readers type after a command, as numbers."""
+
+import gdb
+
+from .session import session
+
+
+def number(text, usage):
+    """Any expression of the language that is being debugged: 0x1000, $eip, info->pt_base, xen_entry."""
+    if not text:
+        raise gdb.GdbError(f"usage: {usage}")
+    try:
+        value = gdb.parse_and_eval(text)
+        if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ARRAY):
+            value = value.address
+        return int(value) & (1 << (session.image.bits if session.image else 64)) - 1
+    except (gdb.error, ValueError, TypeError) as error:
+        raise gdb.GdbError(f"{text}: {error}; usage: {usage}") from None
+
+
+def word(text, words):
+    """Splits off a first word that is one of these: (word, rest), or (None, text)."""
+    first, _, rest = text.strip().partition(" ")
+    return (first, rest) if first in words and rest else (None, text)
+
+
+def complete_first(words, text):
+    """Completion of a command whose first argument is one of these words."""
+    return [w for w in words if w.startswith(text)] if " " not in text else gdb.COMPLETE_SYMBOL

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`xen pt save` and `xen pt diff`."""
+
+import gdb
+
+from xenpt import diff, snapshot
+
+from .session import plain_errors, session
+
+
+def write(path, text):
+    """A file, or one line that says why not."""
+    with plain_errors(), open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    print(f"wrote {path}")
+
+
+class Save(gdb.Command):
+    """Keep the page tables of this moment in a file: xen pt save FILE.
+
+    The file is JSON, for `xen pt diff`, `xen pt svg` and programs of your own."""
+
+    def __init__(self):
+        super().__init__("xen pt save", gdb.COMMAND_DATA, gdb.COMPLETE_FILENAME)
+
+    def invoke(self, argument, from_tty):
+        arguments = gdb.string_to_argv(argument)
+        if len(arguments) != 1:
+            raise gdb.GdbError("usage: xen pt save FILE")
+        with session.guest() as guest:
+            text = snapshot.save(guest, session.stub.registers(), session.monitor.icount(),
+                                 session.image.build_id)
+        write(arguments[0], text)
+
+
+class Diff(gdb.Command):
+    """What changed in the page tables: xen pt diff FILE [FILE].
+
+    Compares two files of `xen pt save`, or one with this moment."""
+
+    def __init__(self):
+        super().__init__("xen pt diff", gdb.COMMAND_DATA, gdb.COMPLETE_FILENAME)
+
+    def invoke(self, argument, from_tty):
+        arguments = gdb.string_to_argv(argument)
+        if len(arguments) not in (1, 2):
+            raise gdb.GdbError("usage: xen pt diff FILE [FILE]")
+        with plain_errors():
+            guests = [snapshot.load(path) for path in arguments]
+        if len(guests) == 2:
+            show(*guests)
+            return
+        with session.guest() as guest:
+            show(guests[0], guest)
+
+
+def show(old, new):
+    if old.mode != new.mode:
+        raise gdb.GdbError(f"these cannot be compared: one has {old.mode.name}, the other {new.mode.name}")
+    for line in diff.lines(old, new):
+        print(line)
+
+
+Save()
+Diff()
