@@ -15,6 +15,7 @@
 #ifndef PGTABLE_2LEVEL_H
 #define PGTABLE_2LEVEL_H
 
+//! [geometry]
 /** What this kind of paging is called in print. */
 #define PAGING_NAME "two levels"
 
@@ -50,5 +51,6 @@ typedef u32 pteval_t;
 
 /** The most entries that takes. */
 #define REMAP_MAX_UPDATES (REMAP_MAX >> PGDIR_SHIFT)
+//! [geometry]
 
 #endif

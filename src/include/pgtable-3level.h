@@ -16,6 +16,7 @@
 #ifndef PGTABLE_3LEVEL_H
 #define PGTABLE_3LEVEL_H
 
+//! [geometry]
 /** What this kind of paging is called in print. */
 #define PAGING_NAME "three levels (PAE)"
 
@@ -50,5 +51,6 @@ typedef u64 pteval_t;
 
 /** The most entries that takes, if every one were a pmd. */
 #define REMAP_MAX_UPDATES (REMAP_MAX >> PMD_SHIFT)
+//! [geometry]
 
 #endif

@@ -14,6 +14,7 @@
 #ifndef PGTABLE_4LEVEL_H
 #define PGTABLE_4LEVEL_H
 
+//! [geometry]
 /** What this kind of paging is called in print. */
 #define PAGING_NAME "four levels (x86-64)"
 
@@ -50,5 +51,6 @@ typedef u64 pteval_t;
 /** The most entries that takes: one pgd entry, two pud entries and their pgd
  * entry. */
 #define REMAP_MAX_UPDATES 4
+//! [geometry]
 
 #endif
