@@ -186,13 +186,15 @@ refused() { # what the line says, the command
 }
 
 @test "the transcript lies beside an image below build/, else in build/" {
-	mkdir -p "$BATS_TEST_TMPDIR/build/deep"
-	cp "$actor" "$BATS_TEST_TMPDIR/build/deep/one.elf"
-	BUILD=$BATS_TEST_TMPDIR/build tools/boot "$BATS_TEST_TMPDIR/build/deep/one.elf"
-	BUILD=$BATS_TEST_TMPDIR/build tools/boot "$actor"
-	[ -s "$BATS_TEST_TMPDIR/build/deep/one.log" ]
-	[ -s "$BATS_TEST_TMPDIR/build/actor.log" ]
-	[ "$(ls "$BATS_TEST_TMPDIR/build")" = $'actor.log\ndeep' ]
+	export BUILD=$BATS_TEST_TMPDIR/build
+	mkdir -p "$BUILD/v1.2" "$BUILD/run.left"
+	touch -d "2 hours ago" "$BUILD/run.left"
+	cp "$actor" "$BUILD/v1.2/one"
+	tools/boot "$BUILD/v1.2/one"
+	tools/boot "$actor"
+	[ -s "$BUILD/v1.2/one.log" ]
+	[ -s "$BUILD/actor.log" ]
+	[ "$(ls "$BUILD")" = $'actor.log\nv1.2' ]
 }
 
 @test "five boots, the same bytes" {

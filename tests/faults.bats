@@ -309,7 +309,7 @@ walk=stage3-remap/walk.c
 
 @test "the trap table names another code segment" {
 	fault x86_32/stage4 stage4-start-kernel/traps.c 's/FLAT_KERNEL_CS/8/'
-	TIMEOUT=2 diagnosed 6 trap-table-selector
+	TIMEOUT=6 diagnosed 6 trap-table-selector
 }
 
 @test "an event that never comes" {
