@@ -15,3 +15,9 @@ gdb-ready: ready $(below)
 gdb: gdb-ready
 	@SYMBOLS='$(gdb-symbols)' tools/gdb '$(gdb-image)' $(GDB_OPTIONS)
 .PHONY: gdb
+
+gdb-tables := $(B)/$(basename $(notdir $(gdb-image)))$(if $(filter y,$(NATIVE)),-native).pagetables
+
+pagetables: gdb-ready
+	@SYMBOLS='$(gdb-symbols)' tools/pagetables '$(gdb-image)' '$(gdb-tables)'
+.PHONY: pagetables

@@ -16,9 +16,9 @@ from xenpt.guest import NATIVE, Boot
 from xenpt.memory import BadPage
 from xenqemu.stub import Stub, StubError
 
+from .running import LIMIT, console_end, run_while_printing
 from .session import plain_errors, session
 
-LIMIT = 30
 # A boot prints all the time; if it has not for so long, it ended somewhere.
 SILENCE = 3
 
@@ -85,25 +85,6 @@ def entry_addresses(image, native):
     raise ElfError(f"{image.path} has no startup_32: it boots under Xen only")
 
 
-def run_while_printing(stub, folder):
-    """To a breakpoint, or until nothing happens any more."""
-    deadline = time.monotonic() + LIMIT
-    printed, since = None, time.monotonic()
-    while not stub.run(0.5):
-        now = time.monotonic()
-        if console_size(folder) != printed:
-            printed, since = console_size(folder), now
-        if now > deadline or now - since > SILENCE:
-            return
-
-
-def console_size(folder):
-    try:
-        return os.path.getsize(os.path.join(folder, "log"))
-    except OSError:
-        return 0
-
-
 class Physical:
     """Machine memory through the stub, before there is a session."""
 
@@ -127,14 +108,6 @@ def patient_connection(folder):
             if time.monotonic() > deadline:
                 raise StubError(f"there is no QEMU in {folder}: start with `make gdb STAGE=n`") from None
             time.sleep(0.02)
-
-
-def console_end(folder, lines=5):
-    try:
-        with open(os.path.join(folder, "log"), encoding="latin-1") as log:
-            return "".join(log.readlines()[-lines:]).rstrip()
-    except OSError:
-        return "(nothing)"
 
 
 def load_symbols(image):

@@ -6,7 +6,7 @@ import os
 
 import gdb
 
-from xenpt.elf import ElfError
+from xenpt.elf import ElfError, Image
 from xenpt.guest import Guest
 from xenpt.memory import BadPage, PAGE_SIZE
 from xenpt.paging import PagingError
@@ -25,11 +25,25 @@ class Session:
     boot = None
 
     def __init__(self):
-        self._stub = self._monitor = self._memory_size = None
+        self._stub = self._monitor = self._memory_size = self._xen_symbols = None
 
     def attach(self, folder, image):
         self.__init__()
         self.folder, self.image, self.boot = folder, image, None
+
+    def xen_symbol(self, name):
+        """Where something of Xen's is, or None."""
+        if self._xen_symbols is None:
+            try:
+                self._xen_symbols = Image(self.xen_syms).symbols()
+            except (OSError, ElfError):
+                self._xen_symbols = {}
+        return self._xen_symbols.get(name)
+
+    @property
+    def xen_syms(self):
+        """Xen's own file with symbols: it lies beside the hypervisor."""
+        return os.path.join(os.path.dirname(os.path.realpath(self.path("xen"))), "xen-syms")
 
     def path(self, name):
         return os.path.join(self.folder, name)
