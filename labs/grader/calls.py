@@ -15,7 +15,7 @@ from machine import End, Fault, Loop, Stop
 Result = namedtuple("Result", "value event")
 
 SCRATCH = 512  # bytes below the stack pointer for what is passed by reference
-CALL_SECONDS = 1.5
+CALL_SECONDS = 1.0
 
 
 class Caller:
@@ -30,8 +30,16 @@ class Caller:
         self.guest.write(address, data)
         return address
 
-    def call(self, name, *args, returns="word", stack=None):
-        """Calls a global function; returns is word, or the size of a struct in words (32-bit: by memory)."""
+    def call(self, name, *args, **how):
+        """Calls a global function of the image."""
+        return self.call_at(self.guest.paddr(name), *args, **how)
+
+    def call_at(self, paddr, *args, returns="word", stack=None, meet=lambda event: False):
+        """Calls what is at a paddr.
+
+        returns is word, or the size of a struct in words (32-bit: by memory). meet(stop) is asked
+        at each breakpoint on the way, and says whether the call has to end there.
+        """
         stub, guest = self.machine.stub, self.guest
         by_memory = returns != "word" and guest.bits == 32
         result = self.saved["rsp"] - 2 * SCRATCH
@@ -47,8 +55,8 @@ class Caller:
             stack -= 4
         guest.write(stack, b"".join((w & guest.mask).to_bytes(guest.word, "little") for w in frame))
         stub.set_register("rsp", stack)
-        stub.set_register("rip", guest.paddr(name))
-        event = self.run()
+        stub.set_register("rip", paddr)
+        event = self.run(meet)
         value = None
         if isinstance(event, Stop) and event.name == "startup_xen":
             value = event.regs["rax"] & guest.mask
@@ -58,10 +66,10 @@ class Caller:
         self.restore(event)
         return Result(value, event)
 
-    def run(self):
+    def run(self, meet):
         while True:
             event = self.machine.go(CALL_SECONDS)
-            if not isinstance(event, Stop) or event.name in ("startup_xen", "xen_exit"):
+            if not isinstance(event, Stop) or event.name in ("startup_xen", "xen_exit") or meet(event):
                 return event
 
     def restore(self, event):
@@ -69,8 +77,8 @@ class Caller:
             return
         if isinstance(event, Fault):
             self.machine.forget_fault(self.back)
-        if isinstance(event, Loop):
-            self.machine.leave_loop(self.back)
+        if isinstance(event, Loop) or self.machine.in_xen():
+            self.machine.leave(self.back)
         for name, value in self.saved.items():
             if name in ("rip", "eflags") or (name.startswith("r") and name != "rip"):
                 self.machine.stub.set_register(name, value)

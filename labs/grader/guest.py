@@ -45,6 +45,7 @@ class Guest:
         self.page_offset = 0xffff880000000000 if elf.bits == 64 else self.load_offset
         self.image_end = elf.address("_end") - self.load_offset & self.mask
         self.entry_regs = regs
+        self.boot = None  # what gdbscripts/xenpt has to know of the entry; see tables.py
         self.info_paddr = regs["rsi"]
         self.fields, self.info_size = start_info_fields(elf.bits)
         # Still P=V, so paddrs can be read like virtual addresses.

@@ -12,13 +12,16 @@ what is looked at is memory and registers: nothing that a guest prints counts.
 import os
 import signal
 import subprocess
+import time
 from collections import namedtuple
 
 from elf import Elf
 from stub import Gone, Late, Stub
 
-BOOT_SECONDS = 30.0  # Xen's own start: about 1 s on an idle machine
-STEP_SECONDS = 4.0  # a guest's way from stop to stop: a few ms
+# Limits are seconds of processor time, so that a busy machine does not make a loop of a boot.
+BOOT_SECONDS = 30.0  # Xen's own start: about 1 s
+STEP_SECONDS = 3.0  # a guest's way from stop to stop: a few ms
+PATIENCE = 10  # how many times as long it may take by the clock
 
 # What go() returns. name is the breakpoint's; a fault has its details, too.
 Stop = namedtuple("Stop", "name regs")
@@ -28,6 +31,8 @@ End = namedtuple("End", "status")
 
 X86_EVENT_CR2 = 8  # offset in Xen's struct x86_event; the vector is at 0, the error code at 4
 XEN_STACK = 32768
+# Xen's struct cpu_user_regs, up to RIP. The last one is the error code and the vector.
+SAVED = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi error".split()
 
 
 class Machine:
@@ -46,7 +51,7 @@ class Machine:
             self.close()
             raise
         self.stops = {}
-        self.hidden = set()
+        self.ended = False
         self.xen_symbols = {}
         symbols = os.path.join(os.path.dirname(xen), "xen-syms")
         if os.path.exists(symbols):
@@ -86,8 +91,9 @@ class Machine:
     def go(self, seconds=STEP_SECONDS):
         try:
             self.stub.step()  # off the breakpoint that it stands at
-            self.stub.go(seconds)
+            self.stub.go(self.late_after(seconds))
         except Gone:
+            self.ended = True
             return End(self.qemu.wait())
         except Late:
             return self.in_a_loop()
@@ -96,6 +102,22 @@ class Machine:
         if name == "pv_inject_event":
             return self.fault(regs)
         return Stop(name, regs)
+
+    def late_after(self, seconds):
+        begin, clock = self.processor_time(), time.monotonic()
+
+        def late():
+            return self.processor_time() - begin > seconds or time.monotonic() - clock > seconds * PATIENCE
+        return late
+
+    def processor_time(self):
+        """Seconds that QEMU has computed."""
+        try:
+            with open(f"/proc/{self.qemu.pid}/stat", encoding="ascii", errors="replace") as file:
+                fields = file.read().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def in_a_loop(self):
         try:
@@ -109,11 +131,13 @@ class Machine:
     def guest_registers(self):
         """The registers; where Xen is running on the guest's behalf, those it will return to."""
         regs = self.stub.registers()
-        if regs["cs"] & 3 == 0:
-            frame = self.guest_frame(regs["rsp"])
-            if frame:
-                regs = dict(regs, rip=self.word(frame), cs=self.word(frame + 8) & 0xffff,
-                            rsp=self.word(frame + 24))
+        frame = self.guest_frame(regs["rsp"]) if regs["cs"] & 3 == 0 else None
+        if frame:
+            saved = self.stub.read(frame - 8 * len(SAVED), 8 * (len(SAVED) + 4))
+            words = [int.from_bytes(saved[at:at + 8], "little") for at in range(0, len(saved), 8)]
+            regs = dict(regs, **dict(zip(SAVED, words)))
+            rip, cs, _, rsp = words[len(SAVED):]
+            regs.update(rip=rip, cs=cs & 0xffff, rsp=rsp)
         return regs
 
     def guest_frame(self, rsp):
@@ -136,14 +160,18 @@ class Machine:
         return Fault(int.from_bytes(event[0:2], "little"), int.from_bytes(event[4:8], "little"),
                      int.from_bytes(event[X86_EVENT_CR2:], "little"), guest["rip"], guest)
 
-    def leave_loop(self, ip):
-        """After a Loop: has the guest stand at another place, wherever it was stopped."""
-        regs = self.stub.registers()
-        if regs["cs"] & 3:
+    def in_xen(self):
+        return self.stub.registers()["cs"] & 3 == 0
+
+    def leave(self, ip):
+        """Has the guest stand at another place, where a breakpoint is, wherever it was stopped."""
+        if not self.in_xen():
             self.stub.set_register("rip", ip)
-        else:
-            self.stub.write(self.guest_frame(regs["rsp"]), ip.to_bytes(8, "little"))
-            self.go()
+            return
+        self.stub.write(self.guest_frame(self.stub.registers()["rsp"]), ip.to_bytes(8, "little"))
+        event = self.go()
+        while isinstance(event, Stop) and event.regs["rip"] != ip:
+            event = self.go()
 
     def forget_fault(self, ip):
         """After a Fault: has the guest stand at another place, where a breakpoint is, as if nothing had happened."""

@@ -61,6 +61,7 @@ def check_remap(task, boot, watch, before, event, name):
         task.fail("remap-no-end", f"the kernel did not come to the end of its remap: {boot.describe(event)}.")
         return
     after = Tables(guest)
+    boot.keep_tables("after the remap", after)
     bad = first_bad_page(guest, before, after)
     if bad:
         explain_requests(task, boot, watch.requests, before)

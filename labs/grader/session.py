@@ -85,12 +85,23 @@ class Session:
             return "entry-elsewhere", f"Xen entered the image elsewhere than at startup_xen: {self.describe(event)}"
         return "not-entered", "Xen did not come to the image's first instruction; see the transcript"
 
-    def finish(self, event):
+    def keep_tables(self, when, tables):
+        """Adds a view of the page tables to the file that is kept."""
+        path = os.path.join(self.lab.out, "pagetables.txt")
+        first = "page tables" not in self.lab.report.files
+        self.lab.report.files["page tables"] = path
+        with open(path, "w" if first else "a", encoding="utf-8") as file:
+            file.write(f"{when}:\n" + "\n".join(tables.lines()) + "\n\n")
+
+    def finish(self):
         """Lets the boot go on to its end, for the transcript."""
-        for _ in range(20):
-            if isinstance(event, (End, Loop)):
+        for _ in range(200):
+            if self.machine.ended or isinstance(self.machine.go(), (End, Loop)):
                 return
-            event = self.machine.go()
+
+    def code_at(self, address, count):
+        """Bytes of code, at an address P=V or linked."""
+        return self.machine.stub.read(address, count) or b""
 
     # ---- how to speak of it --------------------------------------------------
 
@@ -125,6 +136,12 @@ class Session:
         line = re.sub(r"^.*?((work|src|labs)/)", r"\1", found)
         line = re.sub(rf"^.*{re.escape(self.lab.work)}/", self.lab.work + "/", line)
         return f"in {symbol.name}()" + ("" if "?" in line else f", {line}")
+
+    def how_it_ended(self, event):
+        """A sentence, if the kernel did not get where it should."""
+        if isinstance(event, Stop) and event.name not in ("xen_exit", "not_under_xen"):
+            return ""
+        return "Instead: " + self.describe(event) + "."
 
     def describe(self, event):
         """How the kernel ended, or where it stopped."""

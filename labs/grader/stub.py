@@ -101,9 +101,15 @@ class Stub:
     def remove(self, address):
         self.must(f"z1,{address:x},1")
 
-    def go(self, seconds):
-        """Runs to the next breakpoint."""
-        self.stopped(self.ask("c", seconds))
+    def go(self, late):
+        """Runs to the next breakpoint, or until late() says so."""
+        self.send("c")
+        while True:
+            try:
+                return self.stopped(self.receive(0.2))
+            except Late:
+                if late():
+                    raise
 
     def step(self):
         self.stopped(self.ask("s"))

@@ -1,57 +1,74 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The guest's page tables in machine memory, read from outside.
+"""The guest's page tables at one moment, read from machine memory.
+
+The walker is the one of the GDB commands, gdbscripts/xenpt: what a reader sees
+with `xen pt` and what the grader judges cannot differ.
 """
 
+import os
+import sys
 from collections import namedtuple
+from types import SimpleNamespace
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../gdbscripts"))
+
+from xenpt import guest as xenpt_guest, paging, text  # noqa: E402
+from xenpt.memory import BadPage, Cached  # noqa: E402
 
 PAGE = 4096
 MFN_MASK = 0x000ffffffffff000
-PRESENT, RW, USER, PSE = 1, 2, 4, 0x80
+PRESENT, RW = paging.PRESENT, paging.RW
 
 # One step of a walk: the level's name, the machine address of the entry, its index, its value.
 Step = namedtuple("Step", "level maddr index value")
-LEVELS = {32: (("pgd", 30, 4), ("pmd", 21, 512), ("pte", 12, 512)),
-          64: (("pgd", 39, 512), ("pud", 30, 512), ("pmd", 21, 512), ("pte", 12, 512))}
+
+
+class MachineMemory:
+    """What xenpt reads from: the machine's RAM through QEMU's debugger port."""
+
+    def __init__(self, stub):
+        self.stub = stub
+
+    def read_page(self, maddr):
+        page = self.stub.read(maddr, PAGE, physical=True)
+        if page is None:
+            raise BadPage(f"maddr {maddr:#x} is beyond the machine's memory")
+        return page
 
 
 class Tables:
     """A view of the tables as they are now; what was read once is not read again."""
 
     def __init__(self, guest):
+        registers = SimpleNamespace(**guest.entry_regs)
         self.guest = guest
+        self.memory = Cached(MachineMemory(guest.machine.stub))
+        if guest.boot is None:  # the first view is that of the entry
+            guest.boot = xenpt_guest.Boot.at_entry(self.memory, registers, guest.bits, guest.info_paddr)
+        self.seen = xenpt_guest.Guest(self.memory, registers, guest.bits, guest.boot)
+        self.pages = None
         self.root = guest.maddr(guest.info["pt_base"])
-        self.levels = LEVELS[guest.bits]
-        self.pages = {}
 
     def entry(self, maddr):
-        page = maddr // PAGE
-        if page not in self.pages:
-            self.pages[page] = self.guest.machine.stub.read(page * PAGE, PAGE, physical=True) or bytes(PAGE)
-        return int.from_bytes(self.pages[page][maddr % PAGE:maddr % PAGE + 8], "little")
+        page = self.memory.read_page(maddr & -PAGE)
+        return int.from_bytes(page[maddr % PAGE:maddr % PAGE + 8], "little")
 
     def walk(self, va):
-        """All steps down to the pte, or to the first entry that is not present."""
-        table, steps = self.root, []
-        for level, shift, count in self.levels:
-            index = va >> shift & count - 1
-            maddr = table + index * 8
-            value = self.entry(maddr)
-            steps.append(Step(level, maddr, index, value))
-            if not value & PRESENT or value & PSE and level in ("pud", "pmd"):
-                break
-            table = value & MFN_MASK
-        return steps
-
-    def read_all(self):
-        """Reads every table that Xen made, so that this view stays what it is now."""
-        first = self.guest.info["pt_base"] // PAGE
-        for pfn in range(first, first + self.guest.info["nr_pt_frames"]):
-            self.entry(self.guest.p2m[pfn] * PAGE)
+        """All steps down to the pte, or to the first entry that leads nowhere."""
+        path = self.seen.space.walk(va).path
+        return [Step(e.level.name, e.maddr, e.index, e.value) for e in path if e.level.name != "xen"]
 
     def translate(self, va):
-        """The MFN that a VA leads to and whether it may be written to; None if it leads nowhere."""
-        steps = self.walk(va)
-        if steps[-1].level != "pte" or not steps[-1].value & PRESENT:
-            return None
-        writable = all(s.value & RW for s in steps if s.level != "pgd" or self.guest.bits == 64)
-        return (steps[-1].value & MFN_MASK) // PAGE, writable
+        """The MFN that a page's VA leads to and whether it may be written to; None if it leads nowhere."""
+        if self.pages is None:
+            self.pages = {m.va: (m.mfn, m.rights.write) for m in self.seen.space.mappings(self.seen.is_guests)}
+        return self.pages.get(va)
+
+    def read_all(self):
+        """Reads every table that there is, so that this view stays what it is now."""
+        for depth, table in self.seen.space.tables():
+            self.seen.space.entries(depth, table)
+
+    def lines(self):
+        """What `xen pt` would print."""
+        return list(text.ranges(self.seen))

@@ -23,6 +23,7 @@ def check(lab):
         lab.check("get_pmd", check_walk_both, boot)
         lab.check("remap_limit", check_limit, boot)
         lab.check("remap", check_all, boot)
+        boot.finish()
 
 
 def check_walk_both(task, boot):
@@ -34,8 +35,8 @@ def check_walk_both(task, boot):
 def check_all(task, boot):
     before = Tables(boot.guest)
     before.read_all()
+    boot.keep_tables("at the entry", before)
     watch = Watch(boot)
     boot.machine.stop_at(boot.guest.paddr("verify_remap"), "verify_remap")
     event = watch.go("verify_remap")
     check_remap(task, boot, watch, before, event, "verify_remap")
-    boot.finish(event)

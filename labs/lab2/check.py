@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Lab 2: CPUID by a call, the rest by the stage's own boot."""
+
+from hypercall_page import check_console, check_cpuid, check_filled, check_refusal
+from session import Session
+
+
+def check(lab):
+    with Session(lab, lab.build()) as boot:
+        lab.check("early_cpuid", check_cpuid, boot)
+        lab.check("not_under_xen", check_refusal, boot)
+        lab.check("hypercall_page", check_filled, boot)
+        lab.check("console", check_console, boot)
+        boot.finish()
