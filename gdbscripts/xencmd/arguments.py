@@ -6,15 +6,16 @@ import gdb
 from .session import session
 
 
-def number(text, usage):
+def number(text, usage, is_address=True):
     """Any expression of the language that is being debugged: 0x1000, $eip, info->pt_base, xen_entry."""
+    bits = session.image.bits if session.image and is_address else 64
     if not text:
         raise gdb.GdbError(f"usage: {usage}")
     try:
         value = gdb.parse_and_eval(text)
         if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ARRAY):
             value = value.address
-        return int(value) & (1 << (session.image.bits if session.image else 64)) - 1
+        return int(value) & (1 << bits) - 1
     except (gdb.error, ValueError, TypeError) as error:
         raise gdb.GdbError(f"{text}: {error}; usage: {usage}") from None
 

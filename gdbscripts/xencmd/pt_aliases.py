@@ -25,7 +25,7 @@ class Aliases(gdb.Command):
 
     def invoke(self, argument, from_tty):
         kind, rest = word(argument, ("mfn", "pfn"))
-        value = number(rest, USAGE)
+        value = number(rest, USAGE, is_address=not kind)
         with session.guest() as guest:
             for line in text.aliases(guest, self.mfn(guest, kind, value)):
                 print(line)

@@ -94,6 +94,11 @@ class Guest:
             return self.space.root
         return paging.entry_maddr(self.space.entries(0, self.space.root)[0])
 
+    @functools.cached_property
+    def xen_space(self):
+        """What Xen itself sees: a 64-bit Xen has four levels, whatever the guest."""
+        return AddressSpace(self.memory, paging.FOUR_LEVEL, self.cr3)
+
     def is_guests(self, va):
         """Whether an address is outside Xen's part."""
         return not (self.under_xen and self.xens[0] <= va <= self.xens[1])
