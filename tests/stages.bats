@@ -210,7 +210,7 @@ matrix_with_fault() { # image, file, sed arguments
 }
 
 @test "matrix: road, updates and instructions" {
-	run tools/matrix 4/x86_32/built 4/x86_32-nopae/built 4/x86_64/built
+	BUILD=$BATS_TEST_TMPDIR run tools/matrix 4/x86_32/built 4/x86_32-nopae/built 4/x86_64/built
 	ends 0 "3 boots, 3 as they should be"
 	seen=$(tr -s ' ' <<<"$output")
 	grep -qE '^4 x86_32 built pmd 1 [0-9]{4,5} came through$' <<<"$seen"
