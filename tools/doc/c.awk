@@ -44,12 +44,13 @@ BEGIN {
 { lines[FNR] = $0 }
 
 END {
-	assembly = FILENAME ~ /\.S$/
+	assembly = FILENAME ~ /\.(S|lds)$/
 	for (i = 1; i <= FNR; i++)
 		if (lines[i] ~ /^\.macro[ \t]/)
 			assembly = 1
-	n = split(FILENAME, parts, "/")
-	folder = parts[n - 1]
+	folder = FILENAME
+	sub(/^(.*\/)?src\//, "", folder)
+	sub(/\/.*$/, "", folder)
 	for (i = 2; i <= FNR; i++)
 		if (lines[i] ~ /^\/\*( |$)/ && lines[i] !~ /clang-format/)
 			sub(/^\/\*/, "/**", lines[i])

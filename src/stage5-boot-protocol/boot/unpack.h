@@ -14,9 +14,10 @@ void __attribute__((noreturn)) refuse(const char *why);
 /**
  * Unpacks a gzip file of one member. Refuses anything else.
  *
- * @param in   the file, @p length bytes of it
- * @param out  room for the contents
- * @param room bytes there
+ * @param in     the file
+ * @param length its bytes
+ * @param out    room for the contents
+ * @param room   bytes there
  * @return how long the contents are
  */
 size_t gunzip(const u8 *in, size_t length, u8 *out, size_t room);
@@ -26,6 +27,8 @@ size_t gunzip(const u8 *in, size_t length, u8 *out, size_t room);
  *
  * @param[in,out] in where it begins; where it ended
  * @param in_end     first byte beyond the input
+ * @param out        room for the contents
+ * @param room       bytes there
  * @return how long the contents are
  */
 size_t inflate(const u8 **in, const u8 *in_end, u8 *out, size_t room);
