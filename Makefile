@@ -155,6 +155,8 @@ $(B)/stage%.elf: $(O)/xen.lds $(erratum-objects) $(lab-objects)
 	@mkdir -p $(@D)
 	$(Q)$(LD) $(LDFLAGS) $(erratum-flags) -T $(O)/xen.lds -o $@ \
 		$(filter-out $(erratum-replaces) $(replaced-objects),$(filter %.o,$^))
+# make would take these for temporary files, and remove them.
+.SECONDARY: $(erratum-objects) $(lab-objects)
 
 include src/stage5-boot-protocol/bzimage.mk
 
@@ -298,5 +300,5 @@ bench: $(hypervisor) $(B)/floor.elf $(stages)
 .PHONY: bench
 
 clean:
-	rm -rf build/x86_* build/test* build/unit
+	rm -rf build/x86_* build/test* build/unit build/matrix
 .PHONY: diff clean
