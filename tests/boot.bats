@@ -78,6 +78,7 @@ refused() { # what the line says, the command
 @test "the guest reports failure" {
 	CMDLINE=fail boot "$actor"
 	ends 1 "PANIC: on request"
+	[[ $output == *"diagnosis: guest-panicked"* ]]
 }
 
 @test "crash" {
@@ -96,6 +97,7 @@ refused() { # what the line says, the command
 	echo nmi 1<>"$folder/monitor.in"
 	end_of 4
 	grep -q "Xen panicked" "$BATS_TEST_TMPDIR/out"
+	grep -q "diagnosis: xen-panicked" "$BATS_TEST_TMPDIR/out"
 }
 
 @test "silence: the guest loops" {
@@ -109,9 +111,16 @@ refused() { # what the line says, the command
 	ends 5 "diagnosis: event-never-came"
 }
 
+@test "silence: a hypervisor that never starts a guest" {
+	gcc -m32 -nostdlib -static -Wl,--build-id=none,-Ttext=0x100000 -o "$BATS_TEST_TMPDIR/xen" tests/faults/deaf-xen.S
+	XEN=$BATS_TEST_TMPDIR/xen SILENCE=1 boot "$actor"
+	ends 5 "diagnosis: xen-silent"
+}
+
 @test "time-out: the guest prints on and on" {
 	CMDLINE=print TIMEOUT=2 boot "$actor"
 	ends 6 "not at its end after 2 s"
+	[[ $output == *"diagnosis: too-slow"* ]]
 }
 
 @test "time-out: it prints without ever ending a line" {
@@ -148,6 +157,7 @@ refused() { # what the line says, the command
 @test "QEMU fails" {
 	XEN=$good/build/x86_32/stage2.elf boot "$actor"
 	ends 8 "QEMU failed"
+	[[ $output == *"diagnosis: qemu-failed"* ]]
 }
 
 # ---- what the guest prints does not count ----

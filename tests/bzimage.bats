@@ -165,6 +165,14 @@ diagnosed() { # name of the diagnosis, what the unpacker says
 	diagnosed bzimage-payload-not-elf "the payload, unpacked, is not an ELF file"
 }
 
+@test "the kernel in it truncated" {
+	head -c 3000 "$good/build/x86_32/stage5.stripped" | gzip -n >"$BATS_TEST_TMPDIR/payload"
+	replace_payload "$BATS_TEST_TMPDIR/payload"
+	natively "$image"
+	ends 1 "the kernel's ELF file is truncated"
+	ends 1 "diagnosis: bzimage-refused"
+}
+
 @test "payload damaged" {
 	gzip -n -9 <"$good/build/x86_32/stage5.stripped" >"$BATS_TEST_TMPDIR/payload"
 	size=$(stat -c %s "$BATS_TEST_TMPDIR/payload")

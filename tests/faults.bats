@@ -75,6 +75,13 @@ walk=stage3-remap/walk.c
 	diagnosed 4 feature-unknown
 }
 
+@test "a 32-bit ELF file for another processor" {
+	image=$BATS_TEST_TMPDIR/stage2.elf
+	cp "$good/build/x86_32/stage2.elf" "$image"
+	printf '\x3e' | dd of="$image" bs=1 seek=18 conv=notrunc status=none # e_machine: x86-64
+	diagnosed 4 mismatch
+}
+
 @test "the ELF entry is a virtual address" {
 	fault x86_32/stage2 $layout 's/^ENTRY\(phys_startup_xen\)/ENTRY(startup_xen)/'
 	diagnosed 4 entry-virtual
@@ -143,6 +150,11 @@ walk=stage3-remap/walk.c
 @test "the guest shuts down as crashed" {
 	fault x86_32/stage2 stage2-hypercall/exit.c 's/if \(may_use_ports\(\)\)/if (0)/; s/SHUTDOWN_reboot/SHUTDOWN_crash/'
 	diagnosed 3 shutdown-crash
+}
+
+@test "an address that means nothing" {
+	fault x86_32/stage2 $entry2 's/setup_hypercall_page\(info\);/& *(volatile int *)0x70000000 = 0;/'
+	diagnosed 3 page-fault
 }
 
 # ---- stage 3: refused updates ----
@@ -317,7 +329,57 @@ walk=stage3-remap/walk.c
 	SILENCE=2 diagnosed 5 event-never-came
 }
 
+@test "a linked address beyond the limit" {
+	fault x86_32/stage4 stage4-start-kernel/main.c 's/printk\("all done/*(volatile int *)0xd0000000 = 0; &/'
+	diagnosed 1 fault-at-linked-address
+}
+
+@test "a virtual processor that there is not" {
+	fault x86_32/stage4 stage4-start-kernel/time.c 's/VCPUOP_stop_periodic_timer, 0,/VCPUOP_stop_periodic_timer, 7,/'
+	diagnosed 1 hypercall-refused
+}
+
+@test "woken, but the tick is not recognised" {
+	fault x86_32/stage4 stage4-start-kernel/time.c -e 's/port == timer_port/0/' \
+		-e 's/hypercall_must\(HYPERVISOR_sched_op/HYPERVISOR_set_timer_op(system_time() + NS_PER_TICK); &/'
+	diagnosed 1 timer-never-ticked
+}
+
+@test "an event's frame names a segment that there is not" {
+	# shellcheck disable=SC2016 # a number of the assembler's
+	fault x86_32/stage4 stage4-start-kernel/entry_32.S '/call	xen_evtchn_do_upcall/{n;s/popa/popa; movw $0x1235, 4(%esp)/}'
+	diagnosed 1 bad-selector
+}
+
 @test "P=V not dropped" {
 	fault x86_32/stage4 stage4-start-kernel/mmu.c 's/\tapply\(batch, used\);/\t;/'
 	diagnosed 1 identity-map-still-there
+}
+
+# ---- the table ----
+
+ids() { sed -n 's/^id: //p' tools/diagnoses.txt; }
+
+@test "every diagnosis is provoked by a test" {
+	local id missing=
+	while read -r id; do
+		# errata.bats names its own by their numbers
+		[[ $id == erratum-* ]] || grep -qwe "$id" tests/*.bats || missing+=" $id"
+	done < <(ids)
+	[ -z "$missing" ] || { echo "not:$missing"; return 1; }
+}
+
+@test "every diagnosis is complete, and there is one for each end" {
+	local key end regex
+	for key in when means read; do
+		[ "$(awk -v RS= "/(^|\n)id: / && !/\n$key: /" tools/diagnoses.txt)" = "" ]
+	done
+	[ -z "$(ids | sort | uniq -d)" ]
+	for end in refusal panic crash failure silence timeout halted shutdown vanished qemu; do
+		tools/diagnose /dev/null "$end" "$good/build/x86_32/stage2.elf" | grep -q ^diagnosis
+	done
+	sed -n 's/^read: //p' tools/diagnoses.txt | sort -u | xargs ls
+	while IFS= read -r regex; do
+		python3 -c 'import re, sys; re.compile(sys.argv[1])' "$regex"
+	done < <(sed -nE 's/^(see|not): //p' tools/diagnoses.txt)
 }

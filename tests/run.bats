@@ -11,7 +11,7 @@ load lib
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-	good_tree x86_32/stage{0,1,2,3,4} x86_64/stage{1,4}
+	good_tree x86_32/stage{0,1,2,3,4}
 	export runs=$BATS_FILE_TMPDIR/runs
 	cp -a "$good" "$runs"
 }
@@ -41,12 +41,6 @@ refused() { # what it says, variables
 	ends 0 "came through"
 	[ "$(grep -c ': ok$' <<<"$output")" = 4 ]
 	grep -q "ENTRY ADDRESS: 0000000000100000" <<<"$output"
-}
-
-@test "stage 1, 64-bit" {
-	make_run STAGE=1 ARCH=x86_64
-	ends 0 "came through"
-	grep -q "CS *e033" <<<"$output"
 }
 
 @test "stage 1: a crash elsewhere is no proof of life" {
@@ -82,11 +76,6 @@ refused() { # what it says, variables
 	[[ $output == *"xen_start_kernel at VA 0xc010"* && $output == *"P=V dropped"* && $output == *"tick 3"* ]]
 	[[ $output == *"start_kernel at VA 0xc010"* && $output == *'"root=none, really"'* ]]
 	[[ $output == *"module: 9 bytes at VA 0xc0"*", sum of bytes 785"* ]]
-}
-
-@test "stage 4, 64-bit" {
-	make_run STAGE=4 ARCH=x86_64
-	ends 0 "start_kernel at VA 0xffffffff8010"
 }
 
 @test "stage 5, the bzImage" {
