@@ -8,8 +8,11 @@
 errata := 1 2 3 4 5 6 7 8
 bootable := x86_32 x86_32-2g x86_32-1g x86_64
 
-# stages-n and modes-n are where it can be seen, the usual one first; replaces-n are the objects that it stands in for;
-# hole-n is how far the image reaches, a paddr (src/errata/hole.S); module-n is what MODULE= is if the reader gives none.
+#	stages-n, modes-n	where it can be seen, the usual one first
+#	replaces-n		the objects that erratum-n.c stands in for
+#	hole-n			how far the image reaches, a paddr: src/errata/hole.S (Xen clears all of it, so QEMU
+#				takes up as much memory: almost 1 GB for 3 and 7)
+#	module-n		what MODULE= is if the reader gives none
 stages-1 := 3 4
 modes-1 := x86_64
 replaces-1 := stage3-remap/limit
