@@ -12,7 +12,7 @@
 
 struct boot_params boot_params;
 
-/* What the head's shim fills in for Xen, in place of a boot loader. */
+/** What the head's shim fills in for Xen, in place of a boot loader. */
 struct boot_params xen_boot_params;
 
 //! [bad_subarch]

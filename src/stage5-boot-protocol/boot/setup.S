@@ -6,7 +6,7 @@
  * The file, whose parts boot/bzimage.lds puts together:
  *
  *     0x0000  +----------------------------------+
- *             | zeros, at last boot_params       |   the setup part:
+ *             | zeros, later: boot_params        |   the setup part:
  *     0x01f1  | setup header (0x0202: "HdrS")    |   (setup_sects + 1) * 512
  *     0x0250  | a jump to 0x1000                 |   bytes, loaded below 1 MiB
  *     0x02d0  | room for the e820 table          |   by loaders that start in
@@ -19,7 +19,8 @@
  *             | zeros up to 16 bytes             |   payload_length bytes
  *             +----------------------------------+
  *
- * Three kinds of loader come here, and each skips more:
+ * (tools/bzimage prints the numbers of a file.) Three kinds of loader come here,
+ * and each skips more than the one before:
  *
  * - a BIOS loader (QEMU's -kernel, GRUB's linux16) jumps to 0x200, real mode;
  * - a 32-bit loader (GRUB's linux) takes the header out, fills a boot_params of

@@ -20,8 +20,6 @@ extern u8 unpack_head[], _unpack_end[], _end[];
 /** Room for the kernel's ELF file, behind the unpacker. */
 #define ELF_ROOM 0x400000
 
-u32 unpack(const struct boot_params *params);
-
 void refuse(const char *why)
 {
 	static const char begin[] = "bzImage: ", end[] = ". Stop.\n";
@@ -75,7 +73,6 @@ static void check_header(const struct setup_header *hdr)
 		refuse("the payload is not inside the file: payload_offset, payload_length");
 }
 
-/* Finds the payload by the header, as Xen does. */
 //! [unpack]
 u32 unpack(const struct boot_params *params)
 {

@@ -8,6 +8,19 @@
 
 #include "types.h"
 
+struct boot_params;
+
+/**
+ * Puts the kernel where it has to lie. Called by head.S.
+ *
+ * Finds the payload by the setup header, as Xen does, so that a mistake there
+ * shows natively, too.
+ *
+ * @param params the boot loader's
+ * @return the address of startup_32
+ */
+u32 unpack(const struct boot_params *params);
+
 /** Says on the serial port why this cannot boot, and ends the run. */
 void __attribute__((noreturn)) refuse(const char *why);
 
