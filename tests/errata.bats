@@ -8,6 +8,7 @@
 
 load lib
 unset ERRATUM XEN_OPTIONS
+export SILENCE=60 TIMEOUT=120 # the machine may be busy with other tests
 
 setup_file() {
 	good_tree x86_32/stage4 x86_32-2g/stage3 x86_64/stage3

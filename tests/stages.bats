@@ -8,6 +8,7 @@
 
 load lib
 unset XEN_OPTIONS NATIVE ERRATUM
+export SILENCE=60 TIMEOUT=120 # the machine may be busy with other tests
 
 setup_file() {
 	export modes="x86_32 x86_32-2g x86_32-1g x86_32-nopae x86_64"

@@ -64,6 +64,10 @@ endif
 # What the reader does not say, the erratum chooses.
 STAGE ?= $(firstword $(stages-$(ERRATUM)))
 MODULE ?= $(module-$(ERRATUM))
+ifdef hole-$(ERRATUM)
+# Xen says nothing while it clears the hole.
+export SILENCE ?= 60
+endif
 ifeq ($(ARCH)$(PAE)$(VMSPLIT),)
 ARCH := $(firstword $(subst -, ,$(firstword $(modes-$(ERRATUM)))))
 VMSPLIT := $(if $(filter %-2g,$(firstword $(modes-$(ERRATUM)))),2G,3G)
