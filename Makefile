@@ -226,13 +226,13 @@ diff:
 
 # The book, and each of its pages looked at in a browser. What lessons say that commands print is checked by
 # `make check`; `make transcripts` writes it into them.
-doc: ready
+doc: ready $(stages)
 	@tools/doctor --need doc
-	@tools/doc/build
+	@tools/doc/build $(B)
 
 check-doc: doc
 	@tools/doctor --need doctest
-	@tools/doc/browse
+	@tests/doc/browse
 
 transcripts: $(hypervisor) build/xen-stock/xen
 	@tools/doc/transcripts --update lessons/*.md

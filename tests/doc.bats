@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Lessons: is what they say so, and do they lead where they say? What needs Doxygen or a browser is in `make check-doc`.
+
+# shellcheck disable=SC2016 # the backquotes are Markdown's
+
+load lib
+
+lessons=(lessons/[0-9]-*.md)
+
+# File and target of each link in the Markdown that readers see, but for those in code.
+links() {
+	local file
+	for file in README.md lessons/*.md labs/*/README.md; do
+		[ ! -e "$file" ] || sed '/^```/,/^```/d; s/`[^`]*`//g' "$file" |
+			grep -oE '\]\([^)]*\)' | sed -E "s,^\]\((.*)\)$,$file\t\1,"
+	done
+}
+
+# A code host's labels of the headings in a file.
+labels() {
+	sed '/^```/,/^```/d' "$1" | sed -n 's/^##* //p' | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9_ -]//g; s/ /-/g'
+}
+
+transcripts() { # lesson
+	run tools/doc/transcripts --quick "$1"
+	echo "$output"
+	[ "$status" = 0 ]
+}
+
+@test "lesson 0: the transcripts are true" { transcripts lessons/0-machine.md; }
+@test "lesson 1: the transcripts are true" { transcripts lessons/1-notes.md; }
+@test "lesson 2: the transcripts are true" { transcripts lessons/2-hypercall-page.md; }
+@test "lesson 3: the transcripts are true" { transcripts lessons/3-remap.md; }
+@test "lesson 4: the transcripts are true" { transcripts lessons/4-start-kernel.md; }
+@test "lesson 5: the transcripts are true" { transcripts lessons/5-boot-protocol.md; }
+@test "lesson 6: the transcripts are true" { transcripts lessons/6-other-modes.md; }
+@test "lesson 7: the transcripts are true" { transcripts lessons/7-debugging.md; }
+@test "lesson 9: the transcripts are true" { transcripts lessons/9-after.md; }
+
+@test "a transcript that is not true is found, and put right" {
+	local lesson=$BATS_TEST_TMPDIR/lesson.md
+	cat >"$lesson" <<-'EOF'
+		```console
+		$ echo 'VA 0x12345 is MFN 0x678, flags 0x67'; echo two; echo three; echo 'again MFN 0x678'
+		VA 0x23456 is MFN 0x789, flags 0x67
+		...
+		again MFN 0x789
+		```
+	EOF
+	tools/doc/transcripts "$lesson"
+	cp "$lesson" "$lesson.good"
+
+	sed -i 's/flags 0x67/flags 0x63/' "$lesson" # a small number counts
+	run ! tools/doc/transcripts "$lesson"
+	cp "$lesson.good" "$lesson"
+	sed -i 's/again MFN 0x789/again MFN 0x78a/' "$lesson" # no longer the same number twice
+	run ! tools/doc/transcripts "$lesson"
+	cp "$lesson.good" "$lesson"
+	sed -i 's/^again/never/' "$lesson" # a line that is not printed
+	run ! tools/doc/transcripts "$lesson"
+	[[ $output == *"not printed any more: never MFN"* ]]
+
+	cp "$lesson.good" "$lesson"
+	tools/doc/transcripts --update "$lesson"
+	grep -Fx 'again MFN 0x678' "$lesson"
+	grep -Fx '...' "$lesson"
+}
+
+@test "every snippet that a lesson shows exists" {
+	local file name marks count=0
+	while read -r file name; do
+		marks=$(grep -cF "//! [$name]" "$file") || :
+		[ "$marks" = 2 ] || { echo "$file: $marks marks of $name"; false; }
+		count=$((count + 1))
+	done < <(sed -n 's/^<!-- \\snippet \([^ ]*\) \([^ ]*\) -->$/\1 \2/p' "${lessons[@]}")
+	[ "$count" -gt 40 ]
+}
+
+@test "a snippet is named and linked above the place where the book shows it" {
+	local file
+	for file in "${lessons[@]}"; do
+		awk '/^<!-- / {
+			if (!match($0, /^<!-- \\snippet [^ ]+ [^ ]+ -->$/)) { print FILENAME ": " $0; bad = 1 }
+			if (!index(above, "](../" $3 "):")) { print FILENAME ": above " $0 ": " above; bad = 1 }
+		}
+		{ above = $0 }
+		END { exit bad }' "$file"
+	done
+}
+
+@test "no code is copied into a lesson" {
+	run grep -nE '^```(c|asm|gas)$' "${lessons[@]}"
+	[ "$status" = 1 ]
+}
+
+@test "links lead to files and headings that exist" {
+	local file target path fragment count=0
+	while IFS=$'\t' read -r file target; do
+		[[ $target != http* ]] || continue
+		path=${target%%#*} fragment=
+		[[ $target != *'#'* ]] || fragment=${target#*#}
+		path=${path:+$(dirname "$file")/$path}
+		[ -e "${path:-$file}" ] || { echo "$file: no file $target"; false; }
+		[ -z "$fragment" ] || labels "${path:-$file}" | grep -Fxq "$fragment" || { echo "$file: no heading $target"; false; }
+		count=$((count + 1))
+	done < <(links)
+	[ "$count" -gt 200 ]
+}
+
+@test "every lesson has its parts, in the same order" {
+	local file
+	for file in "${lessons[@]}"; do
+		diff <(sed '/^```/,/^```/d' "$file" | grep '^## ') - <<-EOF
+			## What you will be able to do
+			## The picture
+			## The idea
+			## The code
+			## What it prints
+			## What if
+			## Then and now
+			## The lab
+		EOF
+	done
+}
+
+@test "every file of a stage is named in its lesson" {
+	local folder number lesson file
+	for folder in src/stage*; do
+		number=${folder#src/stage} number=${number%%-*}
+		lesson=$(printf '%s\n' lessons/"$((number ? number : 1))"-*.md)
+		while read -r file; do
+			grep -qF "(../$file)" "$lesson" || { echo "$lesson says nothing of $file"; false; }
+		done < <(find "$folder" -name '*.[chS]' -o -name '*.lds')
+	done
+}
+
+@test "the map of the patch: every hunk, and every name is where it says" {
+	local hunk here names name file hunks=
+	while IFS='|' read -r _ hunk _ here names _; do
+		hunks+=$hunk
+		file=lessons/$(sed -n 's/.*](\(.*\)).*/\1/p' <<<"$here")
+		[ -f "$file" ] || { echo "hunk $hunk: no file $file"; false; }
+		for name in $(grep -o '`[^`]*`' <<<"$names" | tr -d '`'); do
+			grep -qwF -- "$name" "$file" || { echo "hunk $hunk: no $name in $file"; false; }
+		done
+	done < <(grep -E '^\| [0-9]+ \|' lessons/9-after.md)
+	[ "$(tr -s ' ' '\n' <<<"$hunks" | grep . | sort -nu | paste -sd' ')" = "1 2 3 4 5 6 7 8 9 10 11 12 13" ]
+}
+
+@test "every word of the glossary is used, and linked to from a lesson" {
+	local word
+	for word in $(sed -n 's/^### //p' lessons/glossary.md | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9_ -]//g; s/ /-/g'); do
+		grep -qF "#$word)" lessons/*.md || { echo "nobody links to glossary.md#$word"; false; }
+	done
+}
+
+@test "the diagnoses send the reader to lessons that exist" {
+	local lesson
+	while read -r lesson; do
+		[ -f "$lesson" ] || { echo "no $lesson"; false; }
+	done < <(sed -n 's/^read: //p' tools/diagnoses.txt)
+}
+
+@test "what Doxygen reads has the lines of the file, so that it counts right" {
+	local file
+	while read -r file; do
+		[ "$(awk -f tools/doc/c.awk "$file" | wc -l)" = "$(wc -l <"$file")" ] || { echo "$file"; false; }
+	done < <(find src -name '*.[chS]' -o -name '*.lds')
+}
+
+@test "Markdown for Doxygen: headings, links, snippets, names" {
+	mkdir -p "$BATS_TEST_TMPDIR/lessons"
+	cat >"$BATS_TEST_TMPDIR/lessons/3-x.md" <<-'EOF'
+		# Lesson
+		## The P=V phase
+		See [pgd](glossary.md#pgd), [here](#the-pv-phase), [a file](../src/stage3-remap/remap.c) and `remap_kernel()`.
+		<!-- \snippet src/a.c name -->
+		```console
+		[not](a-link.md) `code()`
+		```
+	EOF
+	TOP=$BATS_TEST_TMPDIR run awk -f tools/doc/markdown.awk "$BATS_TEST_TMPDIR/lessons/3-x.md"
+	diff <(echo "$output") - <<-'EOF'
+		# Lesson {#lesson-3-x}
+		## The P=V phase {#lesson-3-x-the-pv-phase}
+		See @ref glossary-pgd "pgd", @ref lesson-3-x-the-pv-phase "here", @ref src/stage3-remap/remap.c "a file" and <tt>remap_kernel()</tt>.
+		@snippet src/a.c name
+		```{.unparsed}
+		[not](a-link.md) `code()`
+		```
+	EOF
+}
