@@ -3,7 +3,7 @@
 
 So a function is asked about cases that its own boot would never show it. It
 runs P=V, on Xen's boot stack, in the guest as it was at the entry; afterwards
-the registers are what they were. A call that ends in panic(), in a fault or not
+the registers and the image are what they were. A call that ends in panic(), in a fault or not
 at all is an answer, too, and the next one can be made.
 """
 
@@ -21,8 +21,14 @@ CALL_SECONDS = 1.0
 class Caller:
     def __init__(self, guest):
         self.guest, self.machine = guest, guest.machine
-        self.saved = guest.entry_regs
         self.back = guest.paddr("startup_xen")  # where calls return to: a breakpoint is there
+        self.here()
+
+    def here(self):
+        """Calls are made from where the guest is now, P=V, and leave it there."""
+        self.saved = self.machine.stub.registers()
+        start = self.guest.elf.loaded()[0].paddr
+        self.image = self.guest.read(start, self.guest.image_end - start)
 
     def scratch(self, data=bytes(64)):
         """P=V address of memory that a call may use, holding data."""
@@ -34,11 +40,13 @@ class Caller:
         """Calls a global function of the image."""
         return self.call_at(self.guest.paddr(name), *args, **how)
 
-    def call_at(self, paddr, *args, returns="word", stack=None, meet=lambda event: False):
+    def call_at(self, paddr, *args, returns="word", stack=None,
+                meet=lambda event: False, leave=lambda: None):
         """Calls what is at a paddr.
 
         returns is word, or the size of a struct in words (32-bit: by memory). meet(stop) is asked
-        at each breakpoint on the way, and says whether the call has to end there.
+        at each breakpoint on the way, and says whether the call has to end there. leave() runs
+        behind the call, before the image's memory is put back.
         """
         stub, guest = self.machine.stub, self.guest
         by_memory = returns != "word" and guest.bits == 32
@@ -63,6 +71,7 @@ class Caller:
             if returns != "word":
                 size = returns * guest.word
                 value = int.from_bytes(guest.read(result, size), "little") if by_memory else event.regs["rax"]
+        leave()
         self.restore(event)
         return Result(value, event)
 
@@ -79,6 +88,7 @@ class Caller:
             self.machine.forget_fault(self.back)
         if isinstance(event, Loop) or self.machine.in_xen():
             self.machine.leave(self.back)
+        self.guest.write(self.guest.elf.loaded()[0].paddr, self.image)
         for name, value in self.saved.items():
             if name in ("rip", "eflags") or (name.startswith("r") and name != "rip"):
                 self.machine.stub.set_register(name, value)

@@ -7,8 +7,8 @@ place of the stage's own, everything else is the tree's.
 
 import os
 import re
-import shutil
 import subprocess
+import tempfile
 import tomllib
 
 from report import Finding, Report, Task
@@ -81,9 +81,6 @@ class Lab:
         if made.returncode != 0:
             raise Stopped("compile-error", first_errors(made.stderr))
         image = made.stdout.strip().splitlines()[-1]
-        kept = os.path.join(self.out, "errors")
-        with open(kept, "w", encoding="utf-8") as file:
-            file.write(made.stderr)
         return image
 
     def module(self, size):
@@ -95,10 +92,7 @@ class Lab:
 
     def run_folder(self):
         """An empty folder for one machine."""
-        folder = os.path.join(self.out, f"run-{os.getpid()}")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.makedirs(folder)
-        return folder
+        return tempfile.mkdtemp(prefix="run-", dir=self.out)
 
 
 def first_errors(text, most=4):

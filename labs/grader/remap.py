@@ -104,7 +104,7 @@ def explain_page(task, guest, before, after, base, paddr):
     what = f"VA {va:#x} should lead to paddr {paddr:#x} (PFN {paddr // PAGE:#x}, MFN {before.translate(paddr)[0]:#x}), "
     names = {w.maddr: w for w in wanted(guest, before)}
     want = next((names[s.maddr] for s in steps if s.maddr in names), None)
-    if found is None and want and after.entry(want.maddr) not in (0, want.value):
+    if found is None and want and after.entry(want.maddr) not in (before.entry(want.maddr), want.value):
         explain_value(task, guest, want, after.entry(want.maddr), "holds")
     if found is None:
         size = 1 << {"pgd": 39 if guest.bits == 64 else 30, "pud": 30, "pmd": 21, "pte": 12}[last.level]

@@ -29,13 +29,9 @@ class Session:
         self.elf = Elf(image)
         self.folder = lab.run_folder()
         self.kept = os.path.join(lab.out, name)
-        lab.report.files["transcript"] = self.kept
-        os.environ.pop("CMDLINE", None)
-        os.environ.pop("MODULE", None)
-        if module:
-            os.environ["MODULE"] = module
+        lab.report.files[name.partition(".")[0]] = self.kept
         try:
-            self.machine = Machine(self.folder, image, os.environ.get("XEN") or "build/xen/xen")
+            self.machine = Machine(self.folder, image, os.environ.get("XEN") or "build/xen/xen", module)
         except (Gone, Late):
             raise Stopped("qemu", "QEMU did not start: " + self.text("errors")) from None
         self.guest = None
@@ -87,9 +83,10 @@ class Session:
 
     def keep_tables(self, when, tables):
         """Adds a view of the page tables to the file that is kept."""
-        path = os.path.join(self.lab.out, "pagetables.txt")
-        first = "page tables" not in self.lab.report.files
-        self.lab.report.files["page tables"] = path
+        name = os.path.basename(self.kept).replace("transcript", "pagetables").replace(".log", "")
+        path = os.path.join(self.lab.out, name + ".txt")
+        first = name not in self.lab.report.files
+        self.lab.report.files[name] = path
         with open(path, "w" if first else "a", encoding="utf-8") as file:
             file.write(f"{when}:\n" + "\n".join(tables.lines()) + "\n\n")
 

@@ -22,7 +22,7 @@ NAMES = GENERAL + ["eflags"] + "cs ss ds es fs gs".split() + \
     "fs_base gs_base k_gs_base cr0 cr2 cr3 cr4 cr8 efer".split()
 WIDTH = {name: 4 if name in "eflags cs ss ds es fs gs".split() else 8 for name in NAMES}
 
-MEMORY_CHUNK = 2048  # QEMU's packets hold twice as many digits, not more
+READ_CHUNK, WRITE_CHUNK = 2048, 1024  # bytes; QEMU's packets hold some 4096 digits
 
 
 class Gone(Exception):
@@ -144,7 +144,7 @@ class Stub:
         self.space(physical)
         data = b""
         while len(data) < size:
-            count = min(size - len(data), MEMORY_CHUNK)
+            count = min(size - len(data), READ_CHUNK)
             answer = self.ask(f"m{address + len(data):x},{count:x}")
             if answer[:1] == "E" and len(answer) == 3:
                 return None
@@ -153,6 +153,6 @@ class Stub:
 
     def write(self, address, data, physical=False):
         self.space(physical)
-        for at in range(0, len(data), MEMORY_CHUNK):
-            part = data[at:at + MEMORY_CHUNK]
+        for at in range(0, len(data), WRITE_CHUNK):
+            part = data[at:at + WRITE_CHUNK]
             self.must(f"M{address + at:x},{len(part):x}:{part.hex()}")
