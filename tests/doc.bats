@@ -4,6 +4,7 @@
 
 # shellcheck disable=SC2016 # the backquotes are Markdown's
 
+bats_require_minimum_version 1.5.0
 load lib
 
 lessons=(lessons/[0-9]-*.md)
@@ -51,7 +52,7 @@ transcripts() { # lesson
 	tools/doc/transcripts "$lesson"
 	cp "$lesson" "$lesson.good"
 
-	sed -i 's/flags 0x67/flags 0x63/' "$lesson" # a small number counts
+	sed -i '/^VA/s/flags 0x67/flags 0x63/' "$lesson" # a small number counts
 	run ! tools/doc/transcripts "$lesson"
 	cp "$lesson.good" "$lesson"
 	sed -i 's/again MFN 0x789/again MFN 0x78a/' "$lesson" # no longer the same number twice
