@@ -74,11 +74,12 @@ class Elf:
         return symbol.value if symbol else None
 
     def symbol_at(self, va):
-        """The function or variable that a linked VA lies in, or None."""
-        for symbol in self.all_symbols:
-            if symbol.value <= va < symbol.value + symbol.size:
-                return symbol
-        return None
+        """The function or variable that a linked VA lies in, or None. Assembly's labels have no size: they reach to the next."""
+        part = self.loaded()[0]
+        if not part.vaddr <= va < part.vaddr + part.memsz:
+            return None
+        below = [s for s in self.all_symbols if part.vaddr <= s.value <= va and (s.size == 0 or va < s.value + s.size)]
+        return max(below, key=lambda s: (s.value, s.size), default=None)
 
     def loaded(self):
         return [s for s in self.segments if s.type == PT_LOAD and s.memsz]

@@ -6,6 +6,7 @@ still holds a P=V address faults from there on, and is named.
 """
 
 from guest import SIF_INITDOMAIN
+from hypercall_page import good_stub
 from machine import Fault, Stop
 from remap import first_bad_page, explain_page
 from tables import PAGE, Tables
@@ -151,8 +152,8 @@ def explain_no_arrival(task, boot, arrival):
     if fault >= guest.page_offset and (event.ip == fault or symbol and symbol.name == "jump_to"):
         task.fail("jump-not-mapped", f"{said}. The jump, or its new stack, is at a linked address that is not mapped: the remap has to "
                   "come first, and reach over the image.")
-    elif not any(guest.read(guest.paddr("hypercall_page"), 64)):
-        task.fail("no-hypercall-page", f"{said}. The hypercall page is empty: its set-up comes before everything that asks Xen.")
+    elif not good_stub(guest.read(guest.paddr("hypercall_page") + 32, 32), 1, guest.bits):
+        task.fail("no-hypercall-page", f"{said}. The hypercall page has no stubs: its set-up comes before everything that asks Xen.")
     elif now["pt_base"] != guest.info["pt_base"] and not boot.watch.requests:
         task.fail("repointed-too-early", f"{said}. start_info was repointed already, and the remap not yet done: until then its pointers "
                   "have to be the P=V ones.")
