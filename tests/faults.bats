@@ -11,7 +11,7 @@
 load lib
 
 setup_file() {
-	good_tree x86_32/stage{2,3,4} x86_32-2g/stage3 x86_64/stage{3,4}
+	good_tree x86_32/stage{2,3,4} x86_32-2g/stage3 x86_64/stage3
 }
 
 # Boots the faulty image.
@@ -51,11 +51,6 @@ walk=stage3-remap/walk.c
 
 @test "XEN_VERSION missing" {
 	fault x86_32/stage2 $notes '/ELFNOTE_XEN_VERSION/d'
-	diagnosed 4 xen-version-note
-}
-
-@test "XEN_VERSION names the Xen that runs" {
-	fault x86_32/stage2 $notes 's/xen-3\.0/xen-4.17/'
 	diagnosed 4 xen-version-note
 }
 
@@ -251,11 +246,6 @@ walk=stage3-remap/walk.c
 	diagnosed 3 remap-incomplete
 }
 
-@test "a limit that is too small, 64-bit" {
-	fault x86_64/stage3 $remap '/count\.pgd = /d'
-	diagnosed 3 remap-incomplete
-}
-
 @test "a linked address before the remap" {
 	fault x86_32/stage3 stage3-remap/early.c 's/show_pagetables\(info, "before"\);/info = (void *)info + PAGE_OFFSET;/'
 	diagnosed 3 linked-address-before-remap
@@ -331,11 +321,6 @@ transcript_has() { grep -qsa "$1" "$BATS_TEST_TMPDIR"/run.*/log; }
 	ends 0 "diagnosis: trap-table-selector"$'\n'
 }
 
-@test "an event that never comes" {
-	fault x86_32/stage4 stage4-start-kernel/time.c 's/bind_virq\(VIRQ_TIMER\)/bind_virq(VIRQ_DEBUG)/'
-	SILENCE=2 diagnosed 5 event-never-came
-}
-
 @test "a linked address beyond the limit" {
 	fault x86_32/stage4 stage4-start-kernel/main.c 's/printk\("all done/*(volatile int *)0xd0000000 = 0; &/'
 	diagnosed 1 fault-at-linked-address
@@ -377,7 +362,7 @@ ids() { sed -n 's/^id: //p' tools/diagnoses.txt; }
 }
 
 @test "every diagnosis is complete, and there is one for each end" {
-	local key end regex
+	local key end
 	for key in when means read; do
 		[ "$(awk -v RS= "/(^|\n)id: / && !/\n$key: /" tools/diagnoses.txt)" = "" ]
 	done
@@ -386,7 +371,6 @@ ids() { sed -n 's/^id: //p' tools/diagnoses.txt; }
 		tools/diagnose /dev/null "$end" "$good/build/x86_32/stage2.elf" | grep -q ^diagnosis
 	done
 	sed -n 's/^read: //p' tools/diagnoses.txt | sort -u | xargs ls
-	while IFS= read -r regex; do
-		python3 -c 'import re, sys; re.compile(sys.argv[1])' "$regex"
-	done < <(sed -nE 's/^(see|not): //p' tools/diagnoses.txt)
+	sed -nE 's/^(see|not): //p' tools/diagnoses.txt |
+		python3 -c 'import re, sys; [re.compile(line) for line in sys.stdin]'
 }
