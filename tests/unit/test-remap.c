@@ -105,7 +105,7 @@ static void random_limits(void **state)
 static void random_starts(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 30; i++) {
+	for (int i = 0; i < 20; i++) {
 		u64 limit = random_size(MOST_MEMORY / PAGE + 1) * PAGE;
 		u64 start =
 			random_below(limit / REACH(LEVELS) + 1) * REACH(LEVELS);
