@@ -248,7 +248,7 @@ include labs/rules.mk
 # ---- testing ------------------------------------------------------------------
 
 check: $(hypervisor) build/xen-stock/xen
-	@tools/doctor --need run,check
+	@tools/doctor --need run,check,lab,gdb
 	@tests/run
 .PHONY: check
 
