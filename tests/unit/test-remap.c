@@ -96,7 +96,7 @@ static void edge_images(void **state)
 static void random_limits(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 300; i++)
+	for (int i = 0; i < 100; i++)
 		remap_to(random_size(MOST_MEMORY / PAGE + 1) * PAGE,
 			 MIB(1) + random_size(MIB(16)));
 }
