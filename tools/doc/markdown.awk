@@ -117,6 +117,9 @@ FNR == 1 {
 	folder = file
 	sub(/[^\/]*$/, "", folder)
 	label = page_label(file)
+	# Who links here finds a page, whatever is in it.
+	if ($0 !~ /^# /)
+		print "# " label " {#" label "}\n"
 }
 
 /^```/ {
