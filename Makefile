@@ -10,6 +10,7 @@
 ## make doc               the book: lessons, sources with every name a link; build/doc/html/index.html
 ## make bench             how long the loop takes, how large the images are
 ## make gdb [STAGE=n]     boot stage n and stop at its first instruction, in GDB; `help xen` there
+## make rewind [STAGE=n]  the same at the end of the boot: `xen back` goes back in time
 ## make pagetables [STAGE=n]   its page tables at the entry and at the end: text, difference, pictures
 ## make doctor            what is on this machine, what is missing, what mends it
 ## make xen               build the hypervisor (other commands do so when it is missing)

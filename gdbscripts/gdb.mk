@@ -14,7 +14,11 @@ gdb-ready: ready $(below)
 
 gdb: gdb-ready
 	@SYMBOLS='$(gdb-symbols)' tools/gdb '$(gdb-image)' $(GDB_OPTIONS)
-.PHONY: gdb
+
+# The same, at the end of the boot; `xen back` leads into it, `xen restart entry` to its beginning.
+rewind: gdb-ready
+	@SYMBOLS='$(gdb-symbols)' tools/gdb '$(gdb-image)' -ex 'xen end' $(GDB_OPTIONS)
+.PHONY: gdb rewind
 
 gdb-tables := $(B)/$(basename $(notdir $(gdb-image)))$(if $(filter y,$(NATIVE)),-native).pagetables
 

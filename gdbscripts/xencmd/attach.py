@@ -18,6 +18,7 @@ from xenqemu.stub import Stub, StubError
 
 from .running import LIMIT, console_end, run_while_printing
 from .session import plain_errors, session
+from .time import timeline
 
 # A boot prints all the time; if it has not for so long, it ended somewhere.
 SILENCE = 3
@@ -54,6 +55,8 @@ class Attach(gdb.Command):
         gdb.execute(f"target remote {folder}/stub", to_string=True)
         session.attach(folder, image)
         session.boot = boot
+        with plain_errors():
+            timeline().now().name = "entry"
 
 
 def run_to_entry(folder, image, native):
@@ -79,7 +82,7 @@ def entry_addresses(image, native):
     """Where the image may begin: P=V, or at its linked address if its notes ask for that."""
     if not native:
         return {image.entry, image.entry + image.load_offset}
-    symbols = image.symbols()
+    symbols = image.symbols
     if "startup_32" in symbols:
         return {symbols["startup_32"] - image.load_offset}
     raise ElfError(f"{image.path} has no startup_32: it boots under Xen only")

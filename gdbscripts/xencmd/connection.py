@@ -33,6 +33,20 @@ def borrow(path):
     raise gdb.GdbError("not connected to QEMU: start with `make gdb STAGE=n`")
 
 
+def arrived(session):
+    """After the machine was moved: as forget(), and a breakpoint here is passed, not hit at once. Shows the place.
+
+    GDB takes a breakpoint for hit where it saw the machine stop last; connecting again lets it see."""
+    forget()
+    pc = gdb.selected_frame().pc()
+    if any(pc == place.address for b in gdb.breakpoints() if b.enabled for place in b.locations):
+        session.give_back()
+        gdb.execute("disconnect", to_string=True)
+        gdb.execute(f"target remote {session.path('stub')}", to_string=True)  # shows it
+    else:
+        gdb.execute("frame")
+
+
 def forget():
     """Has GDB read registers and memory anew."""
     gdb.execute("maintenance flush register-cache", to_string=True)

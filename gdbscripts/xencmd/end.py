@@ -3,14 +3,11 @@
 
 import gdb
 
-from .connection import forget
+from .connection import arrived
+from .places import ends
 from .running import run_while_printing
 from .session import plain_errors, session
-
-# Where a stage ends: src/stage2-hypercall/exit.c, and stage 1's deliberate crash.
-GOOD_ENDS = ("xen_exit", "native_exit", "proof_of_life")
-# Where Xen ends a guest that did something it could not go on from.
-BAD_END = "__domain_crash"
+from .time import on_stop
 
 
 class End(gdb.Command):
@@ -30,23 +27,9 @@ class End(gdb.Command):
                     raise gdb.GdbError("this is the end already")
                 run_while_printing(stub, session.folder)
             rip = stub.registers().rip
-        forget()
         print(f"the end: {places.get(rip, 'nothing happened for a while, so the machine was stopped where it was')}")
-        gdb.execute("frame")
-
-
-def ends():
-    """Address -> what it means to arrive there."""
-    symbols, offset = session.image.symbols(), session.image.load_offset
-    places = {}
-    for name in GOOD_ENDS:
-        if name in symbols:
-            places[symbols[name]] = f"{name}, at its linked VA"
-            places[symbols[name] - offset & (1 << 64) - 1] = f"{name}, P=V"
-    crash = session.boot.p2m_frames and session.xen_symbol(BAD_END)
-    if crash:
-        places[crash] = "Xen ends the guest, which crashed (`xen back 1` leads to the instruction)"
-    return places
+        arrived(session)
+        on_stop(None)
 
 
 End()

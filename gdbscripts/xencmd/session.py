@@ -12,7 +12,9 @@ from xenpt.memory import BadPage, PAGE_SIZE
 from xenpt.paging import PagingError
 from xenpt.snapshot import SnapshotError
 from xenqemu.monitor import Monitor, MonitorError
+from xenqemu.position import NoPosition
 from xenqemu.stub import StubError
+from xenqemu.timeline import Lost
 
 from . import connection
 
@@ -23,19 +25,20 @@ class Session:
     folder = None  # where the sockets and the console's transcript are
     image = None  # xenpt.elf.Image
     boot = None
+    timeline = None  # xenqemu.timeline.Timeline
 
     def __init__(self):
         self._stub = self._monitor = self._memory_size = self._xen_symbols = None
 
     def attach(self, folder, image):
         self.__init__()
-        self.folder, self.image, self.boot = folder, image, None
+        self.folder, self.image, self.boot, self.timeline = folder, image, None, None
 
     def xen_symbol(self, name):
         """Where something of Xen's is, or None."""
         if self._xen_symbols is None:
             try:
-                self._xen_symbols = Image(self.xen_syms).symbols()
+                self._xen_symbols = Image(self.xen_syms).symbols
             except (OSError, ElfError):
                 self._xen_symbols = {}
         return self._xen_symbols.get(name)
@@ -83,8 +86,10 @@ class Session:
             with self.stub.physical():
                 yield Guest(self, registers, self.image.bits, self.boot)
 
-    def dropped(self):
-        """The connection is gone: a later command has to find a new one."""
+    def give_back(self):
+        """GDB may close its connection now; a later command borrows the new one."""
+        if self._stub:
+            self._stub.socket.close()
         self._stub = None
 
 
@@ -93,7 +98,7 @@ def plain_errors():
     """What can go wrong outside comes to the reader as a line."""
     try:
         yield
-    except (PagingError, SnapshotError, ElfError, StubError, MonitorError, BadPage) as error:
+    except (PagingError, SnapshotError, ElfError, StubError, MonitorError, NoPosition, Lost, BadPage) as error:
         raise gdb.GdbError(str(error)) from None
     except OSError as error:
         raise gdb.GdbError(f"{error.filename or 'QEMU'}: {error.strerror}") from None

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """As much of an ELF file as it takes: width, entry, load offset, notes."""
 
+import functools
 import hashlib
 import struct
 from typing import NamedTuple
@@ -66,6 +67,7 @@ class Image:
                 yield Note(name, note, self.data[offset:offset + descsz])
                 offset += descsz + 3 & ~3
 
+    @functools.cached_property
     def symbols(self):
         """The value of each symbol, by name."""
         wide = self.bits == 64

@@ -34,6 +34,11 @@ class Registers:
         names = _GPRS + ["eflags"] + _SEGMENTS + _SYSTEM
         self.__dict__.update(zip(names, values))
 
+    def in_the_order_of_xen(self):
+        """The general registers as Xen saves a guest's (struct cpu_user_regs)."""
+        names = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi".split()
+        return [getattr(self, name) for name in names]
+
     @property
     def in_xen(self):
         """Whether Xen itself runs: ring 0 with one of the selectors that Xen reserves."""

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Where a boot ends, by address."""
+
+from .session import session
+
+# Where a stage ends: src/stage2-hypercall/exit.c, and stage 1's deliberate crash.
+GOOD_ENDS = ("xen_exit", "native_exit", "proof_of_life")
+# Where Xen ends a guest that did something it could not go on from.
+BAD_END = "__domain_crash"
+
+
+def ends():
+    """Address -> what it means to arrive there."""
+    symbols, offset = session.image.symbols, session.image.load_offset
+    places = {}
+    for name in GOOD_ENDS:
+        if name in symbols:
+            places[symbols[name]] = f"{name}, at its linked VA"
+            places[symbols[name] - offset & (1 << 64) - 1] = f"{name}, P=V"
+    crash = session.boot.p2m_frames and session.xen_symbol(BAD_END)
+    if crash:
+        places[crash] = "Xen ends the guest, which crashed (`xen back 1` leads to the instruction)"
+    return places

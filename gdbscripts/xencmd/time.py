@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`xen checkpoint`, `xen restart` and `xen back`: what they share is `session.timeline`.
+
+Each stop of the machine becomes a checkpoint by itself, so that the way back is short.
+"""
+
+import gdb
+
+from xenqemu import back
+from xenqemu.position import NoPosition
+from xenqemu.timeline import Lost, Timeline
+
+from .arguments import number
+from .connection import arrived
+from .places import ends
+from .session import plain_errors, session
+
+# A stop fewer instructions than this after the last checkpoint needs none of its own.
+SMALL = 100
+
+
+def timeline():
+    """The machine's checkpoints. The first, at the entry, was made by `xen attach`."""
+    stub = session.stub
+    if not session.timeline:
+        session.timeline = Timeline(stub, session.monitor, session.folder)
+    session.timeline.stub = stub
+    session.timeline.guards = set(ends())
+    return session.timeline
+
+
+def on_stop(_):
+    """GDB's machine has stopped."""
+    if not session.timeline:
+        return
+    try:
+        line = timeline()
+        if not line.here or abs(session.monitor.icount() - line.here.position.icount) > SMALL:
+            line.now()
+            line.forget_old()
+    except (gdb.GdbError, NoPosition):
+        pass  # not every moment can be gone back to
+
+
+def moved():
+    """After a jump in time: has GDB look again, and show where the guest is."""
+    arrived(session)
+
+
+class Checkpoint(gdb.Command):
+    """Keep this moment, to come back to it: xen checkpoint [NAME].
+
+    The image's first instruction is kept by itself, as `entry`."""
+
+    def __init__(self):
+        super().__init__("xen checkpoint", gdb.COMMAND_RUNNING)
+
+    def invoke(self, argument, from_tty):
+        with plain_errors():
+            line = timeline()
+            name = argument.strip() or str(1 + len(line.named()))
+            for other in [c for c in line.checkpoints if c.name == name]:
+                other.name = None
+            line.now().name = name
+        print(f"checkpoint {name}: `xen restart {name}` comes back here")
+
+
+class Restart(gdb.Command):
+    """Go to a moment that was kept: xen restart NAME.
+
+    Without NAME, lists what there is."""
+
+    def __init__(self):
+        super().__init__("xen restart", gdb.COMMAND_RUNNING)
+
+    def complete(self, text, _):
+        return [name for name in timeline().named() if name.startswith(text)]
+
+    def invoke(self, argument, from_tty):
+        name = argument.strip()
+        with plain_errors():
+            named = timeline().named()
+            if not name:
+                print("checkpoints: " + ", ".join(named))
+                return
+            if name not in named:
+                raise gdb.GdbError(f"there is no checkpoint {name}; there are: {', '.join(named)}")
+            timeline().load(named[name])
+        moved()
+
+
+class Back(gdb.Command):
+    """Go back in time: xen back [N], xen back to LOCATION.
+
+    By N of the guest's instructions (1), or to the last time that LOCATION was
+    executed, at its linked address or P=V. Xen's own instructions do not count:
+    inside Xen, `xen back` leads to the guest instruction that Xen is at work for."""
+
+    def __init__(self):
+        super().__init__("xen back", gdb.COMMAND_RUNNING)
+
+    def complete(self, text, _):
+        return gdb.COMPLETE_LOCATION if text.startswith("to ") else [w for w in ("to",) if w.startswith(text)]
+
+    def invoke(self, argument, from_tty):
+        with plain_errors():
+            if argument.startswith("to "):
+                back.back_to(timeline(), addresses(argument[3:].strip()))
+            else:
+                count = number(argument or "1", "xen back [N], or xen back to LOCATION", is_address=False)
+                if not 0 < count <= 1000000:
+                    raise gdb.GdbError(f"xen back {count}: between 1 and 1000000 instructions")
+                back.back(timeline(), count)
+        moved()
+
+
+def addresses(location):
+    """Where a location is, in every phase that there are symbols for."""
+    try:
+        places = {sal.pc for sal in gdb.decode_line(location)[1] or ()}
+    except gdb.error as error:
+        raise gdb.GdbError(f"{location}: {error}") from None
+    # *ADDRESS and $pc name one phase; code that moved ran in the other, too.
+    offset = session.image.load_offset
+    symbolic = not location.startswith(("*", "0x", "$"))
+    mask = (1 << session.image.bits) - 1
+    return {place & mask for place in places} | \
+        {place + step & mask for place in places for step in (offset, -offset) if symbolic and in_image(place + step & mask)}
+
+
+def in_image(address):
+    """Whether there are symbols for an address."""
+    return gdb.current_progspace().block_for_pc(address) is not None
+
+
+gdb.events.stop.connect(on_stop)
+Checkpoint()
+Restart()
+Back()

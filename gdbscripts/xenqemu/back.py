@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Going back: by a number of guest instructions, or to the last time that a place ran."""
+
+from collections import Counter
+
+from .timeline import LIMIT, LONG, Lost
+
+# How many instructions before its goal a landing may switch from breakpoints to steps.
+STEPS = 200
+# How many times round a loop from the last checkpoint is near enough.
+CLOSE = 50
+# A place that ran more often than this is looked for in the traces.
+RUNS = 30
+# A breakpoint on the way brings a tick of Xen's forward, which costs so many instructions at most.
+TICK = 6000
+
+
+def back(timeline, count):
+    """To `count` guest instructions before this moment."""
+    origin = checkpoint = timeline.now()
+    gone = 0
+    try:
+        while checkpoint.parent:
+            way = timeline.way_to(checkpoint, count - gone)
+            if count - gone <= len(way):
+                return land(timeline, checkpoint, len(way) - (count - gone))
+            gone += len(way)
+            checkpoint = checkpoint.parent
+        raise Lost(f"only {gone} guest instructions have run since the first checkpoint")
+    except Lost:
+        timeline.load(origin)
+        raise
+    finally:
+        timeline.forget_old()
+
+
+def back_to(timeline, addresses):
+    """To the last time before this moment that one of these addresses was executed."""
+    origin = checkpoint = timeline.now()
+    try:
+        if _back_to_rare(timeline, origin, addresses):
+            return
+        while checkpoint.parent:
+            way = timeline.way_to(checkpoint, LONG // 8)
+            for index in range(len(way) - 1, -1, -1):
+                if way[index] in addresses:
+                    land(timeline, checkpoint, index)
+                    return
+            checkpoint = checkpoint.parent
+        raise Lost("it has not run since the first checkpoint")
+    except Lost:
+        timeline.load(origin)
+        raise
+    finally:
+        timeline.forget_old()
+
+
+def _back_to_rare(timeline, origin, addresses):
+    """The quick way to a place that ran a few times only, and not just now. Whether that was so."""
+    hits = 0
+    for start in origin.ancestors():
+        hits = _count(timeline, start, origin, addresses)
+        if hits is None:
+            return False
+        if hits:
+            break
+    if not hits:
+        return False
+    timeline.load(start)
+    _run_by(timeline.stub, addresses, hits)
+    timeline.save(parent=start)
+    return True
+
+
+def _count(timeline, start, origin, addresses):
+    """How often a place runs between a checkpoint and a later one; None if that cannot be said for certain."""
+    timeline.load(start)
+    drift = start.earliest - start.position.icount
+    hits = 0
+    with timeline.stub.breakpoints(timeline.guards | addresses):
+        while timeline.stub.run(LIMIT):
+            now, margin = timeline.monitor.icount() + drift, TICK * (hits + 2)
+            here = timeline.stub.registers().rip
+            if now > origin.latest + margin:
+                return hits
+            if here in addresses:
+                if now > origin.earliest - margin or hits == RUNS:
+                    return None
+                hits += 1
+            elif here not in timeline.guards or now > origin.earliest - margin:
+                return hits
+            timeline.stub.step()
+    return hits
+
+
+def land(timeline, checkpoint, target):
+    """To instruction number target on the way from a checkpoint's parent to it."""
+    start, way = checkpoint.parent, checkpoint.way
+    timeline.load(start)
+    if target == 0 and not start.position.attempted:
+        return
+    anchor, hits = _anchor(way, target)
+    if hits > 2 * CLOSE:
+        # Where it goes round and round, a checkpoint halfway makes the next time quick.
+        near = [index for index in range(anchor) if way[index] == way[anchor]][-CLOSE]
+        _run_by(timeline.stub, {way[anchor]}, hits - CLOSE)
+        start = timeline.save(parent=start, way=way[:near])
+        way, anchor, target, hits = way[near:], anchor - near, target - near, CLOSE + 1
+    _run_by(timeline.stub, {way[anchor]}, hits)
+    for index in range(anchor, target):
+        timeline.stub.step()
+        if timeline.stub.registers().in_xen:
+            _run_by(timeline.stub, {way[index + 1]}, 1)
+    if timeline.stub.registers().rip != way[target]:
+        raise Lost("run again, the guest did not take the same way")
+    landed = timeline.save(parent=start, way=way[:target])
+    # Breakpoints on the way have moved the clock on.
+    landed.earliest, landed.latest = start.earliest + target, checkpoint.latest
+
+
+def _run_by(stub, addresses, hits):
+    """To the n-th time from now that one of these addresses is about to be executed."""
+    with stub.breakpoints(addresses):
+        for hit in range(hits):
+            if hit:
+                stub.step()
+            if not stub.run(LIMIT) or stub.registers().rip not in addresses:
+                raise Lost("run again, the guest did not take the same way")
+
+
+def _anchor(way, target):
+    """(index, hits): where to stop by breakpoint, so that few stops and few steps are needed."""
+    candidates = range(max(0, target - STEPS), target + 1)
+    wanted = {way[index] for index in candidates}
+    seen = Counter(address for address in way[:candidates[0]] if address in wanted)
+    best = None
+    for index in candidates:
+        seen[way[index]] += 1
+        cost = 2 * seen[way[index]] + target - index
+        if best is None or cost < best[0]:
+            best = cost, index, seen[way[index]]
+    return best[1:]

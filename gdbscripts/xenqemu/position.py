@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Where the guest is, in a way that can be recognised when it is run again.
+
+A position is an instruction that is about to be executed, with all registers
+and the top of the stack. Xen's own instructions do not count: while Xen runs,
+the position is that of the guest instruction that led there, which has been
+attempted: one further than where it stands.
+"""
+
+import struct
+
+from .stub import StubError
+
+# The top of Xen's stack while a guest waits (struct cpu_user_regs): registers, vector, what the processor saved.
+_SAVED = struct.Struct("<15Q4xI5Q")
+_HYPERCALL_VECTORS = (0x82, 0x100)
+_STACK = 128
+
+
+class NoPosition(Exception):
+    """The guest is nowhere; says why."""
+
+
+class Position:
+    """The machine must be stopped. address is the instruction; attempted: it has begun, and Xen is at work for it."""
+
+    def __init__(self, stub, monitor):
+        self.registers = stub.registers()
+        self.icount = monitor.icount()
+        self.attempted = self.registers.in_xen
+        self._saved = None
+        if not self.attempted:
+            self.address, self.stack_pointer = self.registers.rip, self.registers.rsp
+            self.goes_on_at = self.address
+        else:
+            self._guest_side(stub, monitor)
+        self._stack = read_stack(stub, self.stack_pointer)
+
+    def _guest_side(self, stub, monitor):
+        """What the guest was doing, as Xen saved it."""
+        try:
+            top = struct.unpack("<Q", stub.read(monitor.task_register_base() + 4, 8))[0]
+            *general, vector, rip, cs, _, rsp, _ = _SAVED.unpack(stub.read(top - _SAVED.size, _SAVED.size))
+        except StubError as error:
+            raise NoPosition(f"Xen is at work, and its stack cannot be read ({error})") from None
+        if not cs & 3:
+            raise NoPosition("Xen is at work for itself: no guest instruction led here")
+        self.address = self.goes_on_at = rip
+        self.stack_pointer = rsp
+        if vector in _HYPERCALL_VECTORS:
+            # Two bytes long, either kind, and what the processor has saved is the address behind it.
+            self.address -= 2
+        else:
+            self._saved = general
+
+    def same_as(self, other):
+        """Whether two are one moment, exactly."""
+        return self.icount == other.icount and self.registers.raw == other.registers.raw
+
+    def matches(self, stub):
+        """Whether the machine, which stands at address, is there now."""
+        now = stub.registers()
+        if now.in_xen or now.rsp != self.stack_pointer or read_stack(stub, now.rsp) != self._stack:
+            return False
+        if self.attempted:
+            return self._saved is None or self._saved == now.in_the_order_of_xen()
+        return now.raw == self.registers.raw
+
+
+def read_stack(stub, pointer):
+    """The top of the stack, or nothing if it is not mapped."""
+    try:
+        return stub.read(pointer, _STACK)
+    except StubError:
+        return b""

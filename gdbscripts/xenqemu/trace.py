@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The guest's instructions, one by one, as QEMU executes them.
+
+QEMU can log each block that it enters; blocks of one instruction make that a
+trace. Its address filter (-dfilter, see tools/gdb) leaves Xen's instructions
+out, and the machine is not stopped for it. Slow: some 500000 a second.
+"""
+
+import contextlib
+import itertools
+import os
+
+_numbers = itertools.count()
+
+
+@contextlib.contextmanager
+def recording(monitor, folder):
+    """A list that has, after this, the address of every guest instruction that was executed inside."""
+    name = f"trace{next(_numbers)}"
+    path = os.path.join(folder, name)
+    addresses = []
+    monitor.human(f"logfile {name}")
+    monitor.human("singlestep on")
+    monitor.human("log exec,nochain")
+    try:
+        yield addresses
+    finally:
+        monitor.human("log none")
+        monitor.human("singlestep off")
+        if os.path.exists(path):
+            with open(path, encoding="latin-1") as log:
+                addresses += parse(log)
+            os.unlink(path)
+
+
+def parse(lines):
+    """The addresses in a log; a block that was entered but had to wait is logged twice, and counts once."""
+    addresses = []
+    for line in lines:
+        if line.startswith("Trace "):
+            addresses.append(int(line.split("/", 2)[1], 16))
+        elif line.startswith("Stopped ") and addresses:
+            addresses.pop()
+    return addresses
