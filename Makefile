@@ -12,6 +12,8 @@
 ## make gdb [STAGE=n]     boot stage n and stop at its first instruction, in GDB; `help xen` there
 ## make rewind [STAGE=n]  the same at the end of the boot: `xen back` goes back in time
 ## make pagetables [STAGE=n]   its page tables at the entry and at the end: text, difference, pictures
+## make lab LAB=n         a lab to work on, in work/labn (1 to 5); make run LAB=n boots it
+## make grade LAB=n       its points, and what is wrong
 ## make doctor            what is on this machine, what is missing, what mends it
 ## make xen               build the hypervisor (other commands do so when it is missing)
 ## make clean             delete what was built, but not the hypervisor

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The rules for labs: make lab, make hint, make grade. Included by the Makefile at its end; what LAB=n means is in labs.mk.
+# The rules for labs: make lab, make grade. Included by the Makefile at its end; what LAB=n means is in labs.mk.
 
 # Half-written code has things that are not used yet, and a warning is not a mistake yet.
 reader-flags = $(filter-out -Werror,$(CFLAGS)) -Wno-unused-parameter -Wno-unused-function -Wno-unused-variable
@@ -14,15 +14,12 @@ endef
 $(foreach f,$(lab-files),$(eval $(call reader's-object,$(B)/obj/$(basename $f),$(WORK)/$(notdir $f),$f)))
 -include $(wildcard $(lab-objects:.o=.d))
 
-$(addprefix $(WORK)/,$(notdir $(lab-files))):
+$(WORK)/%:
 	@echo "$@ is not there: make lab LAB=$(LAB) makes a work copy" >&2; exit 1
 
 lab: need-lab ready
 	@tools/lab copy $(LAB) '$(WORK)' '$(lab-blanks)' $(lab-files)
 	@mkdir -p $(O) && flock $(O)/.lock $(MAKE) -s $(stage$(STAGE))
-
-hint: need-lab
-	@tools/lab hint $(LAB) '$(WORK)' $(TASK)
 
 grade: need-lab $(hypervisor)
 	@tools/doctor --need run,lab
@@ -34,4 +31,4 @@ lab-image: $(image)
 
 need-lab:
 	@[ -n '$(LAB)' ] || { echo "which lab? LAB=n, one of $(sort $(labs))" >&2; exit 1; }
-.PHONY: lab hint grade lab-image need-lab
+.PHONY: lab grade lab-image need-lab

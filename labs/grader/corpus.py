@@ -9,6 +9,7 @@ untouched work copy none.
 Two are graded at a time. Prints TAP; the exit status is 0 if all is as it should be.
 """
 
+import importlib.util
 import json
 import os
 import re
@@ -40,9 +41,20 @@ def change(text, wrong):
 
 
 def solution(lab, folder):
+    """Files that are right: the source itself, and what the lab's check.py says of files that are no code."""
     os.makedirs(folder)
     for source in settings(lab).get("lab-files", "").split():
         shutil.copy(os.path.join("src", source), folder)
+    for name, text in getattr(check_of(lab), "answers", dict)().items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def check_of(lab):
+    spec = importlib.util.spec_from_file_location(f"check{lab}", f"labs/lab{lab}/check.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def grade(lab, work, out):

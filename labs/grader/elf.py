@@ -85,7 +85,7 @@ class Elf:
         return [s for s in self.segments if s.type == PT_LOAD and s.memsz]
 
     def notes(self):
-        """All notes in segments of type PT_NOTE; raises struct.error if one is cut off."""
+        """All notes in segments of type PT_NOTE; raises struct.error or ValueError if one is garbled."""
         found = []
         for part in self.segments:
             if part.type != PT_NOTE:
@@ -98,5 +98,7 @@ class Elf:
                 at += (name_size + 3) & ~3
                 desc = self.data[at:at + desc_size]
                 at += (desc_size + 3) & ~3
+                if at > end:
+                    raise ValueError("a note reaches beyond its segment")
                 found.append(Note(name.rstrip(b"\0").decode(errors="replace"), kind, desc))
         return found

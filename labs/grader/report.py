@@ -32,10 +32,11 @@ class Task:
     state: str = "not reached"  # then: right, wrong, skipped
     why: str = ""
     findings: list = field(default_factory=list)
+    earned: int = 0  # of a task that is wrong in part
 
     @property
     def score(self):
-        return self.points if self.state == "right" else 0
+        return self.points if self.state == "right" else self.earned
 
     def fail(self, identifier, text, read=None):
         """Notes what does not hold; the first finding is the one that matters most."""
