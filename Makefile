@@ -14,6 +14,7 @@
 ## make pagetables [STAGE=n]   its page tables at the entry and at the end: text, difference, pictures
 ## make lab LAB=n         a lab to work on, in work/labn (1 to 5); make run LAB=n boots it
 ## make grade LAB=n       its points, and what is wrong
+## make hint LAB=n [TASK=n]    the next of three hints for a task
 ## make doctor            what is on this machine, what is missing, what mends it
 ## make xen               build the hypervisor (other commands do so when it is missing)
 ## make clean             delete what was built, but not the hypervisor

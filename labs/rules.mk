@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The rules for labs: make lab, make grade. Included by the Makefile at its end; what LAB=n means is in labs.mk.
+# The rules for labs: make lab, make grade, make hint. Included by the Makefile at its end; what LAB=n means is in labs.mk.
 
 # Half-written code has things that are not used yet, and a warning is not a mistake yet.
 reader-flags = $(filter-out -Werror,$(CFLAGS)) -Wno-unused-parameter -Wno-unused-function -Wno-unused-variable
@@ -25,10 +25,13 @@ grade: need-lab $(hypervisor)
 	@tools/doctor --need run,lab
 	@PYTHONPYCACHEPREFIX=build/pycache python3 labs/grader $(LAB)
 
+hint: need-lab
+	@tools/lab hint '$(LAB)' '$(WORK)' '$(OUT)' '$(TASK)'
+
 # For the grader: makes the image, and says where it is.
 lab-image: $(image)
 	@echo $(image)
 
 need-lab:
 	@[ -n '$(LAB)' ] || { echo "which lab? LAB=n, one of $(sort $(labs))" >&2; exit 1; }
-.PHONY: lab grade lab-image need-lab
+.PHONY: lab grade hint lab-image need-lab
