@@ -127,4 +127,13 @@ def load_symbols(image):
         gdb.execute(f'add-symbol-file "{image.path}" -o {offset:#x}', to_string=True)
 
 
+def hang_up(_):
+    """GDB is about to quit. Its own way is to detach, which lets the machine run on: a boot may then end, and QEMU
+    with it, before GDB has read the answer."""
+    if session.folder and gdb.selected_inferior().pid:
+        session.give_back()
+        gdb.execute("disconnect", to_string=True)
+
+
+gdb.events.gdb_exiting.connect(hang_up)
 Attach()
