@@ -203,9 +203,11 @@ def check_life(task, boot):
 def own_fault(boot, stop):
     """A fault that the kernel handles itself; None if it was meant (probe_kernel_read)."""
     guest, stub = boot.guest, boot.machine.stub
-    frame = int.from_bytes(stub.read(stop.regs["rsp"] + guest.word, guest.word), "little")
-    words = guest.words(stub.read(frame, 11 * guest.word))
-    vector, error, ip = words[8:11]
+    if guest.bits == 64:  # struct pt_regs: in a register and behind 15 others, or on the stack and behind 8
+        frame, before = stop.regs["rdi"], 15
+    else:
+        frame, before = int.from_bytes(stub.read(stop.regs["rsp"] + guest.word, guest.word), "little"), 8
+    vector, error, ip = guest.words(stub.read(frame + before * guest.word, 3 * guest.word))
     symbol = boot.elf.symbol_at(ip)
     if symbol and symbol.name == "probe_kernel_read":
         return None

@@ -130,7 +130,7 @@ class Session:
                                    text=True, timeout=10, check=False).stdout.split()[0]
         except (OSError, IndexError, subprocess.TimeoutExpired):
             found = "?"
-        line = re.sub(r"^.*?((work|src|labs)/)", r"\1", found)
+        line = re.sub(r"^.*/((work|src|labs)/)", r"\1", found)
         line = re.sub(rf"^.*{re.escape(self.lab.work)}/", self.lab.work + "/", line)
         return f"in {symbol.name}()" + ("" if "?" in line else f", {line}")
 
