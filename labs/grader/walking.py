@@ -16,11 +16,11 @@ def addresses(guest):
     return [0x212345, 0, 0x200000, 0xc0000000, 0xc0212345, 0x80600000, 0x7fe00000, 0x40000000 + 0x12345678]
 
 
-def check_walk(task, boot, level="pmd"):
-    """level: the function is get_<level>()."""
+def check_walk(task, boot, level="pmd", vas=None):
+    """level: the function is get_<level>(); vas: what it is asked for."""
     guest, tables = boot.guest, Tables(boot.guest)
     folded = level == "pud" and guest.bits == 32
-    for va in addresses(guest):
+    for va in vas or addresses(guest):
         steps = {step.level: step for step in tables.walk(va)}
         step = steps["pgd" if folded else level]
         want = guest.paddr_of(step.maddr)

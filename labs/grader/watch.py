@@ -36,8 +36,7 @@ class Watch:
     def follow(self, regs):
         """Over one mmu_update; returns the event that came behind it."""
         stub, guest = self.machine.stub, self.guest
-        pointer, count = (regs["rbx"], regs["rcx"]) if guest.bits == 32 else (regs["rdi"], regs["rsi"])
-        data = stub.read(pointer & guest.mask, 16 * min(count, MOST)) if count & guest.mask <= MOST else None
+        asked = requests_at(guest, regs)
         back = int.from_bytes(stub.read(regs["rsp"], guest.word) or bytes(8), "little")
         self.machine.stop_at(back, "back")
         event = self.machine.go()
@@ -46,7 +45,12 @@ class Watch:
             ret = event.regs["rax"] & 0xffffffff
             ret -= (ret & 0x80000000) << 1
         self.machine.pass_by("back")
-        for at in range(0, len(data or b""), 16):
-            ptr, val = (int.from_bytes(data[at + o:at + o + 8], "little") for o in (0, 8))
-            self.requests.append(Request(ptr, val, ret))
+        self.requests += [Request(ptr, val, ret) for ptr, val in asked]
         return event
+
+
+def requests_at(guest, regs):
+    """(ptr, val) of each update, at the stub's first instruction."""
+    pointer, count = (regs["rbx"], regs["rcx"]) if guest.bits == 32 else (regs["rdi"], regs["rsi"])
+    data = guest.machine.stub.read(pointer & guest.mask, 16 * min(count, MOST)) if count & guest.mask <= MOST else None
+    return [tuple(int.from_bytes(data[at + o:at + o + 8], "little") for o in (0, 8)) for at in range(0, len(data or b""), 16)]
