@@ -18,7 +18,7 @@
 	.globl	startup_xen
 startup_xen:
 	cld			# C expects string instructions to go upwards
-	mov	%rsi, %rdi	# xen_entry()'s argument: start_info, P=V
+	mov	%rsi, %rdi	# the argument of xen_entry(): start_info, P=V
 	call	xen_entry	# relative, so it works wherever this runs
 	ud2			# xen_entry() does not return
 //! [startup_xen]

@@ -28,7 +28,7 @@ trap_stubs:
 
 trap_common:
 	pusha
-	push	%esp			# do_trap()'s argument: struct pt_regs
+	push	%esp			# the argument of do_trap(): struct pt_regs
 	call	do_trap
 	add	$4, %esp
 	popa

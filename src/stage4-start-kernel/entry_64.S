@@ -63,7 +63,7 @@ trap_common:
 	push	%r13
 	push	%r14
 	push	%r15
-	mov	%rsp, %rdi		# do_trap()'s argument: struct pt_regs
+	mov	%rsp, %rdi		# the argument of do_trap(): struct pt_regs
 	call	do_trap
 	add	$6 * 8, %rsp		# do_trap() has kept the rest
 	pop_scratch

@@ -6,7 +6,8 @@
 # - Snippet marks go, which would be taken for documentation.
 # - A name that a lesson shows gets a link to that lesson: build/doc/names has "name<TAB>page<TAB>title".
 # - Of assembly, what is left are the comments, and a declaration for each global symbol.
-# - Of an erratum, only the head comment: its functions have the names of the right ones.
+# - Of an erratum, only the head comment: its functions have the names of the right ones. So with the 64-bit pt_regs,
+#   whose members would otherwise be listed among the 32-bit ones.
 
 function see(name) {
 	return name in lesson ? " @see @ref " lesson[name] " \"" title[name] "\"" : ""
@@ -74,7 +75,7 @@ END {
 				sub(/\*\/[ \t]*$/, link " */", lines[i])
 			file_link = ""
 			comment = 0
-			if (folder == "errata" && !exit_at)
+			if ((folder == "errata" || FILENAME ~ /ptrace_64\.h$/) && !exit_at)
 				exit_at = i
 		} else if (assembly && !comment) {
 			if (lines[i] ~ /^[ \t]*\.globl[ \t]/) {
