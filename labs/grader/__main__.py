@@ -13,11 +13,16 @@ import importlib.util
 import os
 import re
 import sys
+import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from lab import Lab, Stopped  # noqa: E402
-from report import FORMS, keep  # noqa: E402
+from report import FORMS, Finding, keep  # noqa: E402
+from stub import Gone, Late  # noqa: E402
+
+NOT_GRADED = 2
+LOST = "grader-lost"
 
 
 def examine(lab):
@@ -25,40 +30,50 @@ def examine(lab):
     spec = importlib.util.spec_from_file_location("check", f"{lab.folder}/check.py")
     check = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(check)
+    os.makedirs(lab.out, exist_ok=True)
     try:
         lab.begin()
         check.check(lab)
     except Stopped as stop:
         lab.report.stopped = stop.finding
-    os.makedirs(lab.out, exist_ok=True)
+    except (Gone, Late):
+        lab.report.stopped = Finding("machine-gone", "the machine ended, or did not answer any more, while it was looked at; see "
+                                     "the transcript", "")
+    except Exception as error:  # whatever it is, the reader gets a word, and the course server a result
+        lab.report.files["error"] = os.path.join(lab.out, "error.txt")
+        with open(lab.report.files["error"], "w", encoding="utf-8") as file:
+            traceback.print_exc(file=file)
+        lab.report.stopped = Finding(LOST, f"the grader cannot make sense of what it met ({type(error).__name__}: {error}). "
+                                     "That is a mistake of the grader's, not yours", "")
     path = os.path.join(lab.out, "result.json")
     lab.report.files["result"] = path
     keep(lab.report, path)
     return lab.report
 
 
-def table(reports):
-    rows = [f"{'lab':<5}{'points':>9}  title"]
-    rows += [f"{r.number:<5}{r.score:>3} of {r.points:<3} {r.title}"
-             + (f" ({r.stopped.id})" if r.stopped else "") for r in reports]
-    rows.append(f"{'all':<5}{sum(r.score for r in reports):>3} of {sum(r.points for r in reports)}")
-    return "\n".join(rows)
+def refuse(why):
+    print(f"grade: {why}", file=sys.stderr)
+    return NOT_GRADED
 
 
 def main():
     form = os.environ.get("GRADE_FORMAT") or "text"
     if form not in FORMS:
-        sys.exit(f"grade: GRADE_FORMAT={form} is not known here: use one of {' '.join(FORMS)}")
+        return refuse(f"GRADE_FORMAT={form} is not known here: use one of {' '.join(FORMS)}")
     known = sorted(re.findall(r"labs/lab(\d+)/", " ".join(glob.glob("labs/lab*/lab.toml"))), key=int)
     number = sys.argv[1] if len(sys.argv) == 2 else ""
     if number != "all" and number not in known:
-        sys.exit(f"grade: no lab {number}: use one of {' '.join(known)}, or all")
-    if number == "all":
-        reports = [examine(Lab(n)) for n in known]
-        print(table(reports) if form == "text" else "\n".join(FORMS[form](r) for r in reports))
-    else:
-        reports = [examine(Lab(number, os.environ.get("WORK"), os.environ.get("OUT")))]
-        print(FORMS[form](reports[0]))
+        return refuse(f"no lab {number or 'named'}: use one of {' '.join(known)}, or all")
+    try:
+        if number == "all":
+            reports = [examine(Lab(n)) for n in known]
+        else:
+            reports = [examine(Lab(number, os.environ.get("WORK"), os.environ.get("OUT")))]
+    except OSError as error:
+        return refuse(f"cannot keep the result: {error}")
+    print(FORMS[form](reports))
+    if any(r.stopped and r.stopped.id == LOST for r in reports):
+        return NOT_GRADED
     return 0 if all(r.complete for r in reports) else 1
 
 

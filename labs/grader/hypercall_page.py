@@ -1,76 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""CPUID, the MSR, and the page that Xen fills: what must hold, and what went wrong.
+"""The MSR, and the page that Xen fills: what must hold, and what went wrong.
 
-Whether Xen filled the page is seen in Xen itself, at the function that does it:
-a guest could write the stubs by hand, and would not know what suits this machine.
+Whether Xen filled the page is seen in Xen itself, at the function that takes the
+MSR: a guest could write the stubs by hand, and would not know what suits this machine.
 """
 
-from machine import Fault, Stop
+from cpuid import ANSWER, LEAF, own_cpuid
+from machine import End, Fault, Stop
 from tables import PAGE
-from translation import no_answer
+from translation import HIGH_MFN
 
-XEN_NAME = b"XenVMMXenVMM"
-LEAF = 0x40000000
 IRET = 23
-FILL = "init_hypercall_page"  # Xen's function
-
-
-# ---- CPUID -----------------------------------------------------------------------
-
-
-def check_cpuid(task, boot):
-    buffer = boot.calls.scratch()
-    result = boot.calls.call("cpuid_is_xen", buffer)
-    if result.value is None:
-        return explain_cpuid_fault(task, boot, result)
-    eax, ebx, ecx, edx = (boot.guest.read(buffer + 4 * i, 4) for i in range(4))
-    name = ebx + ecx + edx
-    highest = int.from_bytes(eax, "little")
-    shown = name.decode("ascii", errors="replace").replace("\0", ".")
-    said = f'your CPUID of leaf {LEAF:#x} gives EAX {highest:#x} and the name "{shown}" (EBX, ECX, EDX), not "XenVMMXenVMM"'
-    if name == bytes(12) and highest in (0, LEAF):
-        task.fail("cpuid-zero", f"{said}. Nothing was asked yet, or the answer was not taken out of the registers.")
-    elif name[:4] in (b"TCGT", b"Genu", b"Auth", b"KVMK"):
-        prefix = name[:4] in (b"TCGT", b"KVMK")
-        task.fail("cpuid-no-prefix" if prefix else "cpuid-wrong-leaf", f"{said}: " + (
-            "the processor below answered, not Xen. A paravirtual guest's CPUID is not intercepted: it takes the "
-            "forced-emulation prefix (XEN_CPUID)." if prefix else
-            f"that is the processor's maker, leaf 0. The leaf has to be in EAX when CPUID runs: {LEAF:#x}."))
-    elif name != XEN_NAME and sorted((ebx, ecx, edx)) == sorted((b"XenV", b"MMXe", b"nVMM")):
-        task.fail("cpuid-registers-mixed", f"{said}: the registers are mixed up. The name is in EBX, ECX, EDX, in this order.")
-    elif name != XEN_NAME:
-        task.fail("cpuid-wrong", f"{said}.")
-    elif highest < LEAF + 2 or result.value & 0xff != 1:
-        task.fail("cpuid-eax-lost", f"{said.split(' and the')[0]}: EAX has the number of the last leaf there is.")
-    else:
-        check_msr_base(task, boot)
-
-
-def check_msr_base(task, boot):
-    want = own_cpuid(boot, LEAF + 2)
-    result = boot.calls.call("cpuid_xen_msr_base")
-    if result.value != want:
-        got = boot.describe(result.event) if result.value is None else f"{result.value:#x}"
-        task.fail("cpuid-second-leaf", f"""leaf {LEAF + 2:#x} should give {want:#x} in EBX, the number of Xen's first MSR, and yours
-            gives {got}. Is the leaf that was asked for in EAX, or always the same one?""")
-
-
-def own_cpuid(boot, leaf):
-    """EBX of a leaf, asked by code of the grader's: ud2a, "xen", cpuid, mov %ebx,%eax, ret."""
-    code = bytes([0x0f, 0x0b]) + b"xen" + bytes([0x0f, 0xa2, 0x89, 0xd8, 0xc3])
-    code = bytes([0xb8]) + leaf.to_bytes(4, "little") + code
-    return boot.calls.call_at(boot.calls.scratch(code)).value
-
-
-def explain_cpuid_fault(task, boot, result):
-    event = result.event
-    if isinstance(event, Fault) and event.vector == 6:
-        code = boot.code_at(event.ip, 7)
-        task.fail("cpuid-bad-prefix", f"""an undefined instruction {boot.where(event.ip)}: the bytes there are {code.hex(' ')}. Xen takes
-            it for its prefix only if it is 0f 0b 78 65 6e (ud2a, "xen"), with cpuid (0f a2) right behind.""")
-    else:
-        no_answer(boot, "cpuid_is_xen()", result, task, "cpuid-no-answer")
-
+CONSOLE_IO = 18
+MSR = "guest_wrmsr_xen"  # Xen's function: MSR in ESI, value in RDX
+OTHER_MSR = 0x40000200  # none of Xen's
 
 # ---- the page -----------------------------------------------------------------------
 
@@ -78,20 +21,23 @@ def explain_cpuid_fault(task, boot, result):
 def check_filled(task, boot):
     """Runs from the entry to the first line that xen_entry() prints, or to wherever it ends."""
     guest = boot.guest
-    seen = watch_fill(boot)
-    event = to_first_print(boot, seen)
-    filled = seen["fills"] or not seen["can"]
-    page = guest.read(guest.paddr("hypercall_page"), PAGE)
+    elsewhere = ask_elsewhere(boot)
+    writes, can = [], boot.machine.stop_in_xen(MSR)
+    event = to_first_print(boot, writes)
+    paddr = guest.paddr("hypercall_page")
+    page = guest.read(paddr, PAGE)
     bad = [n for n in range(PAGE // 32) if not good_stub(page[32 * n:32 * n + 32], n, guest.bits)]
+    other = [value for value in writes if value & -PAGE != guest.maddr(paddr)]
     if isinstance(event, Fault) and event.vector == 13 and boot.code_at(event.ip, 2) == b"\x0f\x30":
-        return explain_msr(task, boot, event)
-    if not filled and not (isinstance(event, Stop) and event.name == "printk"):
-        return explain_no_fill(task, boot, event)
-    if len(bad) > 64 and seen["fills"]:
-        return task.fail("msr-other-page", f"""Xen filled a page with its stubs, but not hypercall_page: that page (PFN
-            {guest.paddr('hypercall_page') // PAGE:#x}, MFN {guest.maddr(guest.paddr('hypercall_page')) // PAGE:#x}) has none at
-            entry {bad[0]}. {found_elsewhere(guest)}""")
-    if not filled:
+        explain_msr(task, boot, event)
+    elif can and not writes and not (isinstance(event, Stop) and event.name == "printk"):
+        explain_no_fill(task, boot, event)
+    elif other:
+        pfn = guest.pfn_of.get(other[0] // PAGE)
+        whose = f"PFN {pfn:#x}" if pfn is not None else "not this guest's"
+        task.fail("msr-other-page", f"""Xen filled a page with its stubs, but not hypercall_page: the MSR got {other[0]:#x}, which is
+            {whose}. hypercall_page is PFN {paddr // PAGE:#x}, maddr {guest.maddr(paddr):#x}.""")
+    elif can and not writes:
         forged = "It has stubs, but they are not Xen's. " if not bad else ""
         task.fail("msr-not-written", f"""Xen was never asked for a hypercall page. {forged}Its maddr has to be written to the MSR
             whose number CPUID leaf {LEAF + 2:#x} gives. {boot.how_it_ended(event)}""")
@@ -100,7 +46,70 @@ def check_filled(task, boot):
                   "stub. Something wrote over it.")
     elif not isinstance(event, Stop) or event.name == "xen_exit":
         task.fail("setup-no-end", f"Xen filled the page, but setup_hypercall_page() did not return: {boot.describe(event)}.")
+    else:
+        judge_elsewhere(task, guest, *elsewhere)
     boot.at_first_print = event
+
+
+def ask_elsewhere(boot):
+    """What setup_hypercall_page() writes to which MSR, if CPUID says another number and the p2m another MFN.
+
+    Returns the value, None if none was written, and whether it was the MSR that CPUID said.
+    """
+    machine, guest = boot.machine, boot.guest
+    pfn = guest.paddr("hypercall_page") // PAGE
+    slot = guest.info["mfn_list"] + pfn * guest.word
+    machine.stop_at(guest.paddr("cpuid_xen_msr_base"), "cpuid_xen_msr_base")
+    machine.stop_in_xen(MSR)
+    machine.stop_in_xen(ANSWER)
+    asked, written = [], []
+
+    def meet(event):
+        if event.name == "cpuid_xen_msr_base":
+            answer_for(boot, event, OTHER_MSR)
+        elif event.name == MSR:
+            written.append((event.regs["rsi"] & 0xffffffff, event.regs["rdx"]))
+        asked.append(event.name if event.name != ANSWER else event.regs["rsi"] & 0xffffffff)
+        return False
+
+    guest.write(slot, HIGH_MFN.to_bytes(guest.word, "little"))
+    event = boot.calls.call("setup_hypercall_page", guest.info_paddr, meet=meet).event
+    if isinstance(event, End):
+        return None, None, True
+    guest.write(slot, guest.p2m[pfn].to_bytes(guest.word, "little"))
+    for name in ("cpuid_xen_msr_base", MSR, ANSWER):
+        machine.pass_by(name)
+    number, value = written[0] if written else (None, None)
+    if number is None or "cpuid_xen_msr_base" not in asked:
+        return value, LEAF + 2 in asked
+    return value, number == OTHER_MSR
+
+
+def judge_elsewhere(task, guest, value, known):
+    """The boot went well; was it luck?"""
+    want = HIGH_MFN * PAGE
+    true = guest.maddr(guest.paddr("hypercall_page"))
+    if not known:
+        task.fail("msr-number-fixed", f"""the page was filled, by luck: the MSR's number stands in the code. It is in EBX of CPUID leaf
+            {LEAF + 2:#x} (cpuid_xen_msr_base()), and need not be the same on every Xen.""")
+    elif value == want & 0xffffffff:
+        task.fail("msr-truncated", f"""the page was filled, by luck: were hypercall_page at MFN {HIGH_MFN:#x} (above 4 GiB), the MSR would
+            get {value:#x}, not maddr {want:#x}. mfn_to_maddr() widens before it shifts, and the MSR has 64 bits: EDX has the upper ones.""")
+    elif value == true:
+        task.fail("msr-contiguous", f"""the page was filled, by luck: were hypercall_page at another MFN, {HIGH_MFN:#x}, the MSR would still
+            get maddr {value:#x}. Each PFN has its own entry in mfn_list; it does not follow from another's.""")
+    elif value is not None and value != want:
+        task.fail("msr-not-from-p2m", f"""the page was filled, by luck: were hypercall_page at MFN {HIGH_MFN:#x}, the MSR would get
+            {value:#x}, not maddr {want:#x}.""")
+
+
+def answer_for(boot, event, value):
+    """At a function's first instruction: has it return value, without running."""
+    stub, guest = boot.machine.stub, boot.guest
+    back = int.from_bytes(stub.read(event.regs["rsp"], guest.word), "little")
+    stub.set_register("rax", value)
+    stub.set_register("rip", back)
+    stub.set_register("rsp", event.regs["rsp"] + guest.word)
 
 
 def explain_no_fill(task, boot, event):
@@ -118,19 +127,18 @@ def explain_no_fill(task, boot, event):
         task.fail("setup-no-end", f"{said}. Xen had not been asked for the page yet.")
 
 
-def watch_fill(boot):
-    return {"can": boot.machine.stop_in_xen(FILL), "fills": 0}
+def to_first_print(boot, writes):
+    """Stops at printk() called from xen_entry(); the stage's own early.c does that right after the set-up.
 
-
-def to_first_print(boot, seen):
-    """Stops at printk() called from xen_entry(); the stage's own early.c does that right after the set-up."""
+    What Xen's MSRs are given meanwhile is added to writes.
+    """
     machine, guest = boot.machine, boot.guest
     machine.stop_at(guest.paddr("printk"), "printk")
     entry = boot.elf.symbols["xen_entry"]
     while True:
         event = machine.go()
-        if isinstance(event, Stop) and event.name == FILL:
-            seen["fills"] += 1
+        if isinstance(event, Stop) and event.name == MSR:
+            writes.append(event.regs["rdx"])
         elif isinstance(event, Stop) and event.name == "printk":
             caller = int.from_bytes(machine.stub.read(event.regs["rsp"], guest.word), "little") + guest.load_offset & guest.mask
             if entry.value <= caller < entry.value + entry.size:
@@ -145,13 +153,6 @@ def good_stub(stub, number, bits):
     if bits == 64:
         return load + b"\x0f\x05" in stub
     return load + b"\xcd\x82" in stub and (number == IRET or stub[7] == 0xc3)
-
-
-def found_elsewhere(guest):
-    for pfn in range(0, guest.limit() // PAGE + 64):
-        if good_stub(guest.read(pfn * PAGE + 32, 32), 1, guest.bits):
-            return f"PFN {pfn:#x} has them."
-    return "No page near the image has them."
 
 
 def explain_msr(task, boot, event):
@@ -195,29 +196,30 @@ def own_cpuid_later(boot):
 def check_refusal(task, boot):
     """setup_hypercall_page(), where cpuid_is_xen() is made to answer no."""
     machine, guest = boot.machine, boot.guest
-    machine.stop_in_xen(FILL)
+    machine.stop_in_xen(MSR)
     machine.stop_at(guest.paddr("cpuid_is_xen"), "cpuid_is_xen")
     machine.stop_at(guest.paddr("not_under_xen"), "not_under_xen")
-    asked = []
+    asked, written = [], []
 
     def meet(event):
+        if event.name == MSR:
+            written.append(event)
         if event.name == "cpuid_is_xen":
             asked.append(event)
-            stub = machine.stub
-            back = int.from_bytes(stub.read(event.regs["rsp"], guest.word), "little")
-            stub.set_register("rax", 0)
-            stub.set_register("rip", back)
-            stub.set_register("rsp", event.regs["rsp"] + guest.word)
+            answer_for(boot, event, 0)
             return False
-        return event.name in ("not_under_xen", FILL)
+        return event.name == "not_under_xen"
 
     result = boot.calls.call("setup_hypercall_page", guest.info_paddr, meet=meet)
-    for name in ("cpuid_is_xen", "not_under_xen", FILL):
+    for name in ("cpuid_is_xen", "not_under_xen", MSR):
         machine.pass_by(name)
     event = result.event
-    if isinstance(event, Stop) and event.name == "not_under_xen":
+    if isinstance(event, Stop) and event.name == "not_under_xen" and not written:
         return
-    if not asked:
+    if isinstance(event, Stop) and event.name == "not_under_xen":
+        task.fail("asked-too-late", """setup_hypercall_page() writes the MSR, and asks cpuid_is_xen() only then. On a bare machine, or
+            under another hypervisor, the damage is done.""")
+    elif not asked:
         task.fail("not-asked", f"""setup_hypercall_page() does not call cpuid_is_xen() before it goes on. On a bare machine, or under
             another hypervisor, writing that MSR does something else altogether. {boot.how_it_ended(event)}""")
     else:
@@ -226,10 +228,14 @@ def check_refusal(task, boot):
 
 
 def check_console(task, boot):
-    """At the first line that xen_entry() prints: which way it will go."""
-    guest = boot.guest
-    where = next((s.value for s in boot.elf.all_symbols if s.name == "console" and s.size == 4), None)
-    way = int.from_bytes(guest.read(where - guest.load_offset & guest.mask, 4), "little") if where else None
-    if way != 1:
-        task.fail("console-not-selected", f"""after setup_hypercall_page() the console still goes by way {way} (enum console), Xen's gate. It
+    """From the first line that xen_entry() prints: does it come by stub CONSOLE_IO of the page?"""
+    machine, guest = boot.machine, boot.guest
+    event = boot.at_first_print
+    machine.stop_at(int.from_bytes(machine.stub.read(event.regs["rsp"], guest.word), "little"), "printed")
+    machine.stop_at(guest.paddr("hypercall_page") + 32 * CONSOLE_IO, "console_io")
+    event = machine.go()
+    for name in ("printed", "console_io", "printk"):
+        machine.pass_by(name)
+    if not isinstance(event, Stop) or event.name != "console_io":
+        task.fail("console-not-selected", """what is printed after setup_hypercall_page() still goes by Xen's gate (enum console). It
             should go through the page that was just filled: console_select(CONSOLE_XEN).""")

@@ -115,24 +115,48 @@ def as_text(report):
     return "\n".join(lines)
 
 
-def as_gradescope(report):
+def as_table(reports):
+    rows = [f"{'lab':<5}{'points':>9}  title"]
+    rows += [f"{r.number:<5}{r.score:>3} of {r.points:<3} {r.title}"
+             + (f" ({r.stopped.id})" if r.stopped else "") for r in reports]
+    rows.append(f"{'all':<5}{sum(r.score for r in reports):>3} of {sum(r.points for r in reports)}")
+    return "\n".join(rows)
+
+
+def as_json(reports):
+    found = [r.as_json() for r in reports]
+    return json.dumps(found[0] if len(found) == 1 else found, indent=1)
+
+
+def numbered(reports):
+    """Every task of every report, with a name that is its own."""
+    for report in reports:
+        for number, task in enumerate(report.tasks, 1):
+            lab = f"lab {report.number}, " if len(reports) > 1 else ""
+            yield f"{report.number}.{number}" if lab else str(number), f"{lab}{task.name}: {task.title}", task
+
+
+def stops(reports):
+    """Lines that say what ended a grading."""
+    return [line for r in reports if r.stopped for line in "\n".join(finding_lines(r.stopped, "")).split("\n")]
+
+
+def as_gradescope(reports):
     """The results.json of Gradescope's autograder, specification of 2024."""
     def output(task):
         return "\n".join([task.why] * bool(task.why) + [l for f in task.findings for l in finding_lines(f, "")])
-    tests = [{"number": str(i), "name": f"{t.name}: {t.title}", "score": t.score, "max_score": t.points,
+    tests = [{"number": number, "name": name, "score": t.score, "max_score": t.points,
               "status": "passed" if t.state == "right" else "failed", "output": output(t)}
-             for i, t in enumerate(report.tasks, 1)]
-    stopped = "\n".join(finding_lines(report.stopped, "")) if report.stopped else ""
-    return json.dumps({"score": report.score, "output": stopped, "tests": tests}, indent=1)
+             for number, name, t in numbered(reports)]
+    return json.dumps({"score": sum(r.score for r in reports), "output": "\n".join(stops(reports)), "tests": tests}, indent=1)
 
 
-def as_tap(report):
-    lines = ["TAP version 13", f"1..{len(report.tasks)}"]
-    if report.stopped:
-        lines += ["# " + line.strip() for line in finding_lines(report.stopped, "")]
-    for number, task in enumerate(report.tasks, 1):
+def as_tap(reports):
+    tasks = list(numbered(reports))
+    lines = ["TAP version 13", f"1..{len(tasks)}", *("# " + line for line in stops(reports))]
+    for count, (_, name, task) in enumerate(tasks, 1):
         good = "ok" if task.state == "right" else "not ok"
-        lines.append(f"{good} {number} - {task.name}: {task.title} ({task.score}/{task.points})")
+        lines.append(f"{good} {count} - {name} ({task.score}/{task.points})")
         lines += [f"# {task.state}: {task.why}"] if task.why else []
         lines += ["# " + line for f in task.findings for line in "\n".join(finding_lines(f, "")).split("\n")]
     return "\n".join(lines)
@@ -146,5 +170,5 @@ def keep(report, path):
     os.replace(path + ".new", path)
 
 
-FORMS = {"text": as_text, "gradescope": as_gradescope, "tap": as_tap,
-         "json": lambda report: json.dumps(report.as_json(), indent=1)}
+FORMS = {"text": lambda reports: as_text(reports[0]) if len(reports) == 1 else as_table(reports),
+         "json": as_json, "gradescope": as_gradescope, "tap": as_tap}

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Lab 2: CPUID by a call, the rest by the stage's own boot."""
 
-from hypercall_page import check_console, check_cpuid, check_filled, check_refusal
+from cpuid import check_cpuid
+from hypercall_page import check_console, check_filled, check_refusal
 from session import Session
 
 
