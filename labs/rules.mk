@@ -32,6 +32,9 @@ hint: need-lab
 lab-image: $(image)
 	@echo $(image)
 
+# What only one lab has.
+-include $(wildcard labs/lab$(LAB)/rules.mk)
+
 need-lab:
 	@[ -n '$(LAB)' ] || { echo "which lab? LAB=n, one of $(sort $(labs))" >&2; exit 1; }
 .PHONY: lab grade hint lab-image need-lab

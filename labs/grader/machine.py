@@ -9,6 +9,7 @@ Stops are addresses of code in the tree's own files, never in the reader's, and
 what is looked at is memory and registers: nothing that a guest prints counts.
 """
 
+import functools
 import os
 import signal
 import subprocess
@@ -55,10 +56,7 @@ class Machine:
             raise
         self.stops = {}
         self.ended = False
-        self.xen_symbols = {}
-        symbols = os.path.join(os.path.dirname(xen), "xen-syms")
-        if os.path.exists(symbols):
-            self.xen_symbols = {s.name: s.value for s in Elf(symbols).all_symbols}
+        self.xen_symbols = xen_symbols(os.path.join(os.path.dirname(xen), "xen-syms"))
 
     def close(self):
         if self.stub:
@@ -197,6 +195,12 @@ class Machine:
         self.stub.set_register("rip", self.word(regs["rsp"]))
         self.stub.set_register("rsp", regs["rsp"] + 8)
         self.go()
+
+
+@functools.lru_cache(maxsize=None)
+def xen_symbols(path):
+    """Name and address; none for a Xen without symbols."""
+    return {s.name: s.value for s in Elf(path).all_symbols} if os.path.exists(path) else {}
 
 
 def die_with_parent():
