@@ -23,13 +23,13 @@ labels() {
 	sed '/^```/,/^```/d' "$1" | sed -n 's/^##* //p' | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9_ -]//g; s/ /-/g'
 }
 
-transcripts() { # lesson
-	run tools/doc/transcripts --quick "$1"
+transcripts() { # file...
+	run tools/doc/transcripts --quick "$@"
 	echo "$output"
 	[ "$status" = 0 ]
 }
 
-@test "lesson 0: the transcripts are true" { transcripts lessons/0-machine.md; }
+@test "README and lesson 0: the transcripts are true" { transcripts README.md lessons/0-machine.md; }
 @test "lesson 1: the transcripts are true" { transcripts lessons/1-notes.md; }
 @test "lesson 2: the transcripts are true" { transcripts lessons/2-hypercall-page.md; }
 @test "lesson 3: the transcripts are true" { transcripts lessons/3-remap.md; }
@@ -191,4 +191,30 @@ transcripts() { # lesson
 		[not](a-link.md) `code()`
 		```
 	EOF
+}
+
+@test "the browser finds what is wrong with a page" {
+	command -v chromium || skip "needs chromium: make check-doc installs it"
+	local html=$BATS_TEST_TMPDIR/html picture='<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
+	mkdir "$html"
+	echo "$picture" >"$html/there.svg"
+	cat >"$html/index.html" <<-'EOF'
+		<p id="here"><a href="bad.html">a page</a> <a href="#here">a place</a> <img src="there.svg" alt="a picture">
+	EOF
+	cat >"$html/bad.html" <<-'EOF'
+		<a href="gone.html">no page</a> <a href="index.html#gone">no place</a> <img src="gone.svg" alt="no picture">
+		<div style="width: 500px">wide</div>
+		<script>console.error("an error"); undefined_function()</script>
+	EOF
+	run tests/doc/browse "$BATS_TEST_TMPDIR"
+	echo "$output"
+	[ "$status" = 1 ]
+	[[ $output == *"bad.html: a link leads to no file: gone.html"* ]]
+	[[ $output == *"bad.html: a link leads to no place: index.html#gone"* ]]
+	[[ $output == *"bad.html: a picture is missing: gone.svg"* ]]
+	[[ $output == *"bad.html: at 390 pixels it is "* ]]
+	[[ $output == *"on the console: an error "* ]]
+	[[ $output == *"on the console: Uncaught ReferenceError: undefined_function is not defined"* ]]
+	[[ $output != *"index.html: "* ]]
+	[[ $output == *"2 pages, 4 links, 4 faults"* ]]
 }
