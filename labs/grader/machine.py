@@ -39,14 +39,14 @@ SAVED = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi error".split(
 
 
 class Machine:
-    def __init__(self, folder, image, xen, module=None):
+    def __init__(self, folder, image, xen, module=None, native=False):
         """folder is an empty one; the serial port's bytes are left there as log."""
         socket = os.path.join(folder, "gdb")
         with open(os.path.join(folder, "errors"), "wb") as errors:
             self.qemu = subprocess.Popen(
                 ["tools/machine", folder, image, "-S", "-gdb", "unix:gdb,server=on,wait=off"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
-                env=dict(os.environ, XEN=xen, ACCEL="tcg", CMDLINE="", MODULE=module or ""), preexec_fn=die_with_parent)
+                env=dict(os.environ, XEN=xen, ACCEL="tcg", CMDLINE="", MODULE=module or "", NATIVE="y" if native else "n"), preexec_fn=die_with_parent)
         self.log = os.path.join(folder, "log")
         self.stub = None
         try:

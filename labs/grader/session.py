@@ -24,14 +24,17 @@ EXCEPTIONS = {0: "division error", 3: "breakpoint", 6: "undefined instruction", 
 
 
 class Session:
+    native = False  # whether there is no Xen below
+
     def __init__(self, lab, image, module=None, name="transcript.log"):
         self.lab, self.image = lab, image
-        self.elf = Elf(image)
+        self.symbols = re.sub(r"\.bzImage$", ".elf", image)  # of the kernel that is packed in it
+        self.elf = Elf(self.symbols)
         self.folder = lab.run_folder()
         self.kept = os.path.join(lab.out, name)
         lab.report.files[name.partition(".")[0]] = self.kept
         try:
-            self.machine = Machine(self.folder, image, os.environ.get("XEN") or "build/xen/xen", module)
+            self.machine = Machine(self.folder, image, os.environ.get("XEN") or "build/xen/xen", module, self.native)
         except (Gone, Late):
             raise Stopped("qemu", "QEMU did not start: " + self.text("errors")) from None
         self.guest = None
@@ -133,7 +136,7 @@ class Session:
         if not symbol:
             return f"at {address:#x}, where the image has no code"
         try:
-            found = subprocess.run(["addr2line", "-e", self.image, f"{linked:#x}"], capture_output=True,
+            found = subprocess.run(["addr2line", "-e", self.symbols, f"{linked:#x}"], capture_output=True,
                                    text=True, timeout=10, check=False).stdout.split()[0]
         except (OSError, IndexError, subprocess.TimeoutExpired):
             found = "?"

@@ -5,7 +5,7 @@
 # What runs before the kernel does so in 16 and 32 bits, in every mode.
 unpacker-flags := -m32 -march=i686 $(filter-out $(mode-flags),$(CFLAGS))
 unpacker := $(patsubst src/%,$(O)/unpacker/%.o,$(basename \
-	$(wildcard src/stage5-boot-protocol/boot/*.[cS]) \
+	$(filter-out %/payload.S,$(wildcard src/stage5-boot-protocol/boot/*.[cS])) \
 	$(addprefix src/stage2-hypercall/,exit.c serial.c string.c)))
 
 $(O)/unpacker/%.o: src/%.c | ready
@@ -14,18 +14,19 @@ $(O)/unpacker/%.o: src/%.c | ready
 
 $(O)/unpacker/%.o: src/%.S | ready
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(unpacker-flags) -D__ASSEMBLY__ -DPAYLOAD='"$(O)/stage5.gz"' -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(unpacker-flags) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
 -include $(wildcard $(O)/unpacker/*/*.d $(O)/unpacker/*/*/*.d)
 
 # The kernel without its symbols, and gzip without a time stamp: as Linux packs its vmlinux.
-$(O)/stage5.gz: $(O)/stage5.elf
+$(B)/stage5.gz: $(B)/stage5.elf
 	$(Q)objcopy --strip-all $< $(@:.gz=.stripped)
 	$(Q)gzip -n -9 <$(@:.gz=.stripped) >$@
 
-$(O)/unpacker/stage5-boot-protocol/boot/payload.o: $(O)/stage5.gz
+$(B)/stage5.payload.o: src/stage5-boot-protocol/boot/payload.S $(B)/stage5.gz
+	$(Q)$(CC) $(unpacker-flags) -D__ASSEMBLY__ -DPAYLOAD='"$(B)/stage5.gz"' -c $< -o $@
 
 # stage5.unpacker has the symbols of what runs before the kernel; stage5.elf those of the kernel.
-$(O)/stage5.bzImage: src/stage5-boot-protocol/boot/bzimage.lds $(unpacker)
-	$(Q)$(LD) $(filter-out -m elf_%,$(LDFLAGS)) -m elf_i386 -T $< -o $(@:.bzImage=.unpacker) $(unpacker)
+$(B)/stage5.bzImage: src/stage5-boot-protocol/boot/bzimage.lds $(unpacker) $(B)/stage5.payload.o
+	$(Q)$(LD) $(filter-out -m elf_%,$(LDFLAGS)) -m elf_i386 -T $< -o $(@:.bzImage=.unpacker) $(filter %.o,$^)
 	$(Q)objcopy -O binary $(@:.bzImage=.unpacker) $@
