@@ -126,8 +126,8 @@ def lines(old, new):
     pages = sum(c.pages for c in found)
     yield (f"{text.plural(pages, 'page')} mapped otherwise, by {text.plural(len(changed), 'entry', 'entries')}"
            if found or changed else "no difference")
-    for guest in (old, new):
-        yield from text.problems(guest)
+    for when, guest in (("before", old), ("after", new)):
+        yield from (f"{when}: {line}" for line in text.problems(guest))
 
 
 def _state_text(guest, change, state):

@@ -13,7 +13,7 @@ import functools
 from typing import NamedTuple
 
 from . import paging
-from .memory import PAGE_SHIFT, PAGE_SIZE, Cached
+from .memory import PAGE_SHIFT, PAGE_SIZE, BadPage, Cached
 from .space import AddressSpace
 from .start_info import StartInfo
 from .translate import Identity, Translation
@@ -49,10 +49,13 @@ class Boot(NamedTuple):
             raise paging.PagingError(f"there is no start_info at P=V {start_info:#x}: "
                                      "this is not the first instruction of a guest of Xen")
         pages = range(info.mfn_list, info.mfn_list + info.nr_pages * bits // 8, PAGE_SIZE)
-        frames = [space.walk(va).maddr for va in pages]
-        if None in frames:
-            raise paging.PagingError(f"the p2m at P=V {info.mfn_list:#x} is not mapped")
-        return cls(start_info, info.nr_pages, tuple(maddr >> PAGE_SHIFT for maddr in frames))
+        frames = []
+        for va in pages:
+            maddr = space.walk(va).maddr
+            if maddr is None:
+                raise paging.PagingError(f"the p2m is not mapped at P=V {va:#x}")
+            frames.append(maddr >> PAGE_SHIFT)
+        return cls(start_info, info.nr_pages, tuple(frames))
 
 
 NATIVE = Boot(None, None, None)
@@ -69,6 +72,10 @@ class Guest:
         self.mode = paging.mode_of(registers.cr0, registers.cr4, registers.efer, bits)
         self.space = AddressSpace(self.memory, self.mode, self.cr3)
         self.under_xen = boot is not NATIVE
+        try:
+            self.space.entries(0, self.space.root)
+        except BadPage as error:
+            raise paging.PagingError(f"CR3 {self.cr3:#x} leads nowhere: {error}") from None
         if not boot:
             raise paging.PagingError("the guest's page tables do not exist yet: "
                                      "Xen has not come to the image's first instruction")
@@ -79,10 +86,9 @@ class Guest:
         self.translation = Translation(self.memory, bits // 8, self._m2p_page,
                                        boot.p2m_frames, boot.nr_pages)
         if self.pfn(self.pgd >> PAGE_SHIFT) is None:
-            raise paging.PagingError(f"CR3 {self.cr3:#x} leads to no table of the guest: Xen is "
-                                     "at work for itself; let it run on into the guest")
+            raise paging.PagingError(f"CR3 {self.cr3:#x} leads to no table of the guest with Xen's part in it: if "
+                                     "Xen is at work for itself, let it run on into the guest")
 
-    @functools.lru_cache(maxsize=None)
     def _m2p_page(self, number):
         va = self.xens[0] + number * PAGE_SIZE
         return self.space.read(va, PAGE_SIZE) if va <= self.xens[1] else None
@@ -106,7 +112,6 @@ class Guest:
     def wanted(self, everything):
         return (lambda va: True) if everything else self.is_guests
 
-    @functools.lru_cache(maxsize=None)
     def pfn(self, mfn):
         """The PFN of a machine page of this guest's, else None."""
         return self.translation.m2p(mfn)
@@ -116,8 +121,10 @@ class Guest:
         if not self.under_xen:
             raise paging.PagingError("booted without Xen: there is no start_info")
         pfn, offset = divmod(self.boot.start_info, PAGE_SIZE)
-        page = self.memory.read_page(self.translation.p2m(pfn) << PAGE_SHIFT)
-        return StartInfo(page[offset:], self.bits)
+        mfn = self.translation.p2m(pfn)
+        if mfn is None:
+            raise paging.PagingError(f"the p2m cannot be read: where start_info is (PFN {pfn:#x}) is not known")
+        return StartInfo(self.memory.read_page(mfn << PAGE_SHIFT)[offset:], self.bits)
 
     def virtual_addresses(self, mfn, everything=False):
         """Every VA at which a machine page is mapped, as the mappings."""

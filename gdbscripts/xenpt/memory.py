@@ -27,20 +27,3 @@ class Cached:
             page = self._pages[maddr] = self._memory.read_page(maddr)
             self.reads += 1
         return page
-
-
-class Image:
-    """Memory made of pieces: a dict of maddr -> bytes, as tests write it down."""
-
-    def __init__(self, pieces, size):
-        self._pages = {}
-        self._size = size
-        for maddr, data in pieces.items():
-            for offset, byte in enumerate(data, maddr):
-                page = self._pages.setdefault(offset & -PAGE_SIZE, bytearray(PAGE_SIZE))
-                page[offset % PAGE_SIZE] = byte
-
-    def read_page(self, maddr):
-        if maddr % PAGE_SIZE or not 0 <= maddr < self._size:
-            raise BadPage(f"maddr {maddr:#x} is beyond the machine's memory")
-        return bytes(self._pages.get(maddr, bytes(PAGE_SIZE)))

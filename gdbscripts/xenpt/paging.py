@@ -27,6 +27,7 @@ class Level(NamedTuple):
     entries: int
     large: bool  # whether PSE makes an entry a page
     powerless: bool = False  # whether RW and USER mean nothing here
+    reserved: int = 0  # bits that must be 0
 
 
 class Mode(NamedTuple):
@@ -45,17 +46,21 @@ class Mode(NamedTuple):
 
 _PTE = Level("pte", 12, 512, False)
 _PMD = Level("pmd", 21, 512, True)
+_HIGH = 0x7FF << 52  # with four levels the processor ignores these, with three it does not
 _MADDR = 0x000FFFFFFFFFF000
 
 TWO_LEVEL = Mode("two levels", (Level("pgd", 22, 1024, True), Level("pte", 12, 1024, False)),
                  4, 0xFFFFF000)
-PAE = Mode("three levels (PAE)", (Level("pgd", 30, 4, False, True), _PMD, _PTE), 8, 0xFFFFFFE0)
+PAE = Mode("three levels (PAE)",
+           (Level("pgd", 30, 4, False, True, _HIGH | NX | 0x1E6),
+            _PMD._replace(reserved=_HIGH), _PTE._replace(reserved=_HIGH)),
+           8, 0xFFFFFFE0)
 FOUR_LEVEL = Mode("four levels (x86-64)",
-                  (Level("pgd", 39, 512, False), Level("pud", 30, 512, True), _PMD, _PTE),
+                  (Level("pgd", 39, 512, False, reserved=PSE), Level("pud", 30, 512, True), _PMD, _PTE),
                   8, _MADDR)
 # A 64-bit Xen runs a 32-bit guest in compatibility mode: the guest's pgd hangs below a table of Xen's.
 PAE_UNDER_XEN = Mode("three levels (PAE) below Xen's own table",
-                     (Level("xen", 39, 512, False), Level("pgd", 30, 4, False), _PMD, _PTE),
+                     (Level("xen", 39, 512, False, reserved=PSE), Level("pgd", 30, 4, False, reserved=PSE), _PMD, _PTE),
                      8, _MADDR, 1)
 
 _CR0_PG = 1 << 31
@@ -90,7 +95,8 @@ def flag_names(value):
 
 def entry_maddr(value, size=1 << 12):
     """The machine address that an entry holds; size is that of the page it maps."""
-    return value & _MADDR & -size
+    high = (value >> 13 & 0xFF) << 32 if size == 1 << 22 else 0  # PSE-36: how two levels reach beyond 4 GiB
+    return value & _MADDR & -size | high
 
 
 def canonical(va, mode):

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from . import diff, text
 from .memory import PAGE_SHIFT
 
-# A table with more rows than this is cut.
-ROWS = 20
+# A table with more rows than this is cut, and so is the list of the VAs that it serves.
+ROWS, VAS = 20, 6
 
 
 @dataclass
@@ -30,7 +30,8 @@ class Box:
     frame: str
     key: tuple
     rows: list = field(default_factory=list)
-    seen_at: list = field(default_factory=list)  # (VA, whether it is new)
+    seen_at: list = field(default_factory=list)  # the first of the VAs: (VA, whether it is new)
+    seen: int = 1  # how many there are
     ways: int = 1
 
 
@@ -46,30 +47,33 @@ def compose(guest, before=None, title=""):
     """The picture of a guest's tables; what changed since before is marked."""
     tables = guest.space.tables(guest.is_guests)
     changed = {c.after.maddr: c for c in diff.entries(before, guest)} if before else {}
-    boxes = [_box(guest, key, ways, tables, changed) for key, ways in tables.items()
+    paths = _paths(guest, tables)
+    boxes = [_box(guest, key, ways, tables, changed, paths[key]) for key, ways in tables.items()
              if key[0] >= guest.mode.guest_level]
     root = f"MFN {guest.cr3 >> PAGE_SHIFT:#x}, entry 0" if guest.mode.guest_level else ""
     return Picture(title or guest.mode.name, root, boxes, before is not None)
 
 
-def _box(guest, key, ways, tables, changed):
+def _box(guest, key, ways, tables, changed, paths):
     depth, maddr = key
     level = guest.mode.levels[depth]
     box = Box(depth - guest.mode.guest_level, f"{level.name} page", text.frame(guest, maddr >> PAGE_SHIFT), key)
     box.ways = len({way[-1].maddr for way in ways if way})
-    box.seen_at = [(text.va(guest, guest.space.va_of(way)), any(e.maddr in changed for e in way))
-                   for way in _all_ways(guest, key, tables)]
+    box.seen, first = paths
+    box.seen_at = [(text.va(guest, guest.space.va_of(path)), any(e.maddr in changed for e in path)) for path in first]
     box.rows = _cut(_rows(guest, key, ways[0], tables, changed))
     return box
 
 
-def _all_ways(guest, key, tables):
-    """Every path from the root to a table: those of its parents, each continued."""
-    if key == (0, guest.space.root):
-        return [()]
-    paths = [(*above, way[-1]) for way in tables[key]
-             for above in _all_ways(guest, (key[0] - 1, way[-1].table), tables)]
-    return sorted(paths, key=guest.space.va_of)
+def _paths(guest, tables):
+    """How many paths lead from the root to each table, and the first of them by VA: those of its parents, continued."""
+    paths = {(0, guest.space.root): (1, [()])}
+    for key, ways in tables.items():  # parents come before their children
+        if key not in paths:
+            above = [(way[-1], *paths[key[0] - 1, way[-1].table]) for way in ways]
+            first = [(*path, entry) for entry, _, some in above for path in some]
+            paths[key] = sum(count for _, count, _ in above), sorted(first, key=guest.space.va_of)[:VAS]
+    return paths
 
 
 def _cut(rows):

@@ -34,7 +34,7 @@ class Registers(NamedTuple):
 
 def save(guest, registers, icount, build_id):
     """The text of a file."""
-    tables, named = {}, set()
+    tables, named = {}, {guest.space.root >> PAGE_SHIFT}
     for (depth, table), ways in guest.space.tables(guest.is_guests).items():
         entries = {}
         for index, value in enumerate(guest.space.entries(depth, table)):
@@ -97,7 +97,8 @@ class Snapshot(Guest):
             if data["format"] != FORMAT:
                 raise SnapshotError(f"it has format {data['format']!r}, not {FORMAT!r}")
             self._fill(data)
-        except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, struct.error,
+                paging.PagingError, BadPage) as error:
             raise SnapshotError(f"it was not made by xen pt save ({type(error).__name__}: {error})") from None
 
     def _fill(self, data):
@@ -114,6 +115,7 @@ class Snapshot(Guest):
         if self.under_xen:
             self.xens = xens_part(self.mode, self.bits)
             self.translation = _Recorded({int(m, 16): int(p, 16) for m, p in data["pfns"].items()})
+        self.space.entries(0, self.space.root)
 
 
 @functools.lru_cache(maxsize=8)

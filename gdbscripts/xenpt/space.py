@@ -13,7 +13,7 @@ from . import paging
 from .memory import PAGE_SHIFT, BadPage
 
 # More leaves than this are no guest's tables but rubbish that happens to look like some.
-LIMIT = 1 << 20
+LIMIT = 1 << 19
 
 
 class Entry(NamedTuple):
@@ -129,12 +129,14 @@ class AddressSpace:
 
     def _broken(self, entry, path):
         """What is wrong with a present entry, by the bits and the path; None if it is well."""
-        if entry.value & paging.PSE and not entry.level.large and entry.level.shift > PAGE_SHIFT:
-            return "PSE is set, which must be 0 at this level"
+        if entry.value & entry.level.reserved:
+            flags = paging.flag_names(entry.value & entry.level.reserved)
+            return f"{' '.join(flags)} {'is' if len(flags) == 1 else 'are'} set, which must be 0 at this level"
         if entry.is_page:
-            # Bit 12 of a large page's entry is a memory type (PAT); below the page's size the rest must be 0.
-            low = entry.value & (entry.size - 1) & ~0x1FFF
-            if entry.level.shift > PAGE_SHIFT and low and self.mode.entry_size == 8:
+            # Bit 12 of a large page's entry is a memory type (PAT), and with two levels the next 8 belong to
+            # the address; below the page's size the rest must be 0.
+            low = entry.value & (entry.size - 1) & ~(0x1FFF if self.mode.entry_size == 8 else 0x1FFFFF)
+            if entry.level.shift > PAGE_SHIFT and low:
                 return f"bits {low:#x} are set, which must be 0 in a large page's entry"
             return None
         if any(entry.target == above.table & ~0xFFF for above in (*path, entry)):
@@ -165,13 +167,16 @@ class AddressSpace:
         raise AssertionError("the last level maps pages")
 
     def read(self, va, count):
-        """Bytes at a VA, through these tables; None if some are not mapped."""
+        """Bytes at a VA, through these tables; None if some are not mapped, or not memory."""
         data = b""
         while count:
             maddr = self.walk(va).maddr
             if maddr is None:
                 return None
-            piece = self.memory.read_page(maddr & ~0xFFF)[maddr & 0xFFF:][:count]
+            try:
+                piece = self.memory.read_page(maddr & ~0xFFF)[maddr & 0xFFF:][:count]
+            except BadPage:
+                return None
             data, va, count = data + piece, va + len(piece), count - len(piece)
         return data
 
@@ -191,11 +196,14 @@ class AddressSpace:
             values = self.entries(depth, table)
         except BadPage as error:
             return self._problem(base, path, f"leads nowhere: {error}")
+        level = self.mode.levels[depth]
         for index, value in enumerate(values):
             if not value & paging.PRESENT:
                 continue
             entry = self.entry(depth, table, index, value)
-            va = paging.canonical(base + (index << entry.level.shift), self.mode)
+            va = base + (index << level.shift)
+            if not depth:
+                va = paging.canonical(va, self.mode)
             if depth < self.mode.guest_level and index:
                 continue  # beyond the 4 GiB of a 32-bit guest
             if depth >= self.mode.guest_level and not wanted(va):
@@ -205,10 +213,12 @@ class AddressSpace:
                 if not self._left:
                     self._problem(va, path, f"more than {LIMIT} entries: the rest is not shown")
                 return None
-            what = self._broken(entry, path)
+            # Nearly all entries are ptes: they are looked at no longer than it takes.
+            is_pte = level.shift == PAGE_SHIFT and not value & level.reserved
+            what = None if is_pte else self._broken(entry, path)
             if what:
                 self._problem(va, (*path, entry), what)
-            elif entry.is_page:
+            elif is_pte or entry.is_page:
                 yield Mapping(va, entry.size, entry.target, rights.through(entry), entry)
             else:
                 yield from self._below(depth + 1, entry.target, va, (*path, entry),
@@ -216,7 +226,7 @@ class AddressSpace:
         return None
 
     def tables(self, wanted=lambda va: True):
-        """Each table once: (depth, maddr) -> the paths of entries that lead to it."""
+        """Each table that is there, once: (depth, maddr) -> the paths of entries that lead to it."""
         found = {(0, self.root): [()]}
         todo = [(0, self.root, 0, ())]
         while todo and len(found) < LIMIT >> 9:
@@ -224,6 +234,7 @@ class AddressSpace:
             try:
                 values = self.entries(depth, table)
             except BadPage:
+                del found[depth, table]
                 continue
             for index, value in enumerate(values):
                 entry = self.entry(depth, table, index, value)

@@ -10,14 +10,18 @@ from html import escape
 
 from .picture import compose
 
-WIDTH = 900
+WIDTH = 900  # of the page; a picture is wider only if what is written in it is
 MARGIN, TOP = 24, 64
 ROW, GAP, HEAD = 18, 22, 40
+NEAR, FAR = 40, 110  # from column to column
 CHAR = 6.95  # the width of a character of MONO
 MONO = "DejaVu Sans Mono, Menlo, Consolas, monospace"
 SANS = "DejaVu Sans, Helvetica, Arial, sans-serif"
 INK, SOFT, LINE, MARK, MARK_FILL, XEN_FILL, HEAD_FILL = \
     "#1a1a1a", "#6b6b6b", "#333333", "#c2410c", "#ffe8d1", "#e4e4e4", "#f4f4f4"
+
+
+ROOT = "CR3: a table of Xen's own"
 
 
 def draw(guest, before=None, title=""):
@@ -32,7 +36,9 @@ class Drawing:
         self.picture = picture
         self.out = []
         self.widths = self._column_widths()
-        self.gap = min(110, (WIDTH - 2 * MARGIN - sum(self.widths)) / max(1, len(self.widths) - 1))
+        gaps = len(self.widths) - 1
+        self.width = max(WIDTH, 2 * MARGIN + sum(self.widths) + NEAR * gaps)
+        self.gap = min(FAR, (self.width - 2 * MARGIN - sum(self.widths)) / max(1, gaps))
         self.place = {}
         self.bottom = 0
         self._place_all()
@@ -41,6 +47,7 @@ class Drawing:
         """As wide as the longest line in each column."""
         columns = max(box.depth for box in self.picture.boxes) + 1
         widths = [0] * columns
+        widths[0] = 20 + CHAR * len(ROOT) if self.picture.root else 0
         for box in self.picture.boxes:
             head = f"{box.name}  shared: 0 ways" if box.ways > 1 else box.name
             lines = [head, box.frame, *(words for words, _ in _captions(box)),
@@ -94,10 +101,10 @@ class Drawing:
             f'<marker id="{name}" viewBox="0 0 8 8" refX="1" refY="4" markerWidth="7" markerHeight="7" '
             f'markerUnits="userSpaceOnUse" orient="auto"><path d="M0,0 L8,4 L0,8 z" fill="{colour}"/></marker>'
             for name, colour in (("plain", LINE), ("changed", MARK)))
-        return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
-                f'viewBox="0 0 {WIDTH} {height}" role="img">\n<title>{escape(self.picture.title)}</title>\n'
+        return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.width:g}" height="{height}" '
+                f'viewBox="0 0 {self.width:g} {height}" role="img">\n<title>{escape(self.picture.title)}</title>\n'
                 f'<defs>{marks}</defs>\n'
-                f'<rect width="{WIDTH}" height="{height}" rx="6" fill="#ffffff"/>\n'
+                f'<rect width="{self.width:g}" height="{height}" rx="6" fill="#ffffff"/>\n'
                 + "\n".join(self.out) + "\n</svg>\n")
 
     def _box(self, x, y, box):
@@ -132,15 +139,16 @@ class Drawing:
         arrows = [(x + self.widths[box.depth], y + self._head(box) + ROW * n + ROW / 2, row)
                   for x, y, box in self.place.values() for n, row in enumerate(box.rows) if row.target]
         for x1, y1, row in sorted(arrows, key=lambda a: a[2].changed):
-            x2, y2, _ = self.place[row.target]
+            x2, y2, box = self.place[row.target]
             count = arrivals[row.target] = arrivals.get(row.target, -1) + 1
-            self._arrow(x1, y1, x2 - 3, y2 + 13 + 12 * count, row.changed)
+            room = int(self._height(box) - 20) // 12
+            self._arrow(x1, y1, x2 - 3, y2 + 13 + 12 * (count % room), row.changed)
 
     def _root(self):
         """CR3, and what lies between it and the pgd."""
         if self.picture.root:
             self._rect(MARGIN, TOP - 10, self.widths[0], 40, XEN_FILL, "#9a9a9a", 1, 3)
-            self._text(MARGIN + 9, TOP + 6, "CR3: a table of Xen's own", 11.5, SOFT, SANS)
+            self._text(MARGIN + 9, TOP + 6, ROOT, 11.5, SOFT, SANS)
             self._text(MARGIN + 9, TOP + 22, self.picture.root, colour=SOFT)
             x = MARGIN + 26
             self.out.append(f'<path d="M{x},{TOP + 30} V{TOP + 52}" stroke="{LINE}" stroke-width="1.2" '
@@ -170,4 +178,4 @@ def _captions(box):
     lines = [(f"VA {va}", new) for va, new in box.seen_at]
     if box.depth == 0:
         return []
-    return lines if len(lines) <= 6 else lines[:5] + [(f"and {len(lines) - 5} more", False)]
+    return lines if box.seen == len(lines) else lines[:-1] + [(f"and {box.seen - len(lines) + 1} more", False)]

@@ -80,7 +80,7 @@ def plural(count, what, many=None):
 def problems(guest):
     """What is broken in the tables, entry by entry."""
     for problem in guest.space.problems:
-        path = " ".join(e.name for e in problem.path) or "CR3"
+        path = " ".join(e.name for e in problem.path if e.level.name != "xen") or "CR3"
         value = f" = {problem.path[-1].value:#x}" if problem.path else ""
         kind = "BROKEN" if guest.is_guests(problem.va) else "Xen's, not followed"
         yield f"{kind} from VA {va(guest, problem.va)}: {path}{value}: {problem.what}"
@@ -149,7 +149,7 @@ def aliases(guest, mfn, everything=False):
         yield f"  VA {va(guest, m.va + ((mfn - m.mfn) << PAGE_SHIFT))}  {m.rights}"
     entries = guest.naming_entries(mfn, everything)
     for entry, way in entries:
-        path = " ".join(e.name for e in (*way, entry) if e.level.name != "xen")
+        path = " ".join(e.name for e in (*way, entry) if e.level.name != "xen") or "of Xen's own"
         kind = "as a page" if entry.is_page else "as a table"
         yield f"  entry at maddr {entry.maddr:#x}, {path}, names it {kind}"
     yield f"{plural(len(found), 'VA')}, {plural(len(entries), 'entry', 'entries')}"

@@ -18,11 +18,14 @@ class Translation:
         self._m2p_page = m2p_page
         self._p2m_frames = p2m_frames
         self.nr_pages = nr_pages
+        self._m2p_pages, self._pfns = {}, {}  # what was asked before
 
     def raw_m2p(self, mfn):
         """What the m2p says, true or not; None if it has no such entry."""
         number, offset = divmod(mfn * self._width, PAGE_SIZE)
-        page = self._m2p_page(number)
+        if number not in self._m2p_pages:
+            self._m2p_pages[number] = self._m2p_page(number)
+        page = self._m2p_pages[number]
         return page and int.from_bytes(page[offset:offset + self._width], "little")
 
     def p2m(self, pfn):
@@ -40,8 +43,10 @@ class Translation:
 
     def m2p(self, mfn):
         """The PFN of an MFN; None if the page is not this guest's."""
-        pfn = self.raw_m2p(mfn)
-        return pfn if pfn is not None and self.p2m(pfn) == mfn else None
+        if mfn not in self._pfns:
+            pfn = self.raw_m2p(mfn)
+            self._pfns[mfn] = pfn if pfn is not None and self.p2m(pfn) == mfn else None
+        return self._pfns[mfn]
 
 
 class Identity:

@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Broken tables are shown as such, each in a line, by everything that looks at them; nothing hangs and nothing crashes."""
+
+import json
+import struct
+import time
+import unittest
+import unittest.mock
+
+from check import HIGH, UNDER_XEN, GoldenTest, all_machines, entry_machine, remap
+from machine import ALL, P, PSE, Machine
+from xenpt import diff, paging, snapshot, space, start_info_text, svg, text
+from xenpt.guest import Boot
+from xenpt.memory import BadPage
+from xenpt.paging import PagingError
+
+NOWHERE = 0xABCDE  # an MFN at which the machines here have no memory
+
+
+def everything(m, va=0):
+    """What every command prints of a machine, as one text; pictures are drawn, too. That it ends soon is part of the test."""
+    begin = time.process_time()
+    guest = m.guest()
+    lines = [*text.ranges(guest), *text.ranges(guest, everything=True), *text.walk(guest, va),
+             *text.aliases(guest, guest.pgd >> 12)]
+    saved = snapshot.Snapshot(snapshot.save(guest, m.registers, 1, "id"))
+    lines += [*text.ranges(saved), *diff.lines(saved, guest)]
+    svg.draw(guest, saved)
+    svg.draw(saved)
+    seconds = time.process_time() - begin
+    assert seconds < 20, f"{seconds:.0f} s of processor time"
+    return "\n".join(lines)
+
+
+class EveryKind(unittest.TestCase):
+    def broken(self, change, what, va=0x1000, machines=None):
+        """On each machine, one entry is changed; the text must say so, and still show what is well."""
+        for name, m in machines or all_machines():
+            m.map(va, 0x111, count=3)
+            m.map(0x40000000, 0x133)
+            change(m)
+            with self.subTest(name):
+                output = everything(m, va)
+                self.assertRegex(output, what)
+                self.assertRegex(output, r"0x0*40000000-0x0*40000fff +4 KiB")
+
+    def parent(self, m):
+        """The lowest table level above the pte."""
+        return m.mode.levels[-2].name
+
+    def test_a_table_where_no_memory_is(self):
+        self.broken(lambda m: m.set(0x1000, self.parent(m), NOWHERE << 12 | ALL),
+                    rf"BROKEN from VA 0x0+: .*\w+\[0\] = {NOWHERE << 12 | ALL:#x}: leads nowhere: maddr 0xabcde000 is beyond")
+
+    def test_a_page_where_no_memory_is(self):
+        # It may be a device: it is shown, as nobody's page.
+        self.broken(lambda m: m.set(0x2000, "pte", NOWHERE << 12 | ALL), f"{NOWHERE:#x}")
+
+    def test_truncated_memory(self):
+        # The machine ends inside the tables: the pte page is gone.
+        def cut(m):
+            m.set(0x1000, self.parent(m), m.size - 4096 | ALL)
+            m.size -= 4096
+        self.broken(cut, r"BROKEN from VA 0x0+: .*leads nowhere: maddr 0xfff000 is beyond the machine's memory")
+
+    def test_a_table_that_points_to_itself(self):
+        def loop(m):
+            at = m.entry_at(0x1000, self.parent(m))
+            m.put(at, at & -4096 | ALL)
+        self.broken(loop, r"BROKEN from VA 0x0+: .*a loop: it leads back",
+                    machines=[(n, m) for n, m in all_machines() if n != "pae, native"])
+
+    def test_a_table_that_points_to_the_one_above(self):
+        for name, m in all_machines():
+            if len(m.mode.levels) < 3 or name == "pae, native":
+                continue
+            m.map(0x1000, 0x111)
+            above = m.mode.levels[-3].name
+            m.set(0x1000, self.parent(m), m.entry_at(0x1000, above) & -4096 | ALL)
+            with self.subTest(name):
+                self.assertIn("a loop: it leads back to a table on the way to it", everything(m, 0x1000))
+
+    def test_reserved_bits_of_a_large_page(self):
+        for name, m in all_machines():
+            m.map(0x1000, 0x111)
+            low = 1 << 21 if m.mode.entry_size == 4 else 1 << 13
+            m.set(0x1000, self.parent(m), 0x400000 | low | ALL | PSE)
+            with self.subTest(name):
+                self.assertIn(f"bits {low:#x} are set, which must be 0 in a large page's entry", everything(m, 0x1000))
+
+    def test_pse_where_there_are_no_large_pages(self):
+        for mode, level in ((paging.FOUR_LEVEL, "pgd"), (paging.PAE_UNDER_XEN, "pgd")):
+            m = Machine(mode)
+            m.map(0x1000, 0x111)
+            m.set(0, level, m.entry(0, level) | PSE)
+            with self.subTest(mode.name):
+                self.assertIn("PSE is set, which must be 0 at this level", everything(m, 0x1000))
+
+    def test_reserved_bits_of_pae(self):
+        for level, bit, name in (("pgd", 1, "RW"), ("pgd", 63, "NX"), ("pgd", 5, "ACCESSED"), ("pmd", 52, "bit 52"),
+                                 ("pte", 62, "bit 62")):
+            m = Machine(paging.PAE, under_xen=False)
+            m.map(0x1000, 0x111)
+            m.set(0x1000, level, m.entry(0x1000, level) | 1 << bit)
+            with self.subTest(level=level, bit=bit):
+                self.assertIn(f"{name} is set, which must be 0 at this level", everything(m, 0x1000))
+                m.mode = paging.FOUR_LEVEL
+
+    def test_the_same_high_bits_mean_nothing_with_four_levels(self):
+        m = Machine(paging.FOUR_LEVEL)
+        m.map(0x1000, 0x111)
+        m.set(0x1000, "pmd", m.entry(0x1000, "pmd") | 1 << 52)
+        self.assertEqual(m.guest().space.walk(0x1000).maddr, 0x111000)
+
+    def test_entries_full_of_rubbish(self):
+        for name, m in all_machines():
+            m.map(0x1000, 0x111)
+            at = m.entry_at(0x1000, self.parent(m)) & -4096
+            for offset in range(8, 2048, 4):
+                m.poke(at + offset, (offset // 4 + 1) * 0x9E3779B1 & 0xFFFFFFFF, 4)
+            with self.subTest(name):
+                self.assertIn("BROKEN", everything(m, 0x1000))
+
+    def test_each_broken_entry_has_a_line(self):
+        m = Machine(paging.PAE_UNDER_XEN)
+        for index in range(3):
+            m.map(index << 21, 0x111)
+            m.set(index << 21, "pmd", (NOWHERE + index) << 12 | ALL)
+        lines = [line for line in text.ranges(m.guest()) if line.startswith("BROKEN")]
+        self.assertEqual(len(lines), 3)
+
+    def test_no_hang_where_everything_is_shared(self):
+        # 496 ways to one pud page, 512 from there to one pmd page, and so on: 2^36 pages.
+        m = Machine(paging.FOUR_LEVEL)
+        m.map(0x1000, 0x111)
+        for level, shift in (("pte", 12), ("pmd", 21), ("pud", 30)):
+            for index in range(512):
+                m.set(index << shift, level, m.entry(0x1000 if level == "pte" else 0, level))
+        for index in (*range(256), *range(272, 512)):
+            m.put(m.root + 8 * index, m.entry(0, "pgd"))
+        with unittest.mock.patch.object(space, "LIMIT", 1 << 14):
+            self.assertIn("more than 16384 entries: the rest is not shown", everything(m, 0x1000))
+
+
+class NoTables(unittest.TestCase):
+    def test_cr3_into_nowhere(self):
+        for name, m in all_machines():
+            m.root = NOWHERE << 12
+            with self.subTest(name), self.assertRaisesRegex(PagingError, "^CR3 0xabcde000 leads nowhere: maddr"):
+                m.guest()
+
+    def test_cr3_of_somebody_else(self):
+        for name, mode in UNDER_XEN.items():
+            m = Machine(mode)
+            m.root = 0xF00000
+            with self.subTest(name), self.assertRaisesRegex(PagingError, "leads to no table of the guest"):
+                m.guest()
+
+    def test_before_the_first_instruction(self):
+        m = Machine(paging.PAE_UNDER_XEN)
+        m.boot = None
+        with self.assertRaisesRegex(PagingError, "do not exist yet"):
+            m.guest()
+
+
+class AtEntry(unittest.TestCase):
+    def machine(self, magic=b"xen-3.0-x86_32p", nr_pages=96, mfn_list=0x2000):
+        m = Machine(paging.PAE_UNDER_XEN)
+        m.map(0x1000, m.p2m[40])
+        m.map(0x2000, m.boot.p2m_frames[0])
+        info = struct.pack("<32sIIIIIIIIIIII1024sII", magic, nr_pages, 0x5000, 3, 0, 0, 0x490, 0x28, 0x1000, 1,
+                           mfn_list, 0, 0, b"quiet", 0, 0)
+        for offset, byte in enumerate(info):
+            m.poke((m.p2m[40] << 12) + offset, byte, 1)
+        return m
+
+    def boot(self, m, start_info=0x1000):
+        return Boot.at_entry(m, m.registers, 32, start_info)
+
+    def test_start_info_tells_where_the_p2m_is(self):
+        m = self.machine()
+        self.assertEqual(self.boot(m), Boot(0x1000, 96, m.boot.p2m_frames))
+
+    def test_no_start_info(self):
+        for m, where in ((self.machine(b"linux"), 0x1000), (self.machine(), 0x3000), (self.machine(), 0x1004)):
+            with self.assertRaisesRegex(PagingError, f"there is no start_info at P=V {where:#x}"):
+                self.boot(m, where)
+
+    def test_a_p2m_that_is_not_mapped(self):
+        for nr_pages, mfn_list in ((96, 0x9000), (0xFFFFFFFF, 0x2000)):
+            with self.assertRaisesRegex(PagingError, "the p2m is not mapped at P=V 0x[39]000"):
+                self.boot(self.machine(nr_pages=nr_pages, mfn_list=mfn_list))
+
+    def test_start_info_in_no_memory(self):
+        m = self.machine()
+        m.set(0x1000, "pte", NOWHERE << 12 | P)
+        with self.assertRaisesRegex(PagingError, "there is no start_info"):
+            self.boot(m)
+
+    def test_start_info_after_the_p2m_was_lost(self):
+        m = self.machine()
+        guest = m.guest()
+        guest.translation.p2m = lambda pfn: None
+        with self.assertRaisesRegex(PagingError, "the p2m cannot be read"):
+            list(start_info_text.lines(guest))
+
+
+class Numbering(unittest.TestCase):
+    def setUp(self):
+        self.m = Machine(paging.PAE_UNDER_XEN)
+        self.m.map_pfns(0, range(8))
+
+    def test_both_ways(self):
+        guest = self.m.guest()
+        for pfn, mfn in enumerate(self.m.p2m):
+            self.assertEqual((guest.translation.p2m(pfn), guest.pfn(mfn)), (mfn, pfn))
+
+    def test_the_m2p_is_wrong(self):
+        self.m.set_m2p(self.m.p2m[5], 0x33)
+        self.assertIsNone(self.m.guest().pfn(self.m.p2m[5]))
+        self.assertIn(f"MFN {self.m.p2m[5]:#x} = not this guest's (m2p: 0x33; p2m: {self.m.p2m[0x33]:#x})",
+                      "\n".join(text.walk(self.m.guest(), 0x5000)))
+        self.assertRegex("\n".join(text.ranges(self.m.guest())), r"0x00005000-0x00005fff .* - +0x105")
+
+    def test_the_p2m_is_wrong(self):
+        self.m.set_p2m(5, 0x77777)
+        self.assertIn("not this guest's (m2p: 0x5; p2m: 0x77777)", "\n".join(text.walk(self.m.guest(), 0x5000)))
+
+    def test_the_m2p_names_a_pfn_that_there_is_not(self):
+        self.m.set_m2p(self.m.p2m[5], 0xFFFFFFFF)
+        self.assertIn("(m2p: 0xffffffff; p2m: no such PFN)", "\n".join(text.walk(self.m.guest(), 0x5000)))
+
+    def test_a_frame_beyond_the_m2p(self):
+        self.m.map(0x9000, 0xFFFFFFF00)
+        self.assertIn("(the m2p does not reach so far)", "\n".join(text.walk(self.m.guest(), 0x9000)))
+
+    def test_the_m2p_lies_in_no_memory(self):
+        self.m.map(0x9000, 0x9000)
+        self.m.map(self.m.guest().xens[0] + (0x9000 * 4 & -4096), NOWHERE, P)
+        self.assertIn("(the m2p does not reach so far)", everything(self.m, 0x9000))
+
+    def test_the_p2m_lies_in_no_memory(self):
+        self.m.boot = self.m.boot._replace(p2m_frames=(NOWHERE,))
+        with self.assertRaisesRegex(PagingError, "leads to no table of the guest"):
+            self.m.guest()
+
+    def test_pfns_that_there_are_not(self):
+        for pfn in (-1, 96, 1 << 40):
+            self.assertIsNone(self.m.guest().translation.p2m(pfn))
+
+
+class BrokenText(GoldenTest):
+    def test_all_of_it(self):
+        m = remap(entry_machine("pae"), "pae")
+        m.map(0x40000000, NOWHERE)
+        m.set(0x40200000, "pmd", NOWHERE << 12 | ALL)
+        m.set(0x40400000, "pmd", m.entry_at(0x40000000, "pmd") & -4096 | ALL)
+        m.set(0x40600000, "pmd", 0x402000 | ALL | PSE)
+        m.set_m2p(m.p2m[9], 0x20)
+        before = entry_machine("pae").guest()
+        guest = m.guest()
+        lines = [*text.ranges(guest), ""]
+        for va in (0x40000000, 0x40200000, 0x40400000, 0x40600000, 0x80000000, HIGH["pae"] + 0x9000):
+            lines += [*text.walk(guest, va), ""]
+        lines += [*diff.lines(before, guest), "", *text.aliases(guest, m.p2m[9])]
+        self.golden_lines("broken.txt", lines)
+
+
+class BrokenSnapshots(unittest.TestCase):
+    def refused(self, content, what):
+        with self.assertRaisesRegex(snapshot.SnapshotError, what):
+            snapshot.Snapshot(content)
+
+    def test_other_files(self):
+        self.refused("", "not made by xen pt save")
+        self.refused("[]", "not made by xen pt save")
+        self.refused("[" * 100000, "not made by xen pt save")
+        self.refused('{"format": "page tables 7"}', "it has format 'page tables 7'")
+
+    def test_each_part_missing_or_of_another_kind(self):
+        m = entry_machine("pae")
+        whole = json.loads(snapshot.save(m.guest(), m.registers, 1, "id"))
+        for key in whole:
+            for value in (None, [], "", 1.5, {"x": "y"}):
+                if key not in ("icount", "build-id", "pfns") or value == {"x": "y"} and key == "pfns":
+                    with self.subTest(key=key, value=value):
+                        self.refused(json.dumps({**whole, key: value}), "it has format|not made by xen pt save")
+            part = {k: v for k, v in whole.items() if k != key}
+            self.refused(json.dumps(part), "not made by xen pt save")
+
+    def test_paging_off(self):
+        m = entry_machine("pae")
+        whole = json.loads(snapshot.save(m.guest(), m.registers, 1, "id"))
+        whole["registers"]["cr0"] = "0x1"
+        self.refused(json.dumps(whole), "paging is off")
+
+    def test_what_is_not_in_it(self):
+        with self.assertRaises(BadPage):
+            m = entry_machine("pae")
+            snapshot.Snapshot(snapshot.save(m.guest(), m.registers, 1, "id")).memory.read_page(0xF00000)
+
+
+if __name__ == "__main__":
+    unittest.main()
