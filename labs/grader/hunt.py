@@ -149,11 +149,10 @@ def explain_where(task, text, key, truth):
         return task.fail("where-elsewhere", f"""{shown(text)} is not where this kernel goes wrong{" first" if moment is None else ""}. Look
             at what the boot works out itself: what it hands to Xen, the upper page tables, start_info, the p2m.""")
     value = broken.seen[moment][key].raw
-    word = {"field": "start_info's field", "entry": "the entry", "p2m": "the p2m's entry", "limit": "the limit", "wrmsr": "the address"}[key[0]]
-    why = {"field": f"{value:#x} is what a kernel without the fault has there", "p2m": "it is the MFN that Xen gave this page",
+    why = {"field": f"a kernel without the fault has {value:#x} there, too", "p2m": "it is the MFN that Xen gave this page",
            "limit": f"paddr {value:#x} covers all it should", "wrmsr": "the page that Xen filled is hypercall_page",
-           "entry": f"{value:#x} is what a kernel without the fault has there" if value else "it is empty in a kernel without the fault, too"}
-    return task.fail("where-right", f"{shown(text)}: {word} is right; {why[key[0]]}. Look elsewhere.")
+           "entry": f"a kernel without the fault has {value:#x} there, too" if value else "it is empty in a kernel without the fault, too"}
+    return task.fail("where-right", f"{shown(text)} is right: {why[key[0]]}. Look elsewhere.")
 
 
 def same_value(key, got, true):
