@@ -232,18 +232,19 @@ previous-5 := stage4-start-kernel
 diff:
 	@tools/stage-diff "$(folder-$(STAGE))" "$(previous-$(STAGE))"
 
-# The book, and each of its pages looked at in a browser. What lessons say that commands print is checked by
-# `make check`; `make transcripts` writes it into them.
+# The book. `make check-doc` looks at each of its pages in a browser, and runs all that lessons say that commands print
+# (`make check` leaves out what changes files); `make transcripts` writes that into them.
 doc: ready $(stages)
 	@tools/doctor --need doc
 	@tools/doc/build $(B)
 
-check-doc: doc
-	@tools/doctor --need doctest
+check-doc: doc build/xen-stock/xen
+	@tools/doctor --need doctest,gdb
 	@tests/doc/browse
+	@tools/doc/transcripts README.md lessons/*.md
 
 transcripts: $(hypervisor) build/xen-stock/xen
-	@tools/doc/transcripts --update lessons/*.md
+	@tools/doc/transcripts --update README.md lessons/*.md
 .PHONY: doc check-doc transcripts
 
 include gdbscripts/gdb.mk
