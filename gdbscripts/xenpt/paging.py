@@ -51,8 +51,9 @@ _MADDR = 0x000FFFFFFFFFF000
 
 TWO_LEVEL = Mode("two levels", (Level("pgd", 22, 1024, True), Level("pte", 12, 1024, False)),
                  4, 0xFFFFF000)
+# ACCESSED in a native pgd should be 0, too, but QEMU sets it.
 PAE = Mode("three levels (PAE)",
-           (Level("pgd", 30, 4, False, True, _HIGH | NX | 0x1E6),
+           (Level("pgd", 30, 4, False, True, _HIGH | NX | 0x1C6),
             _PMD._replace(reserved=_HIGH), _PTE._replace(reserved=_HIGH)),
            8, 0xFFFFFFE0)
 FOUR_LEVEL = Mode("four levels (x86-64)",

@@ -97,7 +97,7 @@ class EveryKind(unittest.TestCase):
                 self.assertIn("PSE is set, which must be 0 at this level", everything(m, 0x1000))
 
     def test_reserved_bits_of_pae(self):
-        for level, bit, name in (("pgd", 1, "RW"), ("pgd", 63, "NX"), ("pgd", 5, "ACCESSED"), ("pmd", 52, "bit 52"),
+        for level, bit, name in (("pgd", 1, "RW"), ("pgd", 63, "NX"), ("pgd", 6, "DIRTY"), ("pmd", 52, "bit 52"),
                                  ("pte", 62, "bit 62")):
             m = Machine(paging.PAE, under_xen=False)
             m.map(0x1000, 0x111)

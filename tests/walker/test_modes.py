@@ -4,7 +4,7 @@
 import unittest
 
 from check import HIGH, NATIVE, UNDER_XEN, all_machines, entry_machine, remap
-from machine import ALL, NX, P, PSE, RW, US, XENS_MFN, Machine
+from machine import ALL, NX, PSE, RW, US, XENS_MFN, A, Machine, P
 from xenpt import paging, text
 from xenpt.paging import PagingError
 from xenpt.space import Rights
@@ -146,7 +146,7 @@ class EffectiveRights(unittest.TestCase):
     def test_the_top_level_of_native_pae_denies_nothing(self):
         m = Machine(paging.PAE, under_xen=False)
         m.map(0x1000, 0x111)
-        m.set(0, "pgd", m.entry(0, "pgd") & ~(RW | US))
+        m.set(0, "pgd", m.entry(0, "pgd") | A)  # QEMU sets it there
         self.assertEqual(self.rights(m, 0x1000), Rights())
 
 
