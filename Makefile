@@ -12,7 +12,7 @@
 ## make gdb [STAGE=n]     boot stage n and stop at its first instruction, in GDB; `help xen` there
 ## make rewind [STAGE=n]  the same at the end of the boot: `xen back` goes back in time
 ## make pagetables [STAGE=n]   its page tables at the entry and at the end: text, difference, pictures
-## make lab LAB=n         a lab to work on, in work/labn (1 to 5); make run LAB=n boots it
+## make lab LAB=n         a lab to work on, in work/labn (1 to 9); make run LAB=n boots it
 ## make grade LAB=n       its points, and what is wrong
 ## make hint LAB=n [TASK=n]    the next of three hints for a task
 ## make doctor            what is on this machine, what is missing, what mends it
@@ -27,6 +27,7 @@
 ##   XEN=file|stock       use this hypervisor        XEN_SRC=folder  build it from this source
 ##   ACCEL=tcg|kvm        how QEMU runs it (tcg)     V=1  the whole transcript
 ##   ERRATUM=n            the 2007 patch's mistake n (1 to 9) put back: see what it does
+##   LAB=7 BUG=n          one of the six broken kernels of lab 7, for run, gdb, rewind and pagetables
 
 include src/errata/errata.mk
 include labs/labs.mk
