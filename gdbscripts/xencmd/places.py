@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Where a boot ends, by address."""
+"""Where a boot ends, and where it enters Xen, by address."""
 
 from .session import session
 
@@ -7,6 +7,8 @@ from .session import session
 GOOD_ENDS = ("xen_exit", "native_exit", "proof_of_life")
 # Where Xen ends a guest that did something it could not go on from.
 BAD_END = "__domain_crash"
+# Where Xen takes the hypercalls of 32-bit and of 64-bit guests; the argument is a struct cpu_user_regs *.
+HYPERCALL = {32: "do_entry_int82", 64: "pv_hypercall"}
 
 
 def ends():
@@ -21,3 +23,9 @@ def ends():
     if crash:
         places[crash] = "Xen ends the guest, which crashed (`xen back 1` leads to the instruction)"
     return places
+
+
+def hypercall_entry():
+    """The address at which Xen takes hypercalls, in a set; empty if there is no Xen, or none with symbols."""
+    entry = session.boot.p2m_frames and session.xen_symbol(HYPERCALL[session.image.bits])
+    return {entry} if entry else set()

@@ -12,7 +12,7 @@ from xenqemu.timeline import Lost, Timeline
 
 from .arguments import number
 from .connection import arrived
-from .places import ends
+from .places import ends, hypercall_entry
 from .session import plain_errors, session
 
 # A stop fewer instructions than this after the last checkpoint needs none of its own.
@@ -26,6 +26,7 @@ def timeline():
         session.timeline = Timeline(stub, session.monitor, session.folder)
     session.timeline.stub = stub
     session.timeline.guards = set(ends())
+    session.timeline.landmarks = hypercall_entry()
     return session.timeline
 
 

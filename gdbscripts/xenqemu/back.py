@@ -3,12 +3,16 @@
 
 from collections import Counter
 
-from .timeline import LIMIT, LONG, Lost
+from . import trace
+from .timeline import LIMIT, Lost
+from .way import way_to
 
 # How many instructions before its goal a landing may switch from breakpoints to steps.
 STEPS = 200
-# How many times round a loop from the last checkpoint is near enough.
+# A place that came by more often than this is gone to from nearer.
 CLOSE = 50
+# How near, and how many instructions a second are traced, at most.
+NEAR, SPEED = 1000, 2000000
 # A place that ran more often than this is looked for in the traces.
 RUNS = 30
 # A breakpoint on the way brings a tick of Xen's forward, which costs so many instructions at most.
@@ -21,7 +25,7 @@ def back(timeline, count):
     gone = 0
     try:
         while checkpoint.parent:
-            way = timeline.way_to(checkpoint, count - gone)
+            way = way_to(timeline, checkpoint)
             if count - gone <= len(way):
                 return land(timeline, checkpoint, len(way) - (count - gone))
             gone += len(way)
@@ -41,7 +45,7 @@ def back_to(timeline, addresses):
         if _back_to_rare(timeline, origin, addresses):
             return
         while checkpoint.parent:
-            way = timeline.way_to(checkpoint, LONG // 8)
+            way = way_to(timeline, checkpoint)
             for index in range(len(way) - 1, -1, -1):
                 if way[index] in addresses:
                     land(timeline, checkpoint, index)
@@ -99,13 +103,10 @@ def land(timeline, checkpoint, target):
     timeline.load(start)
     if target == 0 and not start.position.attempted:
         return
+    if min(way.count(address) for address in set(way[max(0, target - STEPS):target + 1])) > CLOSE:
+        start, gone = _closer(timeline, start, way, target)
+        way, target = way[gone:], target - gone
     anchor, hits = _anchor(way, target)
-    if hits > 2 * CLOSE:
-        # Where it goes round and round, a checkpoint halfway makes the next time quick.
-        near = [index for index in range(anchor) if way[index] == way[anchor]][-CLOSE]
-        _run_by(timeline.stub, {way[anchor]}, hits - CLOSE)
-        start = timeline.save(parent=start, way=way[:near])
-        way, anchor, target, hits = way[near:], anchor - near, target - near, CLOSE + 1
     _run_by(timeline.stub, {way[anchor]}, hits)
     for index in range(anchor, target):
         timeline.stub.step()
@@ -126,6 +127,26 @@ def _run_by(stub, addresses, hits):
                 stub.step()
             if not stub.run(LIMIT) or stub.registers().rip not in addresses:
                 raise Lost("run again, the guest did not take the same way")
+
+
+def _closer(timeline, start, way, target):
+    """(checkpoint, index): one at most NEAR instructions before the target, if that was to be had.
+
+    Where it goes round and round there is nothing to stop at, but a trace tells how far a moment's run has gone."""
+    gone, moment = 0, target / SPEED
+    for _ in range(40):
+        if target - gone <= NEAR:
+            break
+        with trace.recording(timeline.monitor, timeline.folder) as more, timeline.stub.breakpoints(timeline.guards):
+            timeline.stub.run(max(0.0005, moment))
+        there = gone + len(more)
+        if there < target and timeline.stub.registers().rip == way[there]:
+            start, gone = timeline.save(parent=start, way=way[gone:there]), there
+            moment = (target - gone) / SPEED
+        else:
+            timeline.load(start)
+            moment /= 4
+    return start, gone
 
 
 def _anchor(way, target):
