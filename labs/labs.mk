@@ -7,6 +7,7 @@
 #	STAGE, ARCH, VMSPLIT	what it boots
 #	lab-files		files below src/ that the reader gets, without what stands in the snippets lab-blanks
 #	lab-replaces		the objects they stand in for, where these have other names
+#	lab-adds		files labs/labn/*.S that are linked as well
 
 labs := $(patsubst labs/lab%/lab.mk,%,$(wildcard labs/lab*/lab.mk))
 
@@ -23,7 +24,7 @@ OUT  ?= build/lab$(LAB)
 
 lab-replaces ?= $(basename $(lab-files))
 lab-folder = $(OUT)/$(notdir $(O))
-lab-objects = $(patsubst %,$(B)/obj/%.o,$(basename $(lab-files)))
+lab-objects = $(patsubst %,$(B)/obj/%.o,$(basename $(lab-files)) $(lab-adds))
 replaced-objects = $(lab-replaces:%=$(O)/obj/%.o)
 endif
 endif

@@ -12,6 +12,7 @@ $(1).o: $(2) | ready
 	$$(Q)$$(CC) $$(reader-flags) $(if $(filter %.S,$(2)),-D__ASSEMBLY__) -I$$(dir src/$(3)) -MMD -MP -c $$< -o $$@
 endef
 $(foreach f,$(lab-files),$(eval $(call reader's-object,$(B)/obj/$(basename $f),$(WORK)/$(notdir $f),$f)))
+$(foreach f,$(lab-adds),$(eval $(call reader's-object,$(B)/obj/$f,labs/lab$(LAB)/$f.S,stage3-remap/$f.S)))
 -include $(wildcard $(lab-objects:.o=.d))
 
 $(WORK)/%:

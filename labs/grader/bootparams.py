@@ -46,6 +46,7 @@ class Run:
         for name, value in dict(registers, rip=at).items():
             stub.set_register(name, value)
         self.boot, self.event = boot, boot.calls.run(lambda event: event.name in stops)
+        self.kept = b""
         self.arrived = self.event.name if isinstance(self.event, Stop) and self.event.name in stops else ""
         if self.arrived:
             self.esi, self.esp = (self.event.regs[name] & guest.mask for name in ("rsi", "rsp"))

@@ -11,12 +11,14 @@ from bootparams import MAGIC, PC, PROTOCOL_SUBARCH, STARTUP_32, SUBARCH, VERSION
 from machine import Fault
 from tables import PAGE
 
+DIRECTION = 0x400  # in EFLAGS
+RUBBISH = dict(rax=0x87654321, rcx=0xfedcba98, rdx=0x89abcdef)  # the protocol has EBX, EBP and EDI zero, no others
 LOADERS = 0x20000  # paddr of free memory: where a loader has its boot_params, and more of its own behind
 
 MAIN = [(PROTOCOL_SUBARCH, XEN, "xen_entry"), (0x208, PC, "native_entry"), (0x20f, XEN, "xen_entry"), (PROTOCOL_SUBARCH, PC, "native_entry")]
 OTHERS = [
     (PROTOCOL_SUBARCH, 1, "bad_subarch"), (0x208, 3, "bad_subarch"), (PROTOCOL_SUBARCH, 4, "bad_subarch"), (0x208, 0x100, "bad_subarch"),
-    (0x208, 0x10002, "bad_subarch"), (0x208, 0x80000000, "bad_subarch"), (0x208, 0x40000002, "bad_subarch"), (PROTOCOL_SUBARCH, 0xffffffff, "bad_subarch"),
+    (0x208, 0x10002, "bad_subarch"), (0x208, 0x10000, "bad_subarch"), (0x208, 0x80000000, "bad_subarch"), (0x208, 0x40000002, "bad_subarch"), (PROTOCOL_SUBARCH, 0xffffffff, "bad_subarch"),
     (0x206, XEN, "native_entry"), (0x206, 1, "native_entry"), (0x200, 0xffffffff, "native_entry"), (0x300, XEN, "xen_entry"),
 ]
 
@@ -24,6 +26,8 @@ OTHERS = [
 def check_head(task, boot):
     stop_at_ways(boot)
     check_cases(task, boot, MAIN)
+    if task.state == "right":
+        check_direction(task, boot)
 
 
 def check_others(task, boot):
@@ -38,12 +42,24 @@ def check_cases(task, boot, cases):
         put(page, VERSION, version, 2)
         put(page, SUBARCH, subarch)
         boot.guest.write(LOADERS, bytes(page) + b"\xa5" * 4 * PAGE)
-        run = Run(boot, STARTUP_32, WAYS, rsi=LOADERS)
+        run = Run(boot, STARTUP_32, WAYS, rsi=LOADERS, **RUBBISH)
         if version < PROTOCOL_SUBARCH:
             put(page, SUBARCH, PC)
         judge(task, boot, run, version, subarch, way, bytes(page))
         if task.state != "right":
             return
+
+
+def check_direction(task, boot):
+    """No protocol says that the direction flag is clear; the functions behind the head need it so."""
+    page = random.Random(2008).randbytes(MAGIC) + b"HdrS" + PROTOCOL_SUBARCH.to_bytes(2, "little")
+    page = page.ljust(SUBARCH, b"\x5a") + XEN.to_bytes(4, "little")
+    page = page.ljust(PAGE, b"\xa5")
+    boot.guest.write(LOADERS - PAGE, bytes(PAGE) + page)
+    run = Run(boot, STARTUP_32, WAYS, rsi=LOADERS, eflags=boot.calls.saved["eflags"] | DIRECTION)
+    if run.kept != page or run.event.regs["eflags"] & DIRECTION:
+        task.fail("head-direction", """startup_32, entered with the direction flag set, copies downwards, or leaves it set for the C code behind. Nobody
+            promises that it is clear: cld.""")
 
 
 def judge(task, boot, run, version, subarch, way, page):

@@ -108,8 +108,9 @@ class Remapped:
             event = self.watch.go("show_pagetables", "verify_remap", "back", "printk")
             name = event.name if isinstance(event, Stop) else ""
             if name == "show_pagetables":
-                shown += 1
                 back = int.from_bytes(self.boot.machine.stub.read(event.regs["rsp"], 8), "little")
+                caller = self.boot.elf.symbol_at(back + self.guest.load_offset & self.guest.mask)
+                shown += bool(caller) and caller.name == "xen_entry"
                 if shown == 2:
                     stop_at(back, "back")
             elif name == "back":
@@ -203,6 +204,10 @@ def check_text(task, run):
                 what pgd[0] does, so that the pud page of P=V serves there, too.""")
         return explain(task, run, [pud, pgd], others, guest.load_offset, bad)
     check_surplus(task, run, lambda depth: depth > 0)
+    asked = [request for request in run.requests if request.ptr & ~3 == pud.maddr]
+    if len(asked) > 1:
+        task.fail("text-step", f"""{pud.name} was asked for {len(asked)} times, for an image of {guest.image_end >> 20} MiB. One pud entry reaches 1 GiB: the
+            loop goes on by PUD_SIZE.""")
     if not run.complete:
         task.fail("remap-no-end", f"the kernel did not come to the end of its remap: {run.boot.describe(run.event)}.")
     elif run.counts and run.counts["pud"] != 1:

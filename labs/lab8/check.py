@@ -11,21 +11,18 @@ from jump import Arrival, check_arrival, check_life
 from session import Session
 from watch import Watch
 
-MODULE_BYTES = 5 << 20
-
 
 def check(lab):
-    module = lab.module(MODULE_BYTES)
-    images = [lab.build(STAGE=stage) for stage in (3, 4)]
+    images = [lab.build(STAGE=stage, LARGE="y") for stage in (3, 4)]
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(run_remap, lab, images[0], module)
-        second = pool.submit(run_kernel, lab, images[1], module, first)
+        first = pool.submit(run_remap, lab, images[0])
+        second = pool.submit(run_kernel, lab, images[1], first)
         first.result()
         second.result()
 
 
-def run_remap(lab, image, module):
-    with Session(lab, image, module) as boot:
+def run_remap(lab, image):
+    with Session(lab, image) as boot:
         lab.check("get_pud", check_levels, boot)
         run = Remapped(boot)
         lab.check("direct_map", check_direct_map, run)
@@ -33,8 +30,8 @@ def run_remap(lab, image, module):
         boot.finish()
 
 
-def run_kernel(lab, image, module, first):
-    with Session(lab, image, module, "transcript-stage4.log") as boot:
+def run_kernel(lab, image, first):
+    with Session(lab, image, name="transcript-stage4.log") as boot:
         first.result()
         lab.check("start_kernel", check_kernel, boot)
         boot.finish()
