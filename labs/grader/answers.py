@@ -20,7 +20,7 @@ def read_answers(path, blocks, names, again):
                                   (os.path.isfile(path) and os.path.getsize(path) > LONGEST_FILE, "huge-file", "is too long for answers")):
         if bad:
             raise Stopped(identifier, f"{path} {what}: {again}")
-    with open(path, encoding="utf-8", errors="replace") as file:
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
         lines = file.read().splitlines()
     found, block = {}, None
     for number, line in enumerate(lines, 1):

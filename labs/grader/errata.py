@@ -7,7 +7,7 @@ not show: so a mend that only goes round what one sees is found out.
 
 from guest import SIF_INITDOMAIN
 from jump import Arrival, check_arrival, check_life, own_fault
-from limit import FREE, Asked, dom0_console, judge
+from limit import FREE, Asked, check_limit, dom0_console, judge
 from machine import Fault, Stop
 from tables import PAGE
 from translation import M2P, no_answer
@@ -82,6 +82,8 @@ def check_domu(task, boot):
 
 
 def check_boot(task, boot):
+    """The limit first, since what a mend has spoilt need not show in this machine's boot."""
+    check_limit(task, boot)
     boot.watch = Watch(boot)
     check_arrival(task, boot, Arrival(boot))
     if task.state == "right":
