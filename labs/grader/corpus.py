@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Grades the wrong answers of labs/corpus: python3 labs/grader/corpus.py [--sample N] [LAB...]
+	python3 labs/grader/corpus.py --solution LAB FOLDER	makes a folder of files that are right
 
 Called by `make check-labs` (all) and by the tests (a sample). A wrong answer is the
 lab's solution, which is src/, with one change. It must not get full points, and the
-findings must have the one it names. The solution itself must get all points, and the
-untouched work copy none.
+findings must have the one it names. (That the solution gets all points, and the
+untouched work copy what lab.toml says, is tests/labs.bats.)
 
 Two are graded at a time. Prints TAP; the exit status is 0 if all is as it should be.
 """
@@ -104,6 +105,9 @@ def corpus(labs):
 
 def main(args):
     os.chdir(TOP)
+    if args[:1] == ["--solution"]:
+        solution(args[1], args[2])
+        return 0
     sample = int(args[args.index("--sample") + 1]) if "--sample" in args else 0
     labs = [a for i, a in enumerate(args) if a.isdigit() and args[i - 1] != "--sample"]
     todo = list(corpus(labs))

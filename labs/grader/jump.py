@@ -8,7 +8,7 @@ still holds a P=V address faults from there on, and is named.
 from guest import SIF_INITDOMAIN
 from hypercall_page import good_stub
 from machine import Fault, Stop
-from remap import first_bad_page, explain_page
+from remap import check_without_pv, entry_tables, explain_page, first_bad_page, pull_pv
 from tables import PAGE, Tables
 from translation import no_answer
 
@@ -48,10 +48,21 @@ def check_repoint(task, boot):
         after = guest.parse_info(guest.read(here, guest.info_size))
         if not judge_fields(task, guest, when, before, after, moved):
             return None
+        changed = first_change(guest, raw, guest.read(here, guest.info_size))
+        if changed is not None:
+            return task.fail("repoint-damage", f"{when}repoint_start_info() changes byte {changed:#x} of start_info, in a field that is none of "
+                             "the three: whoever reads it next will not find what Xen wrote.")
         if pointer[0] != guest.va(here):
             return task.fail("repoint-pointer", f"""start_info is at P=V {here:#x}, and repoint_start_info() leaves {pointer[0]:#x} in
                 xen_start_info, where its linked VA {guest.va(here):#x} belongs.""")
     return None
+
+
+def first_change(guest, before, after):
+    """Offset of the first byte that differs, in none of the pointers; None if there is none."""
+    moved = [guest.fields[name] for name in ("pt_base", "mfn_list", "mod_start")]
+    return next((at for at in range(guest.info_size) if before[at] != after[at]
+                 and not any(f.offset <= at < f.offset + f.size for f in moved)), None)
 
 
 def judge_fields(task, guest, when, before, after, moved):
@@ -110,13 +121,12 @@ class Arrival:
     def __init__(self, boot):
         self.boot = boot
         machine, guest = boot.machine, boot.guest
-        self.before = Tables(guest)
-        self.before.read_all()
-        boot.keep_tables("at the entry", self.before)
+        self.before = entry_tables(boot)
         self.linked = boot.elf.address("xen_start_kernel")
         machine.stop_at(self.linked, "xen_start_kernel")
         machine.stop_at(guest.paddr("xen_start_kernel"), "xen_start_kernel P=V")
-        self.event = boot.watch.go("xen_start_kernel", "xen_start_kernel P=V")
+        machine.stop_at(boot.elf.address("start_kernel"), "start_kernel")
+        self.event = boot.watch.go("xen_start_kernel", "xen_start_kernel P=V", "start_kernel")
 
 
 def check_arrival(task, boot, arrival):
@@ -124,6 +134,9 @@ def check_arrival(task, boot, arrival):
     if isinstance(event, Stop) and event.name.endswith("P=V"):
         return task.fail("jump-pv", f"""xen_start_kernel() was reached at P=V {event.regs['rip']:#x}. It has to run at its linked VA
             {arrival.linked:#x}: in position independent code a symbol's address is the one it runs at, so LOAD_OFFSET has to be added.""")
+    if isinstance(event, Stop) and event.name == "start_kernel":
+        return task.fail("jump-past", """start_kernel() was reached, but not xen_start_kernel(), which has to come first: it sets up what a
+            kernel needs under Xen. jump_to() wants linked_va(xen_start_kernel).""")
     if not isinstance(event, Stop) or event.name != "xen_start_kernel":
         return explain_no_arrival(task, boot, arrival)
     after = Tables(guest)
@@ -131,6 +144,8 @@ def check_arrival(task, boot, arrival):
     bad = first_bad_page(guest, arrival.before, after)
     if bad:
         explain_page(task, guest, arrival.before, after, *bad)
+    else:
+        check_without_pv(task, boot)
     rsp, top = event.regs["rsp"] & guest.mask, boot.elf.address("init_stack") + THREAD_SIZE
     if not top - 64 <= rsp <= top:
         below = " That is P=V." if rsp + guest.load_offset & guest.mask in range(top - THREAD_SIZE, top + 1) else ""
@@ -140,6 +155,10 @@ def check_arrival(task, boot, arrival):
     if pointer != guest.va(guest.info_paddr):
         task.fail("arrival-start-info", f"""xen_start_kernel() begins with xen_start_info {pointer:#x}, and start_info is at VA
             {guest.va(guest.info_paddr):#x}. repoint_start_info() has to run before the jump.""")
+    base = guest.parse_info(guest.read(guest.info_paddr, guest.info_size))["pt_base"]
+    if base == guest.va(guest.va(guest.info["pt_base"])):
+        task.fail("arrival-repointed-twice", f"""xen_start_kernel() begins with pt_base {base:#x}: PAGE_OFFSET was added twice. Does
+            repoint_start_info() run twice?""")
     return None
 
 
@@ -157,22 +176,13 @@ def explain_no_arrival(task, boot, arrival):
     elif now["pt_base"] != guest.info["pt_base"] and not boot.watch.requests:
         task.fail("repointed-too-early", f"{said}. start_info was repointed already, and the remap not yet done: until then its pointers "
                   "have to be the P=V ones.")
-    elif fault >= guest.page_offset:
+    elif guest.page_offset <= fault < guest.va(guest.info["nr_pages"] * PAGE):
         task.fail("linked-too-early", f"{said}. That is a linked address, used before the remap, or not reached by it.")
     else:
         task.fail("no-arrival", f"{said}.")
 
 
 # ---- and on, without P=V ----------------------------------------------------------------------
-
-
-def pull_pv(boot):
-    """Empties the pgd entries below the linked mapping's, in machine memory."""
-    guest, stub = boot.guest, boot.machine.stub
-    pgd = guest.maddr(guest.info["pt_base"])
-    slots = guest.page_offset >> 30 if guest.bits == 32 else 1
-    stub.write(pgd, bytes(8 * slots), physical=True)
-    stub.set_register("cr3", stub.registers()["cr3"])  # makes the processor forget what it remembers
 
 
 def check_life(task, boot):

@@ -7,6 +7,8 @@ place of the stage's own, everything else is the tree's.
 
 import os
 import re
+import resource
+import signal
 import struct
 import subprocess
 import tempfile
@@ -16,7 +18,8 @@ from elf import Elf
 from notes import NAMES, SIX
 from report import Finding, Report, Task
 
-COMPILE_SECONDS = 60
+COMPILE_SECONDS = 20  # of processor time, for one process
+LARGEST_MADE, LARGEST_PROCESS = 64 << 20, 1 << 30  # bytes: a stage has 0.1 MB, its compiler takes 0.1 GB
 LONGEST_FILE = 200_000
 
 
@@ -72,18 +75,18 @@ class Lab:
     def build(self, **settings):
         """Makes the image, for one kind of kernel; returns its path."""
         words = [f"{name}={value}" for name, value in settings.items()]
-        command = ["make", "--no-print-directory", "-s", "lab-image", f"LAB={self.number}",
+        os.makedirs("build", exist_ok=True)
+        # Two grades at once might link what the other compiles.
+        command = ["flock", "build/.lab-lock", "make", "--no-print-directory", "-s", "lab-image", f"LAB={self.number}",
                    f"WORK={self.work}", f"OUT={self.out}", *words]
         clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "V")}
-        try:
-            made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                  errors="replace", timeout=COMPILE_SECONDS, env=clean, check=False)
-        except subprocess.TimeoutExpired:
+        code, output, errors = run_limited(command, clean)
+        if code is None:
             raise Stopped("compile-late", f"the compiler was not done after {COMPILE_SECONDS} s: "
-                          "does a macro or an #include go round in a circle?") from None
-        if made.returncode != 0:
-            raise Stopped("compile-error", first_errors(made.stderr))
-        image = made.stdout.strip().splitlines()[-1]
+                          "does a macro or an #include go round in a circle?")
+        if code != 0:
+            raise Stopped("compile-error", first_errors(errors))
+        image = output.strip().splitlines()[-1]
         if image.endswith(".elf") and "stage1-notes/notes.S" not in self.sources:
             refuse_notes(image)
         return image
@@ -100,6 +103,23 @@ class Lab:
         return tempfile.mkdtemp(prefix="run-", dir=self.out)
 
 
+def run_limited(command, env):
+    """Runs what the reader's files are given to. Returns status, output, errors; the status is None if it took too long."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_CPU, (COMPILE_SECONDS, COMPILE_SECONDS))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_MADE, LARGEST_MADE))
+        resource.setrlimit(resource.RLIMIT_AS, (LARGEST_PROCESS, LARGEST_PROCESS))
+
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          errors="replace", env=env, start_new_session=True, preexec_fn=limit) as made:
+        try:
+            output, errors = made.communicate(timeout=3 * COMPILE_SECONDS)  # a busy machine
+            return made.returncode, output, errors
+        except subprocess.TimeoutExpired:
+            os.killpg(made.pid, signal.SIGKILL)  # make, and all that it started
+            return None, "", ""
+
+
 def refuse_notes(image):
     """The notes are lab 1's: with others Xen would start the kernel in another way."""
     try:
@@ -114,7 +134,7 @@ def refuse_notes(image):
 def first_errors(text, most=4):
     """What matters of the compiler's, the assembler's or the linker's output; without the names of what make makes."""
     text = re.sub(r"\S+\.o:(?=\S)", "", text.replace(os.getcwd() + "/", ""))
-    wanted = re.compile(r"error|undefined reference|multiple definition|Error:|assertion|overlaps|must ")
+    wanted = re.compile(r"error|limit exceeded|out of memory|Killed|undefined reference|multiple definition|Error:|assertion|overlaps|must ")
     lines = [line for line in text.splitlines() if wanted.search(line) and not line.startswith("make")]
     lines = lines or [line for line in text.splitlines() if not line.startswith("make")] or ["make failed"]
     more = f" (and {len(lines) - most} more)" if len(lines) > most else ""

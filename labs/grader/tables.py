@@ -22,6 +22,9 @@ PRESENT, RW = paging.PRESENT, paging.RW
 # One step of a walk: the level's name, the machine address of the entry, its index, its value.
 Step = namedtuple("Step", "level maddr index value")
 
+# What a VA leads to: a machine page, and what may be done there.
+Reached = namedtuple("Reached", "mfn write execute")
+
 
 class MachineMemory:
     """What xenpt reads from: the machine's RAM through QEMU's debugger port."""
@@ -59,9 +62,9 @@ class Tables:
         return [Step(e.level.name, e.maddr, e.index, e.value) for e in path if e.level.name != "xen"]
 
     def translate(self, va):
-        """The MFN that a page's VA leads to and whether it may be written to; None if it leads nowhere."""
+        """What a page's VA leads to; None if it leads nowhere."""
         if self.pages is None:
-            self.pages = {m.va: (m.mfn, m.rights.write) for m in self.seen.space.mappings(self.seen.is_guests)}
+            self.pages = {m.va: Reached(m.mfn, m.rights.write, m.rights.execute) for m in self.seen.space.mappings(self.seen.is_guests)}
         return self.pages.get(va)
 
     def read_all(self):

@@ -53,7 +53,10 @@ def check_p2m(task, boot):
     guest.write(slot, HIGH_MFN.to_bytes(guest.word, "little"))
     result = ask(pfn * PAGE + 0xabc)
     guest.write(slot, guest.p2m[pfn].to_bytes(guest.word, "little"))
-    if result.value != HIGH_MFN * PAGE + 0xabc:
+    if result.value not in (HIGH_MFN * PAGE + 0xabc, (HIGH_MFN * PAGE & 0xffffffff) + 0xabc):
+        task.fail("p2m-not-asked", f"""with another MFN ({HIGH_MFN:#x}) in mfn_list early_p2m() of PFN {pfn:#x} gives maddr {result.value or 0:#x}: the
+            answer does not come from the p2m.""")
+    elif result.value != HIGH_MFN * PAGE + 0xabc:
         got = "nothing" if result.value is None else f"maddr {result.value:#x}"
         task.fail("p2m-truncated", f"""for a page with MFN {HIGH_MFN:#x} (above 4 GiB) early_p2m() gives {got},
             not maddr {HIGH_MFN * PAGE + 0xabc:#x}: a machine address has more bits than an unsigned long of 32.
@@ -146,6 +149,25 @@ def check_m2p(task, boot):
             task.fail(identifier, f"{what} gives PFN {result.value:#x}. An answer counts only if the p2m agrees: "
                       "below nr_pages, and mfn_list[PFN] is that MFN. Otherwise INVALID_PFN.")
         return
+    check_m2p_bound(task, boot)
+
+
+def check_m2p_bound(task, boot):
+    """A start_info with fewer pages: p2m and m2p agree about the page behind the last, and yet it is not ours."""
+    guest = boot.guest
+    fewer = guest.info["nr_pages"] - 16
+    info = bytearray(guest.read(guest.info_paddr, guest.info_size))
+    field = guest.fields["nr_pages"]
+    info[field.offset:field.offset + field.size] = fewer.to_bytes(field.size, "little")
+    at = guest.limit() + PAGE
+    guest.write(at, bytes(info))
+    for pfn, want in ((fewer, guest.mask), (fewer - 1, fewer - 1)):
+        result = boot.calls.call("early_m2p", at, guest.p2m[pfn], returns=1)
+        if result.value != want:
+            task.fail("m2p-bound", f"""where nr_pages is {fewer:#x}, the last PFN is {fewer - 1:#x}. Of the MFN that stands in mfn_list at PFN
+                {pfn:#x} early_m2p() gives {boot.describe(result.event) if result.value is None else f"PFN {result.value:#x}"},
+                and should give {"INVALID_PFN" if want == guest.mask else f"PFN {want:#x}"}: what is behind the list's end does not count.""")
+            return
 
 
 def explain_m2p(task, guest, what, got, pfn, mfn):

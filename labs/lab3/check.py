@@ -6,9 +6,8 @@ that one entry copied is not enough.
 """
 
 from limit import check_limit
-from remap import check_remap
+from remap import check_remap, entry_tables, run_to
 from session import Session
-from tables import Tables
 from translation import check_m2p, check_p2m
 from walking import check_walk
 from watch import Watch
@@ -33,10 +32,7 @@ def check_walk_both(task, boot):
 
 
 def check_all(task, boot):
-    before = Tables(boot.guest)
-    before.read_all()
-    boot.keep_tables("at the entry", before)
+    before = entry_tables(boot)
     watch = Watch(boot)
-    boot.machine.stop_at(boot.guest.paddr("verify_remap"), "verify_remap")
-    event = watch.go("verify_remap")
+    event = run_to(boot, watch, "verify_remap")
     check_remap(task, boot, watch, before, event, "verify_remap")

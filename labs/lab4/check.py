@@ -8,7 +8,7 @@ one with Xen. Both are booted, at the same time.
 from concurrent.futures import ThreadPoolExecutor
 
 from machine import Stop
-from remap import check_remap
+from remap import check_remap, entry_tables, run_to
 from session import Session
 from tables import Tables
 from watch import Watch
@@ -21,43 +21,51 @@ def check(lab):
     images = {split: lab.build(VMSPLIT=split) for split in ("2G", "3G")}
     with ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(run_2g, lab, images["2G"], module), pool.submit(run_3g, lab, images["3G"], module)]
-        for run in runs:
-            run.result()
+        said = [run.result() for run in runs]
+    lab.check("beyond", check_beyond, said[0] or said[1])
 
 
 def run_2g(lab, image, module):
     with Session(lab, image, module) as boot:
         before = boot_and_check(lab, "linked", boot)
         lab.check("by_pgd", check_road, boot, before)
-        lab.check("beyond", check_beyond, boot)
+        said = ask_beyond(boot)
         boot.finish()
+        return said
 
 
 def run_3g(lab, image, module):
     with Session(lab, image, module, "transcript-3g.log") as boot:
         boot_and_check(lab, "shared_slot", boot)
+        said = ask_beyond(boot)
         boot.finish()
+        return said
 
 
 def boot_and_check(lab, task, boot):
-    before = Tables(boot.guest)
-    before.read_all()
-    boot.keep_tables("at the entry", before)
-    watch = Watch(boot)
-    boot.machine.stop_at(boot.guest.paddr("verify_remap"), "verify_remap")
-    event = watch.go("verify_remap")
-    lab.check(task, check_remap, boot, watch, before, event, "verify_remap")
+    before = entry_tables(boot)
+    boot.watch = Watch(boot)
+    event = run_to(boot, boot.watch, "verify_remap")
+    lab.check(task, check_remap, boot, boot.watch, before, event, "verify_remap")
     return before
 
 
 def check_road(task, boot, before):
-    """The slot's entry has to lead to the very table that P=V's does."""
+    """The slot's entry has to lead to the very table that P=V's does, and that is all it takes."""
     guest, after = boot.guest, Tables(boot.guest)
     slot = guest.page_offset >> 30
-    pgd = after.root
-    if after.entry(pgd + 8 * slot) != before.entry(pgd):
+    entry = after.root + 8 * slot
+    asked = [request.ptr & ~3 for request in boot.watch.requests]
+    if after.entry(entry) != before.entry(before.root):
         task.fail("road-pmd", f"""the pages are mapped, but by entries of slot {slot}'s pmd page. Xen has nothing in that slot, so one
             pgd entry does it: pgd[{slot}] := pgd[0]. pmd entries are for the slot that is shared with Xen.""")
+    elif len(asked) > 1:
+        what = f"asked for {len(asked)} times" if set(asked) == {entry} else f"written, and {len(asked) - 1} other entries as well"
+        task.fail("road-surplus", f"""pgd[{slot}] was {what}. It reaches 1 GiB, and the kernel has less: one update does. The pgd road goes in
+            steps of PGDIR_SIZE, and what it has done is not the pmd road's any more.""")
+
+
+# ---- at the end of what can be mapped ------------------------------------------------
 
 
 def remap_max(guest):
@@ -65,13 +73,41 @@ def remap_max(guest):
     return min(guest.page_offset, 0xf5800000 - guest.page_offset)
 
 
-def check_beyond(task, boot):
-    """Calls at the end of the remap, one with nothing to copy: only a look at the limit can end the kernel there."""
+def ask_beyond(boot):
+    """Calls remap_kernel() about ranges with nothing to copy; returns identifier and text of what is wrong, if anything is."""
+    most = remap_max(boot.guest)
     boot.calls.here()
-    beyond = remap_max(boot.guest) + 4096
+    said = []
+    boot.machine.stop_at(boot.guest.paddr("console_write"), "console_write")
+
+    def ask(start, end):
+        said.clear()
+        return boot.calls.call("remap_kernel", boot.guest.info_paddr, start, end, returns=3, meet=meet).event
+
+    def meet(event):
+        said.append(event.name)
+        return event.name == "mmu_update"
+
     for start in (0, 0x80000000):
-        result = boot.calls.call("remap_kernel", boot.guest.info_paddr, start, beyond, returns=3,
-                                 meet=lambda event: event.name == "mmu_update")
-        if not isinstance(result.event, Stop) or result.event.name != "xen_exit":
-            task.fail("limit-not-checked", f"""remap_kernel() was asked for a limit of paddr {beyond:#x}, one page beyond REMAP_MAX,
-                and did not mind. What lies there would be mapped over P=V or over Xen: panic().""")
+        event = ask(start, most + 4096)
+        if not isinstance(event, Stop) or event.name != "xen_exit":
+            return "limit-not-checked", f"""remap_kernel() was asked for a limit of paddr {most + 4096:#x}, one page beyond REMAP_MAX,
+                and did not mind. What lies there would be mapped over P=V or over Xen: panic()."""
+        if "console_write" not in said:
+            return "limit-mute", f"""remap_kernel() was asked for a limit of paddr {most + 4096:#x}, one page beyond REMAP_MAX, and ended the
+                kernel without a word. panic() says why."""
+    for at in (2 << 20, most):
+        event = ask(at, at)
+        asked = event.regs["rcx"] & boot.guest.mask if isinstance(event, Stop) and event.name == "mmu_update" else 0
+        if asked or at != most and isinstance(event, Stop) and event.name == "xen_exit":
+            return "start-ignored", f"""remap_kernel() was asked for paddr {at:#x} to {at:#x}, which is nothing, and asks Xen for
+                {asked} updates, or finds an entry that is empty. It has to begin at start."""
+    if isinstance(event, Stop) and event.name == "xen_exit":
+        return "limit-too-strict", f"""remap_kernel() was asked for a limit of paddr {most:#x}, which is REMAP_MAX, and refused. That is the
+            first paddr that is not mapped: it is allowed."""
+    return None
+
+
+def check_beyond(task, said):
+    if said:
+        task.fail(*said)
