@@ -4,6 +4,7 @@
 #
 ## make run [STAGE=n]     build stage n (0 to 5; 4 if you do not say) and boot it under Xen
 ## make check             run all tests
+## make check-gdb         the commands in GDB, on every stage in every mode
 ## make unit              the unit tests alone: the remap against model page tables
 ## make matrix            boot every stage in every mode on every hypervisor: a table
 ## make diff STAGE=n      what stage n adds to the one before

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Looking at a boot from outside: make gdb, make rewind, make pagetables. Included by the Makefile.
+# Looking at a boot from outside: make gdb, make rewind, make pagetables; make check-gdb. Included by the Makefile.
 
 # A bzImage has no symbols; the kernel that is packed in it has.
 gdb-image := $(or $(IMAGE),$(image))
@@ -25,3 +25,8 @@ gdb-tables := $(B)/$(basename $(notdir $(gdb-image)))$(if $(filter y,$(NATIVE)),
 pagetables: gdb-ready
 	@SYMBOLS='$(gdb-symbols)' tools/pagetables '$(gdb-image)' '$(gdb-tables)'
 .PHONY: pagetables
+
+check-gdb: $(hypervisor)
+	@tools/doctor --need run,check,gdb
+	@tests/run tests/gdb.bats tests/gdb/all.bats
+.PHONY: check-gdb

@@ -161,6 +161,13 @@ class XensPart(unittest.TestCase):
                 self.assertIn("Xen's own part", list(text.ranges(m.guest()))[-1])
                 self.assertNotIn("Xen's own part", "\n".join(text.ranges(m.guest(), everything=True)))
 
+    def test_what_xen_has_beyond_the_4_gib_of_a_guest_is_never_shown(self):
+        m = Machine(paging.PAE_UNDER_XEN)
+        m.put(m.root + 8, m.peek(m.root, 8))
+        before = found(m.guest(), everything=True)
+        m.put(m.root + 8, 0)
+        self.assertEqual(before, found(m.guest(), everything=True))
+
     def test_without_xen_nothing_is_hidden(self):
         for name, mode in NATIVE.items():
             m = Machine(mode, under_xen=False)

@@ -1,0 +1,77 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make gdb, make rewind, make pagetables: the commands under `xen` on live boots, a sample. Every stage in every mode is in
+# tests/gdb/all.bats (make check-gdb).
+#
+# shellcheck disable=SC2154 # good and top come from lib.bash, remapped_* from session.bash
+
+load lib
+load gdb/session
+unset NATIVE SYMBOLS
+
+setup_file() {
+	good_tree x86_32/stage3 x86_32-2g/stage3 x86_64/stage3
+	make_image "$good" x86_32/stage5 build/x86_32/stage5.bzImage
+}
+
+@test "stage 3: tables against QEMU's own view, broken tables, to and fro in time" {
+	START=remap_kernel EXPECT=$remapped_x86_32 checks "$good/build/x86_32/stage3.elf" "$no_cr3" broken travel tables
+}
+
+@test "stage 3 with the kernel at 2 GiB: the remapped range, bad arguments, a running machine" {
+	EXPECT=$remapped_x86_32_2g checks "$good/build/x86_32-2g/stage3.elf" none tables
+	checks "$good/build/x86_32-2g/stage3.elf" none running
+}
+
+@test "stage 3, 64-bit: the same" {
+	START=remap_kernel STEPS=10 EXPECT=$remapped_x86_64 checks "$good/build/x86_64/stage3.elf" none broken travel tables
+}
+
+@test "stage 5 on the bare machine: no paging, then page tables; QEMU goes away" {
+	NATIVE=y checks "$good/build/x86_32/stage5.bzImage" "$native_start" no-paging tables gone
+}
+
+@test "the commands without a machine" {
+	run gdb -q -nx -batch -x gdbscripts/xen.gdb -x tests/gdb/nothing.py </dev/null
+	[ "$(grep -c ^passed <<<"$output")" = 2 ]
+	ends 0 "all checks ran"
+	[[ $output != *FAILED* ]]
+}
+
+@test "an image without symbols" {
+	strip -o "$BATS_TEST_TMPDIR/bare.elf" "$good/build/x86_32/stage3.elf"
+	BUILD=$BATS_TEST_TMPDIR run tools/gdb "$BATS_TEST_TMPDIR/bare.elf" -batch -ex 'xen pt' -ex 'xen pt walk xen_entry'
+	[[ $output == *"0x00000000-0x"*" physical reads"* ]]
+	[[ $output == *'xen_entry: No symbol table is loaded.  Use the "file" command.; usage: xen pt walk ADDR'* ]]
+	[[ $output != *Traceback* && $output != *"Python Exception"* ]]
+}
+
+@test "an image that Xen does not start" {
+	objcopy --remove-section .note.Xen --remove-section .notes "$good/build/x86_32/stage3.elf" "$BATS_TEST_TMPDIR/mute.elf"
+	BUILD=$BATS_TEST_TMPDIR run tools/gdb "$BATS_TEST_TMPDIR/mute.elf" -batch -ex 'xen pt'
+	ends 1 "gdb: the image was not started (\`make run\` says why). The console's last lines:"
+	[[ $output != *Traceback* && $output != *"not connected"* ]]
+}
+
+@test "make rewind stands at the end, and leads back" {
+	run make -C "$good" --no-print-directory rewind STAGE=3 \
+		GDB_OPTIONS="-batch -ex 'xen back 1' -ex 'xen back to remap_kernel' -ex 'xen restart'"
+	ends 0 "the end: xen_exit, P=V"
+	[[ $output == *"remap_kernel (info="* && $output == *"checkpoints: entry"* ]]
+}
+
+@test "make pagetables: text, files, pictures and the difference" {
+	local folder=$good/build/x86_32/stage3.pagetables
+	run make -C "$good" --no-print-directory pagetables STAGE=3
+	ends 0 "VA 0xc0000000-0xc01"
+	[ "$(cd "$folder" && echo *)" = "diff.txt end.json end.svg end.txt entry.json entry.svg entry.txt" ]
+	python3 -c 'import sys, xml.etree.ElementTree as e; [e.parse(f) for f in sys.argv[1:]]' "$folder"/*.svg
+	grep -q 'physical reads$' "$folder/entry.txt"
+	grep -q '^0xc0000000-0xc01' "$folder/end.txt"
+	! grep -q '^0xc0000000' "$folder/entry.txt" || return 1
+	[[ $output == *"$(cat "$folder/diff.txt")"* ]]
+	# Between files, without a machine.
+	run gdb -q -nx -batch -x gdbscripts/xen.gdb -ex "xen pt diff $folder/entry.json $folder/end.json" </dev/null
+	[ "$output" = "$(cat "$folder/diff.txt")" ]
+}

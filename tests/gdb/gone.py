@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""QEMU has ended under GDB's feet: a line each, and soon. Run by tests/gdb/session.bash; nothing can come after it."""
+
+import sys
+import time
+
+sys.path.insert(0, "tests/gdb")
+
+from inside import LOOKS, TRAVELS, check, refused, run, session
+
+
+@check
+def without_qemu_each_command_says_so():
+    assert session.stub and session.monitor.icount() >= 0
+    session.monitor.execute("quit")
+    time.sleep(0.3)
+    begin = time.monotonic()
+    for command in (*LOOKS, *TRAVELS):
+        refused(command, "QEMU")
+    assert time.monotonic() - begin < 10
+
+
+run()

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Checkpoints, and going back: the same registers, all of them.
+
+Run by tests/gdb/session.bash. START in the environment is a function; what follows it is gone to and fro.
+STEPS is how many single steps back are tried (50).
+"""
+
+import os
+import sys
+
+sys.path.insert(0, "tests/gdb")
+
+import gdb
+from inside import check, refused, registers, run, session, xen
+
+STEPS = int(os.environ.get("STEPS", "50"))
+moments = []  # the registers, all of their bytes, at 51 instructions
+
+
+def here():
+    return registers().raw
+
+
+@check
+def fifty_steps_forward():
+    gdb.execute(f"thbreak {os.environ['START']}", to_string=True)
+    gdb.execute("continue", to_string=True)
+    for _ in range(50):
+        moments.append(here())
+        gdb.execute("stepi", to_string=True)
+        assert not registers().in_xen, "Xen was called here: START has to be somewhere else"
+    moments.append(here())
+    assert len(set(moments)) == 51
+    xen("checkpoint after")
+
+
+@check
+def and_fifty_back_one_by_one():
+    for number in range(49, 49 - STEPS, -1):
+        xen("back 1")
+        assert here() == moments[number], f"another state at instruction {number}"
+
+
+@check
+def forward_again_the_same_way():
+    for number in range(50 - STEPS + 1, 51):
+        gdb.execute("stepi", to_string=True)
+        assert here() == moments[number], f"another state at instruction {number}"
+
+
+@check
+def all_at_once():
+    xen("back 50")
+    assert here() == moments[0]
+
+
+@check
+def a_checkpoint_is_come_back_to():
+    for _ in range(3):
+        xen("restart after")
+        assert here() == moments[50]
+        xen("back 7")
+        assert here() == moments[43]
+
+
+@check
+def back_to_a_place():
+    xen("restart after")
+    xen(f"back to {os.environ['START']}")
+    assert gdb.selected_frame().name() == os.environ["START"]
+    gdb.execute("stepi", to_string=True)
+    xen("restart entry")
+    assert gdb.selected_frame().name().startswith("startup_")
+
+
+@check
+def what_cannot_be_is_refused():
+    refused("back 1", "only 0 guest instructions have run since the first checkpoint")
+    refused("back 0", "between 1 and 1000000 instructions")
+    refused("back to nowhere_at_all", "nowhere_at_all: ")
+    refused("restart nobody", "there is no checkpoint nobody; there are: entry")
+    refused(f"back to {os.environ['START']}", "it has not run since the first checkpoint")
+    assert gdb.selected_frame().name().startswith("startup_") and session.timeline.here.name == "entry"
+
+
+run()
