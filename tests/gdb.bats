@@ -15,7 +15,7 @@ setup_file() {
 	make_image "$good" x86_32/stage5 build/x86_32/stage5.bzImage
 }
 
-@test "stage 3: tables against QEMU's own view, broken tables, to and fro in time" {
+@test "stage 3: tables against QEMU's own view, broken tables, back and forth in time" {
 	START=remap_kernel EXPECT=$remapped_x86_32 checks "$good/build/x86_32/stage3.elf" "$no_cr3" broken travel tables
 }
 

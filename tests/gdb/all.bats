@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # make check-gdb: the commands under `xen` in every stage and every mode, against QEMU's own view of the page tables; and
-# to and fro in time. A sample of it is in make check (tests/gdb.bats).
+# back and forth in time. A sample of it is in make check (tests/gdb.bats).
 #
 # shellcheck disable=SC2154 # good comes from lib.bash, the rest from session.bash
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Checkpoints, and going back: the same registers, all of them.
 
-Run by tests/gdb/session.bash. START in the environment is a function; what follows it is gone to and fro.
+Run by tests/gdb/session.bash. START in the environment is a function; what follows it is gone back and forth.
 STEPS is how many single steps back are tried (50).
 """
 
