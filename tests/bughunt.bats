@@ -79,3 +79,8 @@ boot_bug() {
 	WORK=$work OUT=$BATS_TEST_TMPDIR/out run python3 labs/grader 7
 	ends 0 "25 of 25 points"
 }
+
+@test "labs 7 and 9: the transcripts are true" {
+	run tools/doc/transcripts labs/lab7/README.md labs/lab9/README.md
+	ends 0 "8 transcripts"
+}

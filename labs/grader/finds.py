@@ -60,7 +60,7 @@ def judge(task, said, truth, points):
     """said is {name: value} of the bug's block; points those of each name."""
     wants = [name for name in points if name not in said]
     if len(wants) == len(points):
-        return task.fail("not-answered", f"[{task.title}] is empty. Boot it, debug it, and write down what you find.")
+        return task.fail("not-answered", "no answer yet. Boot it, debug it, and write down what you find.")
     if "where" in wants:
         return task.fail("no-where", "`where` is empty: the other answers are about the place that it names.")
     key = meaning(said["where"], truth.broken)
