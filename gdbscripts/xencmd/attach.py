@@ -20,9 +20,6 @@ from .running import LIMIT, console_end, run_while_printing
 from .session import plain_errors, session
 from .time import timeline
 
-# A boot prints all the time; if it has not for so long, it ended somewhere.
-SILENCE = 3
-
 
 class Attach(gdb.Command):
     """Go to the image's first instruction: xen attach FOLDER IMAGE [native].

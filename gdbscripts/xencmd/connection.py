@@ -40,9 +40,11 @@ def arrived(session):
     forget()
     pc = gdb.selected_frame().pc()
     if any(pc == place.address for b in gdb.breakpoints() if b.enabled for place in b.locations):
+        standing = session.stub.standing
         session.give_back()
         gdb.execute("disconnect", to_string=True)
         gdb.execute(f"target remote {session.path('stub')}", to_string=True)  # shows it
+        session.stub.stand(standing)
     else:
         gdb.execute("frame")
 

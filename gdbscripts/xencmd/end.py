@@ -4,6 +4,7 @@
 import gdb
 
 from .connection import arrived
+from .hypercalls import visit, watched
 from .places import ends
 from .running import run_while_printing
 from .session import plain_errors, session
@@ -22,10 +23,12 @@ class End(gdb.Command):
     def invoke(self, argument, from_tty):
         stub, places = session.stub, ends()
         with plain_errors():
-            with stub.breakpoints(places):
+            with stub.breakpoints(set(places) | watched()):
                 if stub.registers().rip in places:
                     raise gdb.GdbError("this is the end already")
                 run_while_printing(stub, session.folder)
+                while visit(stub):
+                    run_while_printing(stub, session.folder)
             rip = stub.registers().rip
         print(f"the end: {places.get(rip, 'nothing happened for a while, so the machine was stopped where it was')}")
         arrived(session)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Where a boot ends, and where it enters Xen, by address."""
 
+import struct
+
 from .session import session
 
 # Where a stage ends: src/stage2-hypercall/exit.c, and stage 1's deliberate crash.
@@ -9,6 +11,9 @@ GOOD_ENDS = ("xen_exit", "native_exit", "proof_of_life")
 BAD_END = "__domain_crash"
 # Where Xen takes the hypercalls of 32-bit and of 64-bit guests; the argument is a struct cpu_user_regs *.
 HYPERCALL = {32: "do_entry_int82", 64: "pv_hypercall"}
+# Who calls that, and how long it is at most.
+CALLER = {32: "entry_int82", 64: "lstar_enter"}
+CALLER_SIZE = 512
 
 
 def ends():
@@ -29,3 +34,14 @@ def hypercall_entry():
     """The address at which Xen takes hypercalls, in a set; empty if there is no Xen, or none with symbols."""
     entry = session.boot.p2m_frames and session.xen_symbol(HYPERCALL[session.image.bits])
     return {entry} if entry else set()
+
+
+def hypercall_return(stub, entry):
+    """Where Xen is when a hypercall is done: behind the call of its entry. None if there is no such call."""
+    caller = session.xen_symbol(CALLER[session.image.bits])
+    code = stub.read(caller, CALLER_SIZE) if caller else b""
+    for at in range(len(code) - 4):
+        distance, = struct.unpack_from("<i", code, at + 1)
+        if code[at] == 0xE8 and caller + at + 5 + distance == entry:
+            return caller + at + 5
+    return None

@@ -6,8 +6,8 @@ import time
 
 # Boots take about a second; a machine under load may need several.
 LIMIT = 30
-# A boot prints all the time; if it has not for so long, it ended somewhere.
-SILENCE = 3
+# A boot prints all the time; if it has not for so long, even on a busy machine, it ended somewhere.
+SILENCE = 8
 
 
 def run_while_printing(stub, folder):

@@ -19,13 +19,19 @@ from xenqemu.timeline import Lost
 from . import connection
 
 
+ERRORS = (PagingError, SnapshotError, ElfError, StubError, MonitorError, NoPosition, Lost, BadPage)
+
+
 class Session:
     """Set up by `xen attach`; `boot` is known from the image's first instruction on."""
+
+    errors = ERRORS  # what can go wrong outside
 
     folder = None  # where the sockets and the console's transcript are
     image = None  # xenpt.elf.Image
     boot = None
     timeline = None  # xenqemu.timeline.Timeline
+    deciding = False  # the machine has stopped, and GDB asks a breakpoint of ours whether to
 
     def __init__(self):
         self._stub = self._monitor = self._memory_size = self._xen_symbols = None
@@ -56,7 +62,7 @@ class Session:
         """The stub, over GDB's connection. Only when the machine is stopped."""
         if not self.folder or not gdb.selected_inferior().pid:
             raise gdb.GdbError("not connected to QEMU: start with `make gdb STAGE=n`")
-        if gdb.selected_thread() and gdb.selected_thread().is_running():
+        if not self.deciding and gdb.selected_thread() and gdb.selected_thread().is_running():
             raise gdb.GdbError("the machine is running: stop it with Ctrl-C first")
         if not self._stub:
             self._stub = connection.borrow(self.path("stub"))
@@ -98,7 +104,7 @@ def plain_errors():
     """What can go wrong outside comes to the reader as a line."""
     try:
         yield
-    except (PagingError, SnapshotError, ElfError, StubError, MonitorError, NoPosition, Lost, BadPage) as error:
+    except ERRORS as error:
         raise gdb.GdbError(str(error)) from None
     except OSError as error:
         raise gdb.GdbError(f"{error.filename or 'QEMU'}: {error.strerror}") from None

@@ -46,12 +46,14 @@ class Registers:
 
 
 class Stub:
-    """One connection. `packets` counts the requests sent."""
+    """One connection. `packets` counts the requests sent; `standing` are breakpoints that are there all the time,
+    but for those in which others are set (breakpoints())."""
 
     def __init__(self, connection, limit=10.0):
         self.socket = connection
         self.limit = limit
         self.packets = 0
+        self.standing = set()
         self._received = b""
 
     @classmethod
@@ -148,8 +150,9 @@ class Stub:
 
     @contextlib.contextmanager
     def breakpoints(self, addresses):
-        """Breakpoints for a while."""
-        addresses = set(addresses)
+        """These breakpoints, and only these, for a while."""
+        standing, addresses = self.standing, set(addresses)
+        self.stand(set())
         for address in addresses:
             self.breakpoint(address)
         try:
@@ -157,6 +160,15 @@ class Stub:
         finally:
             for address in addresses:
                 self.remove_breakpoint(address)
+            self.stand(standing)
+
+    def stand(self, addresses):
+        """Sets the standing breakpoints, and takes those away that stood before."""
+        for address in self.standing:
+            self.request(f"z1,{address:x},1")  # a new connection has taken it away already
+        for address in addresses:
+            self.breakpoint(address)
+        self.standing = set(addresses)
 
     def step(self):
         """One instruction, with interrupts and timers held back (QEMU's default)."""

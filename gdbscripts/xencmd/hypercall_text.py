@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A hypercall in words, from its number and the registers that it came with.
+
+Names of numbers come from Xen's headers, layouts of structures from the image's
+own debug information. Which argument is what stands in the headers' comments
+alone, so that is here.
+"""
+
+import gdb
+
+from . import page_table_updates
+from .session import session
+from .xen_headers import errors, names
+
+# A word that ends in _ is an operation; struct: points to what belongs to the operation before it, if that has any.
+ARGUMENTS = {
+    "console_io": "CONSOLEIO_ number text",
+    "event_channel_op": "EVTCHNOP_ struct:evtchn",
+    "memory_op": "XENMEM_ struct:xen",
+    "mmu_update": "va number va domain",
+    "mmuext_op": "va number va domain",
+    "multicall": "va number",
+    "physdev_op": "PHYSDEVOP_ struct:physdev",
+    "sched_op": "SCHEDOP_ struct:sched",
+    "set_gdt": "va number",
+    "set_timer_op": "u64",
+    "set_trap_table": "va",
+    "stack_switch": "number va",
+    "update_va_mapping": "va u64 flush",
+    "vcpu_op": "VCPUOP_ number struct:vcpu",
+    "vm_assist": "VMASST_CMD_ VMASST_TYPE_",
+    "xen_version": "XENVER_ va",
+    "iret": "",
+}
+CALLBACKS = {32: "number va number va", 64: "va va va"}
+# struct trap_info's table and console_io's text end somewhere; if not, then here.
+MOST_TRAPS, MOST_TEXT = 256, 200
+
+
+class Call:
+    """One hypercall, as it comes; details are told when it comes back."""
+
+    def __init__(self, number, arguments):
+        self.arguments = arguments
+        self.name = names("__HYPERVISOR_").get(number, f"hypercall {number}").removeprefix("__HYPERVISOR_")
+        self._text = None
+        if self.name == "console_io":
+            self._text = read(arguments[2], min(arguments[1], MOST_TEXT))
+        self._updates = page_table_updates.of(self.name, arguments)
+
+    def __str__(self):
+        kinds = CALLBACKS[session.image.bits] if self.name == "set_callbacks" else ARGUMENTS.get(self.name)
+        if kinds is None:
+            return f"{self.name}({', '.join(f'{a:#x}' for a in self.arguments[:5])})"
+        words, rest, operation = [], list(self.arguments), ""
+        for kind in kinds.split():
+            value = rest.pop(0)
+            if kind == "u64" and session.image.bits == 32:
+                value |= rest.pop(0) << 32
+            word = self._word(kind, value, operation)
+            if kind.endswith("_"):
+                operation = word.removeprefix(kind)
+            words.append(word)
+        return f"{self.name}({', '.join(words)})"
+
+    def _word(self, kind, value, operation):
+        if kind.endswith("_"):
+            return names(kind).get(value, f"{kind}{value}")
+        if kind == "number":
+            return f"{value:#x}" if value > 4095 else str(value)
+        if kind == "u64":
+            return f"{value:#x}"
+        if kind == "domain":
+            return "DOMID_SELF" if names("DOMID_").get(value) == "DOMID_FIRST_RESERVED" else f"dom{value}"
+        if kind == "flush":
+            return names("UVMF_").get(value & 3, str(value & 3)) + (f" | {value & ~3:#x}" if value & ~3 else "")
+        if not value:
+            return "NULL"
+        return f"VA {value:#x}" + self._content(kind, value, operation)
+
+    def _content(self, kind, value, operation):
+        if kind == "text":
+            return "" if self._text is None else " " + gdb_string(self._text)
+        if kind.startswith("struct:"):
+            content = structure(f"{kind.removeprefix('struct:')}_{operation}", value)
+            return "" if content is None else " " + content.format_string(max_elements=8)
+        return ""
+
+    @property
+    def final(self):
+        """Whether it does not come back, not to where it was made."""
+        return self.name == "iret" or (self.name == "sched_op" and
+                                       names("SCHEDOP_").get(self.arguments[0]) == "SCHEDOP_shutdown")
+
+    def details(self):
+        """What it asks for, item by item."""
+        if self.name == "set_trap_table":
+            yield from traps(self.arguments[0])
+        yield from self._updates
+
+
+def result(value):
+    """What Xen returned: small negative numbers are errors."""
+    bits = session.image.bits
+    value &= (1 << bits) - 1
+    if value >> bits - 1:
+        value -= 1 << bits
+        return f"{value} ({errors()[-value]})" if -value in errors() else str(value)
+    return str(value) if value < 4096 else f"{value:#x}"
+
+
+def read(va, count):
+    """The guest's memory, None if it is not mapped."""
+    try:
+        return session.stub.read(va, count)
+    except session.errors:
+        return None
+
+
+def gdb_string(data):
+    return '"' + data.decode("latin-1").encode("unicode_escape").decode().replace('"', '\\"') + '"'
+
+
+def structure(name, va):
+    """A structure in the guest's memory, None if GDB does not know it."""
+    try:
+        kind = gdb.lookup_type(f"struct {name}")
+    except gdb.error:
+        return None
+    data = read(va, kind.sizeof)
+    return data and gdb.Value(data, kind)
+
+
+def traps(va):
+    """set_trap_table: each gate."""
+    for _ in range(MOST_TRAPS):
+        trap = structure("trap_info", va)
+        if trap is None or not int(trap["address"]):
+            return
+        va += trap.type.sizeof
+        place = gdb.execute(f"info symbol {int(trap['address']):#x}", to_string=True).partition(" in section")[0]
+        yield (f"vector {int(trap['vector'])}: {int(trap['cs']):#x}:VA {int(trap['address']):#x} <{place.strip()}>, "
+               f"flags {int(trap['flags'])}")

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Names for numbers, from Xen's public headers as they are installed (Debian: libxen-dev)."""
+
+import functools
+import os
+import re
+
+FOLDER = "/usr/include/xen"
+FILES = "xen.h event_channel.h sched.h memory.h physdev.h vcpu.h version.h".split()
+
+_DEFINE = re.compile(r"^#define\s+(\w+)\s+\(?(?:xen_mk_u(?:int|long)\()?(0x[0-9a-fA-F]+|\d+)\)?(?:<<(\d+)\))?\s*(?:/\*.*)?$",
+                     re.MULTILINE)
+_ERROR = re.compile(r"^XEN_ERRNO\((\w+),\s*(\d+)\)", re.MULTILINE)
+
+
+def _read(name):
+    try:
+        with open(os.path.join(FOLDER, name), encoding="latin-1") as header:
+            return header.read()
+    except OSError:
+        return ""  # then numbers have no names
+
+
+@functools.lru_cache(maxsize=None)
+def _defines():
+    return [(name, int(value, 0) << int(shift or 0))
+            for file in FILES for name, value, shift in _DEFINE.findall(_read(file))]
+
+
+@functools.lru_cache(maxsize=None)
+def names(prefix):
+    """Number -> name, of the defines that begin so; the first of each number."""
+    found = {}
+    for name, value in _defines():
+        if name.startswith(prefix):
+            found.setdefault(value, name)
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def errors():
+    """Number -> name of an error."""
+    return {int(value): name for name, value in _ERROR.findall(_read("errno.h"))}
