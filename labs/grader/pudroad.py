@@ -9,7 +9,7 @@ from fourlevels import va_of
 from frames import check_frames, frames_of, used
 from machine import Stop
 from remap import explain_page, m2p_damage
-from tables import PAGE, Tables
+from tables import PAGE, PRESENT, Tables
 from updates import explain_requests, explain_value, wanted
 from watch import Watch, requests_at
 
@@ -34,9 +34,11 @@ class Remapped:
         self.watch = Watch(boot)
         self.event = self.run()
         self.requests = self.watch.requests
-        self.after = Tables(self.guest)
+        info, size = self.guest.info, self.guest.word
+        self.lost_p2m = self.guest.words(self.guest.read(info["mfn_list"], info["nr_pages"] * size)) != self.guest.p2m
+        self.after = self.before if self.lost_p2m else Tables(self.guest)
         self.complete = isinstance(self.event, Stop) and self.event.name == "verify_remap"
-        if self.complete:
+        if self.complete and not self.lost_p2m:
             boot.keep_tables("after the remap", self.after)
 
     def own_tables(self):
@@ -100,6 +102,8 @@ def slot_va(depth, index):
 
 def check_direct_map(task, run):
     want, *others = run.wants
+    if run.lost_p2m:
+        return overrun(task, run)
     bad = run.first_bad_page(run.guest.page_offset, run.guest.limit())
     if bad is not None or not run.right(want):
         return explain(task, run, [want], others, run.guest.page_offset, bad)
@@ -114,25 +118,26 @@ def check_direct_map(task, run):
 
 def check_step(task, run):
     """Asked for 2 GiB: it is still one pgd entry."""
-    boot, seen = run.boot, []
+    boot, asked = run.boot, []
     boot.calls.here()
 
     def meet(event):
         if event.name == "mmu_update":
-            seen.extend(requests_at(run.guest, event.regs))
+            asked.extend(ptr for ptr, _ in requests_at(run.guest, event.regs))
         return event.name == "verify_remap"
 
     result = boot.calls.call("remap_kernel", run.guest.info_paddr, 0, TWO_GIB, returns=2, meet=meet)
-    asked = [request for request in seen if request[0] & -PAGE == run.before.root and request[0] & ~3 != run.wants[2].maddr]
-    if len(asked) != 1 or result.value is None:
-        how = f"{len(asked)} updates" if result.value is not None else boot.describe(result.event)
-        task.fail("map-step", f"""asked for a limit of paddr {TWO_GIB:#x}, remap_kernel() makes of the direct map: {how}. One pgd entry reaches
-            512 GiB, so the loop goes on by PGDIR_SIZE, from the paddr it is given.""")
+    if result.value is None or len(asked) != len(run.requests):
+        how = f"{len(asked)} updates instead of {len(run.requests)}" if result.value is not None else boot.describe(result.event)
+        task.fail("map-step", f"""asked for a limit of paddr {TWO_GIB:#x}, and not {run.guest.limit():#x}, remap_kernel() makes of it: {how}. One pgd
+            entry reaches 512 GiB, so the loop goes on by PGDIR_SIZE, from the paddr it is given.""")
 
 
 def check_text(task, run):
     guest = run.guest
     others, (pud, pgd) = run.wants[:1], run.wants[1:]
+    if run.lost_p2m:
+        return overrun(task, run)
     bad = run.first_bad_page(guest.load_offset, (guest.image_end + PAGE - 1) & -PAGE)
     if bad is not None or not run.right(pud) or not run.right(pgd):
         asked = {request.ptr & ~3 for request in run.requests}
@@ -157,7 +162,8 @@ def check_text(task, run):
     elif run.counts and run.counts["pud"] != 1:
         task.fail("count-wrong", f"""remap_kernel() counts {run.counts['pud']} pud entries, and one was written. remap_kernel_text() returns how
             many; the pgd entry is counted by its caller.""")
-    check_frames(task, run.boot, run.frames, used(run.after, frames_of(run.boot)))
+    else:
+        check_frames(task, run.boot, run.frames, used(run.after, frames_of(run.boot)))
     damaged = m2p_damage(run.boot)
     if damaged:
         task.fail("remap-m2p-damaged", f"the m2p's entry of MFN {damaged[0]:#x} is PFN {damaged[1]:#x} now.")
@@ -175,8 +181,17 @@ def check_surplus(task, run, mine):
     if found and mine(found[0]):
         depth, maddr, value = found
         level = ("pgd", "pud", "pmd", "pte")[depth]
+        if not value & PRESENT:
+            return task.fail("remap-pv-lost", f"""entry {maddr % PAGE // 8} of a {level} page (maddr {maddr:#x}) holds {value:#x} now, and was in use. The code still
+                runs P=V; what it maps must stay until the jump.""")
         task.fail("remap-surplus", f"""entry {maddr % PAGE // 8} of a {level} page (maddr {maddr:#x}) holds {value:#x} now, and nothing needs that: three
             entries do it all, {', '.join(want.name for want in run.wants)}. What is mapped without need hides the next mistake.""")
+    return None
+
+
+def overrun(task, run):
+    task.fail("remap-overrun", f"""the p2m itself was written over: {run.boot.describe(run.event)}. The batch has room for a few updates, behind it comes
+        other memory: does the loop end, and by which steps does it go?""")
 
 
 def explain(task, run, own, others, base, bad):
@@ -184,6 +199,9 @@ def explain(task, run, own, others, base, bad):
     boot, guest = run.boot, run.guest
     foreign = {want.maddr for want in others}
     requests = [request for request in run.requests if request.ptr & ~3 not in foreign or request.ptr & 3]
+    if not run.requests and {"copy_mapping", "remap_kernel"} <= boot.on_stack(run.event) and not run.complete:
+        task.fail("remap-empty-source", f"""an entry that is empty was to be copied: {boot.describe(run.event)}. copy_mapping() takes the source first; before
+            the remap, only the entries of P=V's slot hold anything.""")
     if not run.complete and not requests:
         task.fail("remap-no-end", f"the kernel ended before it asked Xen for {own[0].name}: {boot.describe(run.event)}.")
         return

@@ -107,7 +107,7 @@ class Session:
         """Names of functions of the image whose return addresses, P=V, are on the stack where it stopped."""
         guest = self.guest
         words = guest.words(self.machine.stub.read(event.regs["rsp"], 1024) or b"") if hasattr(event, "regs") else []
-        symbols = [self.elf.symbol_at(word + guest.load_offset & guest.mask) for word in words if word < guest.image_end]
+        symbols = [self.elf.symbol_at(word - 1 + guest.load_offset & guest.mask) for word in words if word < guest.image_end]
         return {symbol.name for symbol in symbols if symbol}
 
     # ---- how to speak of it --------------------------------------------------
