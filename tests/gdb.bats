@@ -16,7 +16,7 @@ setup_file() {
 }
 
 @test "stage 3: tables against QEMU's own view, broken tables, back and forth in time" {
-	START=remap_kernel EXPECT=$remapped_x86_32 checks "$good/build/x86_32/stage3.elf" "$no_cr3" broken travel tables
+	START=remap_kernel INSIDE="0 20" EXPECT=$remapped_x86_32 checks "$good/build/x86_32/stage3.elf" "$no_cr3" broken travel tables
 }
 
 @test "stage 3 with the kernel at 2 GiB: the remapped range, bad arguments, a running machine" {
@@ -24,8 +24,8 @@ setup_file() {
 	checks "$good/build/x86_32-2g/stage3.elf" none running
 }
 
-@test "stage 3, 64-bit: the same" {
-	START=remap_kernel STEPS=10 EXPECT=$remapped_x86_64 checks "$good/build/x86_64/stage3.elf" none broken travel tables
+@test "stage 3, 64-bit: tables against QEMU's own view, broken tables" {
+	EXPECT=$remapped_x86_64 checks "$good/build/x86_64/stage3.elf" none broken tables
 }
 
 @test "stage 5 on the bare machine: no paging, then page tables; QEMU goes away" {

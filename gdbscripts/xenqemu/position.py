@@ -14,6 +14,8 @@ from .stub import StubError
 # The top of Xen's stack while a guest waits (struct cpu_user_regs): registers, vector, what the processor saved.
 _SAVED = struct.Struct("<15Q4xI5Q")
 _HYPERCALL_VECTORS = (0x82, 0x100)
+_XENS = range(0xFFFF800000000000, 0xFFFF880000000000)  # where its stacks lie, and no guest's
+_GATES = (b"\xcd\x82", b"\x0f\x05")  # int $0x82, syscall
 _STACK = 128
 
 
@@ -43,12 +45,19 @@ class Position:
             *general, vector, rip, cs, _, rsp, _ = _SAVED.unpack(stub.read(top - _SAVED.size, _SAVED.size))
         except StubError as error:
             raise NoPosition(f"Xen is at work, and its stack cannot be read ({error})") from None
+        if self.registers.rsp not in _XENS:
+            # After a syscall Xen's first instructions have the guest's stack still, and have saved nothing.
+            self.stack_pointer, self.goes_on_at = self.registers.rsp, self.registers.rcx
+            self.address = self.goes_on_at - 2
+            return
         if not cs & 3:
             raise NoPosition("Xen is at work for itself: no guest instruction led here")
         self.address = self.goes_on_at = rip
         self.stack_pointer = rsp
-        if vector in _HYPERCALL_VECTORS:
-            # Two bytes long, either kind, and what the processor has saved is the address behind it.
+        # In Xen's first instructions its stack still has the vector of the time before.
+        too_early = self.registers.rsp > top - _SAVED.size
+        if (too_early or vector in _HYPERCALL_VECTORS) and read(stub, rip - 2, 2) in _GATES:
+            # What the processor has saved is the address behind it.
             self.address -= 2
         else:
             self._saved = general
@@ -63,13 +72,20 @@ class Position:
         if now.in_xen or now.rsp != self.stack_pointer or read_stack(stub, now.rsp) != self._stack:
             return False
         if self.attempted:
-            return self._saved is None or self._saved == now.in_the_order_of_xen()
+            # Xen saves them one by one, so each is there, or still where the guest had it.
+            saved = zip(now.in_the_order_of_xen(), self._saved or (), self.registers.in_the_order_of_xen())
+            return all(value in places for value, *places in saved)
         return now.raw == self.registers.raw
 
 
 def read_stack(stub, pointer):
     """The top of the stack, or nothing if it is not mapped."""
+    return read(stub, pointer, _STACK)
+
+
+def read(stub, address, count):
+    """Bytes, or nothing if they are not mapped."""
     try:
-        return stub.read(pointer, _STACK)
+        return stub.read(address, count)
     except StubError:
         return b""

@@ -277,6 +277,11 @@ class BrokenSnapshots(unittest.TestCase):
         self.refused("[" * 100000, "not made by xen pt save")
         self.refused('{"format": "page tables 7"}', "it has format 'page tables 7'")
 
+    def test_no_tables(self):
+        m = entry_machine("pae")
+        whole = json.loads(snapshot.save(m.guest(), m.registers, 1, "id"))
+        self.refused(json.dumps({**whole, "tables": {}}), "maddr 0x800000 is not in this snapshot")
+
     def test_each_part_missing_or_of_another_kind(self):
         m = entry_machine("pae")
         whole = json.loads(snapshot.save(m.guest(), m.registers, 1, "id"))
