@@ -4,6 +4,8 @@
 Each stop of the machine becomes a checkpoint by itself, so that the way back is short.
 """
 
+import itertools
+
 import gdb
 
 from xenqemu import back
@@ -57,12 +59,18 @@ class Checkpoint(gdb.Command):
         super().__init__("xen checkpoint", gdb.COMMAND_RUNNING)
 
     def invoke(self, argument, from_tty):
+        name = argument.strip()
+        if " " in name:
+            raise gdb.GdbError("usage: xen checkpoint [NAME], a name of one word")
         with plain_errors():
             line = timeline()
-            name = argument.strip() or str(1 + len(line.named()))
+            name = name or next(str(n) for n in itertools.count(1) if str(n) not in line.named())
             for other in [c for c in line.checkpoints if c.name == name]:
                 other.name = None
-            line.now().name = name
+            here = line.now()
+            if here.name:  # which it keeps
+                here = line.save(way=[])
+            here.name = name
         print(f"checkpoint {name}: `xen restart {name}` comes back here")
 
 
@@ -110,7 +118,7 @@ class Back(gdb.Command):
             else:
                 count = number(argument or "1", "xen back [N], or xen back to LOCATION", is_address=False)
                 if not 0 < count <= 1000000:
-                    raise gdb.GdbError(f"xen back {count}: between 1 and 1000000 instructions")
+                    raise gdb.GdbError(f"xen back {argument}: between 1 and 1000000 instructions")
                 back.back(timeline(), count)
         moved()
 
