@@ -16,6 +16,7 @@
 ## make lab LAB=n         a lab to work on, in work/labn (1 to 9); make run LAB=n boots it
 ## make grade LAB=n       its points, and what is wrong
 ## make hint LAB=n [TASK=n]    the next of three hints for a task
+## make check-labs        the grader against all wrong answers that are known
 ## make doctor            what is on this machine, what is missing, what mends it
 ## make xen               build the hypervisor (other commands do so when it is missing)
 ## make clean             delete what was built, but not the hypervisor
@@ -246,7 +247,7 @@ check-doc: doc build/xen-stock/xen
 	@tools/doc/transcripts README.md lessons/*.md
 
 transcripts: $(hypervisor) build/xen-stock/xen
-	@tools/doc/transcripts --update README.md lessons/*.md
+	@tools/doc/transcripts --update README.md lessons/*.md labs/lab*/README.md
 .PHONY: doc check-doc transcripts
 
 include gdbscripts/gdb.mk

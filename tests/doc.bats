@@ -12,7 +12,7 @@ lessons=(lessons/[0-9]-*.md)
 # File and target of each link in the Markdown that readers see, but for those in code.
 links() {
 	local file
-	for file in README.md lessons/*.md labs/*/README.md; do
+	for file in README.md lessons/*.md labs/*/README.md labs/*/hints.md; do
 		[ ! -e "$file" ] || sed '/^```/,/^```/d; s/`[^`]*`//g' "$file" |
 			grep -oE '\]\([^)]*\)' | sed -E "s,^\]\((.*)\)$,$file\t\1,"
 	done
@@ -38,6 +38,12 @@ transcripts() { # file...
 @test "lesson 6: the transcripts are true" { transcripts lessons/6-other-modes.md; }
 @test "lesson 7: the transcripts are true" { transcripts lessons/7-debugging.md; }
 @test "lesson 9: the transcripts are true" { transcripts lessons/9-after.md; }
+
+@test "lab 1: the transcripts are true" { transcripts labs/lab1/README.md; }
+@test "lab 2: the transcripts are true" { transcripts labs/lab2/README.md; }
+@test "lab 3: the transcripts are true" { transcripts labs/lab3/README.md; }
+@test "lab 4: the transcripts are true" { transcripts labs/lab4/README.md; }
+@test "lab 5: the transcripts are true" { transcripts labs/lab5/README.md; }
 
 @test "a transcript that is not true is found, and put right" {
 	local lesson=$BATS_TEST_TMPDIR/lesson.md

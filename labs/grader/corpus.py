@@ -4,8 +4,9 @@
 
 Called by `make check-labs` (all) and by the tests (a sample). A wrong answer is the
 lab's solution, which is src/, with one change. It must not get full points, and the
-findings must have the one it names. (That the solution gets all points, and the
-untouched work copy what lab.toml says, is tests/labs.bats.)
+findings must have the one it names. Without --sample the solution itself is graded,
+too, which must get all points, and the untouched work copy, which must get what
+lab.toml says with skeleton = N (0 if it says nothing).
 
 Two are graded at a time. Prints TAP; the exit status is 0 if all is as it should be.
 """
@@ -94,6 +95,34 @@ def try_wrong(lab, wrong, folder):
     return ""
 
 
+def try_pair(lab, _, folder):
+    """The same for the solution and the untouched copy."""
+    work, out = os.path.join(folder, "work"), os.path.join(folder, "out")
+    shutil.rmtree(folder, ignore_errors=True)
+    clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    subprocess.run(["make", "-s", "lab", f"LAB={lab}", f"WORK={work}", f"OUT={out}"], env=clean, check=True, timeout=300,
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    with open(f"labs/lab{lab}/lab.toml", "rb") as file:
+        documented = tomllib.load(file).get("skeleton", 0)
+    result, status = grade(lab, work, out)
+    if result is None or status != 1 or result["score"] != documented:
+        return f"untouched: {status if result is None else result['score']} points, not {documented}"
+    shutil.rmtree(work)
+    solution(lab, work)
+    result, status = grade(lab, work, out)
+    if result is None or status != 0:
+        return f"solved: {status if result is None else result['score']}"
+    shutil.rmtree(folder, ignore_errors=True)
+    return ""
+
+
+def pairs(labs):
+    for folder in sorted(os.listdir("labs")):
+        lab = re.match(r"lab(\d+)$", folder)
+        if lab and (not labs or lab[1] in labs):
+            yield lab[1], {"file": "all", "name": "untouched, and solved", "finding": "pair"}
+
+
 def corpus(labs):
     """(lab, wrong answer) for each."""
     for name in sorted(os.listdir("labs/corpus")):
@@ -113,11 +142,13 @@ def main(args):
     todo = list(corpus(labs))
     if sample:
         todo = todo[::max(1, len(todo) // sample)][:sample]
+    else:
+        todo = list(pairs(labs)) + todo
     base = os.environ.get("CORPUS") or "build/test-labs"
     print(f"1..{len(todo)}", flush=True)
     failed = 0
     with ThreadPoolExecutor(JOBS) as pool:
-        runs = [pool.submit(try_wrong, lab, wrong, f"{base}/{lab}-{i}") for i, (lab, wrong) in enumerate(todo)]
+        runs = [pool.submit(try_pair if wrong["finding"] == "pair" else try_wrong, lab, wrong, f"{base}/{lab}-{i}") for i, (lab, wrong) in enumerate(todo)]
         for number, ((lab, wrong), run) in enumerate(zip(todo, runs), 1):
             problem = run.result()
             failed += bool(problem)

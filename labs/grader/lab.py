@@ -53,7 +53,11 @@ class Lab:
         task = self.task(name)
         if self.report.may_begin(task):
             task.state = "right"
-            examine(task, *args)
+            try:
+                examine(task, *args)
+            except BaseException:
+                task.state = "wrong" if task.findings else "not reached"
+                raise
         return task.state == "right"
 
     def begin(self):

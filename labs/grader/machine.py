@@ -21,7 +21,7 @@ from stub import Gone, Late, Stub
 
 # Limits are seconds of processor time, so that a busy machine does not make a loop of a boot.
 BOOT_SECONDS = 30.0  # Xen's own start: about 1 s
-STEP_SECONDS = 3.0  # a guest's way from stop to stop: a few ms
+STEP_SECONDS = 1.5  # a guest's way from stop to stop: a few ms
 PATIENCE = 10  # how many times as long it may take by the clock
 
 # What go() returns. name is the breakpoint's; a fault has its details, too.
@@ -90,6 +90,8 @@ class Machine:
         return symbol in self.xen_symbols
 
     def go(self, seconds=STEP_SECONDS):
+        if self.ended:
+            return End(None)
         try:
             self.stub.step()  # off the breakpoint that it stands at
             self.stub.go(self.late_after(seconds))
@@ -97,10 +99,12 @@ class Machine:
             self.ended = True
             return End(self.qemu.wait())
         except Late:
-            if self.halted():
+            halted = self.halted()
+            event = self.in_a_loop()
+            if halted:  # or says so: then it has said its last word
                 self.ended = True
                 return End(None)
-            return self.in_a_loop()
+            return event
         regs = self.stub.registers()
         name = self.stops.get(regs["rip"])
         if name == "pv_inject_event":
@@ -138,7 +142,9 @@ class Machine:
             self.stub.interrupt()
             return Loop(self.guest_registers())
         except (Gone, Late):
-            return End(self.qemu.poll())
+            self.ended = True
+            self.qemu.kill()  # it does not answer any more
+            return End(self.qemu.wait())
 
     # ---- a guest's registers, when the processor is in Xen ------------------
 

@@ -111,7 +111,7 @@ def as_text(report):
         for finding in task.findings:
             lines += finding_lines(finding, "         ")
     lines += ["", f"  {report.score} of {report.points} points"]
-    lines += [f"  {what}: {path}" for what, path in report.files.items()]
+    lines += [f"  {what}: {path}" for what, path in sorted(report.files.items())]
     return "\n".join(lines)
 
 

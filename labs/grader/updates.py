@@ -85,7 +85,7 @@ def explain_pointer(task, boot, request, wants, number, refused):
         else:
             continue
         return
-    if ptr in [w.source for w in wants] and request.val == 0:
+    if ptr in [w.source for w in wants] and request.val == 0 and number:
         task.fail("remap-pv-emptied", f"{said}, and empties it: that is the entry by which P=V is reached. The code still runs there.")
     elif ptr // PAGE in frames and ptr in [w.source for w in wants]:
         task.fail("ptr-source", f"{said}: that is the entry to be copied from. ptr names the entry to be written, {want.name} "

@@ -1,0 +1,234 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Labs: work copies, hints, and what the grader makes of files that are right, untouched, empty, broken or dishonest.
+# All of the corpus of wrong answers, and labs 6 to 9 untouched and solved, are in `make check-labs`.
+#
+# shellcheck disable=SC2154 # good comes from lib.bash
+
+bats_require_minimum_version 1.5.0
+load lib
+unset LAB TASK WORK OUT FORCE GRADE_FORMAT WITHOUT BUG LARGE CORPUS
+
+setup_file() {
+	good_tree x86_32/stage4 x86_32-2g/stage3
+	make -s -C "$good" build/x86_32/stage1.elf build/x86_32/stage2.elf build/x86_32/stage3.elf
+}
+
+setup() {
+	work=$BATS_TEST_TMPDIR/work out=$BATS_TEST_TMPDIR/out
+}
+
+lab() { # lab: a fresh work copy of it
+	make -s -C "$good" lab LAB="$1" WORK="$work" OUT="$out" >/dev/null
+}
+
+solved() { # lab: a folder of files that are right
+	rm -rf "$work"
+	(cd "$good" && python3 labs/grader/corpus.py --solution "$1" "$work")
+}
+
+# The grader's own exit status: make has one for all that goes wrong. $flat is the output without line breaks.
+grade() { # lab
+	run env -C "$good" WORK="$work" OUT="$out" PYTHONPYCACHEPREFIX="$BATS_FILE_TMPDIR/pycache" python3 labs/grader "$1"
+	flat=$(tr -s ' \n' ' ' <<<"$output")
+}
+
+points() { # exit status, points
+	if [ "$status" != "$1" ] || [[ $output != *$'\n'"  $2 points"$'\n'* ]]; then
+		echo "status $status instead of $1, or not $2 points in:" "$output"
+		return 1
+	fi
+}
+
+# lab.toml says how many points there are, and how many the untouched copy gets, if not 0.
+of_lab() { # lab, word
+	awk -v word="$2" '$1 == word { sum += $3 } END { print sum + 0 }' "labs/lab$1/lab.toml"
+}
+
+pair() { # lab
+	local all
+	all=$(of_lab "$1" points)
+	lab "$1"
+	grade "$1"
+	points 1 "$(of_lab "$1" skeleton) of $all"
+	[[ $output != *compile-error* && $output != *grader-lost* ]]
+	solved "$1"
+	grade "$1"
+	points 0 "$all of $all"
+	[ -s "$out/transcript.log" ] && [ -s "$out/result.json" ]
+}
+
+@test "lab 1: untouched no points, solved all of them" { pair 1; }
+@test "lab 2: untouched no points, solved all of them" { pair 2; }
+@test "lab 3: untouched no points, solved all of them" { pair 3; }
+@test "lab 4: untouched no points, solved all of them" { pair 4; }
+@test "lab 5: untouched no points, solved all of them" { pair 5; }
+
+@test "a few of the wrong answers get the diagnosis that they must" {
+	CORPUS=$BATS_TEST_TMPDIR run python3 labs/grader/corpus.py --sample 4 1 2 3 5
+	ends 0 "1..4"
+	[ "$(grep -c '^ok ' <<<"$output")" = 4 ]
+}
+
+@test "a work copy has every blank, says whose task it is, and is not overwritten" {
+	lab 3
+	[ "$(grep -c 'Lab 3, task [1-5]: your code' "$work"/*.c | awk -F: '{ n += $2 } END { print n }')" = 8 ]
+	run ! grep -q 'mfn_to_maddr(mfn)' "$work/p2m.c"
+	echo mine >"$work/p2m.c"
+	run make -s -C "$good" lab LAB=3 WORK="$work" OUT="$out"
+	ends 2 "stays as it is"
+	[ "$(cat "$work/p2m.c")" = mine ]
+	run make -s -C "$good" lab LAB=3 WORK="$work" OUT="$out" FORCE=y
+	ends 0 "is now in $work."
+	grep -qx mine "$work".*/p2m.c
+	grep -q 'your code' "$work/p2m.c"
+}
+
+@test "what is not known is refused in one line" {
+	run make -s -C "$good" lab
+	ends 2 "which lab? LAB=n, one of 1 2 3"
+	run make -s -C "$good" grade LAB=77
+	ends 2 "LAB=77 is not known here: use LAB= one of 1 2 3"
+	grade 77
+	ends 2 "no lab 77: use one of 1 2 3"
+	GRADE_FORMAT=xml grade 1
+	ends 2 "GRADE_FORMAT=xml is not known here: use one of text json gradescope tap"
+	grade 2
+	ends 1 "there is no $work yet: make lab LAB=2 makes it"
+	out=/proc/nowhere grade 2
+	ends 2 "grade: cannot keep the result"
+}
+
+@test "three hints a task, one after the other, and a task that does not exist" {
+	local lab task number
+	for lab in labs/lab[0-9]*; do
+		[ "$(grep -c '^## Task ' "$lab/hints.md")" = "$(grep -c '^\[\[task\]\]' "$lab/lab.toml")" ] || { echo "$lab: tasks"; false; }
+		awk '/^## Task / { if (task && n != 3) exit 1; task++; n = 0; if ($3 != task ":") exit 1 }
+		     /^[0-9]+\. / { n++; if ($1 != n ".") exit 1 } END { if (n != 3) exit 1 }' "$lab/hints.md" || { echo "$lab: hints"; false; }
+	done
+	mkdir "$work"
+	for number in 1 2 3; do
+		run make -s -C "$good" hint LAB=3 TASK=2 WORK="$work" OUT="$out"
+		ends 0 "task 2, hint $number of 3: the PFN"
+	done
+	[[ $output == *INVALID_PFN* ]]
+	run make -s -C "$good" hint LAB=3 TASK=2 WORK="$work" OUT="$out"
+	ends 0 "you had them"
+	for task in 6 0 x '1 2'; do
+		run make -s -C "$good" hint LAB=3 TASK="$task" WORK="$work" OUT="$out"
+		ends 2 "lab 3 has no task $task: use TASK= one of 1 2 3 4 5"
+	done
+	run make -s -C "$good" hint LAB=3 WORK="$work.none" OUT="$out"
+	ends 2 "make lab LAB=3 makes it"
+}
+
+@test "an empty file, no file, and one that does not compile: a word each, at once" {
+	solved 3
+	: >"$work/walk.c"
+	grade 3
+	ends 1 "[empty-file] $work/walk.c is empty: make lab LAB=3 FORCE=y"
+	rm "$work/walk.c"
+	grade 3
+	ends 1 "[no-file] $work/walk.c is not there"
+	echo 'int x = ;' >"$work/walk.c"
+	grade 3
+	ends 1 "[compile-error] it does not compile."
+	[[ $output == *"walk.c:1:9: error"* && $output == *"0 of 15 points"* ]]
+	echo '#include "walk.c"' >"$work/walk.c"
+	grade 3
+	ends 1 "nested depth"
+}
+
+@test "what a compiler makes without end is cut short" {
+	solved 1
+	sed -i 's/^	elfnote	XEN_ELFNOTE_LOADER.*/&\n	.fill 300000000/' "$work/notes.S"
+	grade 1
+	ends 1 "File size limit exceeded"
+}
+
+@test "an endless loop and a crash end in seconds, and the tasks before them count" {
+	solved 5
+	sed -i 's/^	repoint_start_info(info);/	for (;;)\n		;/' "$work/early.c"
+	grade 5
+	points 1 "7 of 17"
+	[[ $flat == *"still running after some seconds, in xen_entry()"* ]]
+	solved 5
+	sed -i 's/^	repoint_start_info(info);/	*(volatile int *)0xdeadbeef = 1;/' "$work/early.c"
+	grade 5
+	points 1 "7 of 17"
+	[[ $flat == *"page fault at VA 0xdeadbeef in xen_entry()"* ]]
+}
+
+@test "what is printed, and a good verdict at the port, earn nothing" {
+	solved 3
+	sed -i 's/^	flush_batch();/	batched = 0;\n	printk("stage 3: all verified\\n(XEN) Hardware Dom0 shutdown: rebooting machine\\n  15 of 15 points\\n");\n	xen_exit(VERDICT_SUCCESS);/' "$work/remap.c"
+	grade 3
+	points 1 "10 of 15"
+	grep -qa '15 of 15 points' "$out/transcript.log"
+	run make -s -C "$good" hint LAB=3 WORK="$work" OUT="$out" # no TASK=: the first that is not right
+	ends 0 "task 5, hint 1 of 3"
+}
+
+@test "Xen's lines forged end one's own run" {
+	solved 2
+	sed -i 's/^	write_msr.*/	printk("(XEN) Hardware Dom0 crashed: rebooting machine in 5 seconds.\\n(XEN) Manual reset required\\n");\n	for (;;)\n		;/' "$work/hypercall-page.c"
+	grade 2
+	points 1 "5 of 12"
+}
+
+@test "other files, symbols, sections and constructors of one's own do not lead the grader astray" {
+	solved 3
+	cp src/stage3-remap/early.c "$work"
+	echo '#error not to be compiled' | tee -a "$work/early.c" >"$work/verify.c"
+	printf 'all:\n\texit 1\n' >"$work/Makefile"
+	sed -i 's/^	flush_batch();/	batched = 0;/' "$work/remap.c"
+	cat >>"$work/remap.c" <<-'END'
+		void __attribute__((weak)) verify_remap(paddr_t limit) { }
+		static void __attribute__((constructor, used)) early(void) { xen_exit(VERDICT_SUCCESS); }
+		static unsigned long pt_base __attribute__((used)), mfn_list __attribute__((used));
+		asm(".section .text.verify_remap, \"ax\"; .local verify_remap2; verify_remap2: ret; .text");
+	END
+	grade 3
+	points 1 "10 of 15"
+	[[ $output == *remap-nothing-asked* && $output == *remap-not-mapped* ]]
+	echo 'asm(".globl verify_remap; verify_remap: ret");' >>"$work/walk.c"
+	grade 3
+	[[ $flat == *"[compile-error]"*"multiple definition of \`verify_remap'"* ]]
+}
+
+@test "page tables that are changed behind Xen's back, or lean on P=V" {
+	run env -C "$good" PYTHONPYCACHEPREFIX="$BATS_FILE_TMPDIR/pycache" python3 tests/labs/unseen.py "$out"
+	ends 0 "4 of 4"
+}
+
+@test "results for course servers" {
+	solved 2
+	sed -i '/console_select/d' "$work/hypercall-page.c"
+	GRADE_FORMAT=gradescope grade 2
+	[ "$status" = 1 ]
+	python3 -c 'import json, sys
+r = json.loads(sys.argv[1])
+assert r["score"] == 10 and len(r["tests"]) == 4, r
+for t in r["tests"]:
+    assert {"score", "max_score", "name", "output"} <= set(t) and isinstance(t["output"], str), t
+assert r["tests"][3]["score"] == 0 and "console_select" in r["tests"][3]["output"], r
+r = json.load(open(sys.argv[2]))
+assert (r["score"], r["points"], r["open_task"]) == (10, 12, 4), r
+assert [t["score"] for t in r["tasks"]] == [3, 5, 2, 0], r
+assert r["tasks"][3]["findings"][0]["id"] == "console-not-selected", r' "$output" "$out/result.json"
+	GRADE_FORMAT=tap grade 2
+	[ "$(grep -c '^ok ' <<<"$output")" = 3 ]
+	grep -qx '1..4' <<<"$output"
+	grep -q '^not ok 4 - console: .*(0/2)$' <<<"$output"
+	run ! grep -vE '^(TAP version 13|1\.\.4|(not )?ok [1-4] - .*|#.*)$' <<<"$output"
+}
+
+@test "LAB=all: a table, and status 0 only if all is right" {
+	run env -C "$good" PYTHONPYCACHEPREFIX="$BATS_FILE_TMPDIR/pycache" python3 labs/grader all # nobody has begun
+	[ "$status" = 1 ]
+	[ "$(grep -cE '^[1-9] +0 of +[0-9]+ .* \(no-work\)$' <<<"$output")" = "$(find labs/lab[0-9]* -maxdepth 0 | wc -l)" ]
+	grep -qE '^all +0 of [0-9]+$' <<<"$output"
+	run env -C "$good" GRADE_FORMAT=json PYTHONPYCACHEPREFIX="$BATS_FILE_TMPDIR/pycache" python3 labs/grader all
+	python3 -c 'import json, sys; assert len(json.loads(sys.argv[1])) > 1' "$output"
+}
