@@ -9,6 +9,7 @@
 ## make matrix            boot every stage in every mode on every hypervisor: a table
 ## make diff STAGE=n      what stage n adds to the one before
 ## make doc               the book: lessons, sources with every name a link; build/doc/html/index.html
+## make check-doc         each of its pages in a browser, and all transcripts in them
 ## make bench             how long the loop takes, how large the images are
 ## make gdb [STAGE=n]     boot stage n and stop at its first instruction, in GDB; `help xen` there
 ## make rewind [STAGE=n]  the same at the end of the boot: `xen back` goes back in time
@@ -242,9 +243,9 @@ doc: ready $(stages)
 	@tools/doc/build $(B)
 
 check-doc: doc build/xen-stock/xen
-	@tools/doctor --need doctest,gdb
+	@tools/doctor --need doctest,lab,gdb
 	@tests/doc/browse
-	@tools/doc/transcripts README.md lessons/*.md
+	@tools/doc/transcripts README.md lessons/*.md labs/lab*/README.md
 
 transcripts: $(hypervisor) build/xen-stock/xen
 	@tools/doc/transcripts --update README.md lessons/*.md labs/lab*/README.md
