@@ -162,6 +162,23 @@ transcripts() { # file...
 	done
 }
 
+@test "every lab is linked to from a lesson" {
+	local page
+	for page in labs/lab*/README.md; do
+		grep -qF "](../$page)" "${lessons[@]}" || { echo "no lesson leads to $page"; false; }
+	done
+}
+
+@test "every command that README and lessons name is a rule of make" {
+	local target count=0
+	while read -r target; do
+		grep -qE "^([a-z-]+ )*$target( [a-z-]+)*:" Makefile src/*/*.mk gdbscripts/*.mk labs/*.mk tests/unit/*.mk ||
+			{ echo "no rule for make $target"; false; }
+		count=$((count + 1))
+	done < <(grep -ohE '(`|^\$ )make [a-z][a-z-]*' README.md lessons/*.md | sed 's/.*make //' | sort -u)
+	[ "$count" -gt 12 ]
+}
+
 @test "the diagnoses send the reader to lessons that exist" {
 	local lesson
 	while read -r lesson; do
