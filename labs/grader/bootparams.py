@@ -45,7 +45,7 @@ class Run:
         self.before = guest.read(self.start, end - self.start)
         for name, value in dict(registers, rip=at).items():
             stub.set_register(name, value)
-        self.boot, self.event = boot, boot.calls.run(lambda event: event.name in stops)
+        self.boot, self.event = boot, boot.calls.run(lambda event: event.name in (*stops, "startup_32"))
         self.kept = b""
         self.arrived = self.event.name if isinstance(self.event, Stop) and self.event.name in stops else ""
         if self.arrived:

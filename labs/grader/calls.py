@@ -9,7 +9,7 @@ at all is an answer, too, and the next one can be made.
 
 from collections import namedtuple
 
-from machine import End, Fault, Loop, Stop
+from machine import MOST_STOPS, End, Fault, Loop, Stop
 
 # value is None if the function did not return; event tells why.
 Result = namedtuple("Result", "value event")
@@ -81,10 +81,11 @@ class Caller:
         return Result(value, event)
 
     def run(self, meet):
-        while True:
+        for _ in range(MOST_STOPS):
             event = self.machine.go(CALL_SECONDS)
             if not isinstance(event, Stop) or event.name in ("startup_xen", "xen_exit") or meet(event):
                 return event
+        return Loop(event.regs)
 
     def restore(self, event):
         if isinstance(event, End):

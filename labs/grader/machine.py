@@ -23,6 +23,7 @@ from stub import Gone, Late, Stub
 BOOT_SECONDS = 30.0  # Xen's own start: about 1 s
 STEP_SECONDS = 1.5  # a guest's way from stop to stop: a few ms
 PATIENCE = 10  # how many times as long it may take by the clock
+MOST_STOPS = 1000  # on the way to one that is waited for: a loop may lead over a breakpoint
 
 # What go() returns. name is the breakpoint's; a fault has its details, too.
 Stop = namedtuple("Stop", "name regs")

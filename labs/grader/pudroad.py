@@ -7,7 +7,7 @@ entries do that, and nothing else may have changed.
 
 from fourlevels import va_of
 from frames import check_frames, frames_of, used
-from machine import Stop
+from machine import MOST_STOPS, Stop
 from remap import explain_page, m2p_damage
 from tables import PAGE, PRESENT, Tables
 from updates import explain_requests, explain_value, wanted
@@ -50,22 +50,23 @@ class Remapped:
         for name in ("show_pagetables", "verify_remap"):
             stop_at(paddr(name), name)
         shown = 0
-        while True:
-            event = self.watch.go("show_pagetables", "verify_remap", "back", "printk")
+        for _ in range(MOST_STOPS):
+            event = self.watch.go("show_pagetables", "verify_remap", "shown", "printk")
             name = event.name if isinstance(event, Stop) else ""
             if name == "show_pagetables":
                 back = int.from_bytes(self.boot.machine.stub.read(event.regs["rsp"], 8), "little")
                 caller = self.boot.elf.symbol_at(back + self.guest.load_offset & self.guest.mask)
                 shown += bool(caller) and caller.name == "xen_entry"
                 if shown == 2:
-                    stop_at(back, "back")
-            elif name == "back":
+                    stop_at(back, "shown")
+            elif name == "shown":
                 stop_at(paddr("printk"), "printk")
             elif name == "printk":
                 self.counts = {level: event.regs[reg] & 0xffffffff for level, reg in (("pgd", "rcx"), ("pud", "r8"), ("pmd", "r9"))}
                 self.boot.machine.pass_by("printk")
             else:
-                return event
+                break
+        return event
 
     # ---- what is there -------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 """Lab 6: the real boot under Xen, from its first instruction to start_kernel()."""
 
 from bootparams import DATA, SUBARCH, XEN, field, kept, stop_at_ways
-from machine import Stop
+from machine import MOST_STOPS, Stop
 
 
 def check_xen(task, boot):
@@ -10,7 +10,7 @@ def check_xen(task, boot):
     stop_at_ways(boot)
     way = []
     event = machine.go()
-    while isinstance(event, Stop) and event.name == "startup_32":
+    while isinstance(event, Stop) and event.name == "startup_32" and len(way) < 2:
         way.append(event.name)
         event = machine.go()
     if not isinstance(event, Stop) or event.name != "xen_entry" or way != ["startup_32"]:
@@ -32,9 +32,10 @@ def to_start_kernel(boot):
     """From xen_entry() on; the kernel has a fault on purpose when P=V is gone, and handles it."""
     for name in ("start_kernel", "xen_drop_identity_map", "xen_exit"):
         boot.machine.stop_at(boot.elf.address(name), name)
-    while True:
+    for _ in range(MOST_STOPS):
         event = boot.machine.go()
         if not isinstance(event, Stop) or event.name in ("start_kernel", "xen_exit"):
-            return event
+            break
         if event.name == "xen_drop_identity_map":
             boot.machine.pass_by("pv_inject_event")
+    return event

@@ -8,7 +8,7 @@ Xen is not worse off.
 
 from collections import namedtuple
 
-from machine import Stop
+from machine import MOST_STOPS, Loop, Stop
 
 # ptr and val as in struct mmu_update; ret is what the call as a whole returned, None if it did not.
 Request = namedtuple("Request", "ptr val ret")
@@ -26,12 +26,13 @@ class Watch:
 
     def go(self, *stops):
         """Runs to one of these stops, or to whatever else ends the run."""
-        while True:
+        for _ in range(MOST_STOPS):
             event = self.machine.go()
             if isinstance(event, Stop) and event.name == "mmu_update":
                 event = self.follow(event.regs)
             if not isinstance(event, Stop) or event.name in stops or event.name == "xen_exit":
                 return event
+        return Loop(event.regs)
 
     def follow(self, regs):
         """Over one mmu_update; returns the event that came behind it."""
