@@ -18,9 +18,18 @@ links() {
 	done
 }
 
-# A code host's labels of the headings in a file.
-labels() {
-	sed '/^```/,/^```/d' "$1" | sed -n 's/^##* //p' | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9_ -]//g; s/ /-/g'
+# A code host's labels of the headings in files: file#label.
+labels() { # file...
+	awk '
+	FNR == 1 { code = 0 }
+	/^```/ { code = !code }
+	!code && /^#+ / {
+		sub(/^#+ /, "")
+		$0 = tolower($0)
+		gsub(/[^a-z0-9_ -]/, "")
+		gsub(/ /, "-")
+		print FILENAME "#" $0
+	}' "$@"
 }
 
 transcripts() { # file...
@@ -102,14 +111,19 @@ transcripts() { # file...
 }
 
 @test "links lead to files and headings that exist" {
-	local file target path fragment count=0
+	local file target path count=0
+	local -A heading=()
+	while read -r target; do heading[$target]=y; done < <(labels README.md lessons/*.md labs/*/*.md)
 	while IFS=$'\t' read -r file target; do
 		[[ $target != http* ]] || continue
-		path=${target%%#*} fragment=
-		[[ $target != *'#'* ]] || fragment=${target#*#}
-		path=${path:+$(dirname "$file")/$path}
-		[ -e "${path:-$file}" ] || { echo "$file: no file $target"; false; }
-		[ -z "$fragment" ] || labels "${path:-$file}" | grep -Fxq "$fragment" || { echo "$file: no heading $target"; false; }
+		path=${target%%#*}
+		path=${path:+${file%"${file##*/}"}$path}
+		path=${path:-$file}
+		[ -e "$path" ] || { echo "$file: no file $target"; false; }
+		if [[ $target == *'#'* ]]; then
+			while [[ $path =~ ^(.*/)?[^/.]+/\.\./(.*)$ ]]; do path=${BASH_REMATCH[1]}${BASH_REMATCH[2]}; done
+			[ -n "${heading[$path#${target#*#}]-}" ] || { echo "$file: no heading $target"; false; }
+		fi
 		count=$((count + 1))
 	done < <(links)
 	[ "$count" -gt 200 ]
