@@ -14,7 +14,7 @@ import struct
 import gdb
 
 from .hypercall_text import Call, result
-from .places import hypercall_entry, hypercall_return
+from .places import hypercall_gate
 from .running import console_size
 from .session import plain_errors, session
 
@@ -123,15 +123,13 @@ class Hypercalls(gdb.Command):
     def on(self, stub):
         if not session.boot.p2m_frames:
             raise gdb.GdbError("booted without Xen: there are no hypercalls")
-        entry = next(iter(hypercall_entry()), None)
-        back = entry and hypercall_return(stub, entry)
-        if not back:
+        if not hypercall_gate():
             raise gdb.GdbError(f"{session.xen_syms} does not tell where this Xen takes hypercalls "
                                "(`make xen` makes a Xen with symbols)")
-        self.watch = Watch(entry, back)
-        self.gates = [Gate(entry), Gate(back)]
+        self.watch = Watch(*hypercall_gate())
+        self.gates = [Gate(address) for address in hypercall_gate()]
         if session.image.bits == 32:
-            stub.stand({entry, back})
+            stub.stand(set(hypercall_gate()))
 
     def off(self, stub):
         for gate in self.gates:

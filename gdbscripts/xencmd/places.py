@@ -30,18 +30,20 @@ def ends():
     return places
 
 
-def hypercall_entry():
-    """The address at which Xen takes hypercalls, in a set; empty if there is no Xen, or none with symbols."""
-    entry = session.boot.p2m_frames and session.xen_symbol(HYPERCALL[session.image.bits])
-    return {entry} if entry else set()
+def hypercall_gate():
+    """Where Xen takes a hypercall, and where it is when that is done; nothing without Xen, or without its symbols."""
+    if session.gate is None:
+        bits = session.image.bits
+        entry, caller = (session.boot.p2m_frames and session.xen_symbol(table[bits]) for table in (HYPERCALL, CALLER))
+        back = entry and caller and behind_call(caller, session.stub.read(caller, CALLER_SIZE), entry)
+        session.gate = (entry, back) if back else ()
+    return session.gate
 
 
-def hypercall_return(stub, entry):
-    """Where Xen is when a hypercall is done: behind the call of its entry. None if there is no such call."""
-    caller = session.xen_symbol(CALLER[session.image.bits])
-    code = stub.read(caller, CALLER_SIZE) if caller else b""
+def behind_call(va, code, target):
+    """Where code at an address goes on after it called something; None if it does not."""
     for at in range(len(code) - 4):
         distance, = struct.unpack_from("<i", code, at + 1)
-        if code[at] == 0xE8 and caller + at + 5 + distance == entry:
-            return caller + at + 5
+        if code[at] == 0xE8 and va + at + 5 + distance == target:
+            return va + at + 5
     return None

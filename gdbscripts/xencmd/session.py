@@ -31,6 +31,7 @@ class Session:
     image = None  # xenpt.elf.Image
     boot = None
     timeline = None  # xenqemu.timeline.Timeline
+    gate = None  # see places.hypercall_gate()
     deciding = False  # the machine has stopped, and GDB asks a breakpoint of ours whether to
 
     def __init__(self):
@@ -38,7 +39,7 @@ class Session:
 
     def attach(self, folder, image):
         self.__init__()
-        self.folder, self.image, self.boot, self.timeline = folder, image, None, None
+        self.folder, self.image, self.boot, self.timeline, self.gate = folder, image, None, None, None
 
     def xen_symbol(self, name):
         """Where something of Xen's is, or None."""

@@ -14,7 +14,7 @@ from xenqemu.timeline import Lost, Timeline
 
 from .arguments import number
 from .connection import arrived
-from .places import ends, hypercall_entry
+from .places import ends, hypercall_gate
 from .session import plain_errors, session
 
 # A stop fewer instructions than this after the last checkpoint needs none of its own.
@@ -28,7 +28,8 @@ def timeline():
         session.timeline = Timeline(stub, session.monitor, session.folder)
     session.timeline.stub = stub
     session.timeline.guards = set(ends())
-    session.timeline.landmarks = hypercall_entry()
+    # Not where it is taken: a stop there can make Xen put it off, again and again.
+    session.timeline.landmarks = set(hypercall_gate()[1:])
     return session.timeline
 
 

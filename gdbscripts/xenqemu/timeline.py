@@ -53,7 +53,7 @@ class Timeline:
     """All checkpoints of a machine. `here` is the last one saved or loaded.
 
     guards are addresses just before QEMU would end: nothing runs past them by itself.
-    landmarks are addresses that come by now and then, but not often: where Xen takes a hypercall."""
+    landmarks are addresses that come by now and then, but not often: where a hypercall is done."""
 
     def __init__(self, stub, monitor, folder, guards=(), landmarks=()):
         self.stub = stub

@@ -16,8 +16,9 @@ LONG = 600000
 WINDOWS = 150000, 5000
 # A place that comes by more often than this is looked for from nearer; if that does not help, up to so often.
 HITS, MOST_HITS = 1000, 20000
-# Ticks of Xen's may come or not when a way is gone again: the counts differ by so much at most.
-SLACK = 100000
+# Ticks of Xen's may come or not when a way is gone again: the counts differ by so much at most. A stop in Xen can
+# spare it that much waiting, for the serial port.
+SLACK, SPARED = 100000, 40000
 # Instructions a second, freely and traced, on a fast machine.
 FAST, SLOW = 200000000, 2000000
 
@@ -31,12 +32,12 @@ def way_to(timeline, checkpoint):
 
 def _trace(timeline, start, goal):
     """Tries what is likely to be quick first, in the end all the way from the start."""
-    for begin in _beginnings(timeline, start, goal):
-        way = begin and _trace_from(timeline, begin, goal, HITS)
+    for begin, end in _beginnings(timeline, start, goal):
+        way = begin and _trace_from(timeline, begin, goal, end, HITS)
         if way is not None:
             break
     else:
-        begin, way = start, _trace_from(timeline, start, goal, MOST_HITS)
+        begin, way = start, _trace_from(timeline, start, goal, goal.icount, MOST_HITS)
     if way is None:
         raise Lost("run again, the guest did not come to the same place: it reads the time, or was changed. "
                    "A checkpoint (`xen checkpoint`) after that moment helps")
@@ -44,68 +45,68 @@ def _trace(timeline, start, goal):
 
 
 def _beginnings(timeline, start, goal):
-    """Checkpoints to trace from; None if one cannot be had."""
-    if goal.icount - start.position.icount > LONG:
-        start = _at_landmarks(timeline, start, goal)
-    if goal.icount - start.position.icount <= LONG:
-        yield start
+    """Checkpoints to trace from, None if one cannot be had; and when the position comes if it is gone to from there."""
+    end = goal.icount
+    if end - start.position.icount > LONG:
+        start, end = _at_landmarks(timeline, start, goal)
+    if end - start.position.icount <= LONG:
+        yield start, end
     for within in WINDOWS:
-        if within < goal.icount - start.position.icount:
-            yield _approach(timeline, start, goal, within)
+        if within < end - start.position.icount:
+            yield _approach(timeline, start, end, within), end
 
 
 # ---- nearer beginnings -----------------------------------------------------------
 
 
 def _at_landmarks(timeline, start, goal):
-    """A checkpoint at the last landmark on the way to a position, and others on the way there, LONG apart or less.
-
-    The start, if there is no landmark or if the position is not found."""
-    passed = _landmarks_before(timeline, start, goal)
+    """A checkpoint at the last landmark on the way to a position, and when the position comes if it is gone to from
+    there; the start, if there is no landmark or if the position is not found. Makes others on the way, LONG apart."""
+    passed, end = _landmarks_before(timeline, start, goal)
     if not passed:
-        return start
+        return start, goal.icount
     timeline.load(start)
     last = start
     with timeline.stub.breakpoints(timeline.landmarks):
         for following in passed[1:] + [None]:
             timeline.stub.step()
             if not timeline.stub.run(LIMIT):
-                return last
+                break
             if following is None or following - last.position.icount > LONG:
                 last = timeline.save(parent=last)
                 last.earliest = start.earliest  # each stop here has moved the clock on
-    return last
+    return last, end
 
 
 def _landmarks_before(timeline, start, goal):
-    """The instruction counts at the landmarks on the way to a position; none if it is not found."""
+    """The instruction counts at the landmarks on the way to a position, and at the position; none if it is not found."""
     timeline.load(start)
-    passed, found, hits = [], [], 0
+    passed, found, hits = [], ([], 0), 0
     with timeline.stub.breakpoints(timeline.guards | timeline.landmarks | {goal.address}):
         while hits < HITS // 4:
             timeline.stub.step()
             if not timeline.stub.run(LIMIT):
                 break
-            here = timeline.stub.registers().rip
+            here, icount = timeline.stub.registers().rip, timeline.monitor.icount()
             if here in timeline.landmarks:
-                passed.append(timeline.monitor.icount())
+                passed.append(icount)
             elif here == goal.address:
                 hits += 1
                 if goal.matches(timeline.stub):
-                    found = passed[:]
-                    if timeline.monitor.icount() > goal.icount - SLACK:
+                    found = passed[:], icount
+                    if icount > goal.icount - SLACK - SPARED * len(passed):
                         break
             if here in timeline.guards:
                 break
     return found
 
 
-def _approach(timeline, start, goal, within):
-    """A checkpoint somewhere in the last `within` instructions before a position, None if that was not to be had."""
+def _approach(timeline, start, end, within):
+    """A checkpoint somewhere in the last `within` instructions before a moment, None if that was not to be had."""
     base, caution = start, 1
     timeline.load(base)
     for _ in range(40):
-        remaining = goal.icount - timeline.monitor.icount()
+        remaining = end - timeline.monitor.icount()
         if remaining < within // 10:
             timeline.load(base)
             caution *= 4
@@ -144,10 +145,10 @@ def _save_in_guest(timeline, start):
 # ---- tracing ---------------------------------------------------------------------
 
 
-def _trace_from(timeline, start, goal, hits):
+def _trace_from(timeline, start, goal, end, hits):
     """The way from a checkpoint to a position, None if the position does not come."""
     timeline.load(start)
-    hit = _find(timeline, start, goal, hits)
+    hit = _find(timeline, start, goal, end, hits)
     if not hit:
         return None
     timeline.load(start)
@@ -169,10 +170,10 @@ def _trace_from(timeline, start, goal, hits):
     return way[:end]
 
 
-def _find(timeline, start, goal, hits):
+def _find(timeline, start, goal, end, hits):
     """How often its address comes by from a checkpoint to a position, looking so often; None if it does not come.
 
-    Of several that match, the one at its time counts, or the last."""
+    Of several that match, the one at its time, end, counts, or the last."""
     matched = None
     with timeline.stub.breakpoints(timeline.guards | {goal.address}):
         hit = 0
@@ -182,7 +183,7 @@ def _find(timeline, start, goal, hits):
                 hit += 1
                 if goal.matches(timeline.stub):
                     matched = hit
-                    if timeline.monitor.icount() > goal.icount - SLACK:
+                    if timeline.monitor.icount() > end - SLACK:
                         break
             if here in timeline.guards and timeline.monitor.icount() != start.position.icount:
                 break
