@@ -5,12 +5,17 @@
 # Half-written code has things that are not used yet, and a warning is not a mistake yet.
 reader-flags = $(filter-out -Werror,$(CFLAGS)) -Wno-unused-parameter -Wno-unused-function -Wno-unused-variable
 
-# $(call reader's-file,object without .o,file)
+# $(call reader's-object,object without .o,the reader's file,file below src/). An older file may take the place of a
+# newer one, such as a copy that was kept: what counts is the contents, so their sum is kept, too.
 define reader's-object
-$(1).o: $(2) | ready
-	@mkdir -p $$(@D)
+$(1).o: $(2) $(1).sum | ready
 	$$(Q)$$(CC) $$(reader-flags) $(if $(filter %.S,$(2)),-D__ASSEMBLY__) -I$$(dir src/$(3)) -MMD -MP -c $$< -o $$@
+
+$(1).sum: $(2) look-again
+	@mkdir -p $$(@D)
+	@cksum $$< | cmp -s - $$@ || cksum $$< >$$@
 endef
+.PHONY: look-again
 $(foreach f,$(lab-files),$(eval $(call reader's-object,$(B)/obj/$(basename $f),$(WORK)/$(notdir $f),$f)))
 $(foreach f,$(lab-adds),$(eval $(call reader's-object,$(B)/obj/$f,labs/lab$(LAB)/$f.S,stage3-remap/$f.S)))
 -include $(wildcard $(lab-objects:.o=.d))
