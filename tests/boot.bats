@@ -11,7 +11,7 @@ load lib
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-	good_tree
+	good_tree x86_32/stage2
 	cp tests/faults/actor.c "$good/src/stage2-hypercall/early.c"
 	make_image "$good" x86_32/stage2
 }

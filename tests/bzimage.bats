@@ -12,7 +12,7 @@ load lib
 unset NATIVE
 
 setup_file() {
-	good_tree
+	good_tree x86_{32,64}/stage5
 	make_image "$good" x86_32/stage5 build/x86_32/stage5.bzImage
 	make_image "$good" x86_64/stage5 build/x86_64/stage5.bzImage
 }

@@ -8,7 +8,7 @@
 load lib
 
 setup_file() {
-	good_tree
+	good_tree x86_32/stage5
 	make_image "$good" x86_32/stage5 build/x86_32/stage5.bzImage
 }
 

@@ -41,22 +41,26 @@ make_image() { # tree, image, more arguments
 	local mode=()
 	case $2 in
 	x86_64/*) mode=(ARCH=x86_64) ;;
-	*-nopae/*) mode=(PAE=n) ;;
 	*-2g/*) mode=(VMSPLIT=2G) ;;
 	*-1g/*) mode=(VMSPLIT=1G) ;;
 	esac
+	[[ $2 != *-nopae* ]] || mode+=(PAE=n)
 	make -s -C "$1" "${mode[@]}" "${@:3}" "build/$2.elf"
 }
 
-# For setup_file: a tree with these images in it. fault() copies it, so only what was changed is compiled then.
+# For setup_file: a tree with these images in it. What tests/run built is copied. fault() copies the tree, so only what was
+# changed is compiled then.
 good_tree() { # images
 	local image entry
 	export good=$BATS_FILE_TMPDIR/good
-	mkdir "$good"
+	mkdir -p "$good/build"
 	for entry in "$top"/*; do
 		case ${entry##*/} in src) cp -a "$entry" "$good/" ;; build | work) ;; *) ln -s "$entry" "$good/" ;; esac
 	done
-	for image; do make_image "$good" "$image"; done
+	for image; do
+		[ ! -d "$top/build/${image%/*}" ] || cp -a -u "$top/build/${image%/*}" "$good/build/"
+		make_image "$good" "$image"
+	done
 }
 
 # An image with one file of src/ changed by sed -E, as $image. A change that changes nothing is an error: the source has

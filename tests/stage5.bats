@@ -19,7 +19,7 @@ make_bzimage() { # tree, mode, more arguments
 }
 
 setup_file() {
-	good_tree
+	good_tree x86_32{,-nopae}{,-2g,-1g}/stage5 x86_64/stage5
 	for mode in $native_modes x86_64; do
 		make_bzimage "$good" "$mode"
 	done

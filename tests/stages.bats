@@ -13,8 +13,7 @@ export SILENCE=60 TIMEOUT=120 # the machine may be busy with other tests
 setup_file() {
 	export modes="x86_32 x86_32-2g x86_32-1g x86_32-nopae x86_64"
 	export module=$BATS_FILE_TMPDIR/module cmdline="first=1, second=\"two words\""
-	good_tree
-	mkdir "$good/build"
+	good_tree x86_32{,-2g,-1g,-nopae}/stage4 x86_64/stage4
 	ln -s "$top"/build/{xen,xen-stock} "$good/build/"
 	seq 3000 >"$module"
 	cd "$good" || return
