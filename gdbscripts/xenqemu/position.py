@@ -17,6 +17,8 @@ _HYPERCALL_VECTORS = (0x82, 0x100)
 _XENS = range(0xFFFF800000000000, 0xFFFF880000000000)  # where its stacks lie, and no guest's
 _GATES = (b"\xcd\x82", b"\x0f\x05")  # int $0x82, syscall
 _STACK = 128
+# Where Xen was about to send the guest to a handler, it has put a frame on the guest's stack, at most so large.
+_FRAME = 96
 
 
 class NoPosition(Exception):
@@ -36,7 +38,7 @@ class Position:
             self.goes_on_at = self.address
         else:
             self._guest_side(stub, monitor)
-        self._stack = read_stack(stub, self.stack_pointer)
+        self._stack = read_stack(stub, self.stack_pointer, _STACK + _FRAME)
 
     def _guest_side(self, stub, monitor):
         """What the guest was doing, as Xen saved it."""
@@ -69,7 +71,9 @@ class Position:
     def matches(self, stub):
         """Whether the machine, which stands at address, is there now."""
         now = stub.registers()
-        if now.in_xen or now.rsp != self.stack_pointer or read_stack(stub, now.rsp) != self._stack:
+        frame = now.rsp - self.stack_pointer
+        if now.in_xen or not 0 <= frame <= (_FRAME if self._saved else 0) \
+                or read_stack(stub, now.rsp, _STACK) != self._stack[frame:frame + _STACK]:
             return False
         if self.attempted:
             # Xen saves them one by one, so each is there, or still where the guest had it.
@@ -78,9 +82,10 @@ class Position:
         return now.raw == self.registers.raw
 
 
-def read_stack(stub, pointer):
-    """The top of the stack, or nothing if it is not mapped."""
-    return read(stub, pointer, _STACK)
+def read_stack(stub, pointer, size):
+    """The top of the stack, as far as it is mapped."""
+    page = 4096 - pointer % 4096
+    return read(stub, pointer, size) or read(stub, pointer, min(size, page))
 
 
 def read(stub, address, count):
