@@ -40,12 +40,13 @@ booting() { tr ' ' '\n' <<<"$modes" | grep -v nopae; }
 			verdict="came through"
 			[ "$mode" != x86_32-nopae ] || verdict="refused as it should be (diagnosis: two-levels)"
 			echo "$stage $mode built $verdict"
-			[ "$mode" != x86_64 ] || echo "$stage $mode stock $verdict"
+			[ "$mode" != x86_64 ] || [ ! -e build/xen-stock/xen ] || echo "$stage $mode stock $verdict"
 			case $stage$mode in 5x86_32*) echo "$stage $mode none came through" ;; esac
 		done
 	done >expected
 	diff expected <(sed '1d;$d' table | tr -s ' ')
-	[ "$(tail -n 1 table)" = "40 boots, 40 as they should be (transcripts: build/matrix)" ]
+	boots=$(wc -l <expected)
+	[ "$(tail -n 1 table)" = "$boots boots, $boots as they should be (transcripts: build/matrix)" ]
 	[ ! -s errors ]
 }
 
@@ -100,14 +101,14 @@ patch_notes() { # PAE_MODE
 	for image in build/x86_*/stage[1-4].elf; do
 		readelf -hW "$image" | grep -q 'Entry point address: *0x100000$'
 	done
-	for log in build/matrix/[1-4]-*-{built,stock}/*.log; do
+	for log in build/matrix/[1-4]-*/stage?.log; do
 		case $log in
 		*-nopae-*) ;;
 		*) [ "$(lines "$log" 'ENTRY ADDRESS')" = "(XEN)  ENTRY ADDRESS: 0000000000100000" ] ;;
 		esac
 	done
 	[ "$(lines build/matrix/0-x86_32-2g-built/stage0.log 'ENTRY ADDRESS')" = "(XEN)  ENTRY ADDRESS: 0000000080100000" ]
-	[ "$(lines build/matrix/0-x86_64-stock/stage0.log 'ENTRY ADDRESS')" = "(XEN)  ENTRY ADDRESS: ffffffff80100000" ]
+	[ "$(lines build/matrix/0-x86_64-built/stage0.log 'ENTRY ADDRESS')" = "(XEN)  ENTRY ADDRESS: ffffffff80100000" ]
 }
 
 @test "stage 2: Xen filled the hypercall page" {
