@@ -64,6 +64,8 @@ pair() { # lab
 @test "lab 3: untouched no points, solved all of them" { pair 3; }
 @test "lab 4: untouched no points, solved all of them" { pair 4; }
 @test "lab 5: untouched no points, solved all of them" { pair 5; }
+@test "lab 6: untouched no points, solved all of them" { pair 6; }
+@test "lab 8: untouched no points, solved all of them" { pair 8; }
 
 @test "a few of the wrong answers get the diagnosis that they must" {
 	CORPUS=$BATS_TEST_TMPDIR run python3 labs/grader/corpus.py --sample 4 1 2 3 5
@@ -138,6 +140,17 @@ pair() { # lab
 	echo '#include "walk.c"' >"$work/walk.c"
 	grade 3
 	ends 1 "nested depth"
+}
+
+@test "a file is compiled for its contents, though it is older than what was made of another" {
+	solved 6
+	grade 6
+	points 0 "19 of 19"
+	rm -r "$work"
+	lab 6
+	touch -d 2001-01-01 "$work/head_32.S"
+	grade 6
+	points 1 "0 of 19"
 }
 
 @test "what a compiler makes without end is cut short" {
