@@ -55,15 +55,15 @@ setup_file() {
 }
 
 @test "make rewind stands at the end, and leads back" {
-	run make -C "$good" --no-print-directory rewind STAGE=3 \
-		GDB_OPTIONS="-batch -ex 'xen back 1' -ex 'xen back to remap_kernel' -ex 'xen restart'"
+	run timeout 100 make -C "$good" --no-print-directory rewind STAGE=3 \
+		GDB_OPTIONS="-batch -ex 'xen back to remap_kernel' -ex 'xen restart'"
 	ends 0 "the end: xen_exit, P=V"
 	[[ $output == *"remap_kernel (info="* && $output == *"checkpoints: entry"* ]]
 }
 
 @test "make pagetables: text, files, pictures and the difference" {
 	local folder=$good/build/x86_32/stage3.pagetables
-	run make -C "$good" --no-print-directory pagetables STAGE=3
+	run timeout 100 make -C "$good" --no-print-directory pagetables STAGE=3
 	ends 0 "VA 0xc0000000-0xc01"
 	[ "$(cd "$folder" && echo *)" = "diff.txt end.json end.svg end.txt entry.json entry.svg entry.txt" ]
 	python3 -c 'import sys, xml.etree.ElementTree as e; [e.parse(f) for f in sys.argv[1:]]' "$folder"/*.svg
