@@ -10,10 +10,13 @@ When a page is missed, the requests that Xen was sent tell why (updates.py).
 """
 
 from frames import check_frames, frames_of, used
-from machine import Stop
+from machine import Fault, Stop
 from tables import PAGE, Tables
 from translation import M2P
 from updates import explain_requests, explain_value, wanted
+from walking import tables_of
+
+WRITE = 2  # in a page fault's error code
 
 
 def entry_tables(boot):
@@ -59,6 +62,9 @@ def check_remap(task, boot, watch, before, event, name):
     if not isinstance(event, Stop) or event.name != name:
         if watch.requests:
             explain_requests(task, boot, watch.requests, before)
+        elif isinstance(event, Fault) and event.vector == 14 and event.error & WRITE and event.cr2 // PAGE in tables_of(guest):
+            task.fail("remap-store", f"""the kernel wrote to paddr {event.cr2:#x} itself, {boot.where(event.ip)}: that is in one of its page
+                tables, which it may only read. Xen changes them, if mmu_update asks it to.""")
         task.fail("remap-no-end", f"the kernel did not come to the end of its remap: {boot.describe(event)}.")
         return
     after = Tables(guest)
