@@ -158,6 +158,10 @@ pair() { # lab
 	sed -i 's/^	elfnote	XEN_ELFNOTE_LOADER.*/&\n	.fill 300000000/' "$work/notes.S"
 	grade 1
 	ends 1 "File size limit exceeded"
+	solved 1
+	printf '	.bss\n	.fill 50000000\n' >>"$work/notes.S"
+	grade 1
+	ends 1 "[huge-image] the kernel takes 47 MiB"
 }
 
 @test "an endless loop and a crash end in seconds, and the tasks before them count" {

@@ -19,6 +19,7 @@ from notes import NAMES, SIX
 from report import Finding, Report, Task
 
 COMPILE_SECONDS = 20  # of processor time, for one process
+LARGEST_IMAGE = 8 << 20  # bytes
 LARGEST_MADE, LARGEST_PROCESS = 64 << 20, 1 << 30  # bytes: a stage has 0.1 MB, its compiler takes 0.1 GB
 LONGEST_FILE = 200_000
 
@@ -93,6 +94,7 @@ class Lab:
         image = output.strip().splitlines()[-1]
         if image.endswith(".elf") and "stage1-notes/notes.S" not in self.sources:
             refuse_notes(image)
+        refuse_huge(image)
         return image
 
     def module(self, size):
@@ -122,6 +124,16 @@ def run_limited(command, env):
         except subprocess.TimeoutExpired:
             os.killpg(made.pid, signal.SIGKILL)  # make, and all that it started
             return None, "", ""
+
+
+def refuse_huge(image):
+    """Xen has no good word for an image that the machine's memory cannot hold."""
+    with open(image, "rb") as file:
+        elf = file.read(4) == b"\x7fELF"
+    size = sum(part.memsz for part in Elf(image).loaded()) if elf else os.path.getsize(image)
+    if size > LARGEST_IMAGE:
+        raise Stopped("huge-image", f"the kernel takes {size >> 20} MiB of memory, and the machine has {LARGEST_IMAGE >> 20} MiB for it: "
+                      "is an array of yours that large?")
 
 
 def refuse_notes(image):
