@@ -30,7 +30,7 @@ def bad_arguments_are_refused():
 @check
 def while_the_machine_runs_each_command_says_so():
     gdb.execute("continue &", to_string=True)
-    for command in (*LOOKS, *TRAVELS):
+    for command in (*LOOKS, *TRAVELS, "hypercalls on"):
         refused(command, "the machine is running: stop it with Ctrl-C first")
 
 
