@@ -46,31 +46,34 @@ of_lab() { # lab, word
 	awk -v word="$2" '$1 == word { sum += $3 } END { print sum + 0 }' "labs/lab$1/lab.toml"
 }
 
-pair() { # lab
-	local all
-	all=$(of_lab "$1" points)
+untouched() { # lab
 	lab "$1"
 	grade "$1"
-	points 1 "$(of_lab "$1" skeleton) of $all"
+	points 1 "$(of_lab "$1" skeleton) of $(of_lab "$1" points)"
 	[[ $output != *compile-error* && $output != *grader-lost* ]]
+}
+
+pair() { # lab
+	untouched "$1"
 	solved "$1"
 	grade "$1"
-	points 0 "$all of $all"
+	points 0 "$(of_lab "$1" points) of $(of_lab "$1" points)"
 	[ -s "$out/transcript.log" ] && [ -s "$out/result.json" ]
 }
 
+# Labs 2 to 5 are graded solved on their pages, whose transcripts doc.bats tests.
 @test "lab 1: untouched no points, solved all of them" { pair 1; }
-@test "lab 2: untouched no points, solved all of them" { pair 2; }
-@test "lab 3: untouched no points, solved all of them" { pair 3; }
-@test "lab 4: untouched no points, solved all of them" { pair 4; }
-@test "lab 5: untouched no points, solved all of them" { pair 5; }
+@test "lab 2: untouched no points" { untouched 2; }
+@test "lab 3: untouched no points" { untouched 3; }
+@test "lab 4: untouched no points" { untouched 4; }
+@test "lab 5: untouched no points" { untouched 5; }
 @test "lab 6: untouched no points, solved all of them" { pair 6; }
 @test "lab 8: untouched no points, solved all of them" { pair 8; }
 
 @test "a few of the wrong answers get the diagnosis that they must" {
-	CORPUS=$BATS_TEST_TMPDIR run python3 labs/grader/corpus.py --sample 4 1 2 3 5
-	ends 0 "1..4"
-	[ "$(grep -c '^ok ' <<<"$output")" = 4 ]
+	CORPUS=$BATS_TEST_TMPDIR run python3 labs/grader/corpus.py --sample 3 2 3 5
+	ends 0 "1..3"
+	[ "$(grep -c '^ok ' <<<"$output")" = 3 ]
 }
 
 @test "a work copy has every blank, says whose task it is, and is not overwritten" {
