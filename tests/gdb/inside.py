@@ -41,7 +41,8 @@ def run():
             print(f"skipped {name}: {reason}", flush=True)
         except Exception as error:  # pylint: disable=broad-except # also gdb.error
             where = traceback.extract_tb(error.__traceback__)[-1]
-            print(f"FAILED {name}: {type(error).__name__} {str(error)[:500]} ({where.name}:{where.lineno}: {where.line})", flush=True)
+            print(f"FAILED {name}: {type(error).__name__} {str(error)[:500]} "
+                  f"({where.name}:{where.lineno}: {where.line})", flush=True)
     print("all checks ran", flush=True)
 
 

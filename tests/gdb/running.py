@@ -6,7 +6,7 @@ import sys
 sys.path.insert(0, "tests/gdb")
 
 import gdb
-from inside import LOOKS, TRAVELS, check, refused, run, session
+from inside import LOOKS, TRAVELS, check, refused, run
 
 
 @check

@@ -50,12 +50,14 @@ def every_range_leads_where_qemu_says():
     with session.guest() as guest:
         ranges = [(m.va, m.size) for m in guest.space.mappings(guest.is_guests)]
         text = xen_lines("pt")
-        printed = [tuple(int(n, 16) for n in m.groups()) for m in (re.match("(0x[0-9a-f]+)-(0x[0-9a-f]+) ", t) for t in text) if m]
+        matches = [re.match("(0x[0-9a-f]+)-(0x[0-9a-f]+) ", line) for line in text]
+        printed = [tuple(int(n, 16) for n in m.groups()) for m in matches if m]
         assert printed
         pages = dict(ranges)
         vas = {va for first, last in printed for va in (first, last, last & ~0xFFF, (first + last) // 2, first + 0xABC)}
         vas |= {va for first, last in printed for va in range(first, last, max(1, (last - first) // 12))}
-        vas |= {va for first, last in printed for va in (first - 1, last + 1) if 0 <= va < 1 << guest.bits and guest.is_guests(va)}
+        vas |= {va for first, last in printed for va in (first - 1, last + 1)
+                if 0 <= va < 1 << guest.bits and guest.is_guests(va)}
         for va in sorted(vas):
             walk = guest.space.walk(va)
             assert walk.va == va, f"{va:#x}"
@@ -164,7 +166,8 @@ def the_difference_is_the_remapped_range():
                 high, low = guest.space.walk(first + offset), guest.space.walk(offset)
                 assert (high.maddr, high.rights) == (low.maddr, low.rights), f"{first + offset:#x}"
                 assert guest.pfn(high.maddr >> 12) == offset >> 12
-    printed = [re.match("VA (0x[0-9a-f]+)-(0x[0-9a-f]+): unmapped -> PFN ", line) for line in xen_lines(f"pt diff {folder}/entry.json")]
+    printed = [re.match("VA (0x[0-9a-f]+)-(0x[0-9a-f]+): unmapped -> PFN ", line)
+               for line in xen_lines(f"pt diff {folder}/entry.json")]
     assert min(int(m[1], 16) for m in printed if m) == expected[0][0]
     assert max(int(m[2], 16) for m in printed if m) == expected[-1][1]
 

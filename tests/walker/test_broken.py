@@ -2,15 +2,13 @@
 """Broken tables are shown as such, each in a line, by everything that looks at them; nothing hangs and nothing crashes."""
 
 import json
-import struct
 import time
 import unittest
 import unittest.mock
 
 from check import HIGH, UNDER_XEN, GoldenTest, all_machines, entry_machine, remap
-from machine import ALL, P, PSE, Machine
-from xenpt import diff, paging, snapshot, space, start_info_text, svg, text
-from xenpt.guest import Boot
+from machine import ALL, PSE, Machine
+from xenpt import diff, paging, snapshot, space, svg, text
 from xenpt.memory import BadPage
 from xenpt.paging import PagingError
 
@@ -161,92 +159,6 @@ class NoTables(unittest.TestCase):
         m.boot = None
         with self.assertRaisesRegex(PagingError, "do not exist yet"):
             m.guest()
-
-
-class AtEntry(unittest.TestCase):
-    def machine(self, magic=b"xen-3.0-x86_32p", nr_pages=96, mfn_list=0x2000):
-        m = Machine(paging.PAE_UNDER_XEN)
-        m.map(0x1000, m.p2m[40])
-        m.map(0x2000, m.boot.p2m_frames[0])
-        info = struct.pack("<32sIIIIIIIIIIII1024sII", magic, nr_pages, 0x5000, 3, 0, 0, 0x490, 0x28, 0x1000, 1,
-                           mfn_list, 0, 0, b"quiet", 0, 0)
-        for offset, byte in enumerate(info):
-            m.poke((m.p2m[40] << 12) + offset, byte, 1)
-        return m
-
-    def boot(self, m, start_info=0x1000):
-        return Boot.at_entry(m, m.registers, 32, start_info)
-
-    def test_start_info_tells_where_the_p2m_is(self):
-        m = self.machine()
-        self.assertEqual(self.boot(m), Boot(0x1000, 96, m.boot.p2m_frames))
-
-    def test_no_start_info(self):
-        for m, where in ((self.machine(b"linux"), 0x1000), (self.machine(), 0x3000), (self.machine(), 0x1004)):
-            with self.assertRaisesRegex(PagingError, f"there is no start_info at P=V {where:#x}"):
-                self.boot(m, where)
-
-    def test_a_p2m_that_is_not_mapped(self):
-        for nr_pages, mfn_list in ((96, 0x9000), (0xFFFFFFFF, 0x2000)):
-            with self.assertRaisesRegex(PagingError, "the p2m is not mapped at P=V 0x[39]000"):
-                self.boot(self.machine(nr_pages=nr_pages, mfn_list=mfn_list))
-
-    def test_start_info_in_no_memory(self):
-        m = self.machine()
-        m.set(0x1000, "pte", NOWHERE << 12 | P)
-        with self.assertRaisesRegex(PagingError, "there is no start_info"):
-            self.boot(m)
-
-    def test_start_info_after_the_p2m_was_lost(self):
-        m = self.machine()
-        guest = m.guest()
-        guest.translation.p2m = lambda pfn: None
-        with self.assertRaisesRegex(PagingError, "the p2m cannot be read"):
-            list(start_info_text.lines(guest))
-
-
-class Numbering(unittest.TestCase):
-    def setUp(self):
-        self.m = Machine(paging.PAE_UNDER_XEN)
-        self.m.map_pfns(0, range(8))
-
-    def test_both_ways(self):
-        guest = self.m.guest()
-        for pfn, mfn in enumerate(self.m.p2m):
-            self.assertEqual((guest.translation.p2m(pfn), guest.pfn(mfn)), (mfn, pfn))
-
-    def test_the_m2p_is_wrong(self):
-        self.m.set_m2p(self.m.p2m[5], 0x33)
-        self.assertIsNone(self.m.guest().pfn(self.m.p2m[5]))
-        self.assertIn(f"MFN {self.m.p2m[5]:#x} = not this guest's (m2p: 0x33; p2m: {self.m.p2m[0x33]:#x})",
-                      "\n".join(text.walk(self.m.guest(), 0x5000)))
-        self.assertRegex("\n".join(text.ranges(self.m.guest())), r"0x00005000-0x00005fff .* - +0x105")
-
-    def test_the_p2m_is_wrong(self):
-        self.m.set_p2m(5, 0x77777)
-        self.assertIn("not this guest's (m2p: 0x5; p2m: 0x77777)", "\n".join(text.walk(self.m.guest(), 0x5000)))
-
-    def test_the_m2p_names_a_pfn_that_there_is_not(self):
-        self.m.set_m2p(self.m.p2m[5], 0xFFFFFFFF)
-        self.assertIn("(m2p: 0xffffffff; p2m: no such PFN)", "\n".join(text.walk(self.m.guest(), 0x5000)))
-
-    def test_a_frame_beyond_the_m2p(self):
-        self.m.map(0x9000, 0xFFFFFFF00)
-        self.assertIn("(the m2p does not reach so far)", "\n".join(text.walk(self.m.guest(), 0x9000)))
-
-    def test_the_m2p_lies_in_no_memory(self):
-        self.m.map(0x9000, 0x9000)
-        self.m.map(self.m.guest().xens[0] + (0x9000 * 4 & -4096), NOWHERE, P)
-        self.assertIn("(the m2p does not reach so far)", everything(self.m, 0x9000))
-
-    def test_the_p2m_lies_in_no_memory(self):
-        self.m.boot = self.m.boot._replace(p2m_frames=(NOWHERE,))
-        with self.assertRaisesRegex(PagingError, "leads to no table of the guest"):
-            self.m.guest()
-
-    def test_pfns_that_there_are_not(self):
-        for pfn in (-1, 96, 1 << 40):
-            self.assertIsNone(self.m.guest().translation.p2m(pfn))
 
 
 class BrokenText(GoldenTest):
