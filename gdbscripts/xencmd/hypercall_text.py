@@ -9,6 +9,7 @@ alone, so that is here.
 import gdb
 
 from . import page_table_updates
+from .guest_memory import read, structure
 from .session import session
 from .xen_headers import errors, names
 
@@ -109,26 +110,8 @@ def result(value):
     return str(value) if value < 4096 else f"{value:#x}"
 
 
-def read(va, count):
-    """The guest's memory, None if it is not mapped."""
-    try:
-        return session.stub.read(va, count)
-    except session.errors:
-        return None
-
-
 def gdb_string(data):
     return '"' + data.decode("latin-1").encode("unicode_escape").decode().replace('"', '\\"') + '"'
-
-
-def structure(name, va):
-    """A structure in the guest's memory, None if GDB does not know it."""
-    try:
-        kind = gdb.lookup_type(f"struct {name}")
-    except gdb.error:
-        return None
-    data = read(va, kind.sizeof)
-    return data and gdb.Value(data, kind)
 
 
 def traps(va):

@@ -6,6 +6,7 @@ import struct
 from xenpt import paging, text
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
+from .guest_memory import read, structure
 from .session import session
 from .xen_headers import names
 
@@ -36,9 +37,8 @@ def cut(arguments, lines):
 
 def updates(va, count):
     """mmu_update: each entry, with the table and the slot that it hits."""
-    try:
-        data = session.stub.read(va, count * UPDATE.size)
-    except session.errors:
+    data = read(va, count * UPDATE.size)
+    if data is None:
         return [f"VA {va:#x} cannot be read"]
     with session.guest() as guest:
         tables = {table >> PAGE_SHIFT: depth for depth, table in guest.space.tables(guest.is_guests)}
@@ -72,7 +72,6 @@ def entry_text(guest, value):
 
 def operations(va, count):
     """mmuext_op: each operation."""
-    from .hypercall_text import structure
     lines = []
     for number in range(count):
         operation = structure("mmuext_op", va)

@@ -10,7 +10,7 @@ import gdb
 
 from xenqemu import back
 from xenqemu.position import NoPosition
-from xenqemu.timeline import Lost, Timeline
+from xenqemu.timeline import Timeline
 
 from .arguments import number
 from .connection import arrived
