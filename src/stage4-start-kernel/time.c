@@ -58,20 +58,36 @@ void handle_event(evtchn_port_t port)
 		ticks++;
 }
 
-/* Blocking returns for any event, so it takes a loop; the loop has an end. */
+/* The processor's interrupt flag, so to speak. What came meanwhile is delivered
+ * on the way back from the next hypercall.
+ */
+static void mask_events(bool masked)
+{
+	volatile struct vcpu_info *vcpu = &HYPERVISOR_shared_info->vcpu_info[0];
+
+	vcpu->evtchn_upcall_mask = masked;
+}
+
+/* Blocking returns for any event, so it takes a loop; the loop has an end.
+ * A tick between the look at `ticks` and the sleep would be slept through, so
+ * none may come there: blocking takes the mask off and sleeps in one step.
+ */
 static void wait_for_tick(unsigned int number)
 {
 	unsigned int wakes = 0;
 
 	hypercall_must(HYPERVISOR_set_timer_op(system_time() + NS_PER_TICK),
 		       "set_timer_op");
+	mask_events(true);
 	while (ticks < number) {
 		if (++wakes > 1000)
 			panic("timer: woken %u times, and tick %u has not come",
 			      wakes, number);
 		hypercall_must(HYPERVISOR_sched_op(SCHEDOP_block, NULL),
 			       "sched_op(SCHEDOP_block)");
+		mask_events(true);
 	}
+	mask_events(false);
 }
 
 /* Xen ticks at 100 Hz unasked, which would prove nothing: so that goes first.
