@@ -96,11 +96,13 @@ def check_jump(task, boot):
     """Called P=V with two addresses that can be recognised; the breakpoint at its target tells."""
     guest = boot.guest
     stack = (boot.calls.saved["rsp"] & -PAGE) - 0x200
-    guest.write(stack - 64, b"\xee" * 64)
+    guest.write(stack - 64, b"\xee" * 128)  # on both sides: a target out of the new stack leads nowhere
     result = boot.calls.call("jump_to", boot.calls.back, stack)
     event = result.event
     if not isinstance(event, Stop) or event.name != "startup_xen":
-        return task.fail("jump-elsewhere", f"jump_to(code {boot.calls.back:#x}, stack {stack:#x}) did not arrive at code: {boot.describe(event)}.")
+        return task.fail("jump-elsewhere", f"jump_to(code {boot.calls.back:#x}, stack {stack:#x}) did not arrive at code: {boot.describe(event)}."
+                         + (" That was read from the new stack: the arguments are on the old one, so fetch both before ESP changes."
+                            if getattr(event, "ip", 0) == 0xeeeeeeee else ""))
     rsp = event.regs["rsp"] & guest.mask
     if rsp not in (stack, stack - guest.word, stack - 2 * guest.word):
         where = "is still the caller's" if 0 < boot.calls.saved["rsp"] - rsp < 4096 and rsp > stack + 64 or rsp < stack - 64 else "is off"
@@ -154,7 +156,7 @@ def check_arrival(task, boot, arrival):
     pointer = guest.read_word(guest.paddr("xen_start_info"))
     if pointer != guest.va(guest.info_paddr):
         task.fail("arrival-start-info", f"""xen_start_kernel() begins with xen_start_info {pointer:#x}, and start_info is at VA
-            {guest.va(guest.info_paddr):#x}. repoint_start_info() has to run before the jump.""")
+            {guest.va(guest.info_paddr):#x}. repoint_start_info() sets it, to the linked address, and has to run before the jump.""")
     base = guest.parse_info(guest.read(guest.info_paddr, guest.info_size))["pt_base"]
     if base == guest.va(guest.va(guest.info["pt_base"])):
         task.fail("arrival-repointed-twice", f"""xen_start_kernel() begins with pt_base {base:#x}: PAGE_OFFSET was added twice. Does
