@@ -88,7 +88,8 @@ def judge(task, boot, where, result, want, name):
         task.fail("limit-zero", f"{said}. There is nothing in it yet, or it loses everything.")
     elif got > want and got - want <= 2 * PAGE and got % PAGE == 0:
         task.fail("limit-surplus", f"""{said}: {(got - want) // PAGE} page(s) more than needed. Round up once: an end that is
-            page aligned already must stay. (The patch added a page twice; harmless, until it is not.)""", "lessons/8-errata.md")
+            page aligned already must stay. And add nothing for the stack: it lies where ESP says. (The patch added a page twice;
+            harmless, until it is not.)""", "lessons/8-errata.md")
     elif got % PAGE and page_align(got) == want:
         task.fail("limit-not-aligned", f"{said}: right, but not rounded up to a page.")
     elif want - PAGE == got and name in ("image", "start-info", "p2m", "module"):

@@ -88,7 +88,7 @@ def check_six(task, elf):
 
 def check_value(task, name, note):
     value = text(note)
-    said = f'the note {name} says "{value}"'
+    said = f'the note {name} says "{value}"' if value.isprintable() else f"the note {name} is no text, but the bytes {note.desc.hex(' ')}"
     if b"\0" not in note.desc:
         task.fail("notes-no-nul", f"{said} without a final zero byte: .asciz adds one, .ascii does not.")
     elif name == "XEN_VERSION" and not value.startswith("xen-3.0"):
