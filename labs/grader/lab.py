@@ -84,7 +84,7 @@ class Lab:
         # Two grades at once might link what the other compiles.
         command = ["flock", "build/.lab-lock", "make", "--no-print-directory", "-s", "lab-image", f"LAB={self.number}",
                    f"WORK={self.work}", f"OUT={self.out}", *words]
-        clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "V")}
+        clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "STAGE", "V")}
         code, output, errors = run_limited(command, clean)
         if code is None:
             raise Stopped("compile-late", f"the compiler was not done after {COMPILE_SECONDS} s: "
