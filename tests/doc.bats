@@ -55,6 +55,7 @@ transcripts() { # file...
 @test "lab 5: the transcripts are true" { transcripts labs/lab5/README.md; }
 @test "lab 6: the transcripts are true" { transcripts labs/lab6/README.md; }
 @test "lab 8: the transcripts are true" { transcripts labs/lab8/README.md; }
+@test "lab 9: the transcripts are true" { transcripts labs/lab9/README.md; }
 
 @test "a transcript that is not true is found, and put right" {
 	local lesson=$BATS_TEST_TMPDIR/lesson.md

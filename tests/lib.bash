@@ -8,7 +8,7 @@
 unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES STAGE ARCH PAE VMSPLIT IMAGE CMDLINE MODULE ACCEL V SILENCE TIMEOUT NATIVE ERRATUM LAB
 export LC_ALL=C
 
-top=$(realpath "$BATS_TEST_DIRNAME/..")
+top=$(realpath "${BASH_SOURCE[0]%/*}/..")
 cd "$top" || exit
 export XEN=$top/build/xen/xen
 

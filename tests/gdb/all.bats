@@ -6,9 +6,8 @@
 #
 # shellcheck disable=SC2154 # good comes from lib.bash, the rest from session.bash
 
-BATS_TEST_DIRNAME=${BATS_TEST_DIRNAME%/gdb}
-load lib
-load gdb/session
+load ../lib
+load session
 unset NATIVE SYMBOLS
 
 setup_file() {
