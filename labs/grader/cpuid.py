@@ -80,4 +80,6 @@ def explain_cpuid_fault(task, boot, result):
         task.fail("cpuid-bad-prefix", f"""an undefined instruction {boot.where(event.ip)}: the bytes there are {code.hex(' ')}. Xen takes
             it for its prefix only if it is 0f 0b 78 65 6e (ud2a, "xen"), with cpuid (0f a2) right behind.""")
     else:
-        no_answer(boot, "cpuid_is_xen()", result, task, "cpuid-no-answer")
+        why = """CPUID changes EAX, EBX, ECX and EDX; one that the asm does not name as an output is one in which the compiler keeps
+            something else.""" if isinstance(event, Fault) else ""
+        no_answer(boot, "cpuid_is_xen()", result, task, "cpuid-no-answer", why)

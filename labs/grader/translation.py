@@ -13,12 +13,12 @@ M2P = {32: 0xf5800000, 64: 0xffff800000000000}
 HIGH_MFN = 0x123456  # a machine page above 4 GiB
 
 
-def no_answer(boot, what, result, task, identifier):
+def no_answer(boot, what, result, task, identifier, why=""):
     """Notes a call that did not return; False if it did."""
     if result.value is not None:
         return False
     if not isinstance(result.event, Stop):
-        task.fail(identifier, f"{what} did not return: {boot.describe(result.event)}.")
+        task.fail(identifier, f"{what} did not return: {boot.describe(result.event)}. {why}".rstrip())
     else:
         task.fail(identifier, f"{what} did not return but ended the kernel: {boot.describe(result.event)}.")
     return True
