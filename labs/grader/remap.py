@@ -15,6 +15,7 @@ from tables import PAGE, Tables
 from translation import M2P
 from updates import explain_requests, explain_value, wanted
 from walking import tables_of
+from watch import UPDATE
 
 WRITE = 2  # in a page fault's error code
 
@@ -87,6 +88,7 @@ def check_remap(task, boot, watch, before, event, name):
                   "must stay until the jump.")
     if task.state == "right":
         check_counts(task, boot, watch.requests)
+        check_room(task, boot, watch.handed)
 
 
 def check_counts(task, boot, requests):
@@ -97,6 +99,16 @@ def check_counts(task, boot, requests):
     if requests and boot.counts != want:
         task.fail("remap-counts", f"""remap_kernel() returns {boot.counts[0]} pgd, {boot.counts[1]} pud, {boot.counts[2]} pmd entries, and Xen was
             asked to write {want[0]} pgd, {want[2]} pmd entries. Each road returns how many it wrote, and remap_kernel() all of them.""")
+
+
+def check_room(task, boot, handed):
+    """An array of updates is no longer than its variable: what is written behind that may be anybody's."""
+    for pointer, count in handed:
+        va = pointer + boot.guest.load_offset & boot.guest.mask
+        array = boot.elf.symbol_at(va)
+        if array and array.size and va + UPDATE * count > array.value + array.size:
+            task.fail("remap-overrun", f"""{array.name} has room for {array.size // UPDATE} updates, and Xen was handed {count}: what lies behind it in
+                memory was overwritten. A pmd entry reaches 2 MiB, so the pmd road goes in steps of PMD_SIZE.""")
 
 
 # ---- the pages -----------------------------------------------------------------

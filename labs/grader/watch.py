@@ -15,13 +15,14 @@ Request = namedtuple("Request", "ptr val ret")
 
 MMU_UPDATE = 1
 STUB = 32
+UPDATE = 16  # bytes of struct mmu_update
 MOST = 4096  # updates of one call that are looked at
 
 
 class Watch:
     def __init__(self, session):
         self.session, self.machine, self.guest = session, session.machine, session.guest
-        self.requests = []
+        self.requests, self.handed = [], []  # handed: address and number of updates of each call
         self.machine.stop_at(self.guest.paddr("hypercall_page") + STUB * MMU_UPDATE, "mmu_update")
 
     def go(self, *stops):
@@ -38,6 +39,7 @@ class Watch:
         """Over one mmu_update; returns the event that came behind it."""
         stub, guest = self.machine.stub, self.guest
         asked = requests_at(guest, regs)
+        self.handed.append(handed_over(guest, regs))
         back = int.from_bytes(stub.read(regs["rsp"], guest.word) or bytes(8), "little")
         self.machine.stop_at(back, "back")
         event = self.machine.go()
@@ -50,8 +52,14 @@ class Watch:
         return event
 
 
+def handed_over(guest, regs):
+    """Where the updates are and how many, at the stub's first instruction."""
+    pointer, count = (regs["rbx"], regs["rcx"]) if guest.bits == 32 else (regs["rdi"], regs["rsi"])
+    return pointer & guest.mask, count & guest.mask
+
+
 def requests_at(guest, regs):
     """(ptr, val) of each update, at the stub's first instruction."""
-    pointer, count = (regs["rbx"], regs["rcx"]) if guest.bits == 32 else (regs["rdi"], regs["rsi"])
-    data = guest.machine.stub.read(pointer & guest.mask, 16 * min(count, MOST)) if count & guest.mask <= MOST else None
-    return [tuple(int.from_bytes(data[at + o:at + o + 8], "little") for o in (0, 8)) for at in range(0, len(data or b""), 16)]
+    pointer, count = handed_over(guest, regs)
+    data = guest.machine.stub.read(pointer, UPDATE * count) if count <= MOST else None
+    return [tuple(int.from_bytes(data[at + o:at + o + 8], "little") for o in (0, 8)) for at in range(0, len(data or b""), UPDATE)]
