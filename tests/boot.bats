@@ -101,13 +101,13 @@ refused() { # what the line says, the command
 }
 
 @test "silence: the guest loops" {
-	CMDLINE=loop SILENCE=3 boot "$actor"
+	CMDLINE=loop SILENCE=2 boot "$actor"
 	ends 5 "diagnosis: guest-loops"
 	[[ $output == *"src/stage2-hypercall/"* ]]
 }
 
 @test "silence: the guest waits" {
-	CMDLINE=block SILENCE=3 boot "$actor"
+	CMDLINE=block SILENCE=2 boot "$actor"
 	ends 5 "diagnosis: event-never-came"
 }
 
@@ -124,8 +124,8 @@ refused() { # what the line says, the command
 }
 
 @test "time-out: it prints without ever ending a line" {
-	CMDLINE=dots SILENCE=2 TIMEOUT=5 boot "$actor"
-	ends 6 "not at its end after 5 s"
+	CMDLINE=dots SILENCE=2 TIMEOUT=4 boot "$actor"
+	ends 6 "not at its end after 4 s"
 }
 
 @test "a clean shutdown is enough for a reader's image, but not for a stage" {
@@ -170,7 +170,7 @@ refused() { # what the line says, the command
 }
 
 @test "forged text does not make a shutdown of a hang" {
-	CMDLINE=forge-loop SILENCE=3 boot --any "$actor"
+	CMDLINE=forge-loop SILENCE=2 boot --any "$actor"
 	ends 5 "diagnosis: guest-loops"
 }
 
