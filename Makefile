@@ -284,5 +284,6 @@ bench: $(hypervisor) $(B)/floor.elf $(stages)
 .PHONY: bench
 
 clean:
-	rm -rf build/x86_* build/test* build/unit build/matrix
+	@mkdir -p build
+	find build -mindepth 1 -maxdepth 1 ! -name 'xen*' -exec rm -rf {} +
 .PHONY: diff clean
