@@ -91,8 +91,10 @@ function spans(text, out, parts, n, i) {
 	for (i = 2; i <= n; i += 2) {
 		if (parts[i] ~ /^[a-z_][a-z0-9_]*\(\)$/)
 			out = out "<tt>" parts[i] "</tt>"
-		else
+		else {
+			gsub(/%[a-z]/, "%&", parts[i]) # Doxygen takes one for itself
 			out = out "`" parts[i] "`"
+		}
 		out = out parts[i + 1]
 	}
 	return out
