@@ -19,6 +19,10 @@ setup_file() {
 	START=remap_kernel INSIDE="0 20" EXPECT=$remapped_x86_32 checks "$good/build/x86_32/stage3.elf" "$no_cr3" broken travel tables
 }
 
+@test "stage 3: a random walk through time" {
+	SEED=2 MOVES=12 FAR=300 checks "$good/build/x86_32/stage3.elf" none walk
+}
+
 @test "stage 3 with the kernel at 2 GiB: the remapped range, bad arguments, a running machine" {
 	EXPECT=$remapped_x86_32_2g checks "$good/build/x86_32-2g/stage3.elf" none tables
 	checks "$good/build/x86_32-2g/stage3.elf" none running

@@ -4,7 +4,9 @@
 from collections import Counter
 
 from . import trace
-from .timeline import LIMIT, Lost
+from .position import Moment
+from .search import last_run
+from .timeline import CHANGED, PATIENCE, Lost
 from .way import way_to
 
 # How many instructions before its goal a landing may switch from breakpoints to steps.
@@ -13,17 +15,12 @@ STEPS = 200
 CLOSE = 50
 # How near, and how many instructions a second are traced, at most.
 NEAR, SPEED = 1000, 2000000
-# A place that ran more often than this is looked for in the traces.
-RUNS = 30
-# A breakpoint on the way brings a tick of Xen's forward, which costs so many instructions at most.
-TICK = 6000
 
 
 def back(timeline, count):
     """To `count` guest instructions before this moment."""
-    origin = checkpoint = timeline.now()
-    gone = 0
-    try:
+    with timeline.journey() as checkpoint:
+        gone = 0
         while checkpoint.parent:
             way = way_to(timeline, checkpoint)
             if count - gone <= len(way):
@@ -31,70 +28,22 @@ def back(timeline, count):
             gone += len(way)
             checkpoint = checkpoint.parent
         raise Lost(f"only {gone} guest instructions have run since the first checkpoint")
-    except Lost:
-        timeline.load(origin)
-        raise
-    finally:
-        timeline.forget_old()
 
 
 def back_to(timeline, addresses):
     """To the last time before this moment that one of these addresses was executed."""
-    origin = checkpoint = timeline.now()
-    try:
-        if _back_to_rare(timeline, origin, addresses):
-            return
+    with timeline.journey() as checkpoint:
         while checkpoint.parent:
-            way = way_to(timeline, checkpoint)
-            for index in range(len(way) - 1, -1, -1):
-                if way[index] in addresses:
-                    land(timeline, checkpoint, index)
+            if checkpoint.way is None and (checkpoint.hits or checkpoint.straight):
+                if last_run(timeline, checkpoint, addresses):
                     return
+            else:
+                way = way_to(timeline, checkpoint)
+                for index in range(len(way) - 1, -1, -1):
+                    if way[index] in addresses:
+                        return land(timeline, checkpoint, index)
             checkpoint = checkpoint.parent
         raise Lost("it has not run since the first checkpoint")
-    except Lost:
-        timeline.load(origin)
-        raise
-    finally:
-        timeline.forget_old()
-
-
-def _back_to_rare(timeline, origin, addresses):
-    """The quick way to a place that ran a few times only, and not just now. Whether that was so."""
-    hits = 0
-    for start in origin.ancestors():
-        hits = _count(timeline, start, origin, addresses)
-        if hits is None:
-            return False
-        if hits:
-            break
-    if not hits:
-        return False
-    timeline.load(start)
-    _run_by(timeline.stub, addresses, hits)
-    timeline.save(parent=start)
-    return True
-
-
-def _count(timeline, start, origin, addresses):
-    """How often a place runs between a checkpoint and a later one; None if that cannot be said for certain."""
-    timeline.load(start)
-    drift = start.earliest - start.position.icount
-    hits = 0
-    with timeline.stub.breakpoints(timeline.guards | addresses):
-        while timeline.stub.run(LIMIT):
-            now, margin = timeline.monitor.icount() + drift, TICK * (hits + 2)
-            here = timeline.stub.registers().rip
-            if now > origin.latest + margin:
-                return hits
-            if here in addresses:
-                if now > origin.earliest - margin or hits == RUNS:
-                    return None
-                hits += 1
-            elif here not in timeline.guards or now > origin.earliest - margin:
-                return hits
-            timeline.stub.step()
-    return hits
 
 
 def land(timeline, checkpoint, target):
@@ -113,10 +62,8 @@ def land(timeline, checkpoint, target):
         if timeline.stub.registers().in_xen:
             _run_by(timeline.stub, {way[index + 1]}, 1)
     if timeline.stub.registers().rip != way[target]:
-        raise Lost("run again, the guest did not take the same way")
-    landed = timeline.save(parent=start, way=way[:target])
-    # Breakpoints on the way have moved the clock on.
-    landed.earliest, landed.latest = start.earliest + target, checkpoint.latest
+        raise Lost(CHANGED)
+    timeline.save(parent=start, way=way[:target])
 
 
 def _run_by(stub, addresses, hits):
@@ -125,8 +72,8 @@ def _run_by(stub, addresses, hits):
         for hit in range(hits):
             if hit:
                 stub.step()
-            if not stub.run(LIMIT) or stub.registers().rip not in addresses:
-                raise Lost("run again, the guest did not take the same way")
+            if not stub.run(PATIENCE) or stub.registers().rip not in addresses:
+                raise Lost(CHANGED)
 
 
 def _closer(timeline, start, way, target):
@@ -138,10 +85,11 @@ def _closer(timeline, start, way, target):
         if target - gone <= NEAR:
             break
         with trace.recording(timeline.monitor, timeline.folder) as more, timeline.stub.breakpoints(timeline.guards):
-            timeline.stub.run(max(0.0005, moment))
+            timeline.stub.run(max(0.0002, moment))
         there = gone + len(more)
-        if there < target and timeline.stub.registers().rip == way[there]:
-            start, gone = timeline.save(parent=start, way=way[gone:there]), there
+        reached = Moment(timeline.stub, timeline.monitor)
+        if there < target and (reached.attempted or reached.registers.rip == way[there]):
+            start, gone = timeline.save(reached, parent=start, way=way[gone:there]), there
             moment = (target - gone) / SPEED
         else:
             timeline.load(start)

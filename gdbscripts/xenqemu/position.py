@@ -19,19 +19,32 @@ _GATES = (b"\xcd\x82", b"\x0f\x05")  # int $0x82, syscall
 _STACK = 128
 # Where Xen was about to send the guest to a handler, it has put a frame on the guest's stack, at most so large.
 _FRAME = 96
+# A place that differs in more words was not the same.
+MOST_DIFFERENT = 6
 
 
 class NoPosition(Exception):
     """The guest is nowhere; says why."""
 
 
-class Position:
-    """The machine must be stopped. address is the instruction; attempted: it has begun, and Xen is at work for it."""
+class Moment:
+    """Where the machine is, which must be stopped. attempted: Xen is at work."""
 
     def __init__(self, stub, monitor):
         self.registers = stub.registers()
         self.icount = monitor.icount()
         self.attempted = self.registers.in_xen
+
+    def same_as(self, other):
+        """Whether two are one, exactly."""
+        return self.icount == other.icount and self.registers.raw == other.registers.raw
+
+
+class Position(Moment):
+    """A moment that can be recognised. address is the instruction; attempted: it has begun, and Xen is at work for it."""
+
+    def __init__(self, stub, monitor):
+        super().__init__(stub, monitor)
         self._saved = None
         if not self.attempted:
             self.address, self.stack_pointer = self.registers.rip, self.registers.rsp
@@ -64,22 +77,26 @@ class Position:
         else:
             self._saved = general
 
-    def same_as(self, other):
-        """Whether two are one moment, exactly."""
-        return self.icount == other.icount and self.registers.raw == other.registers.raw
-
-    def matches(self, stub):
-        """Whether the machine, which stands at address, is there now."""
+    def differences(self, stub):
+        """In how many registers and words of the stack the machine, which stands at address, is not as it was then; None
+        if it is somewhere else. A guest that has read the time has a few that are never the same again."""
         now = stub.registers()
         frame = now.rsp - self.stack_pointer
-        if now.in_xen or not 0 <= frame <= (_FRAME if self._saved else 0) \
-                or read_stack(stub, now.rsp, _STACK) != self._stack[frame:frame + _STACK]:
-            return False
+        if now.in_xen or not 0 <= frame <= (_FRAME if self._saved else 0):
+            return None
         if self.attempted:
             # Xen saves them one by one, so each is there, or still where the guest had it.
             saved = zip(now.in_the_order_of_xen(), self._saved or (), self.registers.in_the_order_of_xen())
-            return all(value in places for value, *places in saved)
-        return now.raw == self.registers.raw
+            different = sum(value not in places for value, *places in saved)
+        else:
+            different = _different(now.raw, self.registers.raw)
+        different += _different(read_stack(stub, now.rsp, _STACK), self._stack[frame:frame + _STACK])
+        return different if different <= MOST_DIFFERENT else None
+
+
+def _different(one, other):
+    """How many words, of four bytes."""
+    return sum(one[at:at + 4] != other[at:at + 4] for at in range(0, max(len(one), len(other)), 4))
 
 
 def read_stack(stub, pointer, size):

@@ -16,6 +16,10 @@ class StubError(Exception):
     """The stub refused, fell silent or went away."""
 
 
+class TooLate(StubError):
+    """The deadline has passed."""
+
+
 # Offsets into the registers as QEMU sends them (its gdb-xml/i386-64bit.xml).
 _GPRS = "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip".split()
 _SYSTEM = "fs_base gs_base k_gs_base cr0 cr2 cr3 cr4 cr8 efer".split()
@@ -47,13 +51,14 @@ class Registers:
 
 class Stub:
     """One connection. `packets` counts the requests sent; `standing` are breakpoints that are there all the time,
-    but for those in which others are set (breakpoints())."""
+    but for those in which others are set (breakpoints()). Past the `deadline`, nothing is run or stepped."""
 
     def __init__(self, connection, limit=10.0):
         self.socket = connection
         self.limit = limit
         self.packets = 0
         self.standing = set()
+        self.deadline = None
         self._received = b""
 
     @classmethod
@@ -107,9 +112,13 @@ class Stub:
         self._received += data
 
     def request(self, text):
-        """Sends a packet and returns the answer."""
+        """Sends a packet and returns the answer, which is waited for even if the reader interrupts."""
         self.send(text)
-        return self.receive()
+        try:
+            return self.receive()
+        except KeyboardInterrupt:
+            self.receive()
+            raise
 
     def _must(self, text):
         if self.request(text) != "OK":
@@ -172,17 +181,29 @@ class Stub:
 
     def step(self):
         """One instruction, with interrupts and timers held back (QEMU's default)."""
+        self._in_time()
         return self.request("s")
 
     def run(self, limit):
         """Until a breakpoint: True. After limit seconds it is stopped: False."""
+        self._in_time()
         self.send("c")
         try:
             self.receive(limit)
             return True
+        except KeyboardInterrupt:
+            self._interrupt()
+            raise
         except StubError:
             if limit is None:
                 raise
-        self.socket.sendall(b"\x03")
         # A breakpoint and the interruption may have crossed: that stop is not ours.
-        return not self.receive().startswith("T02")
+        return not self._interrupt().startswith("T02")
+
+    def _interrupt(self):
+        self.socket.sendall(b"\x03")
+        return self.receive()
+
+    def _in_time(self):
+        if self.deadline and time.monotonic() > self.deadline:
+            raise TooLate("this takes too long")

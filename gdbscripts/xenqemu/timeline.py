@@ -6,20 +6,23 @@ guest does the same again: the way (way.py). back.py goes back by that.
 
 Two things in QEMU shape this. A breakpoint makes virtual time jump to the next
 timer, so Xen's ticks come at other moments when the way is gone again; the
-guest's own instructions are the same. Therefore the way is measured in guest
-instructions, never in QEMU's count, which has Xen's. And the machine cannot be
-stopped after a number of instructions; so a place is reached by counting how
-often its address comes by.
+guest's own instructions are the same. Therefore a place is found again by
+guest instructions, or by how often addresses come by; by QEMU's count, which
+has Xen's instructions, only if no breakpoint lies between (approach.py). And the
+machine cannot be stopped after a number of instructions.
 """
 
+import contextlib
 import itertools
+import time
 
 from .position import Position
+from .stub import TooLate
 
 # How many automatic checkpoints are kept (9 MiB each).
-KEEP = 12
-# Seconds to wait for a place that has to come by.
-LIMIT = 20.0
+KEEP = 40
+# Seconds that going back may take, and a slice of running before a look at where it is.
+PATIENCE, SLICE = 15, 0.3
 
 
 class Lost(Exception):
@@ -27,19 +30,21 @@ class Lost(Exception):
 
 
 class Checkpoint:
-    """A saved state. parent is the one that was run on from; way is the trace from there, if it is known.
+    """A saved state. parent is the one that was run on from; what is known of the run from there:
 
-    earliest and latest: when it was, by the count of a run from the first checkpoint that nothing stopped."""
+    way: its guest instructions; hits: (addresses, n), it is their n-th stop after the parent's own instruction;
+    straight: no breakpoint was met before, so that its moment, arrival, comes exactly so again. None of these: a
+    reader's stop."""
 
-    def __init__(self, tag, position, parent, way):
+    def __init__(self, tag, position, parent, way, hits, straight):
         self.tag = tag
         self.position = position
         self.parent = parent
         self.way = way
+        self.hits = hits
+        self.straight = straight
+        self.arrival = position
         self.name = None
-        since = position.icount - parent.position.icount if parent else position.icount
-        self.earliest = since + (parent.earliest if parent else 0)
-        self.latest = since + (parent.latest if parent else 0)
 
     def ancestors(self):
         """The checkpoints that were run on from to come here, from the nearest."""
@@ -47,6 +52,10 @@ class Checkpoint:
         while checkpoint:
             yield checkpoint
             checkpoint = checkpoint.parent
+
+
+CHANGED = ("run again, the guest did not come to the same place: it reads the time, or was changed. "
+           "A checkpoint (`xen checkpoint`) after that moment helps")
 
 
 class Timeline:
@@ -65,18 +74,54 @@ class Timeline:
         self.here = None
         self._tags = itertools.count()
 
-    def save(self, position=None, parent=None, way=None):
+    def save(self, position=None, parent=None, way=None, hits=None, straight=False):
         """A checkpoint of this moment."""
         position = position or Position(self.stub, self.monitor)
         tag = f"p{next(self._tags)}"
         self.monitor.save(tag)
-        self.here = Checkpoint(tag, position, parent or self.here, way)
+        self.here = Checkpoint(tag, position, parent or self.here, way, hits, straight)
         self.checkpoints.append(self.here)
         return self.here
 
     def load(self, checkpoint):
         self.monitor.load(checkpoint.tag)
         self.here = checkpoint
+
+    def go(self, start, addresses, hits):
+        """To the n-th stop at these addresses after the instruction at which the start is."""
+        self.load(start)
+        with self.stub.breakpoints(addresses):
+            for _ in range(hits):
+                self.stub.step()
+                if not self.stub.run(PATIENCE) or self.stub.registers().rip not in addresses:
+                    raise Lost(CHANGED)
+
+    def run_until(self, latest):
+        """To a breakpoint; False if QEMU's count was passed, or the reader's patience, before there was one."""
+        while not self.stub.run(SLICE):
+            if self.monitor.icount() > latest:
+                return False
+        return True
+
+    @contextlib.contextmanager
+    def journey(self):
+        """Going back from `now`, which this gives: it ends in time, and here again if it ends without success."""
+        origin = self.now()
+        self.stub.deadline = time.monotonic() + PATIENCE
+        try:
+            yield origin
+        except BaseException as error:
+            self.stub.deadline = None
+            self.load(origin)
+            if isinstance(error, TooLate):
+                raise Lost(f"not found in {PATIENCE} s, so this is where you were: go back from a moment nearer to it, "
+                           "or `xen restart` a checkpoint before it and go forward") from None
+            if isinstance(error, KeyboardInterrupt):
+                raise Lost("interrupted: this is where you were") from None
+            raise
+        finally:
+            self.stub.deadline = None
+            self.forget_old()
 
     def named(self):
         return {c.name: c for c in self.checkpoints if c.name}
@@ -100,4 +145,5 @@ class Timeline:
             self.checkpoints.remove(old)
             for child in self.checkpoints:
                 if child.parent is old:
-                    child.parent, child.way = old.parent, None
+                    child.parent, child.way, child.hits = old.parent, None, None
+                    child.straight = child.straight and old.straight and old.arrival is old.position

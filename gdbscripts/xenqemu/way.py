@@ -3,49 +3,73 @@
 
 They are traced (trace.py), from the checkpoint before or from a nearer one that
 is made for it: a boot executes millions of instructions, and tracing is slow.
-Where the way ends is found by counting how often its last address comes by.
+The end of the way is known exactly if we went there ourselves. A reader's stop is
+looked for: his breakpoints have moved Xen's ticks.
 """
 
 from . import trace
-from .position import NoPosition, Position
-from .timeline import LIMIT, Lost
+from .approach import approach, exact_way
+from .position import MOST_DIFFERENT, Moment
+from .timeline import CHANGED, Lost
 
 # A way longer than this (in instructions, Xen's included) is not traced from its beginning.
 LONG = 600000
 # How near to its end to begin then, if there is no landmark; the second is for places that come by very often.
 WINDOWS = 150000, 5000
-# A place that comes by more often than this is looked for from nearer; if that does not help, up to so often.
-HITS, MOST_HITS = 1000, 20000
+# A place that comes by more often than this is looked for from nearer.
+HITS = 1000
+TRIES = 5
 # Ticks of Xen's may come or not when a way is gone again: the counts differ by so much at most. A stop in Xen can
-# spare it that much waiting, for the serial port.
-SLACK, SPARED = 100000, 40000
-# Instructions a second, freely and traced, on a fast machine.
-FAST, SLOW = 200000000, 2000000
+# spare it that much waiting, for the serial port. A stop brings a tick forward, which costs so many instructions.
+SLACK, SPARED, TICK = 100000, 40000, 6000
 
 
 def way_to(timeline, checkpoint):
     """The way to a checkpoint from its parent, which may become a nearer one."""
     if checkpoint.way is None:
-        checkpoint.parent, checkpoint.way = _trace(timeline, checkpoint.parent, checkpoint.position)
+        last_leg(timeline, checkpoint)
+        if checkpoint.straight:
+            checkpoint.parent, checkpoint.way = _straight(timeline, checkpoint.parent, checkpoint.arrival)
+        else:
+            checkpoint.parent, checkpoint.way = _trace(timeline, checkpoint.parent, checkpoint.position)
+        checkpoint.hits = None
     return checkpoint.way
 
 
+def last_leg(timeline, checkpoint):
+    """Makes the last but one of several stops its parent, so that nothing stops between."""
+    if checkpoint.hits:
+        addresses, hits = checkpoint.hits
+        if hits > 1:
+            timeline.go(checkpoint.parent, addresses, hits - 1)
+            checkpoint.parent = timeline.save(parent=checkpoint.parent, hits=(addresses, hits - 1))
+            # Not the run on which it was saved: the count may differ.
+            timeline.go(checkpoint.parent, addresses, 1)
+            checkpoint.arrival = Moment(timeline.stub, timeline.monitor)
+        checkpoint.hits, checkpoint.straight = (addresses, 1), True
+
+
+def _straight(timeline, start, arrival):
+    """(checkpoint, way) to where an unmarked run comes. Loading a checkpoint may disturb a timer: then once more."""
+    for _ in range(TRIES):
+        begin = approach(timeline, start, arrival.icount, WINDOWS[0])
+        way = exact_way(timeline, begin, arrival.icount)
+        if arrival.same_as(Moment(timeline.stub, timeline.monitor)):
+            return begin, way
+    raise Lost(CHANGED)
+
+
 def _trace(timeline, start, goal):
-    """Tries what is likely to be quick first, in the end all the way from the start."""
+    """(checkpoint, way) to a reader's stop. Tries what is likely to be quick first."""
     for begin, end in _beginnings(timeline, start, goal):
-        way = begin and _trace_from(timeline, begin, goal, end, HITS)
+        way = _trace_from(timeline, begin, goal, end)
         if way is not None:
-            break
-    else:
-        begin, way = start, _trace_from(timeline, start, goal, goal.icount, MOST_HITS)
-    if way is None:
-        raise Lost("run again, the guest did not come to the same place: it reads the time, or was changed. "
-                   "A checkpoint (`xen checkpoint`) after that moment helps")
-    return begin, way + [goal.address] * goal.attempted
+            return begin, way + [goal.address] * goal.attempted
+    raise Lost(CHANGED)
 
 
 def _beginnings(timeline, start, goal):
-    """Checkpoints to trace from, None if one cannot be had; and when the position comes if it is gone to from there."""
+    """Checkpoints to trace from, and when the position comes if it is gone to from there."""
     end = goal.icount
     if end - start.position.icount > LONG:
         start, end = _at_landmarks(timeline, start, goal)
@@ -53,7 +77,7 @@ def _beginnings(timeline, start, goal):
         yield start, end
     for within in WINDOWS:
         if within < end - start.position.icount:
-            yield _approach(timeline, start, end, within), end
+            yield approach(timeline, start, end, within), end
 
 
 # ---- nearer beginnings -----------------------------------------------------------
@@ -66,89 +90,51 @@ def _at_landmarks(timeline, start, goal):
     if not passed:
         return start, goal.icount
     timeline.load(start)
-    last = start
+    last, hits = start, 0
     with timeline.stub.breakpoints(timeline.landmarks):
         for following in passed[1:] + [None]:
             timeline.stub.step()
-            if not timeline.stub.run(LIMIT):
-                break
+            if not timeline.run_until(end + SLACK):
+                raise Lost(CHANGED)
+            hits += 1
             if following is None or following - last.position.icount > LONG:
-                last = timeline.save(parent=last)
-                last.earliest = start.earliest  # each stop here has moved the clock on
+                last, hits = timeline.save(parent=last, hits=(timeline.landmarks, hits)), 0
     return last, end
 
 
 def _landmarks_before(timeline, start, goal):
     """The instruction counts at the landmarks on the way to a position, and at the position; none if it is not found."""
     timeline.load(start)
-    passed, found, hits = [], ([], 0), 0
+    passed, hits, found = [], 0, Best()
     with timeline.stub.breakpoints(timeline.guards | timeline.landmarks | {goal.address}):
         while hits < HITS // 4:
             timeline.stub.step()
-            if not timeline.stub.run(LIMIT):
+            if not timeline.run_until(_latest(goal.icount, hits + len(passed))):
                 break
             here, icount = timeline.stub.registers().rip, timeline.monitor.icount()
             if here in timeline.landmarks:
                 passed.append(icount)
             elif here == goal.address:
                 hits += 1
-                if goal.matches(timeline.stub):
-                    found = passed[:], icount
-                    if icount > goal.icount - SLACK - SPARED * len(passed):
-                        break
-            if here in timeline.guards:
+                found.offer(goal.differences(timeline.stub), (passed[:], icount))
+                if found.exact and icount > goal.icount - SLACK - SPARED * len(passed):
+                    break
+            if here in timeline.guards or icount > _latest(goal.icount, hits + len(passed)):
                 break
-    return found
+    return found.what or ([], 0)
 
 
-def _approach(timeline, start, end, within):
-    """A checkpoint somewhere in the last `within` instructions before a moment, None if that was not to be had."""
-    base, caution = start, 1
-    timeline.load(base)
-    for _ in range(40):
-        remaining = end - timeline.monitor.icount()
-        if remaining < within // 10:
-            timeline.load(base)
-            caution *= 4
-        elif remaining <= within:
-            return _save_in_guest(timeline, start)
-        else:
-            # Not all the way again, should the next run go too far.
-            base = _save_in_guest(timeline, start) or base
-            _run_for(timeline, remaining / caution)
-            caution = max(1, caution // 2)
-    return None
+def _latest(end, stops):
+    """When a moment has passed for certain, after so many stops."""
+    return end + SLACK + TICK * stops
 
 
-def _run_for(timeline, instructions):
-    """Lets the machine run for about so many, at most; with tracing as a brake, if they are few."""
-    with timeline.stub.breakpoints(timeline.guards):
-        if instructions > FAST // 1000:
-            timeline.stub.run(instructions / FAST)
-        else:
-            with trace.recording(timeline.monitor, timeline.folder):
-                timeline.stub.run(max(0.0005, instructions / SLOW))
+# ---- a reader's stop -------------------------------------------------------------
 
 
-def _save_in_guest(timeline, start):
-    """A checkpoint of this moment, or of the next at which the guest runs."""
-    try:
-        position = Position(timeline.stub, timeline.monitor)
-    except NoPosition:
-        return None
-    if position.attempted:
-        with timeline.stub.breakpoints(timeline.guards | {position.goes_on_at}):
-            timeline.stub.run(LIMIT)
-    return timeline.save(parent=start)
-
-
-# ---- tracing ---------------------------------------------------------------------
-
-
-def _trace_from(timeline, start, goal, end, hits):
+def _trace_from(timeline, start, goal, end):
     """The way from a checkpoint to a position, None if the position does not come."""
-    timeline.load(start)
-    hit = _find(timeline, start, goal, end, hits)
+    hit = _find(timeline, start, goal, end)
     if not hit:
         return None
     timeline.load(start)
@@ -159,7 +145,7 @@ def _trace_from(timeline, start, goal, end, hits):
                 timeline.stub.breakpoints(timeline.guards):
             stopped = timeline.stub.run(seconds)
         way += more
-        seconds *= 2
+        seconds = min(2 * seconds, 1)
         if stopped and timeline.stub.registers().rip != goal.address:
             timeline.stub.step()
         elif stopped:
@@ -170,22 +156,34 @@ def _trace_from(timeline, start, goal, end, hits):
     return way[:end]
 
 
-def _find(timeline, start, goal, end, hits):
-    """How often its address comes by from a checkpoint to a position, looking so often; None if it does not come.
+def _find(timeline, start, goal, end):
+    """How often its address comes by from a checkpoint to a position; None if it does not come, or too often.
 
     Of several that match, the one at its time, end, counts, or the last."""
-    matched = None
+    found = Best()
+    timeline.load(start)
     with timeline.stub.breakpoints(timeline.guards | {goal.address}):
         hit = 0
-        while hit < hits and timeline.stub.run(LIMIT):
-            here = timeline.stub.registers().rip
+        while hit < HITS and timeline.run_until(_latest(end, hit)):
+            here, icount = timeline.stub.registers().rip, timeline.monitor.icount()
             if here == goal.address:
                 hit += 1
-                if goal.matches(timeline.stub):
-                    matched = hit
-                    if timeline.monitor.icount() > end - SLACK:
-                        break
-            if here in timeline.guards and timeline.monitor.icount() != start.position.icount:
+                found.offer(goal.differences(timeline.stub), hit)
+                if found.exact and icount > end - SLACK:
+                    break
+            if here in timeline.guards and icount != start.position.icount or icount > _latest(end, hit):
                 break
             timeline.stub.step()
-    return matched
+    return found.what
+
+
+class Best:
+    """What differs least; nothing if several differ alike. exact: no difference, and of these the last."""
+
+    what, exact, _least = None, False, MOST_DIFFERENT + 1
+
+    def offer(self, differences, what):
+        if differences is None or differences > self._least:
+            return
+        self.what = None if differences == self._least > 0 else what
+        self._least, self.exact = differences, differences == 0

@@ -32,6 +32,8 @@ under_xen() { # mode
 	done
 	EXPECT=${!remapped} checks "$good/build/$1/stage3.elf" "${skips:-none}" broken tables
 	START=remap_kernel checks "$good/build/$1/stage4.elf" none travel
+	SEED=3 MOVES=40 checks "$good/build/$1/stage3.elf" none walk
+	SEED=4 MOVES=40 checks "$good/build/$1/stage4.elf" none walk
 }
 
 natively() { # mode
