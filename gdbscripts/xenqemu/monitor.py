@@ -28,21 +28,13 @@ class Monitor:
             self._file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
             self._file.flush()
             while True:
-                answer = json.loads(self._line())
+                answer = json.loads(self._file.readline())
                 if "error" in answer:
                     raise MonitorError(answer["error"]["desc"])
                 if "return" in answer:  # the rest are events
                     return answer["return"]
         except (OSError, ValueError) as error:
             raise MonitorError("QEMU is gone") from error
-
-    def _line(self):
-        """The next, even if the reader interrupts."""
-        try:
-            return self._file.readline()
-        except KeyboardInterrupt:
-            self._file.readline()
-            raise
 
     def human(self, line):
         """A command of the monitor for people; its output, which is its only error, too."""

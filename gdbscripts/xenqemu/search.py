@@ -5,6 +5,7 @@ Each breakpoint that is met disturbs what comes after it; so each run here meets
 """
 
 from .approach import STEPPED, approach
+from .timeline import SLICE
 from .way import last_leg
 
 # A place that ran more often than this is not counted.
@@ -29,7 +30,7 @@ def _count(timeline, checkpoint, addresses):
     with timeline.stub.breakpoints(stops | addresses):
         while runs <= RUNS:
             timeline.stub.step()
-            timeline.stub.run(None)
+            timeline.stub.run(SLICE)
             here = timeline.stub.registers().rip
             hits -= here in stops
             if not hits:

@@ -7,6 +7,7 @@ All of it happens with the machine stopped; run() returns when it stops again.
 """
 
 import contextlib
+import signal
 import socket
 import struct
 import time
@@ -112,13 +113,9 @@ class Stub:
         self._received += data
 
     def request(self, text):
-        """Sends a packet and returns the answer, which is waited for even if the reader interrupts."""
+        """Sends a packet and returns the answer."""
         self.send(text)
-        try:
-            return self.receive()
-        except KeyboardInterrupt:
-            self.receive()
-            raise
+        return self.receive()
 
     def _must(self, text):
         if self.request(text) != "OK":
@@ -187,6 +184,8 @@ class Stub:
     def run(self, limit):
         """Until a breakpoint: True. After limit seconds it is stopped: False."""
         self._in_time()
+        if limit and self.deadline:
+            limit = min(limit, max(0.01, self.deadline - time.monotonic()))
         self.send("c")
         try:
             self.receive(limit)
@@ -204,6 +203,21 @@ class Stub:
         self.socket.sendall(b"\x03")
         return self.receive()
 
+    @contextlib.contextmanager
+    def patience(self, seconds):
+        """While this holds nothing is run after so many seconds, and Ctrl-C waits until the next run: no packet is cut."""
+        self.deadline = time.monotonic() + seconds
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            self.deadline = None
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
     def _in_time(self):
-        if self.deadline and time.monotonic() > self.deadline:
+        if not self.deadline:
+            return
+        if signal.sigtimedwait({signal.SIGINT}, 0):
+            raise KeyboardInterrupt
+        if time.monotonic() > self.deadline:
             raise TooLate("this takes too long")

@@ -14,7 +14,6 @@ machine cannot be stopped after a number of instructions.
 
 import contextlib
 import itertools
-import time
 
 from .position import Position
 from .stub import TooLate
@@ -107,11 +106,10 @@ class Timeline:
     def journey(self):
         """Going back from `now`, which this gives: it ends in time, and here again if it ends without success."""
         origin = self.now()
-        self.stub.deadline = time.monotonic() + PATIENCE
         try:
-            yield origin
+            with self.stub.patience(PATIENCE):
+                yield origin
         except BaseException as error:
-            self.stub.deadline = None
             self.load(origin)
             if isinstance(error, TooLate):
                 raise Lost(f"not found in {PATIENCE} s, so this is where you were: go back from a moment nearer to it, "
@@ -120,7 +118,6 @@ class Timeline:
                 raise Lost("interrupted: this is where you were") from None
             raise
         finally:
-            self.stub.deadline = None
             self.forget_old()
 
     def named(self):

@@ -76,7 +76,7 @@ def back_to_place():
 
 
 def continue_to_place():
-    if where[0] == "entry" or where[0] == "place" and where[1] < 0:
+    if where == ("entry", 0) or where[0] == "place" and where[1] < 0:
         gdb.execute(f"thbreak {PLACE}", to_string=True)
         timed("continue")
         arrived("place", 0)
