@@ -51,7 +51,7 @@ class Position(Moment):
             self.goes_on_at = self.address
         else:
             self._guest_side(stub, monitor)
-        self._stack = read_stack(stub, self.stack_pointer, _STACK + _FRAME)
+        self._stack = read_stack(stub, self.stack_pointer, _STACK + _FRAME) if self.stack_pointer is not None else b""
 
     def _guest_side(self, stub, monitor):
         """What the guest was doing, as Xen saved it."""
@@ -65,12 +65,17 @@ class Position(Moment):
             self.stack_pointer, self.goes_on_at = self.registers.rsp, self.registers.rcx
             self.address = self.goes_on_at - 2
             return
+        # In Xen's first instructions its stack still has what it saved the time before.
+        too_early = self.registers.rsp > top - _SAVED.size
+        if too_early and read(stub, self.registers.rcx - 2, 2) == _GATES[1]:
+            # After a syscall: the guest's stack pointer is in rax or saved, the other registers are untouched.
+            self.stack_pointer, self.goes_on_at = None, self.registers.rcx
+            self.address = self.goes_on_at - 2
+            return
         if not cs & 3:
             raise NoPosition("Xen is at work for itself: no guest instruction led here")
         self.address = self.goes_on_at = rip
         self.stack_pointer = rsp
-        # In Xen's first instructions its stack still has the vector of the time before.
-        too_early = self.registers.rsp > top - _SAVED.size
         if (too_early or vector in _HYPERCALL_VECTORS) and read(stub, rip - 2, 2) in _GATES:
             # What the processor has saved is the address behind it.
             self.address -= 2
@@ -81,6 +86,9 @@ class Position(Moment):
         """In how many registers and words of the stack the machine, which stands at address, is not as it was then; None
         if it is somewhere else. A guest that has read the time has a few that are never the same again."""
         now = stub.registers()
+        if self.stack_pointer is None:
+            untouched = "rbx rdx rsi rdi rbp r8 r9 r10 r12 r13 r14 r15".split()
+            return 0 if all(getattr(now, name) == getattr(self.registers, name) for name in untouched) else None
         frame = now.rsp - self.stack_pointer
         if now.in_xen or not 0 <= frame <= (_FRAME if self._saved else 0):
             return None
