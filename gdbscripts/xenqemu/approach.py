@@ -12,6 +12,8 @@ from .timeline import Lost
 
 # Instructions a second, freely and traced, on a fast machine.
 FAST, SLOW = 200000000, 2000000
+# How many instructions are better stepped than stopped before.
+STEPPED = 1000
 
 
 def approach(timeline, start, end, within):
@@ -70,7 +72,3 @@ def exact_way(timeline, start, end):
         way += [now.rip] * (not now.in_xen)
         timeline.stub.step()
     return way
-
-
-# How many instructions are better stepped than stopped before.
-STEPPED = 1000
