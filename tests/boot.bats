@@ -124,8 +124,8 @@ refused() { # what the line says, the command
 }
 
 @test "time-out: it prints without ever ending a line" {
-	CMDLINE=dots SILENCE=2 TIMEOUT=4 boot "$actor"
-	ends 6 "not at its end after 4 s"
+	CMDLINE=dots SILENCE=2 TIMEOUT=3 boot "$actor"
+	ends 6 "not at its end after 3 s"
 }
 
 @test "a clean shutdown is enough for a reader's image, but not for a stage" {

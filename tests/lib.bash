@@ -68,7 +68,9 @@ good_tree() { # images
 fault() { # image, file below src/, sed arguments
 	local tree=$BATS_TEST_TMPDIR/tree
 	image=$tree/build/$1.elf
-	cp -a "$good" "$tree"
+	mkdir -p "$tree/build"
+	find "$good" -mindepth 1 -maxdepth 1 ! -name build -exec cp -a -t "$tree" {} +
+	find "$good/build" -mindepth 1 -maxdepth 1 \( -name "${1%/*}" -o -name 'xen*' \) -exec cp -a -t "$tree/build" {} +
 	sed -E -i "${@:3}" "$tree/src/$2"
 	! cmp -s "src/$2" "$tree/src/$2" || { echo "nothing in src/$2 fits this any more"; return 1; }
 	make_image "$tree" "$1" CC="gcc -w"

@@ -51,3 +51,8 @@ natively() { # mode
 @test "two levels on the bare machine" { natively x86_32-nopae; }
 @test "two levels on the bare machine, the kernel at 2 GiB" { natively x86_32-nopae-2g; }
 @test "two levels on the bare machine, the kernel at 1 GiB" { natively x86_32-nopae-1g; }
+
+@test "lesson 7: the transcripts are true" {
+	run tools/doc/transcripts --quick lessons/7-debugging.md
+	ends 0 " transcripts"
+}

@@ -17,7 +17,7 @@ unit-tests := $(unit-modes:%=build/unit/%)
 unit-sources := $(addprefix src/stage3-remap/,p2m.c walk.c limit.c) $(wildcard tests/unit/*.c)
 unit-headers := src/stage3-remap/remap.c $(wildcard src/include/*.h tests/unit/*.h tests/unit/include/*.h)
 
-unit-flags := -std=gnu11 -O1 -g -Wall -Wextra -Werror
+unit-flags := -std=gnu11 -O0 -g -Wall -Wextra -Werror
 unit-flags += -fsanitize=address,undefined -fno-sanitize-recover=all
 # The order matters: a header of the tests stands in for the one of src.
 unit-flags += $(addprefix -iquote ,tests/unit/include tests/unit src/include src/stage3-remap)
