@@ -58,7 +58,10 @@ good_tree() { # images
 		case ${entry##*/} in src) cp -a "$entry" "$good/" ;; build | work) ;; *) ln -s "$entry" "$good/" ;; esac
 	done
 	for image; do
-		[ ! -d "$top/build/${image%/*}" ] || cp -a -u "$top/build/${image%/*}" "$good/build/"
+		mkdir -p "$good/build/${image%/*}"
+		[ ! -d "$top/build/${image%/*}" ] || # what runs left there is no part of it
+			find "$top/build/${image%/*}" -mindepth 1 -maxdepth 1 ! -name '*.pagetables' ! -name '*.log' \
+				-exec cp -a -u -t "$good/build/${image%/*}" {} +
 		make_image "$good" "$image"
 	done
 }
