@@ -3,7 +3,7 @@
 # Every command of the kit. `make` alone prints this help:
 #
 ## make run [STAGE=n]     build stage n (0 to 5; 4 if you do not say) and boot it under Xen
-## make check             run all tests
+## make check             run the tests; check-gdb, check-labs and check-doc take longer
 ## make check-gdb         the commands in GDB, on every stage in every mode
 ## make unit              the unit tests alone: the remap against model page tables
 ## make matrix            boot every stage in every mode on every hypervisor: a table
@@ -240,7 +240,7 @@ diff:
 	@tools/stage-diff "$(folder-$(STAGE))" "$(previous-$(STAGE))"
 
 # The book. `make check-doc` looks at each of its pages in a browser, and runs all that lessons say that commands print
-# (`make check` leaves out what changes files); `make transcripts` writes that into them.
+# (`make check` leaves out what changes files, and what takes long); `make transcripts` writes that into them.
 doc: ready $(stages)
 	@tools/doctor --need doc
 	@tools/doc/build $(B)

@@ -5,7 +5,7 @@ A Native is a session whose machine has nobody below the kernel: a paddr is a
 maddr, and the first stop is where the unpacker enters the kernel.
 """
 
-from bootparams import PC, STARTUP_32, SUBARCH, WAYS, field, kept, stop_at_ways
+from bootparams import PC, STARTUP_32, SUBARCH, field, kept, stop_at_ways
 from lab import Stopped
 from machine import BOOT_SECONDS, Stop
 from session import Session
