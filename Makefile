@@ -18,7 +18,7 @@
 ## make grade LAB=n       its points, and what is wrong
 ## make hint LAB=n [TASK=n]    the next of three hints for a task
 ## make check-labs        the grader against all wrong answers that are known
-## make doctor            what is on this machine, what is missing, what mends it
+## make doctor            what is on this machine, what is missing, what fixes it
 ## make xen               build the hypervisor (other commands do so when it is missing)
 ## make clean             delete what was built, but not the hypervisor
 ##

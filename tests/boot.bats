@@ -72,7 +72,7 @@ refused() { # what the line says, the command
 
 @test "success" {
 	boot "$actor"
-	ends 0 "came through"
+	ends 0 "succeeded"
 }
 
 @test "the guest reports failure" {
@@ -191,7 +191,7 @@ refused() { # what the line says, the command
 
 @test "the transcript has every byte" {
 	CMDLINE=bytes boot "$actor"
-	ends 0 "came through"
+	ends 0 "succeeded"
 	grep -qaP '<\x00\x01\t\x7f\x80\xff>\r?\n?$' "$BATS_TEST_TMPDIR/actor.log"
 }
 

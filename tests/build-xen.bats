@@ -259,7 +259,7 @@ start_endless_build() {
 	[ "$output" = "xen: no apt-get here: give a Xen source tree (XEN_SRC=path) or a ready Xen (XEN=path)" ]
 	PATH=$T/others run kit/tools/build-xen --stock
 	[ "$status" = 1 ]
-	[ "$output" = "xen: no apt-get here: Debian's ready-made Xen comes through it alone" ]
+	[ "$output" = "xen: no apt-get here: Debian's ready-made Xen can be had by it alone" ]
 }
 
 @test "Debian's ready-made Xen is unpacked, not installed" {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The patch's errata, put back one at a time: each run fails as its file in src/errata/ says, and in the same
-# circumstances the mended code does not.
+# circumstances the fixed code does not.
 #
 # shellcheck disable=SC2154 # good and image come from lib.bash
 
@@ -22,7 +22,7 @@ bites() { # number, exit status of the boot
 }
 
 # The same image, but with the erratum's own file changed so that it does right.
-mended() { # number, image, sed arguments
+fixed() { # number, image, sed arguments
 	ERRATUM=$1 fault "$2" "errata/erratum-$1.c" "${@:3}"
 	boot "$image"
 }
@@ -38,20 +38,20 @@ refused() { # words, what the line says
 @test "1: the m2p entry of a console page that dom0 does not have" {
 	bites 1 3
 	[[ $output == *"Pagetable walk from ffff814000002480:"* ]]
-	mended 1 x86_64-erratum1/stage3 '/patch_m2p\(console\)/d'
+	fixed 1 x86_64-erratum1/stage3 '/patch_m2p\(console\)/d'
 	ends 0 "reads the same at P=V and at its VA"
 }
 
 @test "2: a page that the m2p does not know vanishes from the limit" {
 	bites 2 3
 	[[ $output == *"Pagetable walk from 00000000c03ff000:"* ]]
-	mended 2 x86_32-erratum2/stage3 's/ret == ~0UL \? 0 : ret/ret/'
+	fixed 2 x86_32-erratum2/stage3 's/ret == ~0UL \? 0 : ret/ret/'
 	ends 1 "PANIC: limit: MFN 0x33ff in start_info is not this guest's"
 }
 
 @test "3: the surplus page keeps the largest kernel from booting" {
 	bites 3 1
-	mended 3 x86_32-erratum3/stage4 's/(paddr_x\(limit\)) \+ PAGE_SIZE/\1/'
+	fixed 3 x86_32-erratum3/stage4 's/(paddr_x\(limit\)) \+ PAGE_SIZE/\1/'
 	ends 0 "erratum 3: limit paddr 0x35800000,"
 	[[ $output == *"all done"* ]]
 }
@@ -59,7 +59,7 @@ refused() { # words, what the line says
 @test "4: nine pmd entries instead of one pgd entry" {
 	bites 4 1
 	[[ $output == *": 9 pmd entries copied, where 1 pgd entry does"* ]]
-	mended 4 x86_32-2g-erratum4/stage3 's/dst->pgd != 0/false/'
+	fixed 4 x86_32-2g-erratum4/stage3 's/dst->pgd != 0/false/'
 	ends 0 "remapped to VA 0x80000000: 1 pgd, 0 pud, 0 pmd entries"
 }
 
@@ -67,14 +67,14 @@ refused() { # words, what the line says
 	bites 5 1
 	[[ $output =~ "mod_start stays at P=V "(0x[0-9a-f]+).*"CR2 VA "([0-9a-fx]+) ]]
 	[ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ]
-	MODULE=$good/src/errata/erratum-5.c mended 5 x86_32-erratum5/stage4 '/info->mod_start = /d; s/unsigned long mod_start = .*/unsigned long mod_start = 0;/'
+	MODULE=$good/src/errata/erratum-5.c fixed 5 x86_32-erratum5/stage4 '/info->mod_start = /d; s/unsigned long mod_start = .*/unsigned long mod_start = 0;/'
 	ends 0 "  module: "
 }
 
 @test "6: BUG() says nothing" {
 	bites 6 3
 	[[ $output != *PANIC* ]]
-	mended 6 x86_32-erratum6/stage2 '/#define XEN_CPUID/d; /#undef XEN_CPUID/d'
+	fixed 6 x86_32-erratum6/stage2 '/#define XEN_CPUID/d; /#undef XEN_CPUID/d'
 	ends 0 "stage 2: hello"
 }
 
@@ -86,7 +86,7 @@ refused() { # words, what the line says
 @test "8: start_info is not where boot_params says" {
 	bites 8 1
 	[[ $output == *"start_info is at P=V 0x0, but there is none"* ]]
-	mended 8 x86_32-erratum8/stage4 's/info = .*data;/info = esi;/'
+	fixed 8 x86_32-erratum8/stage4 's/info = .*data;/info = esi;/'
 	ends 0 "all done"
 }
 

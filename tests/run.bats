@@ -32,13 +32,13 @@ refused() { # what it says, variables
 
 @test "stage 0: Xen enters it at its linked address" {
 	make_run STAGE=0
-	ends 0 "came through"
+	ends 0 "succeeded"
 	[[ $output == *"entered at VA 0xc010"* && $output == *"ENTRY ADDRESS: 00000000c0100000"* ]]
 }
 
 @test "stage 1: Xen's dump shows the proof of life" {
 	make_run STAGE=1
-	ends 0 "came through"
+	ends 0 "succeeded"
 	[ "$(grep -c ': ok$' <<<"$output")" = 4 ]
 	grep -q "ENTRY ADDRESS: 0000000000100000" <<<"$output"
 }
@@ -58,13 +58,13 @@ refused() { # what it says, variables
 
 @test "stage 2: Xen has filled the hypercall page" {
 	make_run STAGE=2
-	ends 0 "came through"
+	ends 0 "succeeded"
 	[[ $output == *"stub 18 is b8 12 00 00 00 cd 82 c3"* ]]
 }
 
 @test "stage 3: every page at both addresses, by one mmu_update" {
 	make_run STAGE=3
-	ends 0 "came through"
+	ends 0 "succeeded"
 	[[ $output == *"1 pmd entries, in one mmu_update"* && $output == *"reads the same at P=V and at its VA"* ]]
 	[[ $output == *"pmd[0] VA 0xc0000000: MFN"* ]]
 }
@@ -72,7 +72,7 @@ refused() { # what it says, variables
 @test "stage 4: start_kernel, with its command line and module" {
 	echo "a module" >"$BATS_TEST_TMPDIR/module"
 	make_run STAGE=4 CMDLINE="root=none, really" MODULE="$BATS_TEST_TMPDIR/module"
-	ends 0 "came through"
+	ends 0 "succeeded"
 	[[ $output == *"xen_start_kernel at VA 0xc010"* && $output == *"P=V dropped"* && $output == *"tick 3"* ]]
 	[[ $output == *"start_kernel at VA 0xc010"* && $output == *'"root=none, really"'* ]]
 	[[ $output == *"module: 9 bytes at VA 0xc0"*", sum of bytes 785"* ]]
@@ -80,12 +80,12 @@ refused() { # what it says, variables
 
 @test "stage 5, the bzImage" {
 	make_run STAGE=5
-	ends 0 "came through"
+	ends 0 "succeeded"
 }
 
 @test "a reader's image" {
 	make_run IMAGE=build/x86_32/stage4.elf
-	ends 0 "came through"
+	ends 0 "succeeded"
 }
 
 @test "a failure is make's failure" {
@@ -97,8 +97,8 @@ refused() { # what it says, variables
 	make -C "$runs" --no-print-directory run STAGE=3 VMSPLIT=2G >"$BATS_TEST_TMPDIR/one" 2>&1 3>&- &
 	make_run STAGE=3 VMSPLIT=2G
 	wait $!
-	ends 0 "came through"
-	grep -q "came through" "$BATS_TEST_TMPDIR/one"
+	ends 0 "succeeded"
+	grep -q "succeeded" "$BATS_TEST_TMPDIR/one"
 }
 
 group_is_gone() { ! kill -0 -- "-$1" 2>/dev/null; }

@@ -37,11 +37,11 @@ booting() { tr ' ' '\n' <<<"$modes" | grep -v nopae; }
 @test "every boot ended as it should" {
 	for stage in 0 1 2 3 4 5; do
 		for mode in $modes; do
-			verdict="came through"
+			verdict="succeeded"
 			[ "$mode" != x86_32-nopae ] || verdict="refused as it should be (diagnosis: two-levels)"
 			echo "$stage $mode built $verdict"
 			[ "$mode" != x86_64 ] || [ ! -e build/xen-stock/xen ] || echo "$stage $mode stock $verdict"
-			case $stage$mode in 5x86_32*) echo "$stage $mode none came through" ;; esac
+			case $stage$mode in 5x86_32*) echo "$stage $mode none succeeded" ;; esac
 		done
 	done >expected
 	diff expected <(sed '1d;$d' table | tr -s ' ')
@@ -214,8 +214,8 @@ matrix_with_fault() { # image, file, sed arguments
 	BUILD=$BATS_TEST_TMPDIR run tools/matrix 4/x86_32/built 4/x86_32-nopae/built 4/x86_64/built
 	ends 0 "3 boots, 3 as they should be"
 	seen=$(tr -s ' ' <<<"$output")
-	grep -qE '^4 x86_32 built pmd 1 [0-9]{4,5} came through$' <<<"$seen"
-	grep -qE '^4 x86_64 built pgd\+pud 3 [0-9]{4,5} came through$' <<<"$seen"
+	grep -qE '^4 x86_32 built pmd 1 [0-9]{4,5} succeeded$' <<<"$seen"
+	grep -qE '^4 x86_64 built pgd\+pud 3 [0-9]{4,5} succeeded$' <<<"$seen"
 	grep -qx '4 x86_32-nopae built - - - refused as it should be (diagnosis: two-levels)' <<<"$seen"
 }
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The errata, mended: remap_limit() in each kind of domain, and the boot as a whole.
+"""The errata, fixed: remap_limit() in each kind of domain, and the boot as a whole.
 
 The functions are asked by calls about start_infos that this machine's boot would
-not show: so a mend that only goes round what one sees is found out.
+not show: so a fix that only goes round what one sees is found out.
 """
 
 from guest import SIF_INITDOMAIN
@@ -82,7 +82,7 @@ def check_domu(task, boot):
 
 
 def check_boot(task, boot):
-    """The limit first, since what a mend has spoilt need not show in this machine's boot."""
+    """The limit first, since what a fix has spoilt need not show in this machine's boot."""
     check_limit(task, boot)
     boot.watch = Watch(boot)
     check_arrival(task, boot, Arrival(boot))

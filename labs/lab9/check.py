@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Lab 9: the mended functions by calls, then the boot, with P=V pulled away half-way."""
+"""Lab 9: the fixed functions by calls, then the boot, with P=V pulled away half-way."""
 
 from errata import check_boot, check_dom0, check_domu
 from jump import check_repoint

@@ -15,7 +15,7 @@
  * limit comes out right, by luck. On the Xen of 2007 luck had it otherwise:
  * the page had a PFN, the limit was 1.3 GB, and mmu_update failed.
  *
- * **Mended** by one question: SIF_INITDOMAIN.
+ * **Fixed** by one question: SIF_INITDOMAIN.
  */
 #define remap_limit remap_limit_mended
 #include "../stage3-remap/limit.c"

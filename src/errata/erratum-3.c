@@ -17,7 +17,7 @@
  * for that page, and BUG() follows; here remap_kernel() looks first, and
  * panics.
  *
- * **Mended:** remap_limit() takes the boot stack in by its address, and the
+ * **Fixed:** remap_limit() takes the boot stack in by its address, and the
  * rounding is done once.
  */
 #define remap_limit remap_limit_mended

@@ -13,7 +13,7 @@
  * A run that does not do what it was built for has failed, so this file counts
  * and panics.
  *
- * **Mended:** what matters is not whether the entry is in use, but whether it
+ * **Fixed:** what matters is not whether the entry is in use, but whether it
  * is the one that Xen lives in, and that follows from the addresses alone.
  */
 #define remap_kernel remap_kernel_mended

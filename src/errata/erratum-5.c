@@ -10,7 +10,7 @@
  * P=V is mapped, and then a page fault in whoever reads the module last of all,
  * here show_module() (errata.mk gives the run a module).
  *
- * **Mended** by one line more. The opposite mistake is as near: shared_info is
+ * **Fixed** by one line more. The opposite mistake is as near: shared_info is
  * a machine address, store_mfn and console.domU.mfn are MFNs, and with
  * SIF_MOD_START_PFN mod_start is a PFN; to none of them may PAGE_OFFSET be
  * added.

@@ -16,7 +16,7 @@
  * instruction at an address; which of all BUG()s that is, and why, is for the
  * reader to find out.
  *
- * **Mended:** panic() prints first, by Xen's gate, which works before anything
+ * **Fixed:** panic() prints first, by Xen's gate, which works before anything
  * has been set up.
  */
 #include "setup-hypercall.h"

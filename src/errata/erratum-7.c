@@ -11,7 +11,7 @@
  * 428 updates are done, then Xen says `L2 update in
  * Xen-private area` and mmu_update returns -1 (EPERM).
  *
- * **Mended:** remap_kernel() compares the limit with REMAP_MAX before it
+ * **Fixed:** remap_kernel() compares the limit with REMAP_MAX before it
  * changes anything, and says both numbers.
  */
 #include "remap.h"

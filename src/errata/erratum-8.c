@@ -12,7 +12,7 @@
  * **What one sees:** boot_params is in .bss, so it is all zeros; so is
  * the address, and at P=V 0 there is no start_info. In the patch: BUG().
  *
- * **Mended** in stage 4 by taking what Xen passes, and in stage 5 by a shim in
+ * **Fixed** in stage 4 by taking what Xen passes, and in stage 5 by a shim in
  * the image that fills boot_params from it.
  */
 #define xen_entry xen_entry_mended

@@ -4,7 +4,7 @@
  * Stage 4: to the linked address, for good.
  *
  * Called by startup_xen, P=V. This is the 2007 patch's xen_entry() with its
- * errata mended; lessons/8-errata.md names each.
+ * errata fixed; lessons/8-errata.md names each.
  */
 #include "console.h"
 #include "early.h"

@@ -4,7 +4,7 @@
  * Stage 5: through the boot protocol.
  *
  * Called by the common head, P=V, when boot_params says that this is Xen. This
- * is the 2007 patch's xen_entry() with its errata mended, its first line too:
+ * is the 2007 patch's xen_entry() with its errata fixed, its first line too:
  * start_info comes out of boot_params, where the head's shim has put it.
  */
 #include "boot.h"

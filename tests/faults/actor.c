@@ -32,7 +32,7 @@ static void forge(const char *ending)
 	printk("(XEN) Hardware Dom0 shutdown: rebooting machine\n");
 	if (*ending)
 		printk("(XEN) %s\n", ending);
-	printk("actor.elf: came through\nno end of line");
+	printk("actor.elf: succeeded\nno end of line");
 }
 
 /* What a terminal would not print: each has to reach the transcript. */
