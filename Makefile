@@ -2,7 +2,7 @@
 #
 # Every command of the kit. `make` alone prints this help:
 #
-## make run [STAGE=n]     build stage n (0 to 5; 4 if you do not say) and boot it under Xen
+## make run [STAGE=n]     build stage n (0 to 6; 4 if you do not say) and boot it under Xen
 ## make check             run the tests; check-gdb, check-labs and check-doc take longer
 ## make check-gdb         the commands in GDB, on every stage in every mode
 ## make unit              the unit tests alone: the remap against model page tables
@@ -25,7 +25,7 @@
 ## Variables, after the command:
 ##   ARCH=x86_32|x86_64   PAE=y|n   VMSPLIT=3G|2G|1G     which kind of kernel (x86_32, y, 3G)
 ##   CMDLINE="words"  MODULE=file                        reach the guest
-##   IMAGE=file           boot this image instead of a stage
+##   IMAGE=file           boot this image instead of a stage    GUEST=n|file  what stage 6 builds (4)
 ##   NATIVE=y             boot stage 5 without Xen
 ##   XEN=file|stock       use this hypervisor        XEN_SRC=folder  build it from this source
 ##   ACCEL=tcg|kvm        how QEMU runs it (tcg)     V=1  the whole transcript
@@ -51,7 +51,7 @@ help:
 # $(call one-of,NAME,good values)
 one-of = $(if $(filter-out 1,$(words $($(1))))$(filter-out $(2),$($(1))),\
 	$(error $(1)=$($(1)) is not known here: use $(1)= one of $(2)))
-$(call one-of,STAGE,0 1 2 3 4 5)
+$(call one-of,STAGE,0 1 2 3 4 5 6)
 $(call one-of,ARCH,x86_32 x86_64)
 $(call one-of,PAE,y n)
 $(call one-of,VMSPLIT,3G 2G 1G)
@@ -150,7 +150,7 @@ stage5 := $(filter-out %/head_$(bits).o,$(stage4)) $(call objects,stage5-boot-pr
 stage0 := $(call objects,stage0-classic) $(filter %/head_$(bits).o,$(stage1)) \
 	$(call objects,stage2-hypercall)
 
-stages := $(foreach n,0 1 2 3 4 5,$(B)/stage$(n).elf)
+stages := $(foreach n,0 1 2 3 4 5 6,$(B)/stage$(n).elf)
 
 $(B)/stage0.elf: $(stage0) $(O)/obj/stage0-classic/early.o
 $(B)/stage1.elf: $(stage1) $(O)/obj/stage1-notes/early.o
@@ -166,7 +166,7 @@ $(B)/stage%.elf: $(O)/xen.lds $(erratum-objects) $(lab-objects)
 # make would take these for temporary files, and remove them.
 .SECONDARY: $(erratum-objects) $(lab-objects)
 
-include src/stage5-boot-protocol/bzimage.mk
+include src/stage5-boot-protocol/bzimage.mk src/stage6-toolstack/toolstack.mk
 
 # ---- setting up -------------------------------------------------------------
 
@@ -235,6 +235,7 @@ previous-2 := stage1-notes
 previous-3 := stage2-hypercall
 previous-4 := stage3-remap
 previous-5 := stage4-start-kernel
+folder-6 := stage6-toolstack
 
 diff:
 	@tools/stage-diff "$(folder-$(STAGE))" "$(previous-$(STAGE))"

@@ -55,6 +55,16 @@ static inline long HYPERVISOR_update_va_mapping(vaddr_t va, u64 entry,
 			 HYPERCALL_U64(entry), flags, 0);
 }
 
+/** The same, for an entry with an MFN of @p domain's: for dom0 alone. */
+static inline long HYPERVISOR_update_va_mapping_otherdomain(vaddr_t va,
+							    u64 entry,
+							    unsigned long flags,
+							    domid_t domain)
+{
+	return hypercall(__HYPERVISOR_update_va_mapping_otherdomain, va,
+			 HYPERCALL_U64(entry), flags, domain);
+}
+
 /** Asks for one VIRQ_TIMER at a system time in ns since Xen's boot. */
 static inline long HYPERVISOR_set_timer_op(u64 when)
 {

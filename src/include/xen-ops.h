@@ -99,6 +99,9 @@ evtchn_port_t bind_virq(unsigned int virq);
 /** Called for each event that arrives, with further events masked. */
 void handle_event(evtchn_port_t port);
 
+/** @return Xen's clock: nanoseconds since its boot */
+u64 system_time(void);
+
 /** Waits for @p count timer interrupts that it asks for itself. */
 void xen_wait_for_ticks(unsigned int count);
 

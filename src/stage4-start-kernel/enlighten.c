@@ -25,6 +25,8 @@ maddr_t phys_to_machine(paddr_t address)
 	return _maddr(maddr_x(mfn_to_maddr(mfn)) + offset);
 }
 
+struct paravirt_ops paravirt_ops;
+
 static const struct paravirt_ops xen_paravirt_ops = {
 	.name = "Xen",
 	.show = xen_show,

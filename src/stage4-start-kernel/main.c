@@ -9,23 +9,6 @@
 #include "paravirt.h"
 #include "setup-hypercall.h"
 
-struct paravirt_ops paravirt_ops;
-
-/* The sum makes sure that all of it was read, at its new address. */
-void show_module(const u8 *module, unsigned long length)
-{
-	unsigned long sum = 0;
-
-	if (!length) {
-		printk("  module: none\n");
-		return;
-	}
-	for (unsigned long i = 0; i < length; i++)
-		sum += module[i];
-	printk("  module: %lu bytes at VA %#lx, sum of bytes %lu\n", length,
-	       (unsigned long)module, sum);
-}
-
 //! [start_kernel]
 void start_kernel(void)
 {

@@ -35,7 +35,7 @@ static u64 cycles_to_ns(u64 cycles, u32 mul, s8 shift)
 
 /* An odd version means that Xen is writing; a new one, that it has written. */
 //! [system_time]
-static u64 system_time(void)
+u64 system_time(void)
 {
 	volatile struct vcpu_time_info *time =
 		&HYPERVISOR_shared_info->vcpu_info[0].time;

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * The toolstack's side of the contract: stage 6.
+ *
+ * Everything that xen_entry() takes for granted was made by somebody. For dom0
+ * that is Xen itself, for every other domain (a domU) a program in dom0: here,
+ * these functions, in the order in which build_guest() calls them. "The guest"
+ * is always the domU; dom0 is "ours".
+ */
+#ifndef TOOLSTACK_H
+#define TOOLSTACK_H
+
+#include "address.h"
+#include "console.h"
+#include "xen-interface.h"
+
+#include <xen/domctl.h>
+#include <xen/foreign/x86_32.h>
+#include <xen/foreign/x86_64.h>
+#include <xen/io/console.h>
+#include <xen/memory.h>
+
+/** For an address that an image's notes do not give. */
+#define NO_ADDRESS (~0ULL)
+
+/** What an image's ELF headers and notes ask for. */
+struct image {
+	const u8 *file;		  /**< VA of the file, which is our module */
+	unsigned long size;	  /**< of the file, in bytes */
+	unsigned int bits;	  /**< 32 or 64: the ELF class */
+	unsigned int nr_segments; /**< program headers */
+	u64 virt_base;		  /**< VA of the guest's paddr 0; 0 is P=V */
+	u64 entry;		  /**< VA: the note's, or the ELF header's */
+	u64 hypercall_page;	  /**< VA, or NO_ADDRESS: guest sets it up */
+	u64 end;		  /**< the first paddr beyond it */
+	bool is_xen;		  /**< note XEN_VERSION begins with xen-3.0 */
+	bool pae;		  /**< note PAE_MODE begins with yes */
+	bool loader;		  /**< LOADER is generic, or GUEST_OS linux */
+};
+
+/** A program header, of either ELF class. */
+struct segment {
+	u32 type;
+	u64 offset, paddr, filesz, memsz; /**< bytes; offset is in the file */
+};
+
+#define SEGMENT_LOAD 1
+#define SEGMENT_NOTE 4
+
+/** All tables of one level; they lie one behind the other. */
+struct table_level {
+	unsigned long first; /**< PFN of the first table */
+	unsigned int count;  /**< how many tables */
+	u64 base; /**< number of the first table, counted from VA 0 */
+};
+
+/** Pages a guest gets: 4 MiB, which is what its first page tables map. */
+#define GUEST_PAGES 1024
+
+/** A domU, as its toolstack sees it. */
+struct guest {
+	domid_t id;
+	struct image image;
+	xen_pfn_t p2m[GUEST_PAGES]; /**< MFN by PFN, in our word width */
+
+	/** @{ Where everything lies: PFNs. */
+	unsigned long mfn_list, start_info, store, console, tables, stack;
+	/** @} */
+	unsigned int levels;	     /**< of its page tables: 3 or 4 */
+	unsigned int nr_tables;	     /**< page-table pages, all levels */
+	struct table_level level[5]; /**< [1] has the ptes */
+
+	/** @{ Ports of the two channels: the guest's number and ours. */
+	evtchn_port_t console_port, store_port;
+	evtchn_port_t console_ours, store_ours;
+	/** @} */
+	struct xencons_interface *ring; /**< its console, mapped by us: VA */
+	char line[128];			/**< what it printed of a line yet */
+	unsigned int used;
+};
+
+/** The MFN of a page of the guest's. */
+mfn_t guest_mfn(const struct guest *guest, unsigned long pfn);
+
+/** The VA, in the guest, at which it finds a page of its own. */
+u64 guest_va(const struct guest *guest, unsigned long pfn);
+
+/** Finds out which domctl version this Xen speaks. Before all other domctls. */
+void domctl_find_version(void);
+
+/**
+ * Has Xen control a domain.
+ *
+ * @param op     the operation's own fields are filled in; receives the answer
+ * @param cmd    XEN_DOMCTL_ of xen/domctl.h
+ * @param domain which; 0 lets createdomain choose
+ * @return as Xen does
+ */
+long domctl(struct xen_domctl *op, unsigned int cmd, domid_t domain);
+
+/** Reads the ELF headers and notes, or ends the run with what is wrong. */
+void image_parse(struct image *image, const u8 *file, unsigned long size);
+
+/** One program header of an image. */
+struct segment image_segment(const struct image *image, unsigned int number);
+
+/** Makes an empty domain: an id, a width, one virtual processor. */
+void create_domain(struct guest *guest);
+
+/** Decides on a PFN for everything that the guest will find in memory. */
+void lay_out(struct guest *guest);
+
+/** Gives the guest its pages, which yields the p2m. */
+void populate(struct guest *guest);
+
+/** Writes the p2m where the guest will look for it, in its word width. */
+void write_mfn_list(const struct guest *guest);
+
+/** Maps a page of another domain's at @p va, in a pte of ours. */
+void map_foreign(void *va, domid_t domain, mfn_t mfn);
+
+/** Takes the page away again: with it mapped, Xen would not free it. */
+void unmap_foreign(void *va);
+
+/** The window: @return VA of a page of the guest's, until the next call */
+void *window_open(const struct guest *guest, unsigned long pfn);
+
+/** Unmaps what the window shows. */
+void window_close(void);
+
+/** Copies @p count bytes into the guest, to @p paddr of its own. */
+void guest_write(const struct guest *guest, u64 paddr, const void *from,
+		 u64 count);
+
+/** Zeroes @p count bytes of the guest's at @p paddr. */
+void guest_clear(const struct guest *guest, u64 paddr, u64 count);
+
+/** Puts the image's segments where they say, and has stubs written if asked. */
+void load_image(const struct guest *guest);
+
+/** How many tables of each level map the guest's pages. @return in all */
+unsigned int count_tables(struct guest *guest);
+
+/** Writes the guest's first page tables. */
+void write_page_tables(const struct guest *guest);
+
+/** Has Xen check the tables and hold them to it: from here on they are. */
+void pin_page_tables(const struct guest *guest);
+
+/** Opens the channels for the console and the store. */
+void open_channels(struct guest *guest);
+
+/** Fills in start_info. Needs the layout, the p2m and the channels. */
+void write_start_info(const struct guest *guest);
+
+/** Masks events: nobody may call the guest before it says where. */
+void mask_guest_events(const struct guest *guest);
+
+/** MFN of the page that Xen shares with the guest. */
+mfn_t shared_info_mfn(const struct guest *guest);
+
+/** Sets the registers that the guest begins with. */
+void set_context(const struct guest *guest);
+
+/** @{ Dom0's end of the guest's console ring: maps, prints, unmaps it. */
+void console_open(struct guest *guest);
+void console_drain(struct guest *guest);
+void console_close(struct guest *guest);
+/** @} */
+
+/** Lets the guest run, prints what it prints. @return its shutdown reason */
+unsigned int serve(struct guest *guest);
+
+/** Removes the domain, and waits until the last of it is gone. */
+void destroy(struct guest *guest);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * The other end of a guest's console: what it writes becomes lines of ours.
+ *
+ * The guest and dom0 share a page with a ring of bytes and two indexes, which
+ * only ever grow; an event channel says that there is something new. The guest
+ * may write anything there at any moment, so no index is used unmasked.
+ *
+ * Source: xen/io/console.h.
+ */
+#include "hypercall.h"
+#include "toolstack.h"
+
+static u8 ring_page[PAGE_SIZE]
+	__attribute__((aligned(PAGE_SIZE), section(".bss.page_aligned")));
+
+/* The guest's end is left unbound for the guest to find; ours is bound to it.
+ */
+static evtchn_port_t open_channel(const struct guest *guest,
+				  evtchn_port_t *ours)
+{
+	struct evtchn_alloc_unbound theirs = {.dom = guest->id,
+					      .remote_dom = DOMID_SELF};
+	struct evtchn_bind_interdomain bind = {.remote_dom = guest->id};
+
+	hypercall_must(
+		HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &theirs),
+		"event_channel_op(EVTCHNOP_alloc_unbound), domain %u",
+		guest->id);
+	bind.remote_port = theirs.port;
+	hypercall_must(
+		HYPERVISOR_event_channel_op(EVTCHNOP_bind_interdomain, &bind),
+		"event_channel_op(EVTCHNOP_bind_interdomain), port %u",
+		theirs.port);
+	*ours = bind.local_port;
+	return theirs.port;
+}
+
+void open_channels(struct guest *guest)
+{
+	guest->console_port = open_channel(guest, &guest->console_ours);
+	guest->store_port = open_channel(guest, &guest->store_ours);
+	printk("toolstack: channels: the guest's port %u for the console, %u for the store\n",
+	       guest->console_port, guest->store_port);
+}
+
+//! [console_open]
+void console_open(struct guest *guest)
+{
+	guest_clear(guest, (u64)guest->store << PAGE_SHIFT, PAGE_SIZE);
+	guest_clear(guest, (u64)guest->console << PAGE_SHIFT, PAGE_SIZE);
+	map_foreign(ring_page, guest->id, guest_mfn(guest, guest->console));
+	guest->ring = (struct xencons_interface *)ring_page;
+}
+//! [console_open]
+
+static void end_line(struct guest *guest)
+{
+	guest->line[guest->used] = '\0';
+	printk("[domain %u] %s\n", guest->id, guest->line);
+	guest->used = 0;
+}
+
+static void put(struct guest *guest, char c)
+{
+	if (c == '\n' || guest->used == sizeof(guest->line) - 1)
+		end_line(guest);
+	if (c != '\n' && c != '\r')
+		guest->line[guest->used++] = c;
+}
+
+//! [console_drain]
+void console_drain(struct guest *guest)
+{
+	volatile struct xencons_interface *ring = guest->ring;
+	struct evtchn_send send = {.port = guest->console_ours};
+	u32 at = ring->out_cons, end = ring->out_prod;
+
+	if (at == end)
+		return;
+	if (end - at > sizeof(ring->out)) {
+		printk("toolstack: the guest wrote nonsense into its console ring: out_prod %#x, out_cons %#x\n",
+		       end, at);
+		at = end - sizeof(ring->out);
+	}
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (; at != end; at++)
+		put(guest, ring->out[MASK_XENCONS_IDX(at, ring->out)]);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	ring->out_cons = at;
+
+	/* It may be waiting for room; if it has ended, nobody listens. */
+	(void)HYPERVISOR_event_channel_op(EVTCHNOP_send, &send);
+}
+//! [console_drain]
+
+void console_close(struct guest *guest)
+{
+	if (guest->used)
+		end_line(guest);
+	unmap_foreign(ring_page);
+	guest->ring = NULL;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * An empty domain.
+ *
+ * Called by build_guest() first. Afterwards Xen knows the domain by a number;
+ * it has no memory, and is paused until serve() lets it run.
+ */
+#include "toolstack.h"
+
+/** Event channel ports beyond the first, which Xen keeps. */
+#define LAST_PORT 127
+
+/* Every PV domain begins with 64 bits. Changing that later, with memory, would
+ * leave Xen's own mappings of it in the wrong format: -EACCES.
+ */
+//! [set_width]
+static void set_width(const struct guest *guest)
+{
+	struct xen_domctl op = {.u.address_size.size = guest->image.bits};
+
+	if (guest->image.bits == 64)
+		return;
+	hypercall_must(domctl(&op, XEN_DOMCTL_set_address_size, guest->id),
+		       "domctl(set_address_size) of domain %u", guest->id);
+}
+//! [set_width]
+
+//! [create_domain]
+void create_domain(struct guest *guest)
+{
+	struct xen_domctl op = {
+		.u.createdomain = {
+			.max_vcpus = 1,
+			.max_evtchn_port = LAST_PORT,
+			.max_grant_frames = 1,
+			.max_maptrack_frames = 1,
+			.grant_opts = XEN_DOMCTL_GRANT_version(1),
+		}};
+
+	hypercall_must(domctl(&op, XEN_DOMCTL_createdomain, 0),
+		       "domctl(createdomain)");
+	guest->id = op.domain;
+	set_width(guest);
+
+	op = (struct xen_domctl){.u.max_vcpus.max = 1};
+	hypercall_must(domctl(&op, XEN_DOMCTL_max_vcpus, guest->id),
+		       "domctl(max_vcpus) of domain %u", guest->id);
+	printk("toolstack: created domain %u, %u bits, one vcpu\n", guest->id,
+	       guest->image.bits);
+}
+//! [create_domain]

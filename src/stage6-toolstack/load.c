@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * The image, in the guest's memory.
+ *
+ * Called by build_guest() once the guest has pages. They may hold anything (a
+ * debug Xen fills them with c2), so what is not loaded has to be cleared.
+ */
+#include "toolstack.h"
+
+/* Only for an image that names the page; the kit's stages have an MSR do it. */
+//! [write_stubs]
+static void write_stubs(const struct guest *guest)
+{
+	u64 paddr = guest->image.hypercall_page - guest->image.virt_base;
+	struct xen_domctl op = {};
+
+	if (guest->image.hypercall_page == NO_ADDRESS)
+		return;
+	if (paddr >= (u64)GUEST_PAGES << PAGE_SHIFT)
+		panic("image: HYPERCALL_PAGE %#llx is not in the guest's memory",
+		      guest->image.hypercall_page);
+	op.u.hypercall_init.gmfn = mfn_x(guest_mfn(guest, paddr >> PAGE_SHIFT));
+	hypercall_must(domctl(&op, XEN_DOMCTL_hypercall_init, guest->id),
+		       "domctl(hypercall_init), paddr %#llx", paddr);
+}
+//! [write_stubs]
+
+//! [load_image]
+void load_image(const struct guest *guest)
+{
+	const struct image *image = &guest->image;
+
+	for (unsigned int i = 0; i < image->nr_segments; i++) {
+		struct segment part = image_segment(image, i);
+
+		if (part.type != SEGMENT_LOAD)
+			continue;
+		guest_write(guest, part.paddr,
+			    image->file + (unsigned long)part.offset,
+			    part.filesz);
+		guest_clear(guest, part.paddr + part.filesz,
+			    part.memsz - part.filesz);
+		printk("toolstack: loaded paddr %#llx to %#llx, cleared to %#llx\n",
+		       part.paddr, part.paddr + part.filesz,
+		       part.paddr + part.memsz);
+	}
+	write_stubs(guest);
+}
+//! [load_image]

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * The guest's pages, and the list of them that is its p2m.
+ *
+ * Called by build_guest() after the layout. From here on each PFN has an MFN.
+ */
+#include "hypercall.h"
+#include "toolstack.h"
+
+/* A 32-bit dom0's list is translated anew whenever Xen lets itself be
+ * interrupted, so a long list takes quadratic time.
+ */
+#define BATCH 32
+
+mfn_t guest_mfn(const struct guest *guest, unsigned long pfn)
+{
+	if (pfn >= GUEST_PAGES)
+		panic("toolstack: the guest has no PFN %#lx, only %u pages",
+		      pfn, GUEST_PAGES);
+	return _mfn(guest->p2m[pfn]);
+}
+
+static void populate_batch(struct guest *guest, unsigned long pfn)
+{
+	struct xen_memory_reservation pages = {.nr_extents = BATCH,
+					       .domid = guest->id};
+	long ret;
+
+	set_xen_guest_handle(pages.extent_start, guest->p2m + pfn);
+	ret = hypercall(__HYPERVISOR_memory_op, XENMEM_populate_physmap,
+			HYPERCALL_PTR(&pages), 0, 0, 0);
+	if (ret != BATCH)
+		panic("memory_op(populate_physmap): %ld of %u pages at PFN %#lx",
+		      ret, BATCH, pfn);
+}
+
+/* The list goes in with PFNs and comes back with MFNs. Xen writes the m2p, the
+ * other direction, on the way.
+ */
+//! [populate]
+void populate(struct guest *guest)
+{
+	struct xen_domctl op = {.u.max_mem.max_memkb =
+					GUEST_PAGES * (PAGE_SIZE / 1024)};
+
+	hypercall_must(domctl(&op, XEN_DOMCTL_max_mem, guest->id),
+		       "domctl(max_mem) of domain %u", guest->id);
+	for (unsigned long pfn = 0; pfn < GUEST_PAGES; pfn++)
+		guest->p2m[pfn] = pfn;
+	for (unsigned long pfn = 0; pfn < GUEST_PAGES; pfn += BATCH)
+		populate_batch(guest, pfn);
+	printk("toolstack: %u pages, PFN 0 is MFN %#lx\n", GUEST_PAGES,
+	       mfn_x(guest_mfn(guest, 0)));
+}
+//! [populate]
+
+/* An MFN a word, and the word is the guest's: ours may be of the other width.
+ */
+//! [write_mfn_list]
+void write_mfn_list(const struct guest *guest)
+{
+	unsigned int word = guest->image.bits / 8;
+	u64 paddr = (u64)guest->mfn_list << PAGE_SHIFT;
+
+	for (unsigned long pfn = 0; pfn < GUEST_PAGES; pfn++) {
+		u64 mfn = mfn_x(guest_mfn(guest, pfn));
+
+		guest_write(guest, paddr + pfn * word, &mfn, word);
+	}
+}
+//! [write_mfn_list]

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * start_info: the page in which the toolstack tells the guest everything else.
+ *
+ * Called by build_guest() when all that is to be told is known.
+ *
+ * Source: xen/xen.h, struct start_info; xen/foreign/ has it in either width.
+ */
+#include "string.h"
+#include "toolstack.h"
+#include "xen-ops.h"
+
+mfn_t shared_info_mfn(const struct guest *guest)
+{
+	struct xen_domctl op = {};
+
+	hypercall_must(domctl(&op, XEN_DOMCTL_getdomaininfo, guest->id),
+		       "domctl(getdomaininfo) of domain %u", guest->id);
+	return _mfn(op.u.getdomaininfo.shared_info_frame);
+}
+
+/* The same fields in two widths: a macro, since C has no templates. The flags
+ * stay 0, which is how a guest knows that it is not dom0, and that the union
+ * holds console.domU.
+ */
+//! [fill]
+#define FILL(info, of)                                                 \
+	do {                                                           \
+		(info)->nr_pages = GUEST_PAGES;                        \
+		(info)->shared_info =                                  \
+			maddr_x(mfn_to_maddr(shared_info_mfn(of)));    \
+		(info)->store_mfn = mfn_x(guest_mfn(of, (of)->store)); \
+		(info)->store_evtchn = (of)->store_port;               \
+		(info)->console.domU.mfn =                             \
+			mfn_x(guest_mfn(of, (of)->console));           \
+		(info)->console.domU.evtchn = (of)->console_port;      \
+		(info)->pt_base = guest_va(of, (of)->tables);          \
+		(info)->nr_pt_frames = (of)->nr_tables;                \
+		(info)->mfn_list = guest_va(of, (of)->mfn_list);       \
+		memcpy((info)->cmd_line, xen_start_info->cmd_line,     \
+		       sizeof((info)->cmd_line));                      \
+	} while (0)
+//! [fill]
+
+//! [write_start_info]
+void write_start_info(const struct guest *guest)
+{
+	union {
+		struct start_info_x86_32 x32;
+		struct start_info_x86_64 x64;
+	} info;
+
+	memset(&info, 0, sizeof(info));
+	if (guest->image.bits == 64) {
+		memcpy(info.x64.magic, "xen-3.0-x86_64", 15);
+		FILL(&info.x64, guest);
+	} else {
+		memcpy(info.x32.magic, "xen-3.0-x86_32p", 16);
+		FILL(&info.x32, guest);
+	}
+	guest_clear(guest, (u64)guest->start_info << PAGE_SHIFT, PAGE_SIZE);
+	guest_write(guest, (u64)guest->start_info << PAGE_SHIFT, &info,
+		    sizeof(info));
+	printk("toolstack: start_info is at VA %#llx, shared_info is MFN %#lx\n",
+	       guest_va(guest, guest->start_info),
+	       mfn_x(shared_info_mfn(guest)));
+}
+//! [write_start_info]

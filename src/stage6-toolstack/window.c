@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * The window: one page of our address space that shows any page of the guest's.
+ *
+ * Called by all that write into the guest. A pte of ours with another domain's
+ * MFN is refused, unless the call names that domain; dom0 may name any.
+ */
+#include "hypercall.h"
+#include "pgtable.h"
+#include "string.h"
+#include "toolstack.h"
+
+static u8 window[PAGE_SIZE]
+	__attribute__((aligned(PAGE_SIZE), section(".bss.page_aligned")));
+
+static unsigned long shown = ~0UL; /* PFN */
+
+//! [map_foreign]
+void map_foreign(void *va, domid_t domain, mfn_t mfn)
+{
+	u64 entry = maddr_x(mfn_to_maddr(mfn)) | _PAGE_PRESENT | _PAGE_RW;
+
+	hypercall_must(HYPERVISOR_update_va_mapping_otherdomain(
+			       (vaddr_t)va, entry, UVMF_INVLPG, domain),
+		       "update_va_mapping_otherdomain, MFN %#lx of domain %u",
+		       mfn_x(mfn), domain);
+}
+//! [map_foreign]
+
+void unmap_foreign(void *va)
+{
+	hypercall_must(
+		HYPERVISOR_update_va_mapping((vaddr_t)va, 0, UVMF_INVLPG),
+		"update_va_mapping, VA %#lx := 0", (vaddr_t)va);
+}
+
+void *window_open(const struct guest *guest, unsigned long pfn)
+{
+	if (shown != pfn)
+		map_foreign(window, guest->id, guest_mfn(guest, pfn));
+	shown = pfn;
+	return window;
+}
+
+void window_close(void)
+{
+	if (shown != ~0UL)
+		unmap_foreign(window);
+	shown = ~0UL;
+}
+
+/* What of @p count bytes at @p paddr lies in one page. */
+static unsigned long piece(u64 paddr, u64 count)
+{
+	return min(count, (u64)(PAGE_SIZE - (paddr & ~PAGE_MASK)));
+}
+
+void guest_write(const struct guest *guest, u64 paddr, const void *from,
+		 u64 count)
+{
+	while (count) {
+		unsigned long now = piece(paddr, count);
+		u8 *page = window_open(guest, paddr >> PAGE_SHIFT);
+
+		memcpy(page + (paddr & ~PAGE_MASK), from, now);
+		from = (const u8 *)from + now;
+		paddr += now;
+		count -= now;
+	}
+}
+
+void guest_clear(const struct guest *guest, u64 paddr, u64 count)
+{
+	while (count) {
+		unsigned long now = piece(paddr, count);
+		u8 *page = window_open(guest, paddr >> PAGE_SHIFT);
+
+		memset(page + (paddr & ~PAGE_MASK), 0, now);
+		paddr += now;
+		count -= now;
+	}
+}

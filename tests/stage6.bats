@@ -1,0 +1,103 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Stage 6: a domU of each width built by a dom0 of each width, how it ends, and what the toolstack can get wrong.
+#
+# shellcheck disable=SC2154 # good, image, status and output come from lib.bash and bats
+# shellcheck disable=SC2030,SC2031 # each test is a process of its own, and that is meant
+
+load lib
+
+setup_file() { good_tree x86_32/stage{1,3,4,6} x86_64/stage{4,6}; }
+
+# Boots a stage 6 with a guest of the good tree's.
+build_guest() { # stage 6's image, guest's image as mode/stage
+	MODULE=$good/build/$2.elf boot "$1"
+}
+
+@test "every dom0 builds every guest, and both are of the width that they should be" {
+	for dom0 in x86_32 x86_64; do
+		for guest in x86_32 x86_64; do
+			build_guest "$good/build/$dom0/stage6.elf" "$guest/stage4"
+			ends 0 "the guest ended with reason 0 (poweroff)"
+			ends 0 "toolstack: domain 1 is gone"
+			ends 0 "created domain 1, ${guest#x86_}"
+			ends 0 "memory: 1024 pages (4 MiB)"
+		done
+	done
+}
+
+@test "a stock Xen: a 64-bit dom0 builds a 64-bit guest" {
+	[ -e build/xen-stock/xen ] || skip "no stock Xen here"
+	XEN=$top/build/xen-stock/xen build_guest "$good/build/x86_64/stage6.elf" x86_64/stage4
+	ends 0 "the guest ended with reason 0 (poweroff)"
+}
+
+@test "the command line reaches the guest" {
+	CMDLINE="first=1, second" build_guest "$good/build/x86_32/stage6.elf" x86_64/stage4
+	ends 0 'command line: "first=1, second"'
+}
+
+@test "make run STAGE=6 takes a stage or a file as GUEST, and refuses the rest" {
+	run make run STAGE=6 GUEST=2 GUEST_ARCH=x86_64
+	ends 0 "stage 2: hello"
+	run make run STAGE=6 GUEST=build/x86_32/stage2.elf
+	ends 0 "stage 2: hello"
+	run make run STAGE=6 GUEST=9
+	ends 2 "GUEST=9 is no file"
+	run make run STAGE=6 MODULE=README.md
+	ends 2 "name the guest's image with GUEST="
+	run make run STAGE=6 GUEST_ARCH=arm
+	ends 2 "GUEST_ARCH=arm is not known here"
+}
+
+@test "a guest's crash is the guest's, and dom0 lives to say so" {
+	build_guest "$good/build/x86_32/stage6.elf" x86_32/stage1
+	ends 1 "the guest ended with reason 3 (crash)"
+	ends 1 "diagnosis: guest-domain-crashed"
+	ends 1 "toolstack: domain 1 is gone"
+}
+
+@test "what is no guest's image is refused before there is a domain" {
+	head -c 5000 /dev/zero >"$BATS_TEST_TMPDIR/zeros"
+	MODULE=$BATS_TEST_TMPDIR/zeros boot "$good/build/x86_32/stage6.elf"
+	ends 1 "image: dom0's module is not an ELF file"
+	head -c 20000 "$good/build/x86_32/stage4.elf" | head -c 5000 >"$BATS_TEST_TMPDIR/cut"
+	MODULE=$BATS_TEST_TMPDIR/cut boot "$good/build/x86_32/stage6.elf"
+	ends 1 "is not in the file"
+	boot "$good/build/x86_32/stage6.elf"
+	ends 1 "dom0 has no module"
+	[[ $output != *"created domain"* ]]
+}
+
+@test "page tables mapped writable: the pin is refused, with the reason" {
+	fault x86_32/stage6 stage6-toolstack/pagetables.c 's/is_table\(guest, pfn\) \? _PAGE_PRESENT/false ? _PAGE_PRESENT/'
+	build_guest "$image" x86_32/stage4
+	ends 1 "diagnosis: guest-domain-pin"
+}
+
+@test "the window left open on a page table: the pin is refused" {
+	fault x86_32/stage6 stage6-toolstack/pagetables.c 's/^\twindow_close\(\);/\twindow_open(guest, guest->tables);/'
+	build_guest "$image" x86_32/stage4
+	ends 1 "diagnosis: guest-domain-pin"
+}
+
+@test "the p2m in dom0's word width: a guest of the other width crashes" {
+	fault x86_32/stage6 stage6-toolstack/p2m.c 's/word = guest->image.bits \/ 8/word = sizeof(long)/'
+	build_guest "$image" x86_32/stage4
+	ends 0 "reason 0 (poweroff)"
+	build_guest "$image" x86_64/stage4
+	ends 1 "diagnosis: guest-domain-crashed"
+}
+
+@test "the ring still mapped at the end: the domain stays, a zombie" {
+	fault x86_32/stage6 stage6-toolstack/console.c 's/^\tunmap_foreign\(ring_page\);//'
+	build_guest "$image" x86_32/stage4
+	ends 1 "diagnosis: guest-domain-zombie"
+}
+
+@test "a vcpu that is not online never runs, and the wait for it ends" {
+	fault x86_32/stage6 stage6-toolstack/context.c 's/ \| VGCF_online_##width//'
+	build_guest "$image" x86_32/stage4
+	ends 1 "diagnosis: guest-domain-never-ends"
+}
