@@ -7,7 +7,7 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-lessons=(lessons/[0-9]-*.md)
+lessons=(lessons/[0-9]-*.md lessons/[1-9][0-9]-*.md)
 
 # File and target of each link in the Markdown that readers see, but for those in code.
 links() {
@@ -145,7 +145,7 @@ transcripts() { # file...
 	local folder number lesson file
 	for folder in src/stage*; do
 		number=${folder#src/stage} number=${number%%-*}
-		lesson=$(printf '%s\n' lessons/"$((number ? number : 1))"-*.md)
+		lesson=$(printf '%s\n' lessons/"$((number > 5 ? number + 4 : number ? number : 1))"-*.md)
 		while read -r file; do
 			grep -qF "(../$file)" "$lesson" || { echo "$lesson says nothing of $file"; false; }
 		done < <(find "$folder" -name '*.[chS]' -o -name '*.lds')

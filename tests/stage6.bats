@@ -22,7 +22,8 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 			ends 0 "the guest ended with reason 0 (poweroff)"
 			ends 0 "toolstack: domain 1 is gone"
 			ends 0 "created domain 1, ${guest#x86_}"
-			ends 0 "memory: 1024 pages (4 MiB)"
+			ends 0 "[domain 1]   memory: 1024 pages (4 MiB)"
+			ends 0 "[domain 1] all done"
 		done
 	done
 }
@@ -30,7 +31,15 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 @test "a stock Xen: a 64-bit dom0 builds a 64-bit guest" {
 	[ -e build/xen-stock/xen ] || skip "no stock Xen here"
 	XEN=$top/build/xen-stock/xen build_guest "$good/build/x86_64/stage6.elf" x86_64/stage4
+	ends 0 "[domain 1] all done"
 	ends 0 "the guest ended with reason 0 (poweroff)"
+}
+
+@test "more than the ring holds at a time: no line is lost" {
+	fault x86_32/stage4 stage4-start-kernel/main.c 's/printk\("all done/for (int i = 0; i < 200; i++) printk("line %d of many\\n", i); &/'
+	MODULE=$image boot "$good/build/x86_32/stage6.elf"
+	ends 0 "[domain 1] all done"
+	[ "$(grep -c '^.domain 1. line [0-9]* of many' <<<"$output")" = 200 ]
 }
 
 @test "the command line reaches the guest" {

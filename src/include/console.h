@@ -14,12 +14,17 @@ enum console {
 	CONSOLE_XEN_GATE,
 	/** The hypercall page: from setup_hypercall_page() on. */
 	CONSOLE_XEN,
+	/** A ring shared with dom0: every other domain, after the same call. */
+	CONSOLE_RING,
 	/** The first serial port: only where the machine is ours alone. */
 	CONSOLE_SERIAL,
 };
 
 /** Picks the way that printk() takes from now on. */
 void console_select(enum console way);
+
+/** Writes @p count bytes of @p text into the ring shared with dom0. */
+void ring_write(const char *text, unsigned int count);
 
 /** Writes @p count bytes of @p text the way that was selected. */
 void console_write(const char *text, unsigned int count);

@@ -39,6 +39,15 @@ u32 cpuid_xen_msr_base(void);
 void setup_hypercall_page(const struct start_info *info);
 
 /**
+ * Has printk() write into the ring that this domain shares with dom0.
+ *
+ * Runs P=V, once hypercalls work. Not for dom0: it has no such ring.
+ *
+ * @param info start_info, P=V
+ */
+void console_select_ring(const struct start_info *info);
+
+/**
  * Says that this machine is not Xen's, by a way that works there, and stops.
  *
  * @param signature what CPUID named instead, NULL if it was not asked

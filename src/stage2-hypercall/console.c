@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * Three ways to put text before the reader, from the first instruction on.
+ * Four ways to put text before the reader, from the first instruction on.
  *
  * Called by printk(). The way in use is a number, not a function pointer: a
  * pointer stored while running P=V would be wrong after the jump.
@@ -29,6 +29,9 @@ void console_write(const char *text, unsigned int count)
 		break;
 	case CONSOLE_XEN:
 		HYPERVISOR_console_io(count, text);
+		break;
+	case CONSOLE_RING:
+		ring_write(text, count);
 		break;
 	case CONSOLE_SERIAL:
 		serial_write(text, count);

@@ -51,7 +51,9 @@ void setup_hypercall_page(const struct start_info *info)
 
 	write_msr(cpuid_xen_msr_base(), maddr_x(hypercall_page_maddr(info)));
 	console_select(CONSOLE_XEN);
-	if (!(info->flags & SIF_INITDOMAIN))
+	if (!(info->flags & SIF_INITDOMAIN)) {
 		exit_without_ports();
+		console_select_ring(info);
+	}
 }
 //! [setup_hypercall_page]
