@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Loaded by `make gdb`: the commands under `xen`. `help xen` lists them.
+# Loaded by `make gdb`: the commands under `xen`. `xen` alone lists them.
+#
+# GDB does not tell a script where it lies: that is on its command line (gdb -x some/folder/gdbscripts/xen.gdb).
 
 set confirm off
 set python print-stack message
 python
 import os, sys
-sys.path.insert(0, os.path.join(os.getcwd(), "gdbscripts"))
+with open("/proc/self/cmdline") as line:
+    named = [os.path.dirname(word.rpartition("=")[2]) for word in line.read().split("\0") if word.endswith("xen.gdb")]
+sys.path.insert(0, os.path.realpath((named or ["gdbscripts"])[0]))
 sys.dont_write_bytecode = True
 import xencmd
 end

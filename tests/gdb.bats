@@ -75,7 +75,8 @@ setup_file() {
 	grep -q '^0xc0000000-0xc01' "$folder/end.txt"
 	! grep -q '^0xc0000000' "$folder/entry.txt" || return 1
 	[[ $output == *"$(cat "$folder/diff.txt")"* ]]
-	# Between files, without a machine.
-	run gdb -q -nx -batch -x gdbscripts/xen.gdb -ex "xen pt diff $folder/entry.json $folder/end.json" </dev/null
+	# Between files, without a machine, and from another folder.
+	cd /
+	run gdb -q -nx -batch -x "$OLDPWD/gdbscripts/xen.gdb" -ex "xen pt diff $folder/entry.json $folder/end.json" </dev/null
 	[ "$output" = "$(cat "$folder/diff.txt")" ]
 }

@@ -15,9 +15,19 @@ def number(text, usage, is_address=True):
         value = gdb.parse_and_eval(text)
         if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ARRAY):
             value = value.address
-        return int(value) & (1 << bits) - 1
+        value = int(value)
     except (gdb.error, ValueError, TypeError) as error:
         raise gdb.GdbError(f"{text}: {error}; usage: {usage}") from None
+    # A negative number is an address from the top down; one that is too long would be another address if it were cut.
+    if not -1 << bits - 1 <= value < 1 << bits:
+        raise gdb.GdbError(f"{text}: {value:#x} has more than {bits} bits; usage: {usage}")
+    return value & (1 << bits) - 1
+
+
+def none(argument, name):
+    """Refuses what is typed after a command that takes no arguments."""
+    if argument:
+        raise gdb.GdbError(f"{name}: {argument} is not understood; usage: {name}")
 
 
 def word(text, words):

@@ -18,7 +18,7 @@ from xenqemu.stub import Stub, StubError
 
 from .running import LIMIT, console_end, run_while_printing
 from .session import plain_errors, session
-from .time import timeline
+from .time import ENTRY, timeline
 
 
 class Attach(gdb.Command):
@@ -53,7 +53,7 @@ class Attach(gdb.Command):
         session.attach(folder, image)
         session.boot = boot
         with plain_errors():
-            timeline().now().name = "entry"
+            timeline().now().name = ENTRY
 
 
 def run_to_entry(folder, image, native):

@@ -6,6 +6,7 @@ import gdb
 from xenpt import notes, start_info_text
 from xenpt.elf import Image
 
+from .arguments import none
 from .session import plain_errors, session
 
 
@@ -16,6 +17,7 @@ class Notes(gdb.Command):
         super().__init__("xen notes", gdb.COMMAND_DATA, gdb.COMPLETE_NONE)
 
     def invoke(self, argument, from_tty):
+        none(argument, "xen notes")
         with plain_errors():
             for line in notes.lines(session.image or loaded_file()):
                 print(line)
@@ -36,6 +38,7 @@ class StartInfo(gdb.Command):
         super().__init__("xen start-info", gdb.COMMAND_DATA, gdb.COMPLETE_NONE)
 
     def invoke(self, argument, from_tty):
+        none(argument, "xen start-info")
         with session.guest() as guest:
             for line in start_info_text.lines(guest):
                 print(line)

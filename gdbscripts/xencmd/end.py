@@ -3,6 +3,7 @@
 
 import gdb
 
+from .arguments import none
 from .connection import arrived
 from .hypercalls import visit, watched
 from .places import ends
@@ -21,6 +22,7 @@ class End(gdb.Command):
         super().__init__("xen end", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE)
 
     def invoke(self, argument, from_tty):
+        none(argument, "xen end")
         stub, places = session.stub, ends()
         with plain_errors():
             with stub.breakpoints(set(places) | watched()):

@@ -14,6 +14,11 @@ class Xen(gdb.Command):
     def __init__(self):
         super().__init__("xen", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
 
+    def invoke(self, argument, from_tty):
+        if argument:
+            raise gdb.GdbError(f"xen {argument.split()[0]} is not known here: `xen` alone lists the commands")
+        gdb.execute("help xen")
+
 
 class PageTables(gdb.Command):
     """The guest's mappings, merged into ranges: xen pt [all].

@@ -19,6 +19,8 @@ from .session import plain_errors, session
 
 # A stop fewer instructions than this after the last checkpoint needs none of its own.
 SMALL = 100
+# The checkpoint that `xen attach` makes.
+ENTRY = "entry"
 
 
 def timeline():
@@ -63,6 +65,8 @@ class Checkpoint(gdb.Command):
         name = argument.strip()
         if " " in name:
             raise gdb.GdbError("usage: xen checkpoint [NAME], a name of one word")
+        if name == ENTRY:
+            raise gdb.GdbError(f"the checkpoint {ENTRY} is the image's first instruction, and stays there: use another name")
         with plain_errors():
             line = timeline()
             name = name or next(str(n) for n in itertools.count(1) if str(n) not in line.named())

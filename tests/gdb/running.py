@@ -6,7 +6,7 @@ import sys
 sys.path.insert(0, "tests/gdb")
 
 import gdb
-from inside import LOOKS, TRAVELS, check, refused, run
+from inside import LOOKS, TRAVELS, check, refused, run, session
 
 
 @check
@@ -23,8 +23,35 @@ def bad_arguments_are_refused():
             ("p2m", "usage: xen p2m PFN"), ("p2m 0x7fffffff", "is beyond the guest's"), ("m2p", "usage: xen m2p MFN"),
             ("m2p 0x7fffffffff", "is beyond the m2p"), ("frame", "usage: xen frame MFN"),
             ("frame 0x7fffffff", "Xen keeps nothing about MFN"), ("back -1", "between 1 and 1000000"),
-            ("back x", "usage: xen back [N]"), ("back to", "usage: xen back"), ("attach", "usage: xen attach FOLDER IMAGE")):
+            ("back x", "usage: xen back [N]"), ("back to", "usage: xen back"),
+            ("end now", "usage: xen end"), ("notes all", "usage: xen notes"),
+            ("start-info 1", "usage: xen start-info"), ("checkpoint entry", "stays there: use another name"),
+            ("log x", "usage: xen log"), ("log 0", "usage: xen log"), ("nothing", "`xen` alone lists the commands"), ("attach", "usage: xen attach FOLDER IMAGE")):
         refused(command, words)
+
+
+@check
+def an_address_too_long_is_refused():
+    if session.image.bits == 32:
+        refused("pt walk 0x100001000", "has more than 32 bits")
+
+
+@check
+def the_kernel_is_never_executed_on_this_host():
+    for command in ("run", "r", "start", "starti", "kill", "k"):
+        try:
+            gdb.execute(command, to_string=True)
+        except gdb.error as error:
+            assert "is refused: it would" in str(error) and "`xen restart entry`" in str(error), error
+        else:
+            raise AssertionError(f"{command} was executed")
+
+
+@check
+def xen_alone_lists_and_the_log_is_there():
+    assert "xen log -- " in gdb.execute("xen", to_string=True)
+    whole, last = (gdb.execute(command, to_string=True).splitlines() for command in ("xen log", "xen log 2"))
+    assert len(whole) > 10 and whole[-2:] == last, last
 
 
 @check
