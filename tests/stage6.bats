@@ -60,6 +60,19 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 	ends 2 "GUEST_ARCH=arm is not known here"
 }
 
+@test "console and store far above the tables: the limit takes them in, and a kernel that forgets them dies" {
+	for guest in x86_32 x86_64; do
+		CMDLINE=layout=far build_guest "$good/build/x86_32/stage6.elf" "$guest/stage4"
+		ends 0 "console 0x301"
+		ends 0 "[domain 1] all done"
+	done
+	fault x86_32/stage4 stage3-remap/limit.c 's/if \(!\(info->flags & SIF_INITDOMAIN\)\)/if (0)/'
+	MODULE=$image boot "$good/build/x86_32/stage6.elf"
+	ends 0 "[domain 1] all done"
+	CMDLINE=layout=far MODULE=$image boot "$good/build/x86_32/stage6.elf"
+	ends 1 "reason 3 (crash)"
+}
+
 @test "a guest's crash is the guest's, and dom0 lives to say so" {
 	build_guest "$good/build/x86_32/stage6.elf" x86_32/stage1
 	ends 1 "the guest ended with reason 3 (crash)"

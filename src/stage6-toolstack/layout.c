@@ -7,10 +7,15 @@
  * out before there are MFNs behind them. The order is libxc's; nothing
  * promises it, and a guest has to look at start_info.
  */
+#include "string.h"
 #include "toolstack.h"
+#include "xen-ops.h"
 
 /** The guest may count on this much mapped memory beyond its stack. */
 #define SPARE_PAGES (512 * 1024 / PAGE_SIZE)
+
+/** LAYOUT=far: where store and console lie then, a PFN far above the tables. */
+#define FAR_PFN 768
 
 u64 guest_va(const struct guest *guest, unsigned long pfn)
 {
@@ -23,6 +28,29 @@ static unsigned long take(unsigned long *next, unsigned long pages)
 
 	*next += pages;
 	return pfn;
+}
+
+/* make run STAGE=6 LAYOUT=far puts this word on dom0's command line. */
+static bool wants_far(void)
+{
+	static const char word[] = "layout=far";
+	const char *at = (const char *)xen_start_info->cmd_line;
+
+	for (; *at; at++) {
+		if (memcmp(at, word, sizeof(word) - 1) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Allowed, since nobody promised an order: a guest has to see how far it is. */
+static void move_far(struct guest *guest)
+{
+	if (guest->stack >= FAR_PFN)
+		panic("layout: the guest reaches PFN %#lx, too far for LAYOUT=far",
+		      guest->stack);
+	guest->store = FAR_PFN;
+	guest->console = FAR_PFN + 1;
 }
 
 //! [lay_out]
@@ -42,6 +70,9 @@ void lay_out(struct guest *guest)
 	for (unsigned int l = guest->levels; l >= 1; l--)
 		guest->level[l].first = take(&next, guest->level[l].count);
 	guest->stack = take(&next, 1);
+
+	if (wants_far())
+		move_far(guest);
 
 	if (next + SPARE_PAGES > GUEST_PAGES)
 		panic("layout: the guest needs %lu pages, and has %u",

@@ -2,6 +2,7 @@
 # Stage 6: all of stage 4 but its main.c, and the toolstack; what it builds a domain of is its module.
 #
 # Included by the Makefile. GUEST=n is a stage, GUEST=file any other image; GUEST_ARCH= is the stage's kind.
+# LAYOUT=far has the toolstack lay store and console far above the page tables.
 
 stage6 := $(filter-out %/stage4-start-kernel/main.o,$(stage4)) $(call objects,stage6-toolstack)
 $(B)/stage6.elf: $(stage6) $(O)/obj/stage4-start-kernel/early.o
@@ -17,6 +18,9 @@ endif
 GUEST ?= 4
 GUEST_ARCH ?= $(ARCH)
 $(call one-of,GUEST_ARCH,x86_32 x86_64)
+LAYOUT ?= near
+$(call one-of,LAYOUT,near far)
+run: override CMDLINE := $(strip $(CMDLINE) $(if $(filter far,$(LAYOUT)),layout=far))
 
 ifneq ($(filter 0 1 2 3 4 5,$(GUEST)),)
 guest-mode := $(if $(filter $(ARCH),$(GUEST_ARCH)),$(O),build/$(GUEST_ARCH))
