@@ -8,7 +8,7 @@
 
 load lib
 
-setup_file() { good_tree x86_32/stage{1,3,4,6} x86_64/stage{4,6}; }
+setup_file() { good_tree x86_32/stage{0,1,4,6} x86_64/stage{4,6}; }
 
 # Boots a stage 6 with a guest of the good tree's.
 build_guest() { # stage 6's image, guest's image as mode/stage
@@ -77,13 +77,21 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 	build_guest "$good/build/x86_32/stage6.elf" x86_32/stage1
 	ends 1 "the guest ended with reason 3 (crash)"
 	ends 1 "diagnosis: guest-domain-crashed"
+	ends 1 "of the domain that stage 6 built" # not a place in stage 6's own code
 	ends 1 "toolstack: domain 1 is gone"
+}
+
+@test "a guest that asks for a reboot has not succeeded" {
+	build_guest "$good/build/x86_32/stage6.elf" x86_32/stage0
+	ends 1 "the guest ended with reason 1 (reboot)"
+	ends 1 "diagnosis: guest-domain-reason"
 }
 
 @test "what is no guest's image is refused before there is a domain" {
 	head -c 5000 /dev/zero >"$BATS_TEST_TMPDIR/zeros"
 	MODULE=$BATS_TEST_TMPDIR/zeros boot "$good/build/x86_32/stage6.elf"
 	ends 1 "image: dom0's module is not an ELF file"
+	ends 1 "diagnosis: guest-domain-refused"
 	head -c 20000 "$good/build/x86_32/stage4.elf" | head -c 5000 >"$BATS_TEST_TMPDIR/cut"
 	MODULE=$BATS_TEST_TMPDIR/cut boot "$good/build/x86_32/stage6.elf"
 	ends 1 "is not in the file"
