@@ -16,6 +16,7 @@ from xenpt.guest import NATIVE, Boot
 from xenpt.memory import BadPage
 from xenqemu.stub import Stub, StubError
 
+from . import end_stop
 from .running import LIMIT, console_end, run_while_printing
 from .session import plain_errors, session
 from .time import ENTRY, timeline
@@ -54,6 +55,7 @@ class Attach(gdb.Command):
         session.boot = boot
         with plain_errors():
             timeline().now().name = ENTRY
+            end_stop.watch()
 
 
 def run_to_entry(folder, image, native):

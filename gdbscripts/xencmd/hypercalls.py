@@ -11,7 +11,7 @@ stops the machine is set beside it.
 import gdb
 
 from .hypercall_watch import Watch, lower
-from .places import hypercall_gate
+from .places import hypercall_gate, in_xen
 from .session import plain_errors, session
 
 
@@ -64,12 +64,12 @@ class Hypercalls(gdb.Command):
         self.watch = Watch(*hypercall_gate())
         self.gates = [Gate(address) for address in hypercall_gate()]
         if session.image.bits == 32:
-            stub.stand(set(hypercall_gate()))
+            stub.stand(set(hypercall_gate()) | in_xen())
 
     def off(self, stub):
         for gate in self.gates:
             gate.delete()
-        stub.stand(set())
+        stub.stand(in_xen())
         self.watch, self.gates = None, ()
 
 

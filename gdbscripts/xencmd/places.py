@@ -24,10 +24,20 @@ def ends():
         if name in symbols:
             places[symbols[name]] = f"{name}, at its linked VA"
             places[symbols[name] - offset & (1 << 64) - 1] = f"{name}, P=V"
-    crash = session.boot.p2m_frames and session.xen_symbol(BAD_END)
-    if crash:
+    for crash in crashes():
         places[crash] = "Xen ends the guest, which crashed (`xen back 1` leads to the instruction)"
     return places
+
+
+def crashes():
+    """Where Xen ends a guest that crashed: an address, or nothing without Xen or its symbols."""
+    crash = session.boot.p2m_frames and session.xen_symbol(BAD_END)
+    return {crash} if crash else set()
+
+
+def in_xen():
+    """The same, if GDB itself cannot set a breakpoint there: when it debugs a 32-bit guest, its addresses are too short."""
+    return crashes() if session.image.bits == 32 else set()
 
 
 def hypercall_gate():

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The end of a boot stops GDB, too: `continue` does not run into a crash, or beyond the image's report.
+
+Set up by `xen attach`. As with `xen hypercalls`, GDB's breakpoint for a place in Xen
+is at the lower half of its address if the guest has 32 bits, and the one that
+really stops the machine is set beside it.
+"""
+
+import os
+import subprocess
+
+import gdb
+
+from xenqemu.position import NoPosition, Position
+
+from .hypercall_watch import lower
+from .places import crashes, ends, in_xen
+from .session import session
+
+DIAGNOSE = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "diagnose")
+
+
+class EndStop(gdb.Breakpoint):
+    """GDB's breakpoint at an end. Says which."""
+
+    def __init__(self, address):
+        super().__init__(f"*{lower(address):#x}", type=gdb.BP_HARDWARE_BREAKPOINT, internal=True)
+        self.silent = True  # or it would be called "Breakpoint -3"
+        self.commands = "frame"
+
+    def stop(self):
+        session.deciding = True
+        try:
+            rip = session.stub.registers().rip
+            if rip not in ends():
+                return False  # only the lower half was the same
+            print(f"the end: {ends()[rip]}")
+            explain(rip)
+        except (*session.errors, gdb.GdbError, OSError) as error:
+            print(f"the end of the boot: {error}")
+        finally:
+            session.deciding = False
+        return True
+
+
+def explain(rip):
+    """After a crash, what `make run` says of it. The only call of the explainer."""
+    if rip not in crashes():
+        return
+    try:
+        where = f"{Position(session.stub, session.monitor).address:#x}"
+    except NoPosition:
+        where = "xen"
+    said = subprocess.run([DIAGNOSE, session.path("log"), "crash", session.image.path, where],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=False)
+    print(said.stdout or said.stderr, end="")
+
+
+def watch():
+    """From now on each end stops GDB."""
+    for address in ends():
+        EndStop(address)
+    session.stub.stand(in_xen())
+
+
+class AtEnd(gdb.Command):
+    """Before GDB continues: refused at the end of the boot, beyond which there is no machine to come back from."""
+
+    def __init__(self):
+        super().__init__("xen-at-end", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE)
+
+    def invoke(self, argument, from_tty):
+        if session.timeline and gdb.selected_inferior().pid and session.stub.registers().rip in ends():
+            raise gdb.GdbError("this is the end of the boot: `xen back` goes back from here, "
+                               "`xen restart entry` to the beginning")
+
+
+AtEnd()
+gdb.execute("define hook-continue\nxen-at-end\nend")

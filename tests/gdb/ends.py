@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`continue` stops at the end of a boot and in a crash, and the session goes on. Run by tests/gdb/session.bash."""
+
+import sys
+
+sys.path.insert(0, "tests/gdb")
+
+import gdb
+from inside import check, registers, run, session, xen
+
+
+@check
+def continue_stops_at_the_end_and_does_not_leave_it():
+    assert "the end: " in gdb.execute("continue", to_string=True)
+    end = registers().raw
+    try:
+        gdb.execute("continue", to_string=True)
+    except gdb.error as error:
+        assert "this is the end of the boot" in str(error), error
+    else:
+        raise AssertionError("continue left the end")
+    assert registers().raw == end
+    xen("back 1")
+    assert registers().raw != end
+
+
+@check
+def continue_stops_in_a_crash_and_explains_it():
+    if not session.boot.p2m_frames:
+        return
+    xen("restart entry")
+    entry = registers().rip
+    gdb.execute("set var *(unsigned short *)$pc = 0x0b0f", to_string=True)  # ud2
+    xen("checkpoint broken")
+    said = gdb.execute("continue", to_string=True)
+    assert "Xen ends the guest, which crashed" in said and f"P=V {entry:#x}" in said, said
+    try:
+        gdb.execute("continue", to_string=True)
+    except gdb.error as error:
+        assert "this is the end of the boot" in str(error), error
+    xen("back 1")
+    assert registers().rip == entry
+
+
+run()
