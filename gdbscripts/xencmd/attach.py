@@ -131,7 +131,10 @@ def hang_up(_):
     with it, before GDB has read the answer."""
     if session.folder and gdb.selected_inferior().pid:
         session.give_back()
-        gdb.execute("disconnect", to_string=True)
+        try:
+            gdb.execute("disconnect", to_string=True)
+        except gdb.error:
+            pass  # the machine runs, or GDB has not read yet that it stopped: then it leaves in its own way
 
 
 gdb.events.gdb_exiting.connect(hang_up)
