@@ -28,7 +28,7 @@
 ##   IMAGE=file           boot this image instead of a stage    GUEST=n|file  what stage 6 builds (4)  LAYOUT=far
 ##   NATIVE=y             boot stage 5 without Xen
 ##   XEN=file|stock       use this hypervisor        XEN_SRC=folder  build it from this source
-##   ACCEL=tcg|kvm        how QEMU runs it (tcg)     V=1  the whole transcript
+##   ACCEL=tcg|kvm        how QEMU runs it (tcg)     V=1  whole transcript  SLOW=n  limits times n
 ##   ERRATUM=n            the 2007 patch's mistake n (1 to 9) put back: see what it does
 ##   LAB=7 BUG=n          one of the six broken kernels of lab 7, for run, gdb, rewind and pagetables
 
@@ -114,8 +114,8 @@ CFLAGS += -Isrc/include -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSI
 # Linux's headers for boot loaders are the same for both widths; Debian has them in one's folder.
 CFLAGS += -idirafter /usr/include/x86_64-linux-gnu
 
-# One segment that is read, written and executed: this is how early it is.
-LDFLAGS += -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=none
+# One segment that is read, written and executed: this is how early it is. Only some linkers have to be told.
+LDFLAGS += -z max-page-size=4096 -z noexecstack --build-id=none $(filter --no-warn-rwx-segments,$(shell $(LD) --help))
 
 $(O)/obj/%.o: src/%.c | ready
 	@mkdir -p $(@D)
@@ -204,7 +204,7 @@ xen: build/xen/xen
 
 # From here on XEN is a path, also if the reader's command line has it.
 override XEN := $(or $(hypervisor),$(XEN))
-export XEN ACCEL NATIVE CMDLINE MODULE V
+export XEN ACCEL NATIVE CMDLINE MODULE V SLOW
 
 image := $(B)/stage$(STAGE).$(if $(filter 5,$(STAGE)),bzImage,elf)
 below := $(if $(filter y,$(NATIVE)),,$(hypervisor))

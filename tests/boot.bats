@@ -70,6 +70,13 @@ refused() { # what the line says, the command
 
 # ---- how it ended ----
 
+@test "SLOW= stretches the limits, and has to be a factor" {
+	SLOW=0 boot "$actor"
+	ends 2 "SLOW=0 is not a factor from 1 to 999"
+	CMDLINE=loop SILENCE=1 SLOW=2 boot "$actor"
+	ends 5 "nothing was printed for 2 s"
+}
+
 @test "success" {
 	boot "$actor"
 	ends 0 "succeeded"
@@ -167,6 +174,11 @@ refused() { # what the line says, the command
 	ends 3 "diagnosis: undefined-instruction"
 	CMDLINE=forge-crash boot --any "$actor"
 	ends 3 "the guest crashed"
+}
+
+@test "forged text does not end a run" {
+	CMDLINE=forge-success boot "$actor"
+	ends 0 "succeeded"
 }
 
 @test "forged text does not make a shutdown of a hang" {

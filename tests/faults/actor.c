@@ -84,6 +84,9 @@ static void act(const char *what)
 		forge("");
 		crash();
 	}
+	if (ASKED("forge-success"))
+		forge("Hardware Dom0 crashed: rebooting machine in 5 seconds.\n"
+		      "(XEN) Manual reset required");
 	if (ASKED("forge-loop")) {
 		forge("Hardware Dom0 halted: halting machine");
 		for (;;)
