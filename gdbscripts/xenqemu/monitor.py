@@ -40,10 +40,19 @@ class Monitor:
         """A command of the monitor for people; its output, which is its only error, too."""
         return self.execute("human-monitor-command", **{"command-line": line})
 
-    def _silent(self, line):
+    def order(self, line):
+        """A command that prints nothing unless it is refused."""
         output = self.human(line).strip()
         if output:
             raise MonitorError(output)
+
+    def blocks_of_one(self, on):
+        """Whether QEMU translates one instruction at a time; the command's name changed in QEMU 8.1, the old one left in 9."""
+        word = "on" if on else "off"
+        try:
+            self.order(f"one-insn-per-tb {word}")
+        except MonitorError:
+            self.order(f"singlestep {word}")
 
     def icount(self):
         """Instructions executed since power-on, by everybody."""
@@ -53,13 +62,13 @@ class Monitor:
         return self.execute("query-memory-size-summary")["base-memory"]
 
     def save(self, name):
-        self._silent(f"savevm {name}")
+        self.order(f"savevm {name}")
 
     def load(self, name):
-        self._silent(f"loadvm {name}")
+        self.order(f"loadvm {name}")
 
     def delete(self, name):
-        self._silent(f"delvm {name}")
+        self.order(f"delvm {name}")
 
     def task_register_base(self):
         """Where Xen's TSS is; the stub does not tell."""

@@ -19,14 +19,14 @@ def recording(monitor, folder):
     name = f"trace{next(_numbers)}"
     path = os.path.join(folder, name)
     addresses = []
-    monitor.human(f"logfile {name}")
-    monitor.human("singlestep on")
-    monitor.human("log exec,nochain")
+    monitor.order(f"logfile {name}")
+    monitor.blocks_of_one(True)
+    monitor.order("log exec,nochain")
     try:
         yield addresses
     finally:
-        monitor.human("log none")
-        monitor.human("singlestep off")
+        monitor.order("log none")
+        monitor.blocks_of_one(False)
         if os.path.exists(path):
             with open(path, encoding="latin-1") as log:
                 addresses += parse(log)
