@@ -45,8 +45,9 @@ struct segment {
 	u64 offset, paddr, filesz, memsz; /**< bytes; offset is in the file */
 };
 
-#define SEGMENT_LOAD 1
-#define SEGMENT_NOTE 4
+/** Types of segments that the toolstack reads, as ELF numbers them. */
+#define SEGMENT_LOAD 1 /**< to be loaded at its paddr */
+#define SEGMENT_NOTE 4 /**< notes, among them Xen's */
 
 /** All tables of one level; they lie one behind the other. */
 struct table_level {
