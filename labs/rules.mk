@@ -29,15 +29,15 @@ lab: need-lab ready
 
 grade: need-lab $(hypervisor)
 	@tools/doctor --need run,lab
-	@PYTHONPYCACHEPREFIX=build/pycache python3 labs/grader $(LAB)
+	@tools/python -m grader $(LAB)
 
 hint: need-lab
 	@tools/lab hint '$(LAB)' '$(WORK)' '$(OUT)' '$(TASK)'
 
-# All wrong answers of the corpus, and each lab untouched and solved: some minutes.
+# All wrong answers, and each lab untouched and solved: some minutes.
 check-labs: ready $(hypervisor)
 	@tools/doctor --need check,lab
-	@python3 labs/grader/corpus.py
+	@tools/python -m grader.corpus
 	@tests/run tests/labs/*.bats
 
 # For the grader: makes the image, and says where it is.

@@ -25,12 +25,12 @@ lab() { # lab: a fresh work copy of it
 
 solved() { # lab: a folder of files that are right
 	rm -rf "$work"
-	(cd "$good" && python3 labs/grader/corpus.py --solution "$1" "$work")
+	(cd "$good" && tools/python -m grader.corpus --solution "$1" "$work")
 }
 
 # The grader's own exit status: make has one for all that goes wrong. $flat is the output without line breaks.
 grade() { # lab
-	run env -C "$good" WORK="$work" OUT="$out" PYTHONPYCACHEPREFIX="$BATS_FILE_TMPDIR/pycache" python3 labs/grader "$1"
+	run env -C "$good" WORK="$work" OUT="$out" tools/python -m grader "$1"
 	flat=$(tr -s ' \n' ' ' <<<"$output")
 }
 
@@ -67,7 +67,7 @@ pair() { # lab
 @test "lab 3: untouched no points" { untouched 3; }
 
 @test "a few of the wrong answers get the diagnosis that they must" {
-	CORPUS=$BATS_TEST_TMPDIR run python3 labs/grader/corpus.py --sample 3 2 3 5
+	CORPUS=$BATS_TEST_TMPDIR run tools/python -m grader.corpus --sample 3 2 3 5
 	ends 0 "1..3"
 	[ "$(grep -c '^ok ' <<<"$output")" = 3 ]
 }
@@ -214,7 +214,7 @@ pair() { # lab
 }
 
 @test "page tables that are changed behind Xen's back, or lean on P=V" {
-	run env -C "$good" PYTHONPYCACHEPREFIX="$BATS_FILE_TMPDIR/pycache" python3 tests/labs/unseen.py "$out"
+	run env -C "$good" tools/python tests/labs/unseen.py "$out"
 	ends 0 "4 of 4"
 }
 
@@ -241,10 +241,10 @@ assert r["tasks"][3]["findings"][0]["id"] == "console-not-selected", r' "$output
 }
 
 @test "LAB=all: a table, and status 0 only if all is right" {
-	run env -C "$good" PYTHONPYCACHEPREFIX="$BATS_FILE_TMPDIR/pycache" python3 labs/grader all # nobody has begun
+	run env -C "$good" tools/python -m grader all # nobody has begun
 	[ "$status" = 1 ]
 	[ "$(grep -cE '^[1-9] +0 of +[0-9]+ .* \(no-work\)$' <<<"$output")" = "$(find labs/lab[0-9]* -maxdepth 0 | wc -l)" ]
 	grep -qE '^all +0 of [0-9]+$' <<<"$output"
-	run env -C "$good" GRADE_FORMAT=json PYTHONPYCACHEPREFIX="$BATS_FILE_TMPDIR/pycache" python3 labs/grader all
+	run env -C "$good" GRADE_FORMAT=json tools/python -m grader all
 	python3 -c 'import json, sys; assert len(json.loads(sys.argv[1])) > 1' "$output"
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Grades a lab: python3 labs/grader LAB, called by `make grade LAB=n`.
+"""Grades a lab: tools/python -m grader LAB, called by `make grade LAB=n`.
 
 Environment: WORK=folder of the reader's files, OUT=folder for what is kept,
 GRADE_FORMAT=text|json|gradescope|tap, XEN=hypervisor.
@@ -8,18 +8,14 @@ The exit status is 0 only for full points, 1 for fewer, 2 if it could not be gra
 for a reason that is not the reader's.
 """
 
-import glob
-import importlib.util
+import importlib
 import os
-import re
 import sys
 import traceback
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-
-from lab import Lab, Stopped  # noqa: E402
-from report import FORMS, Finding, keep  # noqa: E402
-from stub import Gone, Late  # noqa: E402
+from .lab import Lab, Stopped, numbers
+from .report import FORMS, Finding, keep
+from .stub import Gone, Late
 
 NOT_GRADED = 2
 LOST = "grader-lost"
@@ -27,9 +23,7 @@ LOST = "grader-lost"
 
 def examine(lab):
     """Runs the lab's own check.py; whatever it did not come to has no points."""
-    spec = importlib.util.spec_from_file_location("check", f"{lab.folder}/check.py")
-    check = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(check)
+    check = importlib.import_module(f"lab{lab.number}.check")
     os.makedirs(lab.out, exist_ok=True)
     try:
         lab.begin()
@@ -60,7 +54,7 @@ def main():
     form = os.environ.get("GRADE_FORMAT") or "text"
     if form not in FORMS:
         return refuse(f"GRADE_FORMAT={form} is not known here: use one of {' '.join(FORMS)}")
-    known = sorted(re.findall(r"labs/lab(\d+)/", " ".join(glob.glob("labs/lab*/lab.toml"))), key=int)
+    known = numbers()
     number = sys.argv[1] if len(sys.argv) == 2 else ""
     if number != "all" and number not in known:
         return refuse(f"no lab {number or 'named'}: use one of {' '.join(known)}, or all")

@@ -9,7 +9,7 @@ at all is an answer, too, and the next one can be made.
 
 from collections import namedtuple
 
-from machine import MOST_STOPS, End, Fault, Loop, Stop
+from .machine import MOST_STOPS, End, Fault, Loop, Stop
 
 # value is None if the function did not return; event tells why.
 Result = namedtuple("Result", "value event")

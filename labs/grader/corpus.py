@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Grades the wrong answers of labs/corpus: python3 labs/grader/corpus.py [--sample N] [LAB...]
-	python3 labs/grader/corpus.py --solution LAB FOLDER	makes a folder of files that are right
+"""Grades the labs' wrong answers, labs/labN/wrong.toml: tools/python -m grader.corpus [--sample N] [LAB...]
+	tools/python -m grader.corpus --solution LAB FOLDER	makes a folder of files that are right
 
 Called by `make check-labs` (all) and by the tests (a sample). A wrong answer is the
-lab's solution, which is src/, with one change. It must not get full points, and the
+lab's solution, which is src/, with one change: sed lines applied to a file, or the
+code of a snippet, or a whole file in its place. It must not get full points, and the
 findings must have the one it names. Without --sample the solution itself is graded,
 too, which must get all points, and the untouched work copy, which must get what
 lab.toml says with skeleton = N (0 if it says nothing).
@@ -11,7 +12,7 @@ lab.toml says with skeleton = N (0 if it says nothing).
 Two are graded at a time. Prints TAP; the exit status is 0 if all is as it should be.
 """
 
-import importlib.util
+import importlib
 import json
 import os
 import re
@@ -21,8 +22,9 @@ import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 
+from .lab import numbers
+
 JOBS = 2
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def settings(lab):
@@ -47,22 +49,15 @@ def solution(lab, folder):
     os.makedirs(folder)
     for source in settings(lab).get("lab-files", "").split():
         shutil.copy(os.path.join("src", source), folder)
-    for name, text in getattr(check_of(lab), "answers", dict)().items():
+    for name, text in getattr(importlib.import_module(f"lab{lab}.check"), "answers", dict)().items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
             file.write(text)
 
 
-def check_of(lab):
-    spec = importlib.util.spec_from_file_location(f"check{lab}", f"labs/lab{lab}/check.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def grade(lab, work, out):
     """The result as make grade leaves it."""
-    env = dict(os.environ, WORK=work, OUT=out, GRADE_FORMAT="json", PYTHONPYCACHEPREFIX="build/pycache")
-    done = subprocess.run([sys.executable, "labs/grader", str(lab)], env=env, capture_output=True, text=True,
+    env = dict(os.environ, WORK=work, OUT=out, GRADE_FORMAT="json")
+    done = subprocess.run([sys.executable, "-m", "grader", str(lab)], env=env, capture_output=True, text=True,
                           stdin=subprocess.DEVNULL, timeout=300, check=False)
     if done.returncode not in (0, 1) or not done.stdout.startswith("{"):
         return None, done.stdout + done.stderr
@@ -117,28 +112,23 @@ def try_pair(lab, _, folder):
 
 
 def pairs(labs):
-    for folder in sorted(os.listdir("labs")):
-        lab = re.match(r"lab(\d+)$", folder)
-        if lab and (not labs or lab[1] in labs):
-            yield lab[1], {"file": "all", "name": "untouched, and solved", "finding": "pair"}
+    for lab in labs:
+        yield lab, {"file": "all", "name": "untouched, and solved", "finding": "pair"}
 
 
 def corpus(labs):
     """(lab, wrong answer) for each."""
-    for name in sorted(os.listdir("labs/corpus")):
-        lab = re.match(r"lab(\d+)\.toml$", name)
-        if lab and (not labs or lab[1] in labs):
-            with open(f"labs/corpus/{name}", "rb") as file:
-                yield from ((lab[1], wrong) for wrong in tomllib.load(file)["wrong"])
+    for lab in labs:
+        with open(f"labs/lab{lab}/wrong.toml", "rb") as file:
+            yield from ((lab, wrong) for wrong in tomllib.load(file)["wrong"])
 
 
 def main(args):
-    os.chdir(TOP)
     if args[:1] == ["--solution"]:
         solution(args[1], args[2])
         return 0
     sample = int(args[args.index("--sample") + 1]) if "--sample" in args else 0
-    labs = [a for i, a in enumerate(args) if a.isdigit() and args[i - 1] != "--sample"]
+    labs = [a for i, a in enumerate(args) if a.isdigit() and args[i - 1] != "--sample"] or numbers()
     todo = list(corpus(labs))
     if sample:
         todo = todo[::max(1, len(todo) // sample)][:sample]

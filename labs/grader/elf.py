@@ -18,6 +18,14 @@ SHT_SYMTAB = 2
 STB_LOCAL = 0
 STT_SECTION, STT_FILE = 3, 4
 
+NUMBERS = {"ENTRY": 1, "HYPERCALL_PAGE": 2, "VIRT_BASE": 3, "PADDR_OFFSET": 4, "XEN_VERSION": 5, "GUEST_OS": 6,
+           "GUEST_VERSION": 7, "LOADER": 8, "PAE_MODE": 9, "FEATURES": 10, "BSD_SYMTAB": 11, "HV_START_LOW": 12,
+           "L1_MFN_VALID": 13, "SUSPEND_CANCEL": 14, "INIT_P2M": 15, "MOD_START_PFN": 16, "SUPPORTED_FEATURES": 17,
+           "PHYS32_ENTRY": 18}
+NAMES = {number: name for name, number in NUMBERS.items()}
+
+SIX = ("GUEST_OS", "GUEST_VERSION", "XEN_VERSION", "FEATURES", "PAE_MODE", "LOADER")
+
 
 class Elf:
     def __init__(self, path):

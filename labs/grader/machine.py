@@ -16,8 +16,8 @@ import subprocess
 import time
 from collections import namedtuple
 
-from elf import Elf
-from stub import Gone, Late, Stub
+from .elf import Elf
+from .stub import Gone, Late, Stub
 
 # Limits are seconds of processor time, so that a busy machine does not make a loop of a boot.
 BOOT_SECONDS = 30.0  # Xen's own start: about 1 s

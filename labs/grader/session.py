@@ -11,13 +11,13 @@ import os
 import re
 import subprocess
 
-from calls import Caller
-from diagnoses import diagnose
-from elf import Elf
-from guest import Guest
-from lab import Stopped
-from machine import BOOT_SECONDS, End, Fault, Loop, Machine, Stop
-from stub import Gone, Late
+from .calls import Caller
+from .diagnoses import diagnose
+from .elf import Elf
+from .guest import Guest
+from .lab import Stopped
+from .machine import BOOT_SECONDS, End, Fault, Loop, Machine, Stop
+from .stub import Gone, Late
 
 EXCEPTIONS = {0: "division error", 3: "breakpoint", 6: "undefined instruction", 8: "double fault",
               13: "general protection fault", 14: "page fault"}

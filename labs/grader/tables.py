@@ -5,15 +5,11 @@ The walker is the one of the GDB commands, gdbscripts/xenpt: what a reader sees
 with `xen pt` and what the grader judges cannot differ.
 """
 
-import os
-import sys
 from collections import namedtuple
 from types import SimpleNamespace
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../gdbscripts"))
-
-from xenpt import guest as xenpt_guest, paging, text  # noqa: E402
-from xenpt.memory import BadPage, Cached  # noqa: E402
+from xenpt import guest as xenpt_guest, paging, text
+from xenpt.memory import BadPage, Cached
 
 PAGE = 4096
 MFN_MASK = 0x000ffffffffff000

@@ -8,7 +8,7 @@ Xen is not worse off.
 
 from collections import namedtuple
 
-from machine import MOST_STOPS, Loop, Stop
+from .machine import MOST_STOPS, Loop, Stop
 
 # ptr and val as in struct mmu_update; ret is what the call as a whole returned, None if it did not.
 Request = namedtuple("Request", "ptr val ret")

@@ -3,11 +3,12 @@
 
 import os
 
-from elf import Elf
-from lab import Stopped
-from machine import Fault
-from notes import ASKED, check_predictions, check_six, outcome, without
-from session import Session
+from grader.elf import Elf
+from grader.lab import Stopped
+from grader.machine import Fault
+from grader.session import Session
+
+from .notes import ASKED, check_predictions, check_six, outcome, without
 
 
 def check(lab):

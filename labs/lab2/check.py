@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Lab 2: CPUID by a call, the rest by the stage's own boot."""
 
-from cpuid import check_cpuid
-from hypercall_page import check_console, check_filled, check_refusal
-from session import Session
+from grader.session import Session
+
+from .cpuid import check_cpuid
+from .msr import check_console, check_filled, check_refusal
 
 
 def check(lab):

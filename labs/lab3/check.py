@@ -5,12 +5,12 @@ A module of some megabytes makes the kernel's memory span several pmd entries, s
 that one entry copied is not enough.
 """
 
-from limit import check_limit
-from remap import check_remap, entry_tables, run_to
-from session import Session
-from translation import check_m2p, check_p2m
-from walking import check_walk
-from watch import Watch
+from grader.checks.limit import check_limit
+from grader.checks.remap import check_remap, entry_tables, run_to
+from grader.checks.translation import check_m2p, check_p2m
+from grader.checks.walking import check_walk
+from grader.session import Session
+from grader.watch import Watch
 
 MODULE_BYTES = 5 << 20
 

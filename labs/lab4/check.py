@@ -7,11 +7,11 @@ one with Xen. Both are booted, at the same time.
 
 from concurrent.futures import ThreadPoolExecutor
 
-from machine import Stop
-from remap import check_remap, entry_tables, run_to
-from session import Session
-from tables import Tables
-from watch import Watch
+from grader.checks.remap import check_remap, entry_tables, run_to
+from grader.machine import Stop
+from grader.session import Session
+from grader.tables import Tables
+from grader.watch import Watch
 
 MODULE_BYTES = 5 << 20
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Lab 5: two functions by calls, then the boot, with P=V pulled away half-way."""
 
-from jump import Arrival, check_arrival, check_jump, check_life, check_repoint
-from session import Session
-from watch import Watch
+from grader.checks.jump import Arrival, check_arrival, check_jump, check_life, check_repoint
+from grader.session import Session
+from grader.watch import Watch
 
 MODULE_BYTES = 3 << 20
 

@@ -7,11 +7,12 @@ until the other is done.
 
 from concurrent.futures import ThreadPoolExecutor
 
-from common_head import check_head, check_others
-from native import Native, check_native
-from session import Session
-from shim import check_shim
-from under_xen import check_xen
+from grader.session import Session
+
+from .common_head import check_head, check_others
+from .native import Native, check_native
+from .shim import check_shim
+from .under_xen import check_xen
 
 
 def check(lab):

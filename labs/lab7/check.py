@@ -4,9 +4,9 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from answers import read_answers
-from finds import judge
-from hunt import ONE_AT_A_TIME, Hunt, right_file
+from .answers import read_answers
+from .finds import judge
+from .hunt import ONE_AT_A_TIME, Hunt, right_file
 
 BUGS = range(1, 7)
 POINTS = {"where": 2, "holds": 1, "should": 1}

@@ -6,11 +6,12 @@ Both boot at the same time; stage 4 waits for what stage 3 has shown.
 
 from concurrent.futures import ThreadPoolExecutor
 
-from fourlevels import check_levels
-from jump import Arrival, check_arrival, check_life
-from pudroad import Remapped, check_direct_map, check_text
-from session import Session
-from watch import Watch
+from grader.checks.jump import Arrival, check_arrival, check_life
+from grader.session import Session
+from grader.watch import Watch
+
+from .fourlevels import check_levels
+from .pudroad import Remapped, check_direct_map, check_text
 
 
 def check(lab):

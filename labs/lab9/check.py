@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Lab 9: the fixed functions by calls, then the boot, with P=V pulled away half-way."""
 
-from errata import check_boot, check_dom0, check_domu
-from jump import check_repoint
-from session import Session
+from grader.checks.jump import check_repoint
+from grader.session import Session
+
+from .errata import check_boot, check_dom0, check_domu
 
 MODULE_BYTES = 3 << 20
 

@@ -63,13 +63,12 @@ boot_bug() {
 @test "one right answer gets its points, and the others wait" {
 	work=$BATS_TEST_TMPDIR/work
 	mkdir "$work"
-	python3 - "$BATS_TEST_TMPDIR/made" >"$work/answers.txt" <<-'EOF'
+	tools/python - "$BATS_TEST_TMPDIR/made" >"$work/answers.txt" <<-'EOF'
 		import sys
-		sys.path.insert(0, "labs/grader")
-		from hunt import right_file
+		from lab7.hunt import right_file
 		print(right_file(sys.argv[1], (4,)))
 	EOF
-	WORK=$work OUT=$BATS_TEST_TMPDIR/out run python3 labs/grader 7
+	WORK=$work OUT=$BATS_TEST_TMPDIR/out run tools/python -m grader 7
 	ends 1 "4 of 25 points"
 }
 
@@ -77,10 +76,9 @@ boot_bug() {
 @test "right answers in other forms get full points" {
 	work=$BATS_TEST_TMPDIR/work
 	mkdir -p "$work"
-	python3 - "$BATS_TEST_TMPDIR/made" >"$work/right" <<-'EOF'
+	tools/python - "$BATS_TEST_TMPDIR/made" >"$work/right" <<-'EOF'
 		import sys
-		sys.path.insert(0, "labs/grader")
-		from hunt import right_file
+		from lab7.hunt import right_file
 		print(right_file(sys.argv[1], range(1, 7)))
 	EOF
 	sed -E -e '/^\[bug 1\]/,/^$/s/^where .*/where = xen_start_info->mfn_list/' \
@@ -89,6 +87,6 @@ boot_bug() {
 		-e '/^\[bug 4\]/,/^$/{s/^where .*/where = remap_limit()/; s/= 0x/= paddr 0x/}' \
 		-e '/^\[bug 5\]/,/^$/{s/^where .*/where = MSR 0x40000000/; s/^(holds|should) = 0x(.*)000$/\1 = MFN 0x\2/}' \
 		-e '/^\[bug 6\]/,/^$/{s/^where .*/where = p2m[0]/; s/^who = (.*)/who = \1()/}' "$work/right" >"$work/answers.txt"
-	WORK=$work OUT=$BATS_TEST_TMPDIR/out run python3 labs/grader 7
+	WORK=$work OUT=$BATS_TEST_TMPDIR/out run tools/python -m grader 7
 	ends 0 "25 of 25 points"
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What no wrong answer can bring about, and the grader looks for all the same: python3 tests/labs/unseen.py FOLDER
+"""What no wrong answer can bring about, and the grader looks for all the same: tools/python tests/labs/unseen.py FOLDER
 
 Xen refuses page tables that are changed behind its back, so here it is the test
 that changes them, through the debugger, in a boot of lab 3's solution. Called by
@@ -8,17 +8,15 @@ tests/labs.bats.
 
 import sys
 
-sys.path.insert(0, "labs/grader")
-
-from frames import check_frames, frames_of, used  # noqa: E402
-from lab import Lab  # noqa: E402
-from machine import Stop  # noqa: E402
-from remap import check_without_pv, entry_tables, run_to  # noqa: E402
-from report import Task  # noqa: E402
-from session import Session  # noqa: E402
-from tables import Tables  # noqa: E402
-from updates import wanted  # noqa: E402
-from watch import Watch  # noqa: E402
+from grader.checks.frames import check_frames, frames_of, used
+from grader.lab import Lab
+from grader.machine import Stop
+from grader.checks.remap import check_without_pv, entry_tables, run_to
+from grader.report import Task
+from grader.session import Session
+from grader.tables import Tables
+from grader.checks.updates import wanted
+from grader.watch import Watch
 
 
 def found(check, *args):

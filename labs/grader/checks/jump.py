@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Repointing, the jump, and life without P=V: what must hold.
+
+At xen_start_kernel() the grader itself takes P=V away, behind Xen's back: whatever
+still holds a P=V address faults from there on, and is named.
+"""
+
+from ..guest import SIF_INITDOMAIN
+from ..machine import Fault, Stop
+from ..tables import PAGE, Tables
+from .hypercall_page import good_stub
+from .remap import check_without_pv, entry_tables, explain_page, first_bad_page, pull_pv
+from .translation import no_answer
+
+SIF_MOD_START_PFN = 8
+THREAD_SIZE = 2 * PAGE
+
+# ---- repoint_start_info() ----------------------------------------------------------
+
+MEANT = {
+    "pt_base": "the address of the page tables", "mfn_list": "the address of the p2m", "mod_start": "the address of the module",
+    "shared_info": "a machine address", "store_mfn": "an MFN", "console_mfn": "an MFN (or dom0's offset and size)",
+    "nr_pages": "a count", "nr_pt_frames": "a count", "mod_len": "a size", "flags": "flags",
+}
+
+
+def check_repoint(task, boot):
+    guest = boot.guest
+    here = guest.limit() + PAGE
+    cases = [  # what is different in start_info, and which fields have to move
+        ("", dict(mod_start=0, mod_len=0), ("pt_base", "mfn_list")),
+        ("with a module, ", dict(mod_start=here + PAGE, mod_len=100), ("pt_base", "mfn_list", "mod_start")),
+        ("with a module that is named by its PFN (SIF_MOD_START_PFN), ",
+         dict(mod_start=5, mod_len=100, flags=SIF_INITDOMAIN | SIF_MOD_START_PFN), ("pt_base", "mfn_list")),
+        ("as domU, ", dict(mod_start=0, mod_len=0, flags=0, store_mfn=guest.p2m[7], console_mfn=guest.p2m[8]), ("pt_base", "mfn_list")),
+    ]
+    for when, fields, moved in cases:
+        raw = bytearray(guest.read(guest.info_paddr, guest.info_size))
+        for name, value in fields.items():
+            field = guest.fields[name]
+            raw[field.offset:field.offset + field.size] = value.to_bytes(field.size, "little")
+        guest.write(here, bytes(raw))
+        before, pointer = guest.parse_info(raw), []
+        result = boot.calls.call("repoint_start_info", here,
+                                 leave=lambda: pointer.append(guest.read_word(guest.paddr("xen_start_info"))))
+        if result.value is None:
+            return no_answer(boot, f"{when}repoint_start_info()", result, task, "repoint-no-answer")
+        after = guest.parse_info(guest.read(here, guest.info_size))
+        if not judge_fields(task, guest, when, before, after, moved):
+            return None
+        changed = first_change(guest, raw, guest.read(here, guest.info_size))
+        if changed is not None:
+            return task.fail("repoint-damage", f"{when}repoint_start_info() changes byte {changed:#x} of start_info, in a field that is none of "
+                             "the three: whoever reads it next will not find what Xen wrote.")
+        if pointer[0] != guest.va(here):
+            return task.fail("repoint-pointer", f"""start_info is at P=V {here:#x}, and repoint_start_info() leaves {pointer[0]:#x} in
+                xen_start_info, where its linked VA {guest.va(here):#x} belongs.""")
+    return None
+
+
+def first_change(guest, before, after):
+    """Offset of the first byte that differs, in none of the pointers; None if there is none."""
+    moved = [guest.fields[name] for name in ("pt_base", "mfn_list", "mod_start")]
+    return next((at for at in range(guest.info_size) if before[at] != after[at]
+                 and not any(f.offset <= at < f.offset + f.size for f in moved)), None)
+
+
+def judge_fields(task, guest, when, before, after, moved):
+    for name, old in before.items():
+        want = guest.va(old) if name in moved else old
+        got = after[name]
+        if got == want:
+            continue
+        said = f"{when}repoint_start_info() leaves {got:#x} in {name} ({MEANT[name]}), where {want:#x} belongs"
+        if name in moved and got == old:
+            task.fail(f"repoint-not-{name.replace('_', '-')}", f"""{said}: it is still the P=V address. Nobody notices before P=V is gone;
+                then whoever uses it faults.""")
+        elif name in moved and got == guest.va(want):
+            task.fail("repoint-twice", f"{said}: PAGE_OFFSET was added twice.")
+        elif name in moved:
+            task.fail("repoint-wrong", f"{said}: VA = paddr + PAGE_OFFSET.")
+        elif name == "mod_start" and not before["mod_len"]:
+            task.fail("repoint-no-module", f"{said}: there is no module (mod_len is 0), and 0 has to stay 0.")
+        elif name == "mod_start":
+            task.fail("repoint-module-pfn", f"{said}: a flag says that it is a PFN, no address. Only addresses move.")
+        else:
+            task.fail("repoint-machine-value", f"{said}: it is no pointer into this kernel's memory. It must stay.")
+        return False
+    return True
+
+
+# ---- jump_to() --------------------------------------------------------------------------
+
+
+def check_jump(task, boot):
+    """Called P=V with two addresses that can be recognised; the breakpoint at its target tells."""
+    guest = boot.guest
+    stack = (boot.calls.saved["rsp"] & -PAGE) - 0x200
+    guest.write(stack - 64, b"\xee" * 128)  # on both sides: a target out of the new stack leads nowhere
+    result = boot.calls.call("jump_to", boot.calls.back, stack)
+    event = result.event
+    if not isinstance(event, Stop) or event.name != "startup_xen":
+        return task.fail("jump-elsewhere", f"jump_to(code {boot.calls.back:#x}, stack {stack:#x}) did not arrive at code: {boot.describe(event)}."
+                         + (" That was read from the new stack: the arguments are on the old one, so fetch both before ESP changes."
+                            if getattr(event, "ip", 0) == 0xeeeeeeee else ""))
+    rsp = event.regs["rsp"] & guest.mask
+    if rsp not in (stack, stack - guest.word, stack - 2 * guest.word):
+        where = "is still the caller's" if 0 < boot.calls.saved["rsp"] - rsp < 4096 and rsp > stack + 64 or rsp < stack - 64 else "is off"
+        return task.fail("jump-stack", f"""jump_to(code, stack {stack:#x}) arrives with ESP {rsp:#x}: the stack pointer {where}. The new stack has
+            to be in place before the jump, since the old one is mapped P=V only.""")
+    if rsp != stack and guest.read_word(rsp) != 0:
+        return task.fail("jump-return-address", f"""at code, the word at ESP is {guest.read_word(rsp):#x}. There is no way back, so it has to
+            be 0: that is where a backtrace ends.""")
+    return None
+
+
+# ---- the sequence -------------------------------------------------------------------------
+
+
+class Arrival:
+    """The run from the entry to xen_start_kernel(), and what it left."""
+
+    def __init__(self, boot):
+        self.boot = boot
+        machine, guest = boot.machine, boot.guest
+        self.before = entry_tables(boot)
+        self.linked = boot.elf.address("xen_start_kernel")
+        machine.stop_at(self.linked, "xen_start_kernel")
+        machine.stop_at(guest.paddr("xen_start_kernel"), "xen_start_kernel P=V")
+        machine.stop_at(boot.elf.address("start_kernel"), "start_kernel")
+        self.event = boot.watch.go("xen_start_kernel", "xen_start_kernel P=V", "start_kernel")
+
+
+def check_arrival(task, boot, arrival):
+    guest, event = boot.guest, arrival.event
+    if isinstance(event, Stop) and event.name.endswith("P=V"):
+        return task.fail("jump-pv", f"""xen_start_kernel() was reached at P=V {event.regs['rip']:#x}. It has to run at its linked VA
+            {arrival.linked:#x}: in position independent code a symbol's address is the one it runs at, so LOAD_OFFSET has to be added.""")
+    if isinstance(event, Stop) and event.name == "start_kernel":
+        return task.fail("jump-past", """start_kernel() was reached, but not xen_start_kernel(), which has to come first: it sets up what a
+            kernel needs under Xen. jump_to() wants linked_va(xen_start_kernel).""")
+    if not isinstance(event, Stop) or event.name != "xen_start_kernel":
+        return explain_no_arrival(task, boot, arrival)
+    after = Tables(guest)
+    boot.keep_tables("at xen_start_kernel", after)
+    bad = first_bad_page(guest, arrival.before, after)
+    if bad:
+        explain_page(task, guest, arrival.before, after, *bad)
+    else:
+        check_without_pv(task, boot)
+    rsp, top = event.regs["rsp"] & guest.mask, boot.elf.address("init_stack") + THREAD_SIZE
+    if not top - 64 <= rsp <= top:
+        below = " That is P=V." if rsp + guest.load_offset & guest.mask in range(top - THREAD_SIZE, top + 1) else ""
+        task.fail("arrival-stack", f"""xen_start_kernel() begins with ESP {rsp:#x}, and init_stack's top is VA {top:#x}.{below} The stack of
+            the kernel's life is init_stack, from its upper end down.""")
+    pointer = guest.read_word(guest.paddr("xen_start_info"))
+    if pointer != guest.va(guest.info_paddr):
+        task.fail("arrival-start-info", f"""xen_start_kernel() begins with xen_start_info {pointer:#x}, and start_info is at VA
+            {guest.va(guest.info_paddr):#x}. repoint_start_info() sets it, to the linked address, and has to run before the jump.""")
+    base = guest.parse_info(guest.read(guest.info_paddr, guest.info_size))["pt_base"]
+    if base == guest.va(guest.va(guest.info["pt_base"])):
+        task.fail("arrival-repointed-twice", f"""xen_start_kernel() begins with pt_base {base:#x}: PAGE_OFFSET was added twice. Does
+            repoint_start_info() run twice?""")
+    return None
+
+
+def explain_no_arrival(task, boot, arrival):
+    guest, event = boot.guest, arrival.event
+    said = f"xen_start_kernel() was not reached: {boot.describe(event)}"
+    fault = event.cr2 if isinstance(event, Fault) and event.vector == 14 else 0
+    symbol = boot.elf.symbol_at(getattr(event, "ip", 0) + guest.load_offset & guest.mask)
+    now = guest.parse_info(guest.read(guest.info_paddr, guest.info_size))
+    if fault >= guest.page_offset and (event.ip == fault or symbol and symbol.name == "jump_to"):
+        task.fail("jump-not-mapped", f"{said}. The jump, or its new stack, is at a linked address that is not mapped: the remap has to "
+                  "come first, and reach over the image.")
+    elif not good_stub(guest.read(guest.paddr("hypercall_page") + 32, 32), 1, guest.bits):
+        task.fail("no-hypercall-page", f"{said}. The hypercall page has no stubs: its set-up comes before everything that asks Xen.")
+    elif now["pt_base"] != guest.info["pt_base"] and not boot.watch.requests:
+        task.fail("repointed-too-early", f"{said}. start_info was repointed already, and the remap not yet done: until then its pointers "
+                  "have to be the P=V ones.")
+    elif guest.page_offset <= fault < guest.va(guest.info["nr_pages"] * PAGE):
+        task.fail("linked-too-early", f"{said}. That is a linked address, used before the remap, or not reached by it.")
+    else:
+        task.fail("no-arrival", f"{said}.")
+
+
+# ---- and on, without P=V ----------------------------------------------------------------------
+
+
+def check_life(task, boot):
+    machine, guest = boot.machine, boot.guest
+    pull_pv(boot)
+    for name in ("start_kernel", "xen_drop_identity_map", "do_trap", "xen_exit"):
+        machine.stop_at(boot.elf.address(name), name + " linked" if name == "xen_exit" else name)
+    while True:
+        event = machine.go()
+        if isinstance(event, Stop) and event.name == "xen_drop_identity_map":
+            machine.pass_by("pv_inject_event")  # there is a trap table now: faults are the kernel's own
+        elif isinstance(event, Stop) and event.name == "do_trap":
+            event = own_fault(boot, event)
+            if event:
+                break
+        elif not isinstance(event, Stop) or event.name in ("start_kernel", "xen_exit linked"):
+            break
+    if isinstance(event, Stop) and event.name == "start_kernel":
+        return
+    said = boot.describe(event._replace(name="xen_exit") if isinstance(event, Stop) else event)
+    if isinstance(event, Fault) and event.vector == 14 and event.cr2 < guest.page_offset:
+        task.fail("life-pv-used", f"""after P=V was pulled away: {said}. VA {event.cr2:#x} is a P=V address that somebody still holds:
+            it was not repointed.""")
+    else:
+        task.fail("life-no-start-kernel", f"start_kernel() was not reached after P=V was pulled away: {said}.")
+
+
+def own_fault(boot, stop):
+    """A fault that the kernel handles itself; None if it was meant (probe_kernel_read)."""
+    guest, stub = boot.guest, boot.machine.stub
+    if guest.bits == 64:  # struct pt_regs: in a register and behind 15 others, or on the stack and behind 8
+        frame, before = stop.regs["rdi"], 15
+    else:
+        frame, before = int.from_bytes(stub.read(stop.regs["rsp"] + guest.word, guest.word), "little"), 8
+    vector, error, ip = guest.words(stub.read(frame + before * guest.word, 3 * guest.word))
+    symbol = boot.elf.symbol_at(ip)
+    if symbol and symbol.name == "probe_kernel_read":
+        return None
+    return Fault(vector, error, boot_cr2(boot), ip, stop.regs)
+
+
+def boot_cr2(boot):
+    """The guest's CR2: in vcpu_info, the shared page's first."""
+    guest = boot.guest
+    offset = 16 if guest.bits == 64 else 8  # struct vcpu_info, arch.cr2
+    data = boot.machine.stub.read(guest.info["shared_info"] + offset, guest.word, physical=True)
+    return int.from_bytes(data or b"", "little")

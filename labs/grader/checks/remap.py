@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What must hold after the remap, and what is wrong if it does not.
+
+Every page below the limit has to be reached at its linked VA too: the same
+machine page as P=V, with the same rights. That is walked from outside, page by
+page; then P=V is taken away on the machine itself, and each page is read at its
+linked VA through the processor's own translation. The limit is the grader's own.
+
+When a page is missed, the requests that Xen was sent tell why (updates.py).
+"""
+
+from ..machine import Fault, Stop
+from ..tables import PAGE, Tables
+from ..watch import UPDATE
+from .frames import check_frames, frames_of, used
+from .translation import M2P
+from .updates import explain_requests, explain_value, wanted
+from .walking import tables_of
+
+WRITE = 2  # in a page fault's error code
+
+
+def entry_tables(boot):
+    """The tables as Xen made them, and what Xen holds of their pages: what a remap is compared with."""
+    before = Tables(boot.guest)
+    before.read_all()
+    boot.keep_tables("at the entry", before)
+    before.frames = used(before, frames_of(boot))
+    return before
+
+
+def run_to(boot, watch, name):
+    """From the entry to a function behind the remap, or to wherever it ends; keeps what remap_kernel() returned."""
+    machine, guest = boot.machine, boot.guest
+    machine.stop_at(guest.paddr(name), name)
+    machine.stop_at(guest.paddr("remap_kernel"), "remap_kernel")
+    boot.counts, at = None, None
+    while True:
+        event = watch.go("remap_kernel", "remapped", name)
+        if isinstance(event, Stop) and event.name == "remap_kernel":
+            back, at = guest.words(machine.stub.read(event.regs["rsp"], 2 * guest.word))  # a struct is returned by memory
+            machine.stop_at(back, "remapped")
+        elif isinstance(event, Stop) and event.name == "remapped":
+            data = machine.stub.read(at, 12)
+            boot.counts = [int.from_bytes(data[i:i + 4], "little") for i in (0, 4, 8)]
+            machine.pass_by("remapped")
+        else:
+            machine.pass_by("remap_kernel")
+            return event
+
+
+def spans(guest):
+    """The linked mappings: base VA and end of paddrs. A 64-bit image has two."""
+    found = [(guest.page_offset, guest.limit())]
+    if guest.load_offset != guest.page_offset:
+        found.append((guest.load_offset, (guest.image_end + PAGE - 1) & -PAGE))
+    return found
+
+
+def check_remap(task, boot, watch, before, event, name):
+    """At the stop behind the remap, or wherever the kernel ended instead: event tells (run_to)."""
+    guest = boot.guest
+    if not isinstance(event, Stop) or event.name != name:
+        if watch.requests:
+            explain_requests(task, boot, watch.requests, before)
+        elif isinstance(event, Fault) and event.vector == 14 and event.error & WRITE and event.cr2 // PAGE in tables_of(guest):
+            task.fail("remap-store", f"""the kernel wrote to paddr {event.cr2:#x} itself, {boot.where(event.ip)}: that is in one of its page
+                tables, which it may only read. Xen changes them, if mmu_update asks it to.""")
+        task.fail("remap-no-end", f"the kernel did not come to the end of its remap: {boot.describe(event)}.")
+        return
+    after = Tables(guest)
+    boot.keep_tables("after the remap", after)
+    bad = first_bad_page(guest, before, after)
+    if bad:
+        explain_requests(task, boot, watch.requests, before)
+        explain_page(task, guest, before, after, *bad)
+    else:
+        check_without_pv(task, boot)
+        check_frames(task, boot, before.frames, used(after, frames_of(boot)))
+    damaged = m2p_damage(boot)
+    if damaged:
+        explain_requests(task, boot, watch.requests, before)
+        task.fail("remap-m2p-damaged", f"the m2p's entry of MFN {damaged[0]:#x} is PFN {damaged[1]:#x} now: an update with "
+                  "MMU_MACHPHYS_UPDATE (1) in the low bits of ptr changes the m2p, not a page table.")
+    lost = first_lost_page(guest, before, after)
+    if lost is not None:
+        task.fail("remap-pv-lost", f"paddr {lost:#x} is not mapped P=V any more. The code still runs there; what it maps "
+                  "must stay until the jump.")
+    if task.state == "right":
+        check_counts(task, boot, watch.requests)
+        check_room(task, boot, watch.handed)
+
+
+def check_counts(task, boot, requests):
+    """remap_kernel() says how many entries it wrote, for whoever reads the boot's output."""
+    pgd = boot.guest.maddr(boot.guest.info["pt_base"])
+    asked = sum(r.ptr // PAGE == pgd // PAGE for r in requests)
+    want = [asked, 0, len(requests) - asked]
+    if requests and boot.counts != want:
+        task.fail("remap-counts", f"""remap_kernel() returns {boot.counts[0]} pgd, {boot.counts[1]} pud, {boot.counts[2]} pmd entries, and Xen was
+            asked to write {want[0]} pgd, {want[2]} pmd entries. Each road returns how many it wrote, and remap_kernel() all of them.""")
+
+
+def check_room(task, boot, handed):
+    """An array of updates is no longer than its variable: what is written behind that may be anybody's."""
+    for pointer, count in handed:
+        va = pointer + boot.guest.load_offset & boot.guest.mask
+        array = boot.elf.symbol_at(va)
+        if array and array.size and va + UPDATE * count > array.value + array.size:
+            task.fail("remap-overrun", f"""{array.name} has room for {array.size // UPDATE} updates, and Xen was handed {count}: what lies behind it in
+                memory was overwritten. A pmd entry reaches 2 MiB, so the pmd road goes in steps of PMD_SIZE.""")
+
+
+# ---- the pages -----------------------------------------------------------------
+
+
+def first_bad_page(guest, before, after):
+    """Base VA and paddr of the first page that its VA does not lead to; None if all do."""
+    for base, end in spans(guest):
+        for paddr in range(0, end, PAGE):
+            at_pv = before.translate(paddr)
+            if at_pv and after.translate(base + paddr & guest.mask) != at_pv:
+                return base, paddr
+    return None
+
+
+def pull_pv(boot):
+    """Empties the pgd entries below the linked mapping's, in machine memory; returns what they held."""
+    guest, stub = boot.guest, boot.machine.stub
+    pgd = guest.maddr(guest.info["pt_base"])
+    slots = guest.page_offset >> 30 if guest.bits == 32 else 1
+    old = stub.read(pgd, 8 * slots, physical=True)
+    stub.write(pgd, bytes(len(old)), physical=True)
+    stub.set_register("cr3", stub.registers()["cr3"])  # makes the processor forget what it remembers
+    return old
+
+
+def check_without_pv(task, boot):
+    """Reads each page at its linked VA while P=V is gone, and puts P=V back."""
+    guest, stub = boot.guest, boot.machine.stub
+    old = pull_pv(boot)
+    for base, end in spans(guest):
+        lost = next((paddr for paddr in range(0, end, PAGE) if stub.read(base + paddr & guest.mask, 8) is None), None)
+        if lost is not None:
+            task.fail("remap-leans-on-pv", f"""with P=V taken away, VA {base + lost & guest.mask:#x} (paddr {lost:#x}) leads nowhere any more: its
+                way goes through an entry of P=V's.""")
+    stub.write(guest.maddr(guest.info["pt_base"]), old, physical=True)
+    stub.set_register("cr3", stub.registers()["cr3"])
+
+
+def first_lost_page(guest, before, after):
+    for paddr in range(0, guest.limit(), PAGE):
+        if before.translate(paddr) != after.translate(paddr):
+            return paddr
+    return None
+
+
+def explain_page(task, guest, before, after, base, paddr):
+    va = base + paddr & guest.mask
+    steps = after.walk(va)
+    last, found = steps[-1], after.translate(va)
+    what = f"VA {va:#x} should lead to paddr {paddr:#x} (PFN {paddr // PAGE:#x}, MFN {before.translate(paddr).mfn:#x}), "
+    names = {w.maddr: w for w in wanted(guest, before)}
+    want = next((names[s.maddr] for s in steps if s.maddr in names), None)
+    if found is None and want and after.entry(want.maddr) not in (before.entry(want.maddr), want.value):
+        explain_value(task, guest, want, after.entry(want.maddr), "holds")
+    if found is None:
+        size = 1 << {"pgd": 39 if guest.bits == 64 else 30, "pud": 30, "pmd": 21, "pte": 12}[last.level]
+        rest = max(0, (guest.limit() - paddr) // PAGE)
+        value = "is empty" if last.value == 0 else f"holds {last.value:#x}, without PRESENT"
+        identifier = "remap-not-mapped" if paddr < size else "remap-too-few"
+        few = "" if paddr < size else f" Everything below paddr {paddr:#x} is mapped: the loop or the limit ended too early."
+        task.fail(identifier, f"{what}but {last.level}[{last.index}] on the way {value}: the last {rest} pages of the kernel "
+                  f"have no linked address.{few} Xen said nothing, since nothing was asked for wrongly; it would show when "
+                  "P=V is gone.")
+    elif found.mfn != before.translate(paddr).mfn:
+        pfn = guest.pfn_of.get(found.mfn)
+        task.fail("remap-wrong-page", f"{what}but it leads to MFN {found.mfn:#x}"
+                  + (f", which is PFN {pfn:#x}" if pfn is not None else ", which is not this guest's")
+                  + ". An entry was copied to the wrong place, or from it.")
+    elif found.write != before.translate(paddr).write:
+        task.fail("remap-read-only", f"{what}and does, but cannot be written to there: RW is missing on the way. Copy the "
+                  "whole entry, flags and all.")
+    else:
+        task.fail("remap-no-execute", f"{what}and does, but no code can run there: NX (bit 63) is set on the way. Copy the "
+                  "whole entry, flags and all.")
+
+
+def m2p_damage(boot):
+    """MFN and entry of the first page whose m2p entry is no longer right."""
+    guest, m2p = boot.guest, M2P[boot.guest.bits]
+    low, high = min(guest.p2m), max(guest.p2m)
+    entries = guest.words(boot.machine.stub.read(m2p + low * guest.word, (high + 1 - low) * guest.word))
+    for mfn, pfn in guest.pfn_of.items():
+        if entries[mfn - low] != pfn:
+            return mfn, entries[mfn - low]
+    return None

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""CPUID: what the reader's answers, and whether it was Xen that answered.
+
+Called by check.py, and by msr.py for what CPUID should say.
+"""
+
+from grader.checks.translation import no_answer
+from grader.machine import Fault
+
+XEN_NAME = b"XenVMMXenVMM"
+LEAF = 0x40000000
+ANSWER = "guest_cpuid"  # Xen's function: leaf in ESI
+
+
+def check_cpuid(task, boot):
+    buffer = boot.calls.scratch()
+    result, asked = watched(boot, "cpuid_is_xen", buffer)
+    if result.value is None:
+        return explain_cpuid_fault(task, boot, result)
+    eax, ebx, ecx, edx = (boot.guest.read(buffer + 4 * i, 4) for i in range(4))
+    name = ebx + ecx + edx
+    highest = int.from_bytes(eax, "little")
+    shown = name.decode("ascii", errors="replace").replace("\0", ".")
+    said = f'your CPUID of leaf {LEAF:#x} gives EAX {highest:#x} and the name "{shown}" (EBX, ECX, EDX), not "XenVMMXenVMM"'
+    if name == bytes(12) and highest in (0, LEAF):
+        task.fail("cpuid-zero", f"{said}. Nothing was asked yet, or the answer was not taken out of the registers.")
+    elif name[:4] in (b"TCGT", b"Genu", b"Auth", b"KVMK"):
+        prefix = name[:4] in (b"TCGT", b"KVMK")
+        task.fail("cpuid-no-prefix" if prefix else "cpuid-wrong-leaf", f"{said}: " + (
+            "the processor below answered, not Xen. A paravirtual guest's CPUID is not intercepted: it takes the "
+            "forced-emulation prefix (XEN_CPUID)." if prefix else
+            f"that is the processor's maker, leaf 0. The leaf has to be in EAX when CPUID runs: {LEAF:#x}."))
+    elif name != XEN_NAME and sorted((ebx, ecx, edx)) == sorted((b"XenV", b"MMXe", b"nVMM")):
+        task.fail("cpuid-registers-mixed", f"{said}: the registers are mixed up. The name is in EBX, ECX, EDX, in this order.")
+    elif name != XEN_NAME:
+        task.fail("cpuid-wrong", f"{said}.")
+    elif highest < LEAF + 2 or result.value & 0xff != 1:
+        task.fail("cpuid-eax-lost", f"{said.split(' and the')[0]}: EAX has the number of the last leaf there is.")
+    elif LEAF not in asked:
+        task.fail("cpuid-not-asked", f"{said.split(' gives')[0]} gives the right values, but Xen was never asked: they stand in "
+                  "the code. On another Xen they are others.")
+    else:
+        check_msr_base(task, boot)
+
+
+def watched(boot, name, *args):
+    """Calls a function; returns the result, and the leaves that Xen was asked for meanwhile."""
+    leaves = [] if boot.machine.stop_in_xen(ANSWER) else [LEAF, LEAF + 2]
+
+    def meet(event):
+        leaves.append(event.regs["rsi"] & 0xffffffff)
+        return False
+
+    result = boot.calls.call(name, *args, meet=meet)
+    boot.machine.pass_by(ANSWER)
+    return result, leaves
+
+
+def check_msr_base(task, boot):
+    want = own_cpuid(boot, LEAF + 2)
+    result, asked = watched(boot, "cpuid_xen_msr_base")
+    if result.value == want and LEAF + 2 not in asked:
+        task.fail("cpuid-not-asked", f"leaf {LEAF + 2:#x} gives the right values, but Xen was never asked: they stand in the code.")
+    elif result.value != want:
+        got = boot.describe(result.event) if result.value is None else f"{result.value:#x}"
+        task.fail("cpuid-second-leaf", f"""leaf {LEAF + 2:#x} should give {want:#x} in EBX, the number of Xen's first MSR, and yours
+            gives {got}. Is the leaf that was asked for in EAX, or always the same one?""")
+
+
+def own_cpuid(boot, leaf):
+    """EBX of a leaf, asked by code of the grader's: ud2a, "xen", cpuid, mov %ebx,%eax, ret."""
+    code = bytes([0x0f, 0x0b]) + b"xen" + bytes([0x0f, 0xa2, 0x89, 0xd8, 0xc3])
+    code = bytes([0xb8]) + leaf.to_bytes(4, "little") + code
+    return boot.calls.call_at(boot.calls.scratch(code)).value
+
+
+def explain_cpuid_fault(task, boot, result):
+    event = result.event
+    if isinstance(event, Fault) and event.vector == 6:
+        code = boot.code_at(event.ip, 7)
+        task.fail("cpuid-bad-prefix", f"""an undefined instruction {boot.where(event.ip)}: the bytes there are {code.hex(' ')}. Xen takes
+            it for its prefix only if it is 0f 0b 78 65 6e (ud2a, "xen"), with cpuid (0f a2) right behind.""")
+    else:
+        why = """CPUID changes EAX, EBX, ECX and EDX; one that the asm does not name as an output is one in which the compiler keeps
+            something else.""" if isinstance(event, Fault) else ""
+        no_answer(boot, "cpuid_is_xen()", result, task, "cpuid-no-answer", why)

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The MSR, and the page that Xen fills: what must hold, and what went wrong.
+
+Whether Xen filled the page is seen in Xen itself, at the function that takes the
+MSR: a guest could write the stubs by hand, and would not know what suits this machine.
+"""
+
+from grader.checks.hypercall_page import good_stub
+from grader.checks.translation import HIGH_MFN
+from grader.machine import End, Fault, Stop
+from grader.tables import PAGE
+
+from .cpuid import ANSWER, LEAF, own_cpuid
+
+CONSOLE_IO = 18
+MSR = "guest_wrmsr_xen"  # Xen's function: MSR in ESI, value in RDX
+OTHER_MSR = 0x40000200  # none of Xen's
+
+# ---- the page -----------------------------------------------------------------------
+
+
+def check_filled(task, boot):
+    """Runs from the entry to the first line that xen_entry() prints, or to wherever it ends."""
+    guest = boot.guest
+    elsewhere = ask_elsewhere(boot)
+    writes, can = [], boot.machine.stop_in_xen(MSR)
+    event = to_first_print(boot, writes)
+    paddr = guest.paddr("hypercall_page")
+    page = guest.read(paddr, PAGE)
+    bad = [n for n in range(PAGE // 32) if not good_stub(page[32 * n:32 * n + 32], n, guest.bits)]
+    other = [value for value in writes if value & -PAGE != guest.maddr(paddr)]
+    if isinstance(event, Fault) and event.vector == 13 and boot.code_at(event.ip, 2) == b"\x0f\x30":
+        explain_msr(task, boot, event)
+    elif can and not writes and not (isinstance(event, Stop) and event.name == "printk"):
+        explain_no_fill(task, boot, event)
+    elif other:
+        pfn = guest.pfn_of.get(other[0] // PAGE)
+        whose = f"PFN {pfn:#x}" if pfn is not None else "not this guest's"
+        task.fail("msr-other-page", f"""Xen filled a page with its stubs, but not hypercall_page: the MSR got {other[0]:#x}, which is
+            {whose}. hypercall_page is PFN {paddr // PAGE:#x}, maddr {guest.maddr(paddr):#x}.""")
+    elif can and not writes:
+        forged = "It has stubs, but they are not Xen's. " if not bad else ""
+        task.fail("msr-not-written", f"""Xen was never asked for a hypercall page. {forged}Its maddr has to be written to the MSR
+            whose number CPUID leaf {LEAF + 2:#x} gives. {boot.how_it_ended(event)}""")
+    elif bad:
+        task.fail("page-damaged", f"entry {bad[0]} of the hypercall page is {page[32 * bad[0]:32 * bad[0] + 8].hex(' ')}: not Xen's "
+                  "stub. Something wrote over it.")
+    elif not isinstance(event, Stop) or event.name == "xen_exit":
+        task.fail("setup-no-end", f"Xen filled the page, but setup_hypercall_page() did not return: {boot.describe(event)}.")
+    else:
+        judge_elsewhere(task, guest, *elsewhere)
+    boot.at_first_print = event
+
+
+def ask_elsewhere(boot):
+    """What setup_hypercall_page() writes to which MSR, if CPUID says another number and the p2m another MFN.
+
+    Returns the value, None if none was written, and whether it was the MSR that CPUID said.
+    """
+    machine, guest = boot.machine, boot.guest
+    pfn = guest.paddr("hypercall_page") // PAGE
+    slot = guest.info["mfn_list"] + pfn * guest.word
+    machine.stop_at(guest.paddr("cpuid_xen_msr_base"), "cpuid_xen_msr_base")
+    machine.stop_in_xen(MSR)
+    machine.stop_in_xen(ANSWER)
+    asked, written = [], []
+
+    def meet(event):
+        if event.name == "cpuid_xen_msr_base":
+            answer_for(boot, event, OTHER_MSR)
+        elif event.name == MSR:
+            written.append((event.regs["rsi"] & 0xffffffff, event.regs["rdx"]))
+        asked.append(event.name if event.name != ANSWER else event.regs["rsi"] & 0xffffffff)
+        return False
+
+    guest.write(slot, HIGH_MFN.to_bytes(guest.word, "little"))
+    event = boot.calls.call("setup_hypercall_page", guest.info_paddr, meet=meet).event
+    if isinstance(event, End):
+        return None, None, True
+    guest.write(slot, guest.p2m[pfn].to_bytes(guest.word, "little"))
+    for name in ("cpuid_xen_msr_base", MSR, ANSWER):
+        machine.pass_by(name)
+    number, value = written[0] if written else (None, None)
+    if number is None or "cpuid_xen_msr_base" not in asked:
+        return value, LEAF + 2 in asked
+    return value, number == OTHER_MSR
+
+
+def judge_elsewhere(task, guest, value, known):
+    """The boot went well; was it luck?"""
+    want = HIGH_MFN * PAGE
+    true = guest.maddr(guest.paddr("hypercall_page"))
+    if not known:
+        task.fail("msr-number-fixed", f"""the page was filled, by luck: the MSR's number stands in the code. It is in EBX of CPUID leaf
+            {LEAF + 2:#x} (cpuid_xen_msr_base()), and need not be the same on every Xen.""")
+    elif value == want & 0xffffffff:
+        task.fail("msr-truncated", f"""the page was filled, by luck: were hypercall_page at MFN {HIGH_MFN:#x} (above 4 GiB), the MSR would
+            get {value:#x}, not maddr {want:#x}. mfn_to_maddr() widens before it shifts, and the MSR has 64 bits: EDX has the upper ones.""")
+    elif value == true:
+        task.fail("msr-contiguous", f"""the page was filled, by luck: were hypercall_page at another MFN, {HIGH_MFN:#x}, the MSR would still
+            get maddr {value:#x}. Each PFN has its own entry in mfn_list; it does not follow from another's.""")
+    elif value is not None and value != want:
+        task.fail("msr-not-from-p2m", f"""the page was filled, by luck: were hypercall_page at MFN {HIGH_MFN:#x}, the MSR would get
+            {value:#x}, not maddr {want:#x}.""")
+
+
+def answer_for(boot, event, value):
+    """At a function's first instruction: has it return value, without running."""
+    stub, guest = boot.machine.stub, boot.guest
+    back = int.from_bytes(stub.read(event.regs["rsp"], guest.word), "little")
+    stub.set_register("rax", value)
+    stub.set_register("rip", back)
+    stub.set_register("rsp", event.regs["rsp"] + guest.word)
+
+
+def explain_no_fill(task, boot, event):
+    """The kernel ended before Xen was asked for anything."""
+    guest, fault = boot.guest, getattr(event, "cr2", None)
+    paddr = guest.paddr("hypercall_page")
+    table = guest.info["mfn_list"]
+    said = f"setup_hypercall_page() did not come to its end: {boot.describe(event)}"
+    if fault is not None and fault == table + (paddr + guest.load_offset & guest.mask) // PAGE * guest.word & guest.mask:
+        task.fail("msr-va-in-p2m", f"""{said}. That is the p2m's entry for a linked virtual address. Its index is a PFN. The code
+            is position independent: the address of hypercall_page is its paddr already.""")
+    elif fault is not None and fault == table + paddr * guest.word & guest.mask:
+        task.fail("msr-index-bytes", f"{said}. That is the p2m indexed by an address; it has one entry a page.")
+    else:
+        task.fail("setup-no-end", f"{said}. Xen had not been asked for the page yet.")
+
+
+def to_first_print(boot, writes):
+    """Stops at printk() called from xen_entry(); the stage's own early.c does that right after the set-up.
+
+    What Xen's MSRs are given meanwhile is added to writes.
+    """
+    machine, guest = boot.machine, boot.guest
+    machine.stop_at(guest.paddr("printk"), "printk")
+    entry = boot.elf.symbols["xen_entry"]
+    while True:
+        event = machine.go()
+        if isinstance(event, Stop) and event.name == MSR:
+            writes.append(event.regs["rdx"])
+        elif isinstance(event, Stop) and event.name == "printk":
+            caller = int.from_bytes(machine.stub.read(event.regs["rsp"], guest.word), "little") + guest.load_offset & guest.mask
+            if entry.value <= caller < entry.value + entry.size:
+                return event
+        elif not isinstance(event, Stop) or event.name == "xen_exit":
+            return event
+
+
+def explain_msr(task, boot, event):
+    """A general protection fault at WRMSR: Xen did not like what it was given."""
+    guest, regs = boot.guest, event.regs
+    number, value = regs["rcx"] & 0xffffffff, (regs["rdx"] & 0xffffffff) << 32 | regs["rax"] & 0xffffffff
+    paddr = guest.paddr("hypercall_page")
+    want, base = guest.maddr(paddr), own_cpuid_later(boot)
+    said = f"WRMSR of {value:#x} to MSR {number:#x} faulted"
+    if number != base:
+        task.fail("msr-wrong-number", f"{said}: Xen has no such MSR. The number is in EBX of CPUID leaf {LEAF + 2:#x}: {base:#x}.")
+    elif value == paddr:
+        task.fail("msr-paddr", f"{said}: that is hypercall_page's pseudo-physical address (PFN {paddr // PAGE:#x}). Xen wants the "
+                  f"machine address, maddr {want:#x}: mfn_list, indexed by PFN.")
+    elif value in (paddr + guest.load_offset & guest.mask, paddr + guest.page_offset & guest.mask):
+        task.fail("msr-va", f"{said}: that is its linked virtual address. Xen wants the machine address, maddr {want:#x}.")
+    elif value in (want // PAGE, paddr // PAGE):
+        which = "MFN" if value == want // PAGE else "PFN"
+        task.fail("msr-page-number", f"{said}: that is a page number ({which}). The MSR takes an address, maddr {want:#x}.")
+    elif value & -PAGE == want:
+        task.fail("msr-low-bits", f"{said}: the right page, but its low 12 bits are {value % PAGE:#x}. They are an index, and there "
+                  "is only page 0.")
+    elif value == 0:
+        task.fail("msr-zero", f"{said}: there is nothing in hypercall_page_maddr() yet, or mfn_list was read where it holds nothing. The page's maddr is {want:#x}.")
+    elif value // PAGE in guest.pfn_of:
+        task.fail("msr-wrong-page", f"{said}: that is PFN {guest.pfn_of[value // PAGE]:#x}, which Xen may not write stubs to (a page "
+                  f"table?). hypercall_page is PFN {paddr // PAGE:#x}, maddr {want:#x}.")
+    else:
+        task.fail("msr-foreign", f"{said}: no page of this guest is at that machine address. hypercall_page is at maddr {want:#x}.")
+
+
+def own_cpuid_later(boot):
+    """The MSR's number, asked after a fault; the guest's registers do not matter any more."""
+    boot.machine.forget_fault(boot.calls.back)
+    return own_cpuid(boot, LEAF + 2)
+
+
+# ---- what goes with it -------------------------------------------------------------------
+
+
+def check_refusal(task, boot):
+    """setup_hypercall_page(), where cpuid_is_xen() is made to answer no."""
+    machine, guest = boot.machine, boot.guest
+    machine.stop_in_xen(MSR)
+    machine.stop_at(guest.paddr("cpuid_is_xen"), "cpuid_is_xen")
+    machine.stop_at(guest.paddr("not_under_xen"), "not_under_xen")
+    asked, written = [], []
+
+    def meet(event):
+        if event.name == MSR:
+            written.append(event)
+        if event.name == "cpuid_is_xen":
+            asked.append(event)
+            answer_for(boot, event, 0)
+            return False
+        return event.name == "not_under_xen"
+
+    result = boot.calls.call("setup_hypercall_page", guest.info_paddr, meet=meet)
+    for name in ("cpuid_is_xen", "not_under_xen", MSR):
+        machine.pass_by(name)
+    event = result.event
+    if isinstance(event, Stop) and event.name == "not_under_xen" and not written:
+        return
+    if isinstance(event, Stop) and event.name == "not_under_xen":
+        task.fail("asked-too-late", """setup_hypercall_page() writes the MSR, and asks cpuid_is_xen() only then. On a bare machine, or
+            under another hypervisor, the damage is done.""")
+    elif not asked:
+        task.fail("not-asked", f"""setup_hypercall_page() does not call cpuid_is_xen() before it goes on. On a bare machine, or under
+            another hypervisor, writing that MSR does something else altogether. {boot.how_it_ended(event)}""")
+    else:
+        task.fail("answer-ignored", f"""cpuid_is_xen() was made to say no, and setup_hypercall_page() went on all the same. It has to
+            call not_under_xen(). {boot.how_it_ended(event)}""")
+
+
+def check_console(task, boot):
+    """From the first line that xen_entry() prints: does it come by stub CONSOLE_IO of the page?"""
+    machine, guest = boot.machine, boot.guest
+    event = boot.at_first_print
+    machine.stop_at(int.from_bytes(machine.stub.read(event.regs["rsp"], guest.word), "little"), "printed")
+    machine.stop_at(guest.paddr("hypercall_page") + 32 * CONSOLE_IO, "console_io")
+    event = machine.go()
+    for name in ("printed", "console_io", "printk"):
+        machine.pass_by(name)
+    if not isinstance(event, Stop) or event.name != "console_io":
+        task.fail("console-not-selected", """what is printed after setup_hypercall_page() still goes by Xen's gate (enum console). It
+            should go through the page that was just filled: console_select(CONSOLE_XEN).""")

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""boot_params: where its fields are, and how to run a piece of the head on one.
+
+Source: Documentation/x86/boot.rst and zero-page.rst in Linux's tree.
+"""
+
+from grader.machine import Fault, Stop
+from grader.tables import PAGE
+
+STARTUP_32 = 0x100040  # where the unpacker enters: src/include/bootparam.h
+MAGIC, VERSION, SUBARCH, DATA = 0x202, 0x206, 0x23c, 0x240
+PROTOCOL_SUBARCH = 0x207  # the first version that has a hardware_subarch
+NEWEST = 0x20f
+XEN, PC = 2, 0
+WAYS = ("xen_entry", "native_entry", "bad_subarch")
+
+
+def field(page, at, size=4):
+    return int.from_bytes(page[at:at + size], "little")
+
+
+def put(page, at, value, size=4):
+    page[at:at + size] = value.to_bytes(size, "little")
+
+
+def kept(boot):
+    """The kernel's own boot_params, as it is now."""
+    return boot.guest.read(boot.guest.paddr("boot_params"), PAGE)
+
+
+def stop_at_ways(boot):
+    """Breakpoints at all that the common head can choose, P=V."""
+    boot.machine.stop_at(STARTUP_32, "startup_32")
+    for name in WAYS:
+        boot.machine.stop_at(boot.guest.paddr(name), name)
+
+
+class Run:
+    """One run of a piece of the head, in the guest as it was at the entry, and what it left."""
+
+    def __init__(self, boot, at, stops, **registers):
+        guest, stub = boot.guest, boot.machine.stub
+        # The image, the p2m, start_info: behind them are page tables, which nobody can write to.
+        self.start, end = guest.elf.loaded()[0].paddr, guest.info["pt_base"]
+        self.before = guest.read(self.start, end - self.start)
+        for name, value in dict(registers, rip=at).items():
+            stub.set_register(name, value)
+        self.boot, self.event = boot, boot.calls.run(lambda event: event.name in (*stops, "startup_32"))
+        self.kept = b""
+        self.arrived = self.event.name if isinstance(self.event, Stop) and self.event.name in stops else ""
+        if self.arrived:
+            self.esi, self.esp = (self.event.regs[name] & guest.mask for name in ("rsi", "rsp"))
+            self.page = stub.read(self.esi, PAGE)
+            self.kept = kept(boot)
+        if not boot.machine.ended:
+            self.after = guest.read(self.start, end - self.start)
+            if self.after != self.before:
+                guest.write(self.start, self.before)
+            boot.calls.restore(self.event)
+
+    def damage(self, meant):
+        """paddr of the first byte that is not what it was, outside the page that begins at meant; None if there is none."""
+        for at, (old, new) in enumerate(zip(self.before, self.after)):
+            if old != new and not 0 <= self.start + at - meant < PAGE:
+                return self.start + at
+        return None
+
+    def stack_moved(self):
+        """Whether ESP is no longer on the stack that the caller gave."""
+        return not 0 <= self.boot.calls.saved["rsp"] - self.esp <= 64
+
+    def linked_fault(self):
+        """The VA, if it ended by using a linked address, which is not mapped yet; else 0."""
+        event = self.event
+        paged = isinstance(event, Fault) and event.vector == 14
+        return event.cr2 if paged and 0 <= event.cr2 - self.boot.guest.load_offset < self.boot.guest.image_end else 0

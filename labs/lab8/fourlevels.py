@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Lab 8: get_pud() and get_pmd() on four levels of page tables.
+
+They are asked about tables that the grader makes up for one call, since at the
+start only the first slot has any.
+"""
+
+from grader.checks.walking import check_walk
+from grader.machine import Stop
+from grader.tables import PAGE
+
+FLAGS = 1 << 63 | 0x67  # NX as well: a maddr ends below it
+MADE_UP = 0x20  # PFN of the first of four pages that nobody uses
+
+
+def va_of(pgd, pud, pmd=0):
+    va = pgd << 39 | pud << 30 | pmd << 21 | 0x1234
+    return va | 0xffff << 48 if va >> 47 else va
+
+
+def check_levels(task, boot):
+    for level in ("pud", "pmd"):
+        if task.state == "right":
+            check_walk(task, boot, level)
+    if task.state == "right":
+        check_walk(task, boot, "pud", [va_of(0, 1), va_of(0, 510)])
+    if task.state == "right":
+        check_made_up(task, boot)
+    if task.state == "right":
+        check_empty(task, boot)
+
+
+def check_made_up(task, boot):
+    """In two more slots of the pgd, one of them in the upper half of the address space."""
+    guest = boot.guest
+    pgd = guest.info["pt_base"]
+    old = guest.read(pgd, PAGE)
+    guest.write(MADE_UP * PAGE, bytes(4 * PAGE))
+    vas = []
+    for slot, index, first in ((7, 3, MADE_UP), (300, 511, MADE_UP + 2)):
+        put(guest, pgd + 8 * slot, first)
+        put(guest, first * PAGE + 8 * index, first + 1)
+        vas += [va_of(slot, index, 5), va_of(slot, index, 511)]
+    for level in ("pud", "pmd"):
+        if task.state == "right":
+            check_walk(task, boot, level, vas)
+    guest.write(pgd, old)
+
+
+def put(guest, paddr, pfn):
+    """Has an entry lead to a page of the guest's."""
+    guest.write(paddr, (guest.p2m[pfn] * PAGE | FLAGS).to_bytes(8, "little"))
+
+
+def check_empty(task, boot):
+    """Where an entry leads to no table of the guest's, there is nothing to return."""
+    for name, va, why in (("get_pud", va_of(3, 0), "pgd[3] is empty"), ("get_pmd", va_of(0, 2), "pud[2] is empty"),
+                          ("get_pud", va_of(256, 0), "pgd[256] leads to a table of Xen's")):
+        result = boot.calls.call(name, boot.guest.info_paddr, va)
+        if result.value is not None:
+            task.fail("walk-into-nothing", f"""{name}(VA {va:#x}) gives P=V {result.value:#x}, but {why}: the walk has no way on there, and
+                whoever gets that pointer reads rubbish. next_table() ends the kernel with a word.""")
+        elif not isinstance(result.event, Stop) or result.event.name != "xen_exit":
+            task.fail("walk-into-nothing", f"""{name}(VA {va:#x}), where {why}, did not end with a word: {boot.describe(result.event)}.
+                next_table() does.""")
