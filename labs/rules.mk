@@ -37,8 +37,7 @@ hint: need-lab
 # All wrong answers, and each lab untouched and solved: some minutes.
 check-labs: ready $(hypervisor)
 	@tools/doctor --need check,lab
-	@tools/python -m grader.corpus
-	@tests/run tests/labs/*.bats
+	@tools/python -m grader.corpus; corpus=$$?; tests/run tests/labs/*.bats && exit $$corpus
 
 # For the grader: makes the image, and says where it is.
 lab-image: $(image)

@@ -186,11 +186,12 @@ pair() { # lab
 	ends 0 "task 5, hint 1 of 3"
 }
 
-@test "Xen's lines forged end one's own run" {
+@test "Xen's lines, forged, do not end a run" {
 	solved 2
-	sed -i 's/^	write_msr.*/	printk("(XEN) Hardware Dom0 crashed: rebooting machine in 5 seconds.\\n(XEN) Manual reset required\\n");\n	for (;;)\n		;/' "$work/hypercall-page.c"
+	sed -i 's/^	write_msr.*/	printk("(XEN) Hardware Dom0 crashed: rebooting machine in 5 seconds.\\n(XEN) Manual reset required\\n");\n	for (volatile int i = 0; i < 16000000; i++)\n		;\n&/' "$work/hypercall-page.c"
 	grade 2
-	points 1 "5 of 12"
+	points 0 "12 of 12"
+	grep -qa 'Manual reset required' "$out/transcript.log"
 }
 
 @test "other files, symbols, sections and constructors of one's own do not lead the grader astray" {

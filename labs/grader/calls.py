@@ -15,7 +15,6 @@ from .machine import MOST_STOPS, End, Fault, Loop, Stop
 Result = namedtuple("Result", "value event")
 
 SCRATCH = 512  # bytes below the stack pointer for what is passed by reference
-CALL_SECONDS = 1.0
 
 
 class Caller:
@@ -82,7 +81,7 @@ class Caller:
 
     def run(self, meet):
         for _ in range(MOST_STOPS):
-            event = self.machine.go(CALL_SECONDS)
+            event = self.machine.go()
             if not isinstance(event, Stop) or event.name in ("startup_xen", "xen_exit") or meet(event):
                 return event
         return Loop(event.regs)

@@ -23,6 +23,7 @@ NAMES = GENERAL + ["eflags"] + "cs ss ds es fs gs".split() + \
 WIDTH = {name: 4 if name in "eflags cs ss ds es fs gs".split() else 8 for name in NAMES}
 
 READ_CHUNK, WRITE_CHUNK = 2048, 1024  # bytes; QEMU's packets hold some 4096 digits
+PAUSE = 0.2  # seconds between two looks at a machine that runs
 
 
 class Gone(Exception):
@@ -102,12 +103,14 @@ class Stub:
         self.must(f"z1,{address:x},1")
 
     def go(self, late):
-        """Runs to the next breakpoint, or until late() says so."""
-        self.send("c")
+        """Runs to the next breakpoint; now and then the machine is paused and asked whether it is late(): then Late is raised."""
         while True:
+            self.send("c")
             try:
-                return self.stopped(self.receive(0.2))
+                return self.stopped(self.receive(PAUSE))
             except Late:
+                if self.interrupt() != "02":  # SIGINT: nothing else has stopped it meanwhile
+                    return None
                 if late():
                     raise
 
@@ -116,13 +119,22 @@ class Stub:
 
     @staticmethod
     def stopped(answer):
+        """The number of the signal that a stop is told as."""
         if answer[:1] in "WX":
             raise Gone()
+        return answer[1:3]
 
     def interrupt(self):
-        """Stops a machine that go() was too late for."""
         self.socket.sendall(b"\x03")
-        self.stopped(self.receive(5.0))
+        return self.stopped(self.receive(30.0))
+
+    def monitor(self, command):
+        """What QEMU's monitor answers to a command."""
+        answer, text = self.ask("qRcmd," + command.encode().hex()), b""
+        while answer[:1] == "O" and answer != "OK":
+            text += bytes.fromhex(answer[1:])
+            answer = self.receive(10.0)
+        return text.decode()
 
     # ---- looking, and changing -----------------------------------------------
 
