@@ -188,7 +188,7 @@ pair() { # lab
 
 @test "Xen's lines, forged, do not end a run" {
 	solved 2
-	sed -i 's/^	write_msr.*/	printk("(XEN) Hardware Dom0 crashed: rebooting machine in 5 seconds.\\n(XEN) Manual reset required\\n");\n	for (volatile int i = 0; i < 16000000; i++)\n		;\n&/' "$work/hypercall-page.c"
+	sed -i 's/^	write_msr.*/	printk("(XEN) Hardware Dom0 crashed: rebooting machine in 5 seconds.\\n(XEN) Manual reset required\\n");\n	for (volatile int i = 0; i < 8000000; i++)\n		;\n&/' "$work/hypercall-page.c"
 	grade 2
 	points 0 "12 of 12"
 	grep -qa 'Manual reset required' "$out/transcript.log"
