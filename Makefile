@@ -25,7 +25,8 @@
 ## Variables, after the command:
 ##   ARCH=x86_32|x86_64   PAE=y|n   VMSPLIT=3G|2G|1G     which kind of kernel (x86_32, y, 3G)
 ##   CMDLINE="words"  MODULE=file                        reach the guest
-##   IMAGE=file           boot this image instead of a stage    GUEST=n|file  what stage 6 builds (4)  LAYOUT=far
+##   IMAGE=file           boot this image instead of a stage
+##   GUEST=n|file  GUEST_ARCH=kind  GUEST_MEM=MiB  LAYOUT=far    what stage 6 builds (4)
 ##   NATIVE=y             boot stage 5 without Xen
 ##   XEN=file|stock       use this hypervisor        XEN_SRC=folder  build it from this source
 ##   ACCEL=tcg|kvm        how QEMU runs it (tcg)     V=1  whole transcript  SLOW=n  limits times n

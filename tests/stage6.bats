@@ -47,15 +47,55 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 	ends 0 'command line: "first=1, second"'
 }
 
+@test "a module reaches the guest, whichever the widths" {
+	for guest in x86_32 x86_64; do
+		run make run STAGE=6 GUEST_ARCH=$guest MODULE=README.md
+		ends 0 "module: $(stat -c %s README.md) bytes at VA"
+		ends 0 "sum of bytes $(od -An -v -tu1 README.md | tr -s ' ' '\n' | paste -sd+ | sed 's/^+//' | bc)"
+	done
+	for guest in x86_32 x86_64; do
+		tools/guest-files "$BATS_TEST_TMPDIR/tar" "$good/build/$guest/stage4.elf" README.md
+		head -c -3000 "$BATS_TEST_TMPDIR/tar" | head -c 20000 >"$BATS_TEST_TMPDIR/cut"
+		MODULE=$BATS_TEST_TMPDIR/cut boot "$good/build/x86_32/stage6.elf"
+		ends 1 "is not in dom0's module"
+	done
+}
+
+@test "a bzImage as guest: the toolstack unpacks its payload, and refuses a damaged one" {
+	for guest in x86_32 x86_64; do
+		run make run STAGE=6 GUEST=5 GUEST_ARCH=$guest
+		ends 0 "toolstack: unpacked a bzImage's payload"
+		ends 0 "[domain 1] all done"
+	done
+	cp build/x86_32/stage5.bzImage "$BATS_TEST_TMPDIR/damaged"
+	printf x | dd of="$BATS_TEST_TMPDIR/damaged" bs=1 seek=$(($(stat -c %s build/x86_32/stage5.bzImage) - 4000)) conv=notrunc status=none
+	MODULE=$BATS_TEST_TMPDIR/damaged boot "$good/build/x86_32/stage6.elf"
+	ends 1 "PANIC: image: bzImage: the payload"
+	ends 1 "diagnosis: guest-domain-refused"
+}
+
+@test "a guest with more memory, and one whose image needs more" {
+	run make run STAGE=6 GUEST_MEM=32
+	ends 0 "[domain 1]   memory: 8192 pages (32 MiB)"
+	fault x86_64/stage4 stage4-start-kernel/main.c 's/printk\("all done/static char large[6 << 20]; large[5 << 20] = 1; &/'
+	CMDLINE=guest_mem=48 MODULE=$image boot "$good/build/x86_32/stage6.elf"
+	ends 1 "diagnosis: guest-domain-memory"
+	GUEST_MEM=16 MODULE=$image boot "$good/build/x86_32/stage6.elf"
+	ends 0 "[domain 1]   memory: 2048 pages (8 MiB)"
+	ends 0 "[domain 1] all done"
+}
+
 @test "make run STAGE=6 takes a stage or a file as GUEST, and refuses the rest" {
 	run make run STAGE=6 GUEST=2 GUEST_ARCH=x86_64
 	ends 0 "stage 2: hello"
-	run make run STAGE=6 GUEST=build/x86_32/stage2.elf
-	ends 0 "stage 2: hello"
+	run make run STAGE=6 GUEST="$good/build/x86_32/stage4.elf"
+	ends 0 "[domain 1] all done"
 	run make run STAGE=6 GUEST=9
 	ends 2 "GUEST=9 is no file"
-	run make run STAGE=6 MODULE=README.md
-	ends 2 "name the guest's image with GUEST="
+	run make run STAGE=6 GUEST_MEM=3
+	ends 2 "GUEST_MEM=3 is no size"
+	run make run STAGE=6 MODULE=missing
+	ends 2 "missing is no file"
 	run make run STAGE=6 GUEST_ARCH=arm
 	ends 2 "GUEST_ARCH=arm is not known here"
 }
@@ -90,7 +130,7 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 @test "what is no guest's image is refused before there is a domain" {
 	head -c 5000 /dev/zero >"$BATS_TEST_TMPDIR/zeros"
 	MODULE=$BATS_TEST_TMPDIR/zeros boot "$good/build/x86_32/stage6.elf"
-	ends 1 "image: dom0's module is not an ELF file"
+	ends 1 "neither an ELF file nor a bzImage"
 	ends 1 "diagnosis: guest-domain-refused"
 	head -c 20000 "$good/build/x86_32/stage4.elf" | head -c 5000 >"$BATS_TEST_TMPDIR/cut"
 	MODULE=$BATS_TEST_TMPDIR/cut boot "$good/build/x86_32/stage6.elf"

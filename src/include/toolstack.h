@@ -24,11 +24,16 @@
 /** For an address that an image's notes do not give. */
 #define NO_ADDRESS (~0ULL)
 
+/** A file in our memory. */
+struct file {
+	const u8 *start;    /**< VA */
+	unsigned long size; /**< bytes */
+};
+
 /** What an image's ELF headers and notes ask for. */
 struct image {
-	const u8 *file;		  /**< VA of the file, which is our module */
-	unsigned long size;	  /**< of the file, in bytes */
-	unsigned int bits;	  /**< 32 or 64: the ELF class */
+	struct file file;  /**< ELF: dom0's module, or unpacked from it */
+	unsigned int bits; /**< 32 or 64: the ELF class */
 	unsigned int nr_segments; /**< program headers */
 	u64 virt_base;		  /**< VA of the guest's paddr 0; 0 is P=V */
 	u64 entry;		  /**< VA: the note's, or the ELF header's */
@@ -56,17 +61,25 @@ struct table_level {
 	u64 base; /**< number of the first table, counted from VA 0 */
 };
 
-/** Pages a guest gets: 4 MiB, which is what its first page tables map. */
-#define GUEST_PAGES 1024
+/** The first page tables map a multiple of so many pages: 4 MiB. */
+#define MAP_UNIT 1024
+
+/** Pages that a guest can have at most: 64 MiB. */
+#define MAX_GUEST_PAGES 16384
 
 /** A domU, as its toolstack sees it. */
 struct guest {
 	domid_t id;
 	struct image image;
-	xen_pfn_t p2m[GUEST_PAGES]; /**< MFN by PFN, in our word width */
+	struct file module; /**< of size 0 if it gets none */
+
+	unsigned long nr_pages;		/**< all that it has */
+	unsigned long nr_mapped;	/**< those that its first tables map */
+	xen_pfn_t p2m[MAX_GUEST_PAGES]; /**< MFN by PFN, in our word width */
 
 	/** @{ Where everything lies: PFNs. */
-	unsigned long mfn_list, start_info, store, console, tables, stack;
+	unsigned long mod_start, mfn_list, start_info, store, console;
+	unsigned long tables, stack;
 	/** @} */
 	unsigned int levels;	     /**< of its page tables: 3 or 4 */
 	unsigned int nr_tables;	     /**< page-table pages, all levels */
@@ -100,8 +113,20 @@ void domctl_find_version(void);
  */
 long domctl(struct xen_domctl *op, unsigned int cmd, domid_t domain);
 
+/** What follows @p name on dom0's command line; NULL if it is not there. */
+const char *option(const char *name);
+
+/** The number that follows @p name on dom0's command line. */
+unsigned long option_number(const char *name, unsigned long otherwise);
+
+/** Takes apart what dom0's module holds for the guest. */
+void find_files(struct file *image, struct file *module);
+
+/** @return the ELF file inside a bzImage; any other file as it is */
+struct file unpack_bzimage(struct file file);
+
 /** Reads the ELF headers and notes, or ends the run with what is wrong. */
-void image_parse(struct image *image, const u8 *file, unsigned long size);
+void image_parse(struct image *image, struct file file);
 
 /** One program header of an image. */
 struct segment image_segment(const struct image *image, unsigned int number);
@@ -139,6 +164,9 @@ void guest_clear(const struct guest *guest, u64 paddr, u64 count);
 
 /** Puts the image's segments where they say, and has stubs written if asked. */
 void load_image(const struct guest *guest);
+
+/** Puts the module, if there is one, behind the image. */
+void load_module(const struct guest *guest);
 
 /** How many tables of each level map the guest's pages. @return in all */
 unsigned int count_tables(struct guest *guest);

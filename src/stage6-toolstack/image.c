@@ -42,15 +42,15 @@ static u64 number(const u8 *at, unsigned int bytes)
 
 static bool in_file(const struct image *image, u64 offset, u64 count)
 {
-	return offset <= image->size && count <= image->size - offset;
+	return offset <= image->file.size && count <= image->file.size - offset;
 }
 
 struct segment image_segment(const struct image *image, unsigned int index)
 {
 	const struct class *class = class_of(image);
-	u64 table = number(image->file + class->phoff, class->word);
+	u64 table = number(image->file.start + class->phoff, class->word);
 	u64 offset = table + index * class->size;
-	const u8 *at = image->file + (unsigned long)offset;
+	const u8 *at = image->file.start + (unsigned long)offset;
 	struct segment segment;
 
 	if (!in_file(image, table, (index + 1ULL) * class->size))
@@ -106,7 +106,7 @@ static void take_note(struct image *image, u32 type, const u8 *desc, u64 length)
 /* Names and values are padded to four bytes: src/include/elfnote.h. */
 static void take_notes(struct image *image, const struct segment *notes)
 {
-	const u8 *at = image->file + (unsigned long)notes->offset;
+	const u8 *at = image->file.start + (unsigned long)notes->offset;
 	u64 left = notes->filesz;
 
 	while (left >= 12) {
@@ -132,21 +132,23 @@ static void check(const struct image *image)
 		panic("image: its note PAE_MODE is not yes, and Xen runs no other 32-bit guests");
 	if (!image->end)
 		panic("image: it has nothing to load");
-	if (image->end > (u64)GUEST_PAGES << PAGE_SHIFT)
-		panic("image: it ends at paddr %#llx, and the guest has only %u pages",
-		      image->end, GUEST_PAGES);
+	if (image->end > (u64)MAX_GUEST_PAGES << PAGE_SHIFT)
+		panic("image: it ends at paddr %#llx, and a guest gets %u pages at most",
+		      image->end, MAX_GUEST_PAGES);
 }
 
-void image_parse(struct image *image, const u8 *file, unsigned long size)
+void image_parse(struct image *image, struct file file)
 {
-	*image = (struct image){
-		.file = file, .size = size, .hypercall_page = NO_ADDRESS};
-	if (size < classes[1].header_size || !begins(file, size, "\177ELF"))
-		panic("image: dom0's module is not an ELF file");
-	image->bits = file[4] == 2 ? 64 : 32;
-	image->entry =
-		number(file + class_of(image)->entry, class_of(image)->word);
-	image->nr_segments = number(file + class_of(image)->phnum, 2);
+	const struct class *class;
+
+	*image = (struct image){.file = file, .hypercall_page = NO_ADDRESS};
+	if (file.size < classes[1].header_size ||
+	    !begins(file.start, file.size, "\177ELF"))
+		panic("image: the guest's image is neither an ELF file nor a bzImage");
+	image->bits = file.start[4] == 2 ? 64 : 32;
+	class = class_of(image);
+	image->entry = number(file.start + class->entry, class->word);
+	image->nr_segments = number(file.start + class->phnum, 2);
 
 	for (unsigned int i = 0; i < image->nr_segments; i++) {
 		struct segment part = image_segment(image, i);

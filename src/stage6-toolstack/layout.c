@@ -30,19 +30,6 @@ static unsigned long take(unsigned long *next, unsigned long pages)
 	return pfn;
 }
 
-/* make run STAGE=6 LAYOUT=far puts this word on dom0's command line. */
-static bool wants_far(void)
-{
-	static const char word[] = "layout=far";
-	const char *at = (const char *)xen_start_info->cmd_line;
-
-	for (; *at; at++) {
-		if (memcmp(at, word, sizeof(word) - 1) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Allowed, since nobody promised an order: a guest has to see how far it is. */
 static void move_far(struct guest *guest)
 {
@@ -53,13 +40,16 @@ static void move_far(struct guest *guest)
 	guest->console = FAR_PFN + 1;
 }
 
-//! [lay_out]
-void lay_out(struct guest *guest)
+/* Everything, one behind the other. @return the first free PFN */
+//! [place]
+static unsigned long place(struct guest *guest)
 {
-	unsigned long list = GUEST_PAGES * guest->image.bits / 8;
+	unsigned long list = guest->nr_pages * guest->image.bits / 8;
 	unsigned long next =
 		PAGE_ALIGN((unsigned long)guest->image.end) >> PAGE_SHIFT;
 
+	guest->mod_start =
+		take(&next, PAGE_ALIGN(guest->module.size) >> PAGE_SHIFT);
 	guest->mfn_list = take(&next, PAGE_ALIGN(list) >> PAGE_SHIFT);
 	guest->start_info = take(&next, 1);
 	guest->store = take(&next, 1);
@@ -70,13 +60,29 @@ void lay_out(struct guest *guest)
 	for (unsigned int l = guest->levels; l >= 1; l--)
 		guest->level[l].first = take(&next, guest->level[l].count);
 	guest->stack = take(&next, 1);
+	return next;
+}
+//! [place]
 
-	if (wants_far())
+/* What is mapped needs tables, and the tables have to be mapped, too: a size is
+ * tried, and the next larger one if it does not do.
+ */
+//! [lay_out]
+void lay_out(struct guest *guest)
+{
+	unsigned long mib = option_number("guest_mem=", 0);
+	unsigned long asked = min(mib, 4096) << (20 - PAGE_SHIFT);
+
+	do {
+		guest->nr_mapped += MAP_UNIT;
+		guest->nr_pages = max(asked, guest->nr_mapped);
+		if (guest->nr_pages > MAX_GUEST_PAGES)
+			panic("layout: the guest needs %lu pages, and gets %u at most",
+			      guest->nr_pages, MAX_GUEST_PAGES);
+	} while (place(guest) + SPARE_PAGES > guest->nr_mapped);
+
+	if (option("layout=far"))
 		move_far(guest);
-
-	if (next + SPARE_PAGES > GUEST_PAGES)
-		panic("layout: the guest needs %lu pages, and has %u",
-		      next + SPARE_PAGES, GUEST_PAGES);
 	printk("toolstack: layout, PFNs: p2m %#lx, start_info %#lx, store %#lx, console %#lx, %u tables %#lx, stack %#lx\n",
 	       guest->mfn_list, guest->start_info, guest->store, guest->console,
 	       guest->nr_tables, guest->tables, guest->stack);

@@ -17,7 +17,7 @@ static void write_stubs(const struct guest *guest)
 
 	if (guest->image.hypercall_page == NO_ADDRESS)
 		return;
-	if (paddr >= (u64)GUEST_PAGES << PAGE_SHIFT)
+	if (paddr >= (u64)guest->nr_pages << PAGE_SHIFT)
 		panic("image: HYPERCALL_PAGE %#llx is not in the guest's memory",
 		      guest->image.hypercall_page);
 	op.u.hypercall_init.gmfn = mfn_x(guest_mfn(guest, paddr >> PAGE_SHIFT));
@@ -37,7 +37,7 @@ void load_image(const struct guest *guest)
 		if (part.type != SEGMENT_LOAD)
 			continue;
 		guest_write(guest, part.paddr,
-			    image->file + (unsigned long)part.offset,
+			    image->file.start + (unsigned long)part.offset,
 			    part.filesz);
 		guest_clear(guest, part.paddr + part.filesz,
 			    part.memsz - part.filesz);
@@ -48,3 +48,17 @@ void load_image(const struct guest *guest)
 	write_stubs(guest);
 }
 //! [load_image]
+
+/* Dom0 reads neither file of the two: one byte is like another. */
+//! [load_module]
+void load_module(const struct guest *guest)
+{
+	u64 paddr = (u64)guest->mod_start << PAGE_SHIFT;
+
+	if (!guest->module.size)
+		return;
+	guest_write(guest, paddr, guest->module.start, guest->module.size);
+	printk("toolstack: loaded the module, %lu bytes, at paddr %#llx\n",
+	       guest->module.size, paddr);
+}
+//! [load_module]

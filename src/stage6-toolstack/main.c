@@ -4,7 +4,7 @@
  * Stage 6: a dom0 that is a toolstack. It builds one domU, and serves it.
  *
  * Called by xen_start_kernel(), like stage 4's start_kernel(): at the linked
- * address, with traps and events set up. Dom0's module is the guest's image.
+ * address, with traps and events set up. Dom0's module has the guest's image.
  * build_guest() reads beside lesson 0, "What Xen guarantees at the start":
  * each guarantee there is a call here.
  */
@@ -26,6 +26,7 @@ static void build_guest(void)
 
 	/* what lies in it */
 	load_image(&guest);
+	load_module(&guest);
 	write_mfn_list(&guest);
 	open_channels(&guest);
 	write_start_info(&guest);
@@ -55,13 +56,12 @@ static const char *reason_name(unsigned int reason)
 //! [start_kernel]
 void start_kernel(void)
 {
+	struct file file;
 	unsigned int reason;
 
-	if (!xen_start_info->mod_len)
-		panic("toolstack: dom0 has no module: boot it with a guest's image as MODULE=");
+	find_files(&file, &guest.module);
 	domctl_find_version();
-	image_parse(&guest.image, (const u8 *)xen_start_info->mod_start,
-		    xen_start_info->mod_len);
+	image_parse(&guest.image, unpack_bzimage(file));
 
 	build_guest();
 	reason = serve(&guest);

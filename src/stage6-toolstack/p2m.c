@@ -15,9 +15,9 @@
 
 mfn_t guest_mfn(const struct guest *guest, unsigned long pfn)
 {
-	if (pfn >= GUEST_PAGES)
-		panic("toolstack: the guest has no PFN %#lx, only %u pages",
-		      pfn, GUEST_PAGES);
+	if (pfn >= guest->nr_pages)
+		panic("toolstack: the guest has no PFN %#lx, only %lu pages",
+		      pfn, guest->nr_pages);
 	return _mfn(guest->p2m[pfn]);
 }
 
@@ -42,15 +42,15 @@ static void populate_batch(struct guest *guest, unsigned long pfn)
 void populate(struct guest *guest)
 {
 	struct xen_domctl op = {.u.max_mem.max_memkb =
-					GUEST_PAGES * (PAGE_SIZE / 1024)};
+					guest->nr_pages * (PAGE_SIZE / 1024)};
 
 	hypercall_must(domctl(&op, XEN_DOMCTL_max_mem, guest->id),
 		       "domctl(max_mem) of domain %u", guest->id);
-	for (unsigned long pfn = 0; pfn < GUEST_PAGES; pfn++)
+	for (unsigned long pfn = 0; pfn < guest->nr_pages; pfn++)
 		guest->p2m[pfn] = pfn;
-	for (unsigned long pfn = 0; pfn < GUEST_PAGES; pfn += BATCH)
+	for (unsigned long pfn = 0; pfn < guest->nr_pages; pfn += BATCH)
 		populate_batch(guest, pfn);
-	printk("toolstack: %u pages, PFN 0 is MFN %#lx\n", GUEST_PAGES,
+	printk("toolstack: %lu pages, PFN 0 is MFN %#lx\n", guest->nr_pages,
 	       mfn_x(guest_mfn(guest, 0)));
 }
 //! [populate]
@@ -63,7 +63,7 @@ void write_mfn_list(const struct guest *guest)
 	unsigned int word = guest->image.bits / 8;
 	u64 paddr = (u64)guest->mfn_list << PAGE_SHIFT;
 
-	for (unsigned long pfn = 0; pfn < GUEST_PAGES; pfn++) {
+	for (unsigned long pfn = 0; pfn < guest->nr_pages; pfn++) {
 		u64 mfn = mfn_x(guest_mfn(guest, pfn));
 
 		guest_write(guest, paddr + pfn * word, &mfn, word);

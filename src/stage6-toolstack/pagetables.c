@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * The guest's first page tables: all its pages, from VIRT_BASE (or P=V) up.
+ * The guest's first page tables: its pages, from VIRT_BASE (or P=V) up.
  *
  * Called by build_guest(). Xen lets a guest run on tables of its own, under one
  * rule: no page-table page may be mapped writable. So the ptes of the tables
@@ -27,7 +27,7 @@ static unsigned int bits_below_table(unsigned int l)
 unsigned int count_tables(struct guest *guest)
 {
 	u64 first = guest->image.virt_base & VA_MASK;
-	u64 last = first + ((u64)GUEST_PAGES << PAGE_SHIFT) - 1;
+	u64 last = first + ((u64)guest->nr_mapped << PAGE_SHIFT) - 1;
 	unsigned int all = 0;
 
 	guest->levels = guest->image.bits == 64 ? 4 : 3;
@@ -81,7 +81,7 @@ void write_page_tables(const struct guest *guest)
 		    (u64)guest->nr_tables << PAGE_SHIFT);
 	for (unsigned int l = guest->levels; l > 1; l--)
 		link_tables(guest, l);
-	for (unsigned long pfn = 0; pfn < GUEST_PAGES; pfn++)
+	for (unsigned long pfn = 0; pfn < guest->nr_mapped; pfn++)
 		set_entry(guest, 1, first + pfn, pfn,
 			  is_table(guest, pfn) ? _PAGE_PRESENT
 					       : _PAGE_PRESENT | _PAGE_RW);

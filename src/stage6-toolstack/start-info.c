@@ -25,21 +25,24 @@ mfn_t shared_info_mfn(const struct guest *guest)
  * holds console.domU.
  */
 //! [fill]
-#define FILL(info, of)                                                 \
-	do {                                                           \
-		(info)->nr_pages = GUEST_PAGES;                        \
-		(info)->shared_info =                                  \
-			maddr_x(mfn_to_maddr(shared_info_mfn(of)));    \
-		(info)->store_mfn = mfn_x(guest_mfn(of, (of)->store)); \
-		(info)->store_evtchn = (of)->store_port;               \
-		(info)->console.domU.mfn =                             \
-			mfn_x(guest_mfn(of, (of)->console));           \
-		(info)->console.domU.evtchn = (of)->console_port;      \
-		(info)->pt_base = guest_va(of, (of)->tables);          \
-		(info)->nr_pt_frames = (of)->nr_tables;                \
-		(info)->mfn_list = guest_va(of, (of)->mfn_list);       \
-		memcpy((info)->cmd_line, xen_start_info->cmd_line,     \
-		       sizeof((info)->cmd_line));                      \
+#define FILL(info, of)                                                     \
+	do {                                                               \
+		(info)->nr_pages = (of)->nr_pages;                         \
+		(info)->shared_info =                                      \
+			maddr_x(mfn_to_maddr(shared_info_mfn(of)));        \
+		(info)->store_mfn = mfn_x(guest_mfn(of, (of)->store));     \
+		(info)->store_evtchn = (of)->store_port;                   \
+		(info)->console.domU.mfn =                                 \
+			mfn_x(guest_mfn(of, (of)->console));               \
+		(info)->console.domU.evtchn = (of)->console_port;          \
+		(info)->pt_base = guest_va(of, (of)->tables);              \
+		(info)->nr_pt_frames = (of)->nr_tables;                    \
+		(info)->mfn_list = guest_va(of, (of)->mfn_list);           \
+		(info)->mod_len = (of)->module.size;                       \
+		if ((of)->module.size)                                     \
+			(info)->mod_start = guest_va(of, (of)->mod_start); \
+		memcpy((info)->cmd_line, xen_start_info->cmd_line,         \
+		       sizeof((info)->cmd_line));                          \
 	} while (0)
 //! [fill]
 

@@ -1,41 +1,59 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Stage 6: all of stage 4 but its main.c, and the toolstack; what it builds a domain of is its module.
 #
-# Included by the Makefile. GUEST=n is a stage, GUEST=file any other image; GUEST_ARCH= is the stage's kind.
-# LAYOUT=far has the toolstack lay store and console far above the page tables.
+# Included by the Makefile. GUEST=n is a stage, GUEST=file any other image; GUEST_ARCH= is the stage's kind. MODULE= and
+# CMDLINE= are the guest's. LAYOUT=far has the toolstack lay store and console far above the page tables, GUEST_MEM=MiB
+# gives the guest more memory than it needs.
 
-stage6 := $(filter-out %/stage4-start-kernel/main.o,$(stage4)) $(call objects,stage6-toolstack)
+# What unpacks a bzImage natively does so for the toolstack.
+stage6 := $(filter-out %/stage4-start-kernel/main.o,$(stage4)) $(call objects,stage6-toolstack) \
+	$(addprefix $(O)/obj/stage5-boot-protocol/boot/,gunzip.o inflate.o)
 $(B)/stage6.elf: $(stage6) $(O)/obj/stage4-start-kernel/early.o
 
 # domctl is only in the headers for those who say that they are tools.
-$(O)/obj/stage6-toolstack/%.o: CFLAGS += -D__XEN_TOOLS__
+$(O)/obj/stage6-toolstack/%.o: CFLAGS += -D__XEN_TOOLS__ -Isrc/stage5-boot-protocol/boot
+-include $(wildcard $(O)/obj/stage5-boot-protocol/boot/*.d)
 
-ifeq ($(STAGE)$(IMAGE),6)
-# (A make that this one calls gets MODULE from here.)
-ifneq ($(if $(filter 0,$(MAKELEVEL)),$(MODULE)),)
-$(error MODULE= is stage 6's guest here: name the guest's image with GUEST=)
-endif
+# (A make that this one calls gets MODULE from here, ready, and sees that by GUEST_IMAGE.)
+ifeq ($(STAGE)$(IMAGE)$(GUEST_IMAGE),6)
 GUEST ?= 4
 GUEST_ARCH ?= $(ARCH)
 $(call one-of,GUEST_ARCH,x86_32 x86_64)
 LAYOUT ?= near
 $(call one-of,LAYOUT,near far)
-run: override CMDLINE := $(strip $(CMDLINE) $(if $(filter far,$(LAYOUT)),layout=far))
+ifneq ($(GUEST_MEM)$(shell seq 4 64 | grep -x '$(GUEST_MEM)'),$(GUEST_MEM)$(GUEST_MEM))
+$(error GUEST_MEM=$(GUEST_MEM) is no size that a guest can have: use a number of MiB from 4 to 64)
+endif
+export GUEST_MEM GUEST_IMAGE
+run: override CMDLINE := $(strip $(CMDLINE) $(if $(filter far,$(LAYOUT)),layout=far) $(GUEST_MEM:%=guest_mem=%))
 
 ifneq ($(filter 0 1 2 3 4 5,$(GUEST)),)
 guest-mode := $(if $(filter $(ARCH),$(GUEST_ARCH)),$(O),build/$(GUEST_ARCH))
-MODULE := $(guest-mode)/stage$(GUEST).elf
+GUEST_IMAGE := $(guest-mode)/stage$(GUEST).$(if $(filter 5,$(GUEST)),bzImage,elf)
 
 # The guest is made by a make of its own: it may be of another kind than dom0.
-run: guest
+run guest-files: guest
 guest: ready
 	@mkdir -p $(guest-mode) && flock $(guest-mode)/.lock $(MAKE) --no-print-directory STAGE=$(GUEST) ARCH=$(GUEST_ARCH) \
-		$(if $(filter $(ARCH),$(GUEST_ARCH)),,PAE=y VMSPLIT=3G) GUEST= GUEST_ARCH= MODULE= $(MODULE)
+		$(if $(filter $(ARCH),$(GUEST_ARCH)),,PAE=y VMSPLIT=3G) GUEST= GUEST_ARCH= MODULE= $(GUEST_IMAGE)
 .PHONY: guest
 else
-MODULE := $(GUEST)
+GUEST_IMAGE := $(GUEST)
 ifeq ($(wildcard $(GUEST)),)
-$(error GUEST=$(GUEST) is no file, and no stage that can be a guest: use one of 0 1 2 3 4 5, or the path of an ELF image)
+$(error GUEST=$(GUEST) is no file, and no stage that can be a guest: use one of 0 1 2 3 4 5, or the path of an image)
 endif
+endif
+
+# Dom0's one module is the image, or an archive of the image and the guest's module.
+ifneq ($(MODULE),)
+guest-module := $(MODULE)
+override MODULE := $(O)/guest.tar
+run: guest-files
+guest-files:
+	@mkdir -p $(O)
+	@tools/guest-files $(MODULE) '$(GUEST_IMAGE)' '$(guest-module)'
+.PHONY: guest-files
+else
+override MODULE := $(GUEST_IMAGE)
 endif
 endif
