@@ -88,6 +88,14 @@ refused() { # what the line says, the command
 	[[ $output == *"diagnosis: guest-panicked"* ]]
 }
 
+@test "a guest with two verdicts: the first counts, and nothing follows it" {
+	fault x86_32/stage2 stage2-hypercall/exit.c \
+		's/^\t+tell_host\(verdict\);/&\n\t\tprintk("a second thought\\n");\n\t\ttell_host(VERDICT_SUCCESS);/'
+	CMDLINE=fail boot "$image"
+	ends 1 "the guest reported a failure"
+	run ! grep -q "a second thought" "${image%.elf}.log"
+}
+
 @test "crash" {
 	CMDLINE=crash boot "$actor"
 	ends 3 "the guest crashed"

@@ -15,7 +15,7 @@ setup_file() {
 # A PC that finds the disc: nothing is handed to QEMU that GRUB would not get from a BIOS.
 pc() { # seconds, QEMU option...
 	exec timeout "$1" qemu-system-x86_64 -M pc -nodefaults -vga none -display none -m 128 -no-reboot \
-		-cdrom "$BATS_TEST_TMPDIR/disc.iso" -serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4 \
+		-cdrom "$BATS_TEST_TMPDIR/disc.iso" -serial stdio -chardev testdev,id=verdict -device isa-debugcon,iobase=0xf4,chardev=verdict \
 		-accel tcg "${@:2}" </dev/null
 }
 

@@ -5,8 +5,11 @@
  *
  * QEMU exits with status 0 whether the guest succeeded, crashed or took Xen
  * down with it, and text can be printed by anybody. So the verdict goes to a
- * device (isa-debug-exit, which tools/boot adds): a byte v written to its port
- * makes QEMU exit with status 2v + 1. Ports belong to Xen; dom0 may ask.
+ * test device, which tools/machine adds: a decimal number v and a `q`, written
+ * to its port, make QEMU exit with status 2v + 1. It does so before the
+ * guest's next instruction, so the first verdict counts. (isa-debug-exit, which
+ * is better known and takes v as one byte, lets the guest run on for a while
+ * since QEMU 10.) Ports belong to Xen; dom0 may ask.
  *
  * Called at any moment of the boot, so it goes by Xen's gate: that works
  * before there is a hypercall page, too.
@@ -15,9 +18,17 @@
 #include "hypercall.h"
 #include "serial.h"
 
-#define DEBUG_EXIT_PORT 0xf4
+#define TEST_DEVICE_PORT 0xf4
 
 static bool first_domain = true;
+
+/* A verdict has two digits. */
+static void tell_host(enum verdict verdict)
+{
+	outb('0' + verdict / 10, TEST_DEVICE_PORT);
+	outb('0' + verdict % 10, TEST_DEVICE_PORT);
+	outb('q', TEST_DEVICE_PORT);
+}
 
 void exit_without_ports(void)
 {
@@ -47,7 +58,7 @@ void xen_exit(enum verdict verdict)
 	struct sched_shutdown reason = {.reason = shutdown_reason(verdict)};
 
 	if (may_use_ports())
-		outb(verdict, DEBUG_EXIT_PORT);
+		tell_host(verdict);
 	for (;;)
 		hypercall_by_gate(__HYPERVISOR_sched_op, SCHEDOP_shutdown,
 				  HYPERCALL_PTR(&reason), 0);
@@ -55,7 +66,7 @@ void xen_exit(enum verdict verdict)
 
 void native_exit(enum verdict verdict)
 {
-	outb(verdict, DEBUG_EXIT_PORT);
+	tell_host(verdict);
 	for (;;)
 		asm volatile("cli; hlt");
 }
