@@ -227,11 +227,17 @@ transcripts() { # file...
 }
 
 @test "the browser finds what is wrong with a page" {
-	command -v chromium || skip "needs chromium: make check-doc installs it"
+	command -v chromium && command -v node || skip "needs chromium and nodejs: make check-doc installs them"
 	local html=$BATS_TEST_TMPDIR/html picture='<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 	mkdir "$html"
 	echo "$picture" >"$html/there.svg"
+	cp tools/doc/book.js /usr/share/javascript/lunr/lunr.min.js "$html/"
+	echo '[{"kind": "lesson", "url": "bad.html", "title": "P=V", "where": "", "text": "early_p2m(info) and mapping"}]' >"$html/places"
+	tools/doc/index "$html/places" >"$html/search-index.js"
+	printf '%s\tbad.html\n' P=V 'early_p2' mapped 'no such' >"$BATS_TEST_TMPDIR/searches"
 	cat >"$html/index.html" <<-'EOF'
+		<script src="book.js"></script>
+		<form id="search"><input id="search-field"></form><button id="theme"></button><div id="search-results"></div>
 		<p id="here"><a href="bad.html">a page</a> <a href="#here">a place</a> <img src="there.svg" alt="a picture">
 	EOF
 	cat >"$html/bad.html" <<-'EOF'
@@ -239,7 +245,7 @@ transcripts() { # file...
 		<div style="width: 500px">wide</div>
 		<script>console.error("an error"); undefined_function()</script>
 	EOF
-	run tests/doc/browse "$BATS_TEST_TMPDIR"
+	run tests/doc/browse "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/searches"
 	echo "$output"
 	[ "$status" = 1 ]
 	[[ $output == *"bad.html: a link leads to no file: gone.html"* ]]
@@ -248,6 +254,8 @@ transcripts() { # file...
 	[[ $output == *"bad.html: at 390 pixels it is "* ]]
 	[[ $output == *"on the console: an error "* ]]
 	[[ $output == *"on the console: Uncaught ReferenceError: undefined_function is not defined"* ]]
+	[[ $output == *"bad.html: there is no search"* ]]
+	[[ $output == *"search: \"no such\" does not find bad.html"* ]]
 	[[ $output != *"index.html: "* ]]
-	[[ $output == *"2 pages, 4 links, 4 faults"* ]]
+	[[ $output == *"2 pages, 4 links, 4 searches, 6 faults"* ]]
 }
