@@ -254,7 +254,11 @@ check-doc: doc $(stock)
 
 transcripts: $(hypervisor) $(stock)
 	@tools/doc/transcripts --update README.md lessons/*.md labs/lab*/README.md
-.PHONY: doc check-doc transcripts
+
+# Writes the sources' code below the marks in the lessons, for who reads them on a code host.
+snippets:
+	@tools/doc/snippets --update lessons/[0-9]*.md
+.PHONY: doc check-doc transcripts snippets
 
 include gdbscripts/gdb.mk
 include labs/rules.mk

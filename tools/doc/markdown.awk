@@ -5,7 +5,8 @@
 #
 # - Headings get labels, made of the page's and of a code host's: lesson-3-remap-the-idea.
 # - Links to pages and to files of the tree become references, which Doxygen checks.
-# - <!-- \snippet FILE NAME -->, which a code host hides, shows the code.
+# - <!-- \snippet FILE NAME -->, which a code host hides, shows the code with its links; the copy below it, which is for
+#   the code host, goes.
 # - A picture is put into the page, so that it follows the page's light and dark.
 # - `name()` becomes a link to the function, in code letters.
 
@@ -124,6 +125,10 @@ FNR == 1 {
 		print "# " label " {#" label "}\n"
 }
 
+copy { copy = $0 !~ /^```$/; print ""; next }
+shown && /^```/ { copy = 1; shown = 0; print ""; next }
+{ shown = 0 }
+
 /^```/ {
 	fence = !fence
 	# No language that Doxygen knows; its colours would be wrong.
@@ -135,6 +140,7 @@ fence { print; next }
 /^<!-- \\snippet / {
 	sub(/^<!-- \\/, "@")
 	sub(/ -->$/, "")
+	shown = 1
 	print
 	next
 }
