@@ -85,6 +85,39 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 	ends 0 "[domain 1] all done"
 }
 
+# A stage 4 that asks xenstore for another key, in another way.
+ask_store() { # key, sed arguments for xenstore.c
+	rm -rf "$BATS_TEST_TMPDIR/tree"
+	fault x86_32/stage4 stage4-start-kernel/xenstore.c "${@:2}" -e "s,ask\(page\, path\),ask(page\, \"$1\"),"
+	MODULE=$image boot "$good/build/x86_32/stage6.elf"
+}
+
+@test "xenstore: a domU's name, other keys, lists, and ENOENT" {
+	build_guest "$good/build/x86_32/stage6.elf" x86_64/stage4
+	ends 0 '[domain 1]   name in xenstore: "guest-1"'
+	ask_store /local/domain/1/memory/target
+	ends 0 'name in xenstore: "4096"'
+	ask_store memory -e 's/XS_READ/XS_DIRECTORY/'
+	ends 0 'name in xenstore: "target"'
+	ask_store memory/nothing
+	ends 0 "name in xenstore: none (ENOENT)"
+	ask_store /local/domain/10
+	ends 0 "name in xenstore: none (ENOENT)"
+	ask_store name -e 's/\.type = XS_READ/.type = XS_WRITE/'
+	ends 0 "name in xenstore: none (ENOSYS)"
+}
+
+@test "xenstore: nonsense from a guest does not harm dom0, and no answer does not stop a guest" {
+	ask_store name -e 's/strlen\(path\) \+ 1/~0U/' -e 's/path, head.len/path, 5/'
+	ends 0 "[domain 1] all done"
+	ends 0 "toolstack: domain 1 is gone"
+	rm -rf "$BATS_TEST_TMPDIR/tree"
+	fault x86_32/stage6 stage6-toolstack/serve.c '/store_answer/d'
+	build_guest "$image" x86_32/stage4
+	ends 0 "name in xenstore: none (no answer)"
+	ends 0 "[domain 1] all done"
+}
+
 @test "make run STAGE=6 takes a stage or a file as GUEST, and refuses the rest" {
 	run make run STAGE=6 GUEST=2 GUEST_ARCH=x86_64
 	ends 0 "stage 2: hello"

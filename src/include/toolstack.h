@@ -67,8 +67,12 @@ struct table_level {
 /** Pages that a guest can have at most: 64 MiB. */
 #define MAX_GUEST_PAGES 16384
 
+/** Guests that there can be at a time. */
+#define MAX_GUESTS 2
+
 /** A domU, as its toolstack sees it. */
 struct guest {
+	unsigned int number; /**< among the toolstack's guests, from 0 */
 	domid_t id;
 	struct image image;
 	struct file module; /**< of size 0 if it gets none */
@@ -196,6 +200,13 @@ void set_context(const struct guest *guest);
 void console_open(struct guest *guest);
 void console_drain(struct guest *guest);
 void console_close(struct guest *guest);
+/** @} */
+
+/** @{ Dom0's end of its xenstore: maps it, answers what was asked, unmaps it.
+ */
+void store_open(const struct guest *guest);
+void store_answer(const struct guest *guest);
+void store_close(const struct guest *guest);
 /** @} */
 
 /** Lets the guest run, prints what it prints. @return its shutdown reason */

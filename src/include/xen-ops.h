@@ -102,6 +102,12 @@ void xen_drop_identity_map(void);
 /** Maps the shared info page and starts taking events. */
 void xen_init_events(void);
 
+/** Keeps Xen from calling back, or lets it. */
+void mask_events(bool masked);
+
+/** Waits, with events masked, for one of @p ports or until a time in ns. */
+void wait_for_ports(evtchn_port_t *ports, unsigned int count, u64 until);
+
 /** Binds a virtual interrupt to a channel. @return its port, unmasked */
 evtchn_port_t bind_virq(unsigned int virq);
 

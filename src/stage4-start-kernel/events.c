@@ -38,6 +38,16 @@ static void map_shared_info(void)
 }
 //! [map_shared_info]
 
+/* The processor's interrupt flag, so to speak. What came meanwhile is delivered
+ * on the way back from the next hypercall.
+ */
+void mask_events(bool masked)
+{
+	volatile struct vcpu_info *vcpu = &HYPERVISOR_shared_info->vcpu_info[0];
+
+	vcpu->evtchn_upcall_mask = masked;
+}
+
 //! [xen_init_events]
 void xen_init_events(void)
 {
@@ -46,7 +56,7 @@ void xen_init_events(void)
 		HYPERVISOR_set_callbacks((vaddr_t)xen_hypervisor_callback,
 					 (vaddr_t)xen_failsafe_callback),
 		"set_callbacks, VA %#lx", (vaddr_t)xen_hypervisor_callback);
-	HYPERVISOR_shared_info->vcpu_info[0].evtchn_upcall_mask = 0;
+	mask_events(false);
 }
 //! [xen_init_events]
 

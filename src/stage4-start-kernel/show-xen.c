@@ -9,6 +9,7 @@
 #include "hypercall.h"
 #include "paravirt.h"
 #include "xen-ops.h"
+#include "xenstore.h"
 
 static void show_version(void)
 {
@@ -40,10 +41,24 @@ static void show_domain(void)
 	printk("  command line: \"%s\"\n", (char *)xen_start_info->cmd_line);
 }
 
+/* Dom0 answers such questions; who would answer it? */
+static void show_name(void)
+{
+	char name[64];
+
+	if (xen_start_info->flags & SIF_INITDOMAIN)
+		return;
+	if (xenstore_read("name", name, sizeof(name)))
+		printk("  name in xenstore: \"%s\"\n", name);
+	else
+		printk("  name in xenstore: none (%s)\n", name);
+}
+
 void xen_show(void)
 {
 	show_version();
 	show_domain();
+	show_name();
 	show_module((const u8 *)xen_start_info->mod_start,
 		    xen_start_info->mod_len);
 }

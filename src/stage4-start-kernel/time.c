@@ -58,16 +58,6 @@ void handle_event(evtchn_port_t port)
 		ticks++;
 }
 
-/* The processor's interrupt flag, so to speak. What came meanwhile is delivered
- * on the way back from the next hypercall.
- */
-static void mask_events(bool masked)
-{
-	volatile struct vcpu_info *vcpu = &HYPERVISOR_shared_info->vcpu_info[0];
-
-	vcpu->evtchn_upcall_mask = masked;
-}
-
 /* Blocking returns for any event, so it takes a loop; the loop has an end.
  * A tick between the look at `ticks` and the sleep would be slept through, so
  * none may come there: blocking takes the mask off and sleeps in one step.

@@ -48,7 +48,6 @@ void open_channels(struct guest *guest)
 //! [console_open]
 void console_open(struct guest *guest)
 {
-	guest_clear(guest, (u64)guest->store << PAGE_SHIFT, PAGE_SIZE);
 	guest_clear(guest, (u64)guest->console << PAGE_SHIFT, PAGE_SIZE);
 	map_foreign(ring_page, guest->id, guest_mfn(guest, guest->console));
 	guest->ring = (struct xencons_interface *)ring_page;

@@ -31,6 +31,7 @@ static void build_guest(void)
 	open_channels(&guest);
 	write_start_info(&guest);
 	console_open(&guest);
+	store_open(&guest);
 
 	/* page tables, and Xen's seal on them */
 	write_page_tables(&guest);

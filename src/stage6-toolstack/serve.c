@@ -10,33 +10,9 @@
 #include "toolstack.h"
 #include "xen-ops.h"
 
-#define BITS_PER_LONG (8 * sizeof(long))
-
 /** Nanoseconds of the machine's time that a guest may run, and take to go. */
 #define NS_TO_LIVE 20000000000ULL
 #define NS_TO_GO   1000000000ULL
-
-/* Polling leaves the bit set, and would return at once the next time. */
-static void clear_pending(evtchn_port_t port)
-{
-	unsigned long bit = 1UL << port % BITS_PER_LONG;
-
-	__atomic_fetch_and(
-		&HYPERVISOR_shared_info->evtchn_pending[port / BITS_PER_LONG],
-		~bit, __ATOMIC_SEQ_CST);
-}
-
-/* Sleeps until a channel has something, or until a system time in ns. */
-static void wait_for_event(evtchn_port_t *ports, unsigned int count, u64 until)
-{
-	struct sched_poll poll = {.nr_ports = count, .timeout = until};
-
-	set_xen_guest_handle(poll.ports, ports);
-	hypercall_must(HYPERVISOR_sched_op(SCHEDOP_poll, &poll),
-		       "sched_op(SCHEDOP_poll)");
-	for (unsigned int i = 0; i < count; i++)
-		clear_pending(ports[i]);
-}
 
 /* Xen answers for the next domain if this one is gone: so compare. */
 static bool still_there(const struct guest *guest, u32 *flags)
@@ -57,7 +33,7 @@ static void start(const struct guest *guest)
 {
 	struct xen_domctl op = {};
 
-	HYPERVISOR_shared_info->vcpu_info[0].evtchn_upcall_mask = 1;
+	mask_events(true);
 	exception_port = bind_virq(VIRQ_DOM_EXC);
 	hypercall_must(domctl(&op, XEN_DOMCTL_unpausedomain, guest->id),
 		       "domctl(unpausedomain) of domain %u", guest->id);
@@ -69,27 +45,30 @@ static void start(const struct guest *guest)
 //! [serve]
 unsigned int serve(struct guest *guest)
 {
-	evtchn_port_t ports[2];
+	evtchn_port_t ports[3];
 	u64 limit;
 	u32 flags;
 
 	start(guest);
 	ports[0] = exception_port;
 	ports[1] = guest->console_ours;
+	ports[2] = guest->store_ours;
 	limit = system_time() + NS_TO_LIVE;
 	for (;;) {
 		if (!still_there(guest, &flags))
 			panic("toolstack: domain %u has gone by itself",
 			      guest->id);
 		console_drain(guest);
+		store_answer(guest);
 		if (flags & XEN_DOMINF_shutdown)
 			break;
 		if (system_time() >= limit)
 			panic("toolstack: domain %u is not at its end after %u s of the machine's time, flags %#x",
 			      guest->id, (u32)(NS_TO_LIVE / 1000000000), flags);
-		wait_for_event(ports, ARRAY_SIZE(ports), limit);
+		wait_for_ports(ports, ARRAY_SIZE(ports), limit);
 	}
 	console_close(guest);
+	store_close(guest);
 	return flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
 }
 //! [serve]
@@ -114,7 +93,7 @@ void destroy(struct guest *guest)
 		if (system_time() >= limit)
 			panic("toolstack: domain %u is a zombie, flags %#x: a page of it is still mapped",
 			      guest->id, flags);
-		wait_for_event(&exception_port, 1, limit);
+		wait_for_ports(&exception_port, 1, limit);
 	}
 	printk("toolstack: domain %u is gone\n", guest->id);
 }

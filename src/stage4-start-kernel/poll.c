@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * Waiting for an event without being called back: polling.
+ *
+ * Called where the kernel has nothing else to do, with upcalls masked: an
+ * upcall would take the pending bit that is waited for.
+ */
+#include "console.h"
+#include "hypercall.h"
+#include "xen-ops.h"
+
+#define BITS_PER_LONG (8 * sizeof(long))
+
+/* Polling leaves the bit set, and would return at once the next time. */
+static void clear_pending(evtchn_port_t port)
+{
+	unsigned long bit = 1UL << port % BITS_PER_LONG;
+
+	__atomic_fetch_and(
+		&HYPERVISOR_shared_info->evtchn_pending[port / BITS_PER_LONG],
+		~bit, __ATOMIC_SEQ_CST);
+}
+
+void wait_for_ports(evtchn_port_t *ports, unsigned int count, u64 until)
+{
+	struct sched_poll poll = {.nr_ports = count, .timeout = until};
+
+	set_xen_guest_handle(poll.ports, ports);
+	hypercall_must(HYPERVISOR_sched_op(SCHEDOP_poll, &poll),
+		       "sched_op(SCHEDOP_poll)");
+	for (unsigned int i = 0; i < count; i++)
+		clear_pending(ports[i]);
+}
