@@ -12,5 +12,10 @@ with open("/proc/self/cmdline") as line:
     named = [os.path.dirname(word.rpartition("=")[2]) for word in line.read().split("\0") if word.endswith("xen.gdb")]
 sys.path.insert(0, os.path.realpath((named or ["gdbscripts"])[0]))
 sys.dont_write_bytecode = True
+try:
+    import elftools
+except ImportError:
+    raise gdb.GdbError(f"GDB's own Python {sys.version.split()[0]} does not find pyelftools, which reads the images: "
+                       "apt-get install python3-pyelftools, or name its folder in PYTHONPATH") from None
 import xencmd
 end

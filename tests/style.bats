@@ -26,6 +26,11 @@ shell_scripts() {
 	tracked '*.c' '*.h' ':!src/include/elfnote.h' | xargs clang-format --dry-run --Werror
 }
 
+@test "Python: pyflakes finds nothing, autopep8 would change nothing" {
+	tracked '*.py' | xargs pyflakes3
+	tracked '*.py' | xargs autopep8 --max-line-length 150 --exit-code --diff
+}
+
 @test "every file of ours says under which licence it is" {
 	run bash -c "git ls-files -- src tools tests gdbscripts labs Makefile .ci |
 		grep -vE '\.(json|svg|txt|golden|md)$' | xargs grep -L 'SPDX-License-Identifier: GPL-2.0-only'"

@@ -1,4 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The commands under `xen`, for GDB. Importing this package defines them."""
 
-from . import pt, pt_walk, pt_aliases, pt_files, pt_svg, translate, boot_data, frame, places, time, hypercalls, attach, end, end_stop, log, host  # noqa: F401
+import importlib
+
+for module in ("pt pt_walk pt_aliases pt_files pt_svg translate boot_data frame places time hypercalls attach end end_stop"
+               " log host").split():
+    importlib.import_module(f"{__name__}.{module}")

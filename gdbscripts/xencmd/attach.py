@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`xen attach`: from a machine that has just been switched on to the image's first instruction.
+"""`xen attach`: switches a machine on and leads it to the image's first instruction.
 
-Called by tools/gdb, which has started QEMU, stopped, with its sockets in a folder.
-The way to the entry is run over a connection of our own, with a limit; GDB
-connects when the machine stands there, so it never sees the processor in real mode.
+Called by tools/gdb, with an empty folder. The way to the entry is run over a
+connection of our own, with a limit; GDB connects when the machine stands there,
+so it never sees the processor in real mode.
 """
 
 import os
-import time
+import subprocess
 
 import gdb
 
-from xenpt.elf import ElfError, Image
+from xenabi.image import ElfError, Image
 from xenpt.guest import NATIVE, Boot
 from xenpt.memory import BadPage
-from xenqemu.stub import Stub, StubError
+from xenqemu.machine import GUESTS_PART, Machine
+from xenqemu.stub import StubError
 
 from . import end_stop
 from .running import LIMIT, console_end, run_while_printing
@@ -22,11 +23,22 @@ from .session import plain_errors, session
 from .time import ENTRY, timeline
 
 
-class Attach(gdb.Command):
-    """Go to the image's first instruction: xen attach FOLDER IMAGE [native].
+CHECKPOINTS = "checkpoints"
+OPTIONS = (
+    # A crash stops the machine, and it can still be looked at.
+    "-no-shutdown",
+    # Where checkpoints go; the guest does not see it.
+    "-drive", f"if=none,format=qcow2,file={CHECKPOINTS},cache=unsafe",
+    # Going back in time reads the guest's steps from a trace, and leaves Xen's out.
+    "-D", "trace", "-dfilter", GUESTS_PART,
+)
 
-    FOLDER has QEMU's sockets, IMAGE is the ELF file that boots, natively if it
-    is not started by Xen. `make gdb` does this."""
+
+class Attach(gdb.Command):
+    """Boot an image and go to its first instruction: xen attach FOLDER IMAGE [SYMBOLS].
+
+    FOLDER is an empty one. SYMBOLS is the ELF file with the symbols, if IMAGE has
+    none itself. `make gdb` does this."""
 
     def __init__(self):
         super().__init__("xen attach", gdb.COMMAND_RUNNING)
@@ -34,47 +46,57 @@ class Attach(gdb.Command):
     def invoke(self, argument, from_tty):
         self.dont_repeat()
         arguments = gdb.string_to_argv(argument)
-        if len(arguments) not in (2, 3) or arguments[2:] not in ([], ["native"]):
-            raise gdb.GdbError("usage: xen attach FOLDER IMAGE [native]")
-        folder, path = arguments[:2]
+        if len(arguments) not in (2, 3):
+            raise gdb.GdbError("usage: xen attach FOLDER IMAGE [SYMBOLS]")
         try:
-            self.attach(folder, path, len(arguments) == 3)
+            self.attach(*arguments[:2], arguments[-1], os.environ.get("NATIVE") == "y")
         except gdb.GdbError as error:
             # Without a machine there is nothing to do here.
             gdb.write(f"gdb: {error}\n", gdb.STDERR)
             gdb.execute("quit 1")
 
     @staticmethod
-    def attach(folder, path, native):
+    def attach(folder, path, symbols, native):
         with plain_errors():
-            image = Image(path)
-            boot = run_to_entry(folder, image, native)
+            image = Image(symbols)
+            machine = switch_on(folder, path, native)
+            boot = run_to_entry(machine, image, native)
         load_symbols(image)
         gdb.execute(f"target remote {folder}/stub", to_string=True)
         session.attach(folder, image)
-        session.boot = boot
+        session.machine, session.boot = machine, boot
         with plain_errors():
             timeline().now().name = ENTRY
             end_stop.watch()
 
 
-def run_to_entry(folder, image, native):
+def switch_on(folder, path, native):
+    """Starts QEMU with a place for checkpoints. It ends when GDB does."""
+    made = subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", os.path.join(folder, CHECKPOINTS), "8M"],
+                          check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=LIMIT)
+    if made.returncode:
+        raise StubError(f"no file for checkpoints: {made.stderr.strip()}")
+    return Machine(folder, path, native=native, module=os.environ.get("MODULE", ""), cmdline=os.environ.get("CMDLINE", ""),
+                   options=OPTIONS)
+
+
+def run_to_entry(machine, image, native):
     """Leaves the machine at the image's first instruction. Returns its Boot."""
-    stub = patient_connection(folder)
     entries = entry_addresses(image, native)
+    stub = machine.connect()
     try:
         with stub.breakpoints(entries):
-            run_while_printing(stub, folder)
+            run_while_printing(stub, machine.folder)
             registers = stub.registers()
         if registers.rip not in entries:
             raise StubError("the image was not started (`make run` says why). The console's last lines:\n"
-                            + console_end(folder))
+                            + console_end(machine.folder))
         if native:
             return NATIVE
         with stub.physical():
             return Boot.at_entry(Physical(stub), registers, image.bits, registers.rsi)
     finally:
-        stub.socket.close()
+        stub.close()
 
 
 def entry_addresses(image, native):
@@ -98,18 +120,6 @@ class Physical:
             return self._stub.read(maddr, 4096)
         except StubError as error:
             raise BadPage(str(error)) from None
-
-
-def patient_connection(folder):
-    """QEMU opens its socket a moment after it was started."""
-    deadline = time.monotonic() + LIMIT
-    while True:
-        try:
-            return Stub.connect(os.path.join(folder, "stub"))
-        except OSError:
-            if time.monotonic() > deadline:
-                raise StubError(f"there is no QEMU in {folder}: start with `make gdb STAGE=n`") from None
-            time.sleep(0.02)
 
 
 def load_symbols(image):

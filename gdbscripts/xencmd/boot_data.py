@@ -3,8 +3,9 @@
 
 import gdb
 
-from xenpt import notes, start_info_text
-from xenpt.elf import Image
+from xenabi import notes
+from xenabi.image import Image
+from xenpt import start_info_text
 
 from .arguments import none
 from .session import plain_errors, session

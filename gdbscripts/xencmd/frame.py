@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`xen frame`."""
 
-import os
-import subprocess
-
 import gdb
 
+from xenabi.xensyms import frame_layout
 from xenpt import frame
 
 from .arguments import complete_first, number, word
@@ -22,8 +20,6 @@ class Frame(gdb.Command):
     The page may be named otherwise: xen frame pfn PFN, xen frame va ADDR. The type
     decides what Xen allows: a page table is never mapped writable."""
 
-    layouts = {}
-
     def __init__(self):
         super().__init__("xen frame", gdb.COMMAND_DATA)
 
@@ -36,30 +32,11 @@ class Frame(gdb.Command):
         with session.guest() as guest:
             under_xen(guest)
             mfn = Aliases.mfn(guest, {None: "mfn", "va": None}.get(kind, kind), value)
-            lines = frame.lines(guest, self.layout(session.xen_syms), mfn)
+            lines = frame.lines(guest, frame_layout(session.xen_syms), mfn)
         if lines is None:
             raise gdb.GdbError(f"Xen keeps nothing about MFN {mfn:#x}: the machine has no such page, or this "
                                "Xen's frame table lies elsewhere than that of Xen 4.17")
         print("\n".join(lines))
-
-    @classmethod
-    def layout(cls, path):
-        """From xen-syms, by a GDB of its own: in this one Xen's symbols would get in the way of the guest's."""
-        if path not in cls.layouts:
-            cls.layouts[path] = cls.ask(path)
-        return cls.layouts[path]
-
-    @staticmethod
-    def ask(path):
-        if not os.path.exists(path):
-            raise gdb.GdbError(f"{path} is missing: the types of this Xen are not known (`make xen` makes one with it)")
-        prints = [word for e in frame.Layout.EXPRESSIONS for word in ("-ex", f"output {e}", "-ex", "echo \\n")]
-        done = subprocess.run(["gdb", "-batch", "-nx", path, *prints], check=False, timeout=60,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        try:
-            return frame.Layout(*(int(line) for line in done.stdout.split()))
-        except (ValueError, TypeError):
-            raise gdb.GdbError(f"{path} has no types that fit: {done.stderr.strip()[-200:] or done.stdout[-200:]}") from None
 
 
 Frame()

@@ -4,7 +4,9 @@
 import os
 import struct
 
-from .hypercall_text import Call, result
+from xenabi.hypercalls import Call, result
+
+from .guest_memory import View
 from .running import console_size
 from .session import session
 
@@ -38,7 +40,7 @@ class Watch:
             # Xen has something else to do first: it sends the guest back to the call, which goes on from there.
             self.again = saved["rip"] < self.rip
             if not self.again:
-                self.finish(result(saved["rax"]))
+                self.finish(result(saved["rax"], session.image.bits))
         return registers.rip in (self.entry, self.back)
 
     def begin(self, saved):
@@ -46,7 +48,7 @@ class Watch:
         if self.again and saved["rip"] == self.rip:
             return
         self.console, self.rip = console_size(session.folder), saved["rip"]
-        self.call = Call(saved["rax"] & 0xFFFFFFFF, [lower(saved[name]) for name in ARGUMENTS[session.image.bits]])
+        self.call = Call(View(), saved["rax"] & 0xFFFFFFFF, [lower(saved[name]) for name in ARGUMENTS[session.image.bits]])
         if self.call.final:
             self.finish(None)
 

@@ -6,7 +6,9 @@ import os
 
 import gdb
 
-from xenpt.elf import ElfError, Image
+from xenabi.image import ElfError, Image
+from xenabi.notes import NoteError
+from xenabi.xensyms import XenSymsError
 from xenpt.guest import Guest
 from xenpt.memory import BadPage, PAGE_SIZE
 from xenpt.paging import PagingError
@@ -19,7 +21,7 @@ from xenqemu.timeline import Lost
 from . import connection
 
 
-ERRORS = (PagingError, SnapshotError, ElfError, StubError, MonitorError, NoPosition, Lost, BadPage)
+ERRORS = (PagingError, SnapshotError, ElfError, NoteError, XenSymsError, StubError, MonitorError, NoPosition, Lost, BadPage)
 
 
 class Session:
@@ -28,7 +30,8 @@ class Session:
     errors = ERRORS  # what can go wrong outside
 
     folder = None  # where the sockets and the console's transcript are
-    image = None  # xenpt.elf.Image
+    image = None  # xenabi.image.Image
+    machine = None  # xenqemu.machine.Machine
     boot = None
     timeline = None  # xenqemu.timeline.Timeline
     gate = None  # see places.hypercall_gate()

@@ -4,7 +4,10 @@
 Source: xen/xen.h, struct start_info.
 """
 
+import functools
+import re
 import struct
+from typing import NamedTuple
 
 SIF_PRIVILEGED, SIF_INITDOMAIN, SIF_MULTIBOOT_MOD, SIF_MOD_START_PFN = 1, 2, 4, 8
 
@@ -12,6 +15,24 @@ _NAMES = ("magic nr_pages shared_info flags store_mfn store_evtchn console_0 con
           " pt_base nr_pt_frames mfn_list mod_start mod_len cmd_line first_p2m_pfn nr_p2m_frames").split()
 # The console's union: an xen_pfn_t and a 32-bit number as domU, two 32-bit numbers as dom0.
 _LAYOUT = {32: "<32sIIIIIIIIIIII1024sII", 64: "<32sQQI4xQIxxxxQI4xQQQQQ1024sQQ"}
+
+
+class Field(NamedTuple):
+    """Where a field lies in start_info, in bytes."""
+    offset: int
+    size: int
+
+
+@functools.lru_cache(maxsize=None)
+def fields(bits):
+    """Each field by its name."""
+    names, found, offset = iter(_NAMES), {}, 0
+    for item in re.findall(r"\d*[a-zA-Z]", _LAYOUT[bits]):
+        size = struct.calcsize("<" + item)
+        if not item.endswith("x"):
+            found[next(names)] = Field(offset, size)
+        offset += size
+    return found
 
 
 class StartInfo:

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A client for QEMU's monitor (QMP): snapshots, the instruction count, logging."""
 
+import calendar
 import json
+import re
 import socket
+
+INTERRUPTS = 1 << 9  # EFLAGS.IF
 
 
 class MonitorError(Exception):
@@ -58,6 +62,12 @@ class Monitor:
         """Instructions executed since power-on, by everybody."""
         return self.execute("query-replay")["icount"]
 
+    def clock(self):
+        """The machine's own time in whole seconds, which runs with its instructions (tools/machine, -icount)."""
+        now = self.execute("qom-get", path="/machine", property="rtc-time")
+        year, month, *rest = (now["tm_" + part] for part in ("year", "mon", "mday", "hour", "min", "sec"))
+        return calendar.timegm((1900 + year, 1 + month, *rest))
+
     def memory_size(self):
         return self.execute("query-memory-size-summary")["base-memory"]
 
@@ -69,6 +79,13 @@ class Monitor:
 
     def delete(self, name):
         self.order(f"delvm {name}")
+
+    def halted(self):
+        """Whether the processor is halted and deaf to interrupts, in ring 0: a guest cannot bring that about."""
+        registers = self.human("info registers")
+        ring, halt = (re.search(rf"\b{name}=([0-9])", registers) for name in ("CPL", "HLT"))
+        flags = re.search(r"\b[RE]FL=([0-9a-f]+)", registers)
+        return bool(ring and halt and flags) and (ring[1], halt[1], int(flags[1], 16) & INTERRUPTS) == ("0", "1", 0)
 
     def task_register_base(self):
         """Where Xen's TSS is; the stub does not tell."""

@@ -2,8 +2,12 @@
 """A client for the debugging stub in QEMU (GDB's remote protocol).
 
 Used by the commands over GDB's own connection, which is free while GDB waits
-for its user (xencmd/connection.py), and by scripts over a socket of their own.
+for its user (xencmd/connection.py), and by programs over a socket of their own.
 All of it happens with the machine stopped; run() returns when it stops again.
+A packet is $text#checksum; numbers are hexadecimal, registers and memory are bytes
+in hexadecimal, in the order in which they lie in memory.
+
+Source: the GDB manual, appendix "Remote Protocol"; QEMU, target/i386/gdbstub.c.
 """
 
 import contextlib
@@ -17,27 +21,45 @@ class StubError(Exception):
     """The stub refused, fell silent or went away."""
 
 
+class Gone(StubError):
+    """QEMU ended."""
+
+
+class Late(StubError):
+    """QEMU did not answer in time."""
+
+
 class TooLate(StubError):
     """The deadline has passed."""
+
+
+class Unreadable(StubError):
+    """There is no memory at that address."""
 
 
 # Offsets into the registers as QEMU sends them (its gdb-xml/i386-64bit.xml).
 _GPRS = "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip".split()
 _SYSTEM = "fs_base gs_base k_gs_base cr0 cr2 cr3 cr4 cr8 efer".split()
-_SEGMENTS = "cs ss ds es fs gs".split()
+_SHORT = "eflags cs ss ds es fs gs".split()
+_NAMES = _GPRS + _SHORT + _SYSTEM
+_LAYOUT = struct.Struct("<17Q7I9Q")
 
-# One packet carries at most this many bytes of memory: half of QEMU's limit.
-_CHUNK = 0x800
+# One packet carries at most this many bytes of memory: half of QEMU's limit, a quarter where it is written.
+_CHUNK, _WRITE_CHUNK = 0x800, 0x400
 
 
 class Registers:
-    """The processor's registers at a stop. `raw` compares equal if all are."""
+    """The processor's registers at a stop. `raw` compares equal if all are; `values` has them by name."""
 
     def __init__(self, raw):
         self.raw = raw
-        values = struct.unpack_from("<17QI6I9Q", raw)
-        names = _GPRS + ["eflags"] + _SEGMENTS + _SYSTEM
-        self.__dict__.update(zip(names, values))
+        self.values = dict(zip(_NAMES, _LAYOUT.unpack_from(raw)))
+
+    def __getattr__(self, name):
+        try:
+            return self.__dict__["values"][name]
+        except KeyError:
+            raise AttributeError(name) from None
 
     def in_the_order_of_xen(self):
         """The general registers as Xen saves a guest's (struct cpu_user_regs)."""
@@ -61,6 +83,7 @@ class Stub:
         self.standing = set()
         self.deadline = None
         self._received = b""
+        self._by_maddr, self._mode = False, None  # what is asked for, and what QEMU was told last
 
     @classmethod
     def connect(cls, path, limit=10.0):
@@ -70,8 +93,13 @@ class Stub:
         connection.connect(path)
         stub = cls(connection, limit)
         stub.request("qSupported:xmlRegisters=i386")
+        # QEMU lets single registers be set only after it was asked how it describes them.
+        stub.request("qXfer:features:read:target.xml:0,800")
         stub.request("?")
         return stub
+
+    def close(self):
+        self.socket.close()
 
     # ---- packets ---------------------------------------------------------------
 
@@ -82,7 +110,7 @@ class Stub:
         try:
             self.socket.sendall(b"$%s#%02x" % (data, sum(data) & 0xFF))
         except OSError as error:
-            raise StubError(f"QEMU is gone ({error})") from error
+            raise Gone(f"QEMU is gone ({error})") from error
 
     def receive(self, limit=None):
         """The next packet; acknowledges it."""
@@ -100,16 +128,16 @@ class Stub:
     def _fill(self, deadline):
         remaining = deadline - time.monotonic()
         if remaining <= 0:
-            raise StubError("QEMU's debugging stub does not answer")
+            raise Late("QEMU's debugging stub does not answer")
         self.socket.settimeout(remaining)
         try:
             data = self.socket.recv(65536)
         except socket.timeout:
             return
         except OSError as error:
-            raise StubError(f"QEMU is gone ({error})") from error
+            raise Gone(f"QEMU is gone ({error})") from error
         if not data:
-            raise StubError("QEMU is gone")
+            raise Gone("QEMU is gone")
         self._received += data
 
     def request(self, text):
@@ -117,42 +145,70 @@ class Stub:
         self.send(text)
         return self.receive()
 
-    def _must(self, text):
-        if self.request(text) != "OK":
-            raise StubError(f"QEMU's debugging stub refuses {text}")
+    def must(self, text):
+        """A request that has nothing to answer but OK."""
+        answer = self.request(text)
+        if answer != "OK":
+            raise StubError(f"QEMU's debugging stub answers {answer!r} to {text[:40]!r}")
 
     # ---- state -----------------------------------------------------------------
 
     def registers(self):
         return Registers(bytes.fromhex(self.request("g")))
 
-    def read(self, address, count):
-        """Bytes at a virtual address of the moment, or physical inside physical()."""
+    def set_register(self, name, value):
+        data = value.to_bytes(4 if name in _SHORT else 8, "little")
+        self.must(f"P{_NAMES.index(name):x}={data.hex()}")
+
+    def read(self, address, count, physical=False):
+        """Bytes at a virtual address of the moment, or at a maddr. Unreadable if there is nothing."""
+        self._address_mode(physical)
         data = b""
         while len(data) < count:
             size = min(_CHUNK, count - len(data))
             answer = self.request(f"m{address + len(data):x},{size:x}")
             if len(answer) != 2 * size:
-                raise StubError(f"{address + len(data):#x} cannot be read")
+                raise Unreadable(f"{address + len(data):#x} cannot be read")
             data += bytes.fromhex(answer)
         return data
 
+    def peek(self, address, count, physical=False):
+        """As read(), but None if there is nothing."""
+        try:
+            return self.read(address, count, physical)
+        except Unreadable:
+            return None
+
+    def write(self, address, data, physical=False):
+        self._address_mode(physical)
+        for at in range(0, len(data), _WRITE_CHUNK):
+            part = data[at:at + _WRITE_CHUNK]
+            self.must(f"M{address + at:x},{len(part):x}:{part.hex()}")
+
     @contextlib.contextmanager
     def physical(self):
-        """While this holds, addresses are machine addresses. Always undone."""
-        self._must("Qqemu.PhyMemMode:1")
+        """While this holds, all addresses are maddrs. Afterwards they are virtual again, for GDB too."""
+        self._by_maddr = True
+        self._address_mode(True)
         try:
             yield self
         finally:
-            self._must("Qqemu.PhyMemMode:0")
+            self._by_maddr = False
+            self._address_mode(False)
+
+    def _address_mode(self, physical):
+        mode = int(physical or self._by_maddr)
+        if mode != self._mode:
+            self.must(f"Qqemu.PhyMemMode:{mode}")
+            self._mode = mode
 
     # ---- running ---------------------------------------------------------------
 
     def breakpoint(self, address):
-        self._must(f"Z1,{address:x},1")
+        self.must(f"Z1,{address:x},1")
 
     def remove_breakpoint(self, address):
-        self._must(f"z1,{address:x},1")
+        self.must(f"z1,{address:x},1")
 
     @contextlib.contextmanager
     def breakpoints(self, addresses):
@@ -179,7 +235,7 @@ class Stub:
     def step(self):
         """One instruction, with interrupts and timers held back (QEMU's default)."""
         self._in_time()
-        return self.request("s")
+        return _stop(self.request("s"))
 
     def run(self, limit):
         """Until a breakpoint: True. After limit seconds it is stopped: False."""
@@ -188,20 +244,31 @@ class Stub:
             limit = min(limit, max(0.01, self.deadline - time.monotonic()))
         self.send("c")
         try:
-            self.receive(limit)
+            _stop(self.receive(limit))
             return True
         except KeyboardInterrupt:
             self._interrupt()
             raise
-        except StubError:
+        except Late:
             if limit is None:
                 raise
         # A breakpoint and the interruption may have crossed: that stop is not ours.
         return not self._interrupt().startswith("T02")
 
+    def run_till(self, late, every=0.2):
+        """Until a breakpoint: True. When late(), asked now and then, says so, it is stopped: False."""
+        self.send("c")
+        while True:
+            try:
+                _stop(self.receive(every))
+                return True
+            except Late:
+                if late():
+                    return not self._interrupt().startswith("T02")
+
     def _interrupt(self):
         self.socket.sendall(b"\x03")
-        return self.receive()
+        return _stop(self.receive())
 
     @contextlib.contextmanager
     def patience(self, seconds):
@@ -221,3 +288,10 @@ class Stub:
             raise KeyboardInterrupt
         if time.monotonic() > self.deadline:
             raise TooLate("this takes too long")
+
+
+def _stop(answer):
+    """What the machine stopped for; a program that ended, in GDB's eyes, is a QEMU that did."""
+    if answer[:1] in ("W", "X"):
+        raise Gone("QEMU ended")
+    return answer

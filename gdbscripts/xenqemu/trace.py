@@ -33,12 +33,24 @@ def recording(monitor, folder):
             os.unlink(path)
 
 
-def parse(lines):
-    """The addresses in a log; a block that was entered but had to wait is logged twice, and counts once."""
-    addresses = []
+def entered(lines):
+    """(address, ring, 1) of each block in a log. One that had to wait comes again later: (address, ring, -1) takes it back."""
+    last = None
     for line in lines:
         if line.startswith("Trace "):
-            addresses.append(int(line.split("/", 2)[1], 16))
-        elif line.startswith("Stopped ") and addresses:
+            _, address, flags, _ = line.split("/", 3)
+            last = int(address, 16), int(flags, 16) & 3
+            yield *last, 1
+        elif line.startswith("Stopped ") and last:
+            yield *last, -1
+
+
+def parse(lines):
+    """The addresses in a log."""
+    addresses = []
+    for address, _, step in entered(lines):
+        if step > 0:
+            addresses.append(address)
+        elif addresses:
             addresses.pop()
     return addresses

@@ -13,9 +13,10 @@ import os
 import sys
 import traceback
 
+from xenqemu.stub import Gone, Late
+
 from .lab import Lab, Stopped, numbers
 from .report import FORMS, Finding, keep
-from .stub import Gone, Late
 
 NOT_GRADED = 2
 LOST = "grader-lost"

@@ -25,7 +25,7 @@ class Caller:
 
     def here(self):
         """Calls are made from where the guest is now, P=V, and leave it there."""
-        self.saved = self.machine.stub.registers()
+        self.saved = self.machine.registers()
         self.image = [(start, self.guest.read(start, end - start)) for start, end in self.image_parts()]
 
     def image_parts(self):

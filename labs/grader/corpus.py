@@ -138,7 +138,8 @@ def main(args):
     print(f"1..{len(todo)}", flush=True)
     failed = 0
     with ThreadPoolExecutor(JOBS) as pool:
-        runs = [pool.submit(try_pair if wrong["finding"] == "pair" else try_wrong, lab, wrong, f"{base}/{lab}-{i}") for i, (lab, wrong) in enumerate(todo)]
+        runs = [pool.submit(try_pair if wrong["finding"] == "pair" else try_wrong, lab, wrong,
+                            f"{base}/{lab}-{i}") for i, (lab, wrong) in enumerate(todo)]
         for number, ((lab, wrong), run) in enumerate(zip(todo, runs), 1):
             problem = run.result()
             failed += bool(problem)

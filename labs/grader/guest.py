@@ -7,26 +7,9 @@ it is measured by.
 Source: xen/xen.h, struct start_info.
 """
 
-from collections import namedtuple
+from xenpt.start_info import StartInfo, fields
 
 PAGE = 4096
-SIF_INITDOMAIN = 2
-
-Field = namedtuple("Field", "offset size")
-
-
-def start_info_fields(bits):
-    """Offset and size of each field."""
-    if bits == 64:
-        offsets = dict(nr_pages=32, shared_info=40, store_mfn=56, console_mfn=72, pt_base=88,
-                       nr_pt_frames=96, mfn_list=104, mod_start=112, mod_len=120)
-        fields, size = {name: Field(at, 8) for name, at in offsets.items()}, 1168
-        fields["flags"] = Field(48, 4)
-    else:
-        offsets = dict(nr_pages=32, shared_info=36, flags=40, store_mfn=44, console_mfn=52,
-                       pt_base=60, nr_pt_frames=64, mfn_list=68, mod_start=72, mod_len=76)
-        fields, size = {name: Field(at, 4) for name, at in offsets.items()}, 1112
-    return fields, size
 
 
 def page_align(address):
@@ -36,7 +19,7 @@ def page_align(address):
 class Guest:
     def __init__(self, machine, elf):
         stub = machine.stub
-        regs = stub.registers()
+        regs = machine.registers()
         self.machine, self.elf, self.bits = machine, elf, elf.bits
         self.word = elf.bits // 8
         self.mask = (1 << elf.bits) - 1
@@ -47,11 +30,11 @@ class Guest:
         self.entry_regs = regs
         self.boot = None  # what gdbscripts/xenpt has to know of the entry; see tables.py
         self.info_paddr = regs["rsi"]
-        self.fields, self.info_size = start_info_fields(elf.bits)
+        self.fields, self.info_size = dict(fields(elf.bits)), StartInfo.size(elf.bits)
+        self.fields["console_mfn"] = self.fields.pop("console_0")  # what it is for a domU
         # Still P=V, so paddrs can be read like virtual addresses.
         raw = stub.read(self.info_paddr, self.info_size)
         self.info = self.parse_info(raw)
-        self.magic = raw[:32].split(b"\0")[0].decode(errors="replace")
         table = stub.read(self.info["mfn_list"], self.info["nr_pages"] * self.word)
         self.p2m = self.words(table)
         self.pfn_of = {mfn: pfn for pfn, mfn in enumerate(self.p2m)}

@@ -10,18 +10,20 @@ import os
 import re
 import resource
 import signal
-import struct
 import subprocess
 import tempfile
 import tomllib
 
-from .elf import NAMES, SIX, Elf
+from xenabi.image import ElfError, Image
+from xenabi.notes import NoteError
+
 from .report import Finding, Report, Task
 
 COMPILE_SECONDS = 20  # of processor time, for one process
 LARGEST_IMAGE = 8 << 20  # bytes
 LARGEST_MADE, LARGEST_PROCESS = 64 << 20, 1 << 30  # bytes: a stage has 0.1 MB, its compiler takes 0.1 GB
 LONGEST_FILE = 200_000
+NOTES = ("GUEST_OS", "GUEST_VERSION", "XEN_VERSION", "FEATURES", "PAE_MODE", "LOADER")  # of src/stage1-notes/notes.S
 
 
 class Stopped(Exception):
@@ -135,7 +137,7 @@ def refuse_huge(image):
     """Xen has no good word for an image that the machine's memory cannot hold."""
     with open(image, "rb") as file:
         elf = file.read(4) == b"\x7fELF"
-    size = sum(part.memsz for part in Elf(image).loaded()) if elf else os.path.getsize(image)
+    size = sum(part.memsz for part in Image(image).loaded()) if elf else os.path.getsize(image)
     if size > LARGEST_IMAGE:
         raise Stopped("huge-image", f"the kernel takes {size >> 20} MiB of memory, and the machine has {LARGEST_IMAGE >> 20} MiB for it: "
                       "is an array of yours that large?")
@@ -144,10 +146,10 @@ def refuse_huge(image):
 def refuse_notes(image):
     """The notes are lab 1's: with others Xen would start the kernel in another way."""
     try:
-        names = [NAMES.get(note.type) for note in Elf(image).notes()]
-    except (struct.error, ValueError):
+        names = [note.name for note in Image(image).notes()]
+    except (ElfError, NoteError):
         names = None
-    if names is None or sorted(map(str, names)) != sorted(SIX):
+    if names is None or sorted(names) != sorted(NOTES):
         raise Stopped("notes-changed", "a file of yours adds to the notes that Xen reads: they stand in stage 1's notes.S, and are not "
                       "this lab's to change")
 

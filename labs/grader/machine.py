@@ -1,31 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A machine that boots an image under Xen, and stops where it is told.
 
-QEMU is started stopped, by tools/machine like everywhere else, with a socket
-for the debugger. go() runs to the next event: a breakpoint, an exception that
+The machine itself is the library's (gdbscripts/xenqemu). go() runs to the next event: a breakpoint, an exception that
 Xen is about to hand to a guest that cannot take it, a loop, or the end.
 
 Stops are addresses of code in the tree's own files, never in the reader's, and
 what is looked at is memory and registers: nothing that a guest prints counts.
 """
 
-import calendar
 import functools
-import json
 import os
-import signal
 import subprocess
 import time
 from collections import namedtuple
 
-from .elf import Elf
-from .stub import Gone, Late, Stub
+from xenabi.image import Image
+from xenqemu import machine as qemu
+from xenqemu.monitor import MonitorError
+from xenqemu.stub import Gone, Late
 
 # Limits are seconds of the machine's own time, each some two million instructions (tools/machine, -icount): what a kernel
 # comes to within them does not depend on how busy the host is.
 BOOT_SECONDS = 300  # Xen's own start: about 30
 STEP_SECONDS = 60  # a guest's way from stop to stop: less than 1
 PATIENCE = 60  # seconds of the host's time, if the machine's own does not pass
+ENDING_SECONDS = 10  # of a QEMU that has closed its sockets
 MOST_ALL = 20_000  # stops of one machine
 MOST_STOPS = 1000  # on the way to one that is waited for: a loop may lead over a breakpoint
 
@@ -36,26 +35,19 @@ Loop = namedtuple("Loop", "regs")
 End = namedtuple("End", "status")
 
 HALT = "machine_halt"  # Xen's function, when it has said its last word
-INTERRUPTS, HLT = 1 << 9, b"\xf4"  # in EFLAGS; the instruction
-
 X86_EVENT_CR2 = 8  # offset in Xen's struct x86_event; the vector is at 0, the error code at 4
 XEN_STACK = 32768
 # Xen's struct cpu_user_regs, up to RIP. The last one is the error code and the vector.
 SAVED = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi error".split()
 
 
-class Machine:
+class Machine(qemu.Machine):
     def __init__(self, folder, image, xen, module=None, native=False):
         """folder is an empty one; the serial port's bytes are left there as log."""
-        socket = os.path.join(folder, "gdb")
-        with open(os.path.join(folder, "errors"), "wb") as errors:
-            self.qemu = subprocess.Popen(
-                ["tools/machine", folder, image, "-S", "-gdb", "unix:gdb,server=on,wait=off"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
-                env=dict(os.environ, XEN=xen, ACCEL="tcg", CMDLINE="", MODULE=module or "", NATIVE="y" if native else "n"), preexec_fn=die_with_parent)
+        super().__init__(folder, image, xen, module=module or "", native=native)
         self.stub = None
         try:
-            self.stub = Stub(socket, lambda: self.qemu.poll() is None)
+            self.stub = self.connect()
         except (Gone, Late):
             self.close()
             raise
@@ -68,14 +60,7 @@ class Machine:
     def close(self):
         if self.stub:
             self.stub.close()
-        self.qemu.kill()
-        self.qemu.wait()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
+        super().close()
 
     # ---- running -----------------------------------------------------------
 
@@ -87,7 +72,7 @@ class Machine:
     def pass_by(self, name):
         """Takes a breakpoint away."""
         for address in [a for a, n in self.stops.items() if n == name]:
-            self.stub.remove(address)
+            self.stub.remove_breakpoint(address)
             del self.stops[address]
 
     def stop_in_xen(self, symbol):
@@ -104,13 +89,13 @@ class Machine:
             return Loop(self.guest_registers())
         try:
             self.stub.step()  # off the breakpoint that it stands at
-            self.stub.go(self.late_after(seconds))
-        except Gone:
-            self.ended = True
-            return End(self.qemu.wait())
-        except Late:
-            return self.in_a_loop()
-        regs = self.stub.registers()
+            stopped = self.stub.run_till(self.late_after(seconds))
+            if not stopped:
+                self.ended = self.halted()  # Xen has said its last word
+                return End(None) if self.ended else Loop(self.guest_registers())
+            regs = self.registers()
+        except (Gone, Late, MonitorError):
+            return self.end()
         name = self.stops.get(regs["rip"])
         if name == HALT:
             self.ended = True
@@ -119,38 +104,28 @@ class Machine:
             return self.fault(regs)
         return Stop(name, regs)
 
-    def late_after(self, seconds):
-        begin, clock = self.clock(), time.monotonic()
-        return lambda: self.halted() or self.clock() - begin > seconds or time.monotonic() - clock > PATIENCE
-
-    def clock(self):
-        """The machine's own time, in seconds."""
-        now = json.loads(self.stub.monitor("qom-get /machine rtc-time"))
-        year, month, *rest = (now["tm_" + part] for part in ("year", "mon", "mday", "hour", "min", "sec"))
-        return calendar.timegm((1900 + year, 1 + month, *rest))
-
-    def halted(self):
-        """Whether the processor waits in Xen for an interrupt, and takes none: nothing will happen any more."""
-        regs = self.stub.registers()
-        return regs["cs"] & 3 == 0 and not regs["eflags"] & INTERRUPTS and self.stub.read(regs["rip"] - 1, 1) == HLT
-
-    def in_a_loop(self):
-        """What the end is of a machine that was late."""
+    def end(self):
+        """QEMU's exit status: it has ended, or does not answer any more."""
+        self.ended = True
         try:
-            if not self.halted():
-                return Loop(self.guest_registers())
-            self.ended = True
-            return End(None)
-        except (Gone, Late):
-            self.ended = True
-            self.qemu.kill()  # it does not answer any more
+            return End(self.qemu.wait(ENDING_SECONDS))
+        except subprocess.TimeoutExpired:
+            self.qemu.kill()
             return End(self.qemu.wait())
+
+    def late_after(self, seconds):
+        begin, clock = self.monitor.clock(), time.monotonic()
+        return lambda: self.halted() or self.monitor.clock() - begin > seconds or time.monotonic() - clock > PATIENCE
+
+    def registers(self):
+        """By name, to be kept and changed."""
+        return dict(self.stub.registers().values)
 
     # ---- a guest's registers, when the processor is in Xen ------------------
 
     def guest_registers(self):
         """The registers; where Xen is running on the guest's behalf, those it will return to."""
-        regs = self.stub.registers()
+        regs = self.registers()
         frame = self.guest_frame(regs["rsp"]) if regs["cs"] & 3 == 0 else None
         if frame:
             saved = self.stub.read(frame - 8 * len(SAVED), 8 * (len(SAVED) + 4))
@@ -163,7 +138,7 @@ class Machine:
     def guest_frame(self, rsp):
         """Where on its stack Xen keeps the guest's RIP, CS, RFLAGS, RSP, SS; None if nowhere."""
         top = (rsp & -XEN_STACK) + XEN_STACK
-        data = self.stub.read(rsp, top - rsp) or b""
+        data = self.stub.peek(rsp, top - rsp) or b""
         for at in range(len(data) // 8 * 8 - 40, -1, -8):
             cs, ss = (int.from_bytes(data[at + o:at + o + 2], "little") for o in (8, 32))
             if (cs, ss) in ((0xe019, 0xe021), (0xe033, 0xe02b)):
@@ -181,21 +156,21 @@ class Machine:
                      int.from_bytes(event[X86_EVENT_CR2:], "little"), guest["rip"], guest)
 
     def in_xen(self):
-        return self.stub.registers()["cs"] & 3 == 0
+        return self.stub.registers().cs & 3 == 0
 
     def leave(self, ip):
         """Has the guest stand at another place, where a breakpoint is, wherever it was stopped."""
         if not self.in_xen():
             self.stub.set_register("rip", ip)
             return
-        self.stub.write(self.guest_frame(self.stub.registers()["rsp"]), ip.to_bytes(8, "little"))
+        self.stub.write(self.guest_frame(self.stub.registers().rsp), ip.to_bytes(8, "little"))
         event = self.go()
         while isinstance(event, Stop) and event.regs["rip"] != ip:
             event = self.go()
 
     def forget_fault(self, ip):
         """After a Fault: has the guest stand at another place, where a breakpoint is, as if nothing had happened."""
-        regs = self.stub.registers()
+        regs = self.registers()
         frame = self.guest_frame(regs["rsp"])
         self.stub.write(frame, ip.to_bytes(8, "little"))
         self.stub.set_register("rip", self.word(regs["rsp"]))
@@ -206,11 +181,4 @@ class Machine:
 @functools.lru_cache(maxsize=None)
 def xen_symbols(path):
     """Name and address; none for a Xen without symbols."""
-    return {s.name: s.value for s in Elf(path).all_symbols} if os.path.exists(path) else {}
-
-
-def die_with_parent():
-    """In the child: QEMU ends when the grader does, however it does."""
-    import ctypes
-    PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    return {s.name: s.value for s in Image(path).all_symbols} if os.path.exists(path) else {}

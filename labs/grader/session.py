@@ -11,13 +11,14 @@ import os
 import re
 import subprocess
 
+from xenabi.image import Image
+from xenqemu.stub import Gone, Late
+
 from .calls import Caller
 from .diagnoses import diagnose
-from .elf import Elf
 from .guest import Guest
 from .lab import Stopped
 from .machine import BOOT_SECONDS, End, Fault, Loop, Machine, Stop
-from .stub import Gone, Late
 
 EXCEPTIONS = {0: "division error", 3: "breakpoint", 6: "undefined instruction", 8: "double fault",
               13: "general protection fault", 14: "page fault"}
@@ -29,7 +30,7 @@ class Session:
     def __init__(self, lab, image, module=None, name="transcript.log"):
         self.lab, self.image = lab, image
         self.symbols = re.sub(r"\.bzImage$", ".elf", image)  # of the kernel that is packed in it
-        self.elf = Elf(self.symbols)
+        self.elf = Image(self.symbols)
         self.folder = lab.run_folder()
         self.kept = os.path.join(lab.out, name)
         lab.report.files[name.partition(".")[0]] = self.kept
@@ -101,12 +102,12 @@ class Session:
 
     def code_at(self, address, count):
         """Bytes of code, at an address P=V or linked."""
-        return self.machine.stub.read(address, count) or b""
+        return self.machine.stub.peek(address, count) or b""
 
     def on_stack(self, event):
         """Names of functions of the image whose return addresses, P=V, are on the stack where it stopped."""
         guest = self.guest
-        words = guest.words(self.machine.stub.read(event.regs["rsp"], 1024) or b"") if hasattr(event, "regs") else []
+        words = guest.words(self.machine.stub.peek(event.regs["rsp"], 1024) or b"") if hasattr(event, "regs") else []
         symbols = [self.elf.symbol_at(word - 1 + guest.load_offset & guest.mask) for word in words if word < guest.image_end]
         return {symbol.name for symbol in symbols if symbol}
 
@@ -164,4 +165,3 @@ class Session:
         if isinstance(event, End):
             return "the machine ended" + (f" (Xen: {self.xen_says()})" if self.xen_says() else "")
         return f"stopped at {event.name}"
-

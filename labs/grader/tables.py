@@ -29,7 +29,7 @@ class MachineMemory:
         self.stub = stub
 
     def read_page(self, maddr):
-        page = self.stub.read(maddr, PAGE, physical=True)
+        page = self.stub.peek(maddr, PAGE, physical=True)
         if page is None:
             raise BadPage(f"maddr {maddr:#x} is beyond the machine's memory")
         return page

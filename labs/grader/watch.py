@@ -40,7 +40,7 @@ class Watch:
         stub, guest = self.machine.stub, self.guest
         asked = requests_at(guest, regs)
         self.handed.append(handed_over(guest, regs))
-        back = int.from_bytes(stub.read(regs["rsp"], guest.word) or bytes(8), "little")
+        back = int.from_bytes(stub.peek(regs["rsp"], guest.word) or bytes(8), "little")
         self.machine.stop_at(back, "back")
         event = self.machine.go()
         ret = None
@@ -61,5 +61,5 @@ def handed_over(guest, regs):
 def requests_at(guest, regs):
     """(ptr, val) of each update, at the stub's first instruction."""
     pointer, count = handed_over(guest, regs)
-    data = guest.machine.stub.read(pointer, UPDATE * count) if count <= MOST else None
+    data = guest.machine.stub.peek(pointer, UPDATE * count) if count <= MOST else None
     return [tuple(int.from_bytes(data[at + o:at + o + 8], "little") for o in (0, 8)) for at in range(0, len(data or b""), UPDATE)]

@@ -3,10 +3,10 @@
 
 import os
 
-from grader.elf import Elf
 from grader.lab import Stopped
 from grader.machine import Fault
 from grader.session import Session
+from xenabi.image import Image
 
 from .notes import ASKED, check_predictions, check_six, outcome, without
 
@@ -14,7 +14,7 @@ from .notes import ASKED, check_predictions, check_six, outcome, without
 def check(lab):
     lab.check("predictions", check_predictions, os.path.join(lab.work, "predictions"))
     image = lab.build()
-    lab.check("six", check_six, Elf(image))
+    lab.check("six", check_six, Image(image))
     lab.check("entered", check_entered, lab, image)
 
 

@@ -6,9 +6,8 @@ set that is asked about and compares, so the rules here are Xen's and not ours.
 Source: xen/common/libelf/libelf-dominfo.c; xen/elfnote.h.
 """
 
-import struct
-
-from grader.elf import NAMES, SIX
+from grader.lab import NOTES as SIX
+from xenabi.notes import NoteError
 
 ASKED = ("GUEST_OS", "GUEST_VERSION", "XEN_VERSION", "FEATURES", "PAE_MODE", "LOADER", "GUEST_OS+LOADER", "all")
 WORDS = ("starts", "not-xen", "loader", "version", "mismatch")
@@ -21,7 +20,7 @@ FEATURES = ("writable_page_tables", "writable_descriptor_tables", "auto_translat
 
 
 def text(note):
-    return note.desc.split(b"\0")[0].decode("ascii", errors="replace")
+    return note.data.split(b"\0")[0].decode("ascii", errors="replace")
 
 
 def outcome(values):
@@ -49,17 +48,17 @@ def without(asked):
 def check_six(task, elf):
     try:
         notes = elf.notes()
-    except (struct.error, ValueError):
+    except NoteError:
         return task.fail("notes-garbled", """the notes cannot be read: a size field is wrong. Each is three words (name size, desc size,
             type), then name and desc, each padded to 4 bytes. The elfnote macro does that.""")
     if not notes:
         return task.fail("notes-none", "there is no note in the image. Are they written with elfnote, so that they go into section .note.Xen?")
     found = {}
     for note in notes:
-        if note.name != "Xen":
-            task.fail("notes-owner", f'a note is named "{note.name}": Xen looks at those named "Xen" only.')
+        if note.owner != "Xen":
+            task.fail("notes-owner", f'a note is named "{note.owner}": Xen looks at those named "Xen" only.')
             continue
-        name = NAMES.get(note.type, f"of type {note.type}")
+        name = note.name
         if name in found:
             task.fail("notes-twice", f"there are two notes {name}.")
         found[name] = note
@@ -83,8 +82,8 @@ def check_six(task, elf):
 
 def check_value(task, name, note):
     value = text(note)
-    said = f'the note {name} says "{value}"' if value.isprintable() else f"the note {name} is no text, but the bytes {note.desc.hex(' ')}"
-    if b"\0" not in note.desc:
+    said = f'the note {name} says "{value}"' if value.isprintable() else f"the note {name} is no text, but the bytes {note.data.hex(' ')}"
+    if b"\0" not in note.data:
         task.fail("notes-no-nul", f"{said} without a final zero byte: .asciz adds one, .ascii does not.")
     elif name == "XEN_VERSION" and not value.startswith("xen-3.0"):
         task.fail("notes-version-value", f'{said}. It has to begin with "xen-3.0" on every Xen: it names the interface, not the release.')

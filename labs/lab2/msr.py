@@ -135,7 +135,7 @@ def to_first_print(boot, writes):
     """
     machine, guest = boot.machine, boot.guest
     machine.stop_at(guest.paddr("printk"), "printk")
-    entry = boot.elf.symbols["xen_entry"]
+    entry = boot.elf.symbol("xen_entry")
     while True:
         event = machine.go()
         if isinstance(event, Stop) and event.name == MSR:
@@ -169,7 +169,8 @@ def explain_msr(task, boot, event):
         task.fail("msr-low-bits", f"{said}: the right page, but its low 12 bits are {value % PAGE:#x}. They are an index, and there "
                   "is only page 0.")
     elif value == 0:
-        task.fail("msr-zero", f"{said}: there is nothing in hypercall_page_maddr() yet, or mfn_list was read where it holds nothing. The page's maddr is {want:#x}.")
+        task.fail(
+            "msr-zero", f"{said}: there is nothing in hypercall_page_maddr() yet, or mfn_list was read where it holds nothing. The page's maddr is {want:#x}.")
     elif value // PAGE in guest.pfn_of:
         task.fail("msr-wrong-page", f"{said}: that is PFN {guest.pfn_of[value // PAGE]:#x}, which Xen may not write stubs to (a page "
                   f"table?). hypercall_page is PFN {paddr // PAGE:#x}, maddr {want:#x}.")

@@ -19,7 +19,8 @@ LOADERS = 0x20000  # paddr of free memory: where a loader has its boot_params, a
 MAIN = [(PROTOCOL_SUBARCH, XEN, "xen_entry"), (0x208, PC, "native_entry"), (0x20f, XEN, "xen_entry"), (PROTOCOL_SUBARCH, PC, "native_entry")]
 OTHERS = [
     (PROTOCOL_SUBARCH, 1, "bad_subarch"), (0x208, 3, "bad_subarch"), (PROTOCOL_SUBARCH, 4, "bad_subarch"), (0x208, 0x100, "bad_subarch"),
-    (0x208, 0x10002, "bad_subarch"), (0x208, 0x10000, "bad_subarch"), (0x208, 0x80000000, "bad_subarch"), (0x208, 0x40000002, "bad_subarch"), (PROTOCOL_SUBARCH, 0xffffffff, "bad_subarch"),
+    (0x208, 0x10002, "bad_subarch"), (0x208, 0x10000, "bad_subarch"), (0x208, 0x80000000,
+                                                                       "bad_subarch"), (0x208, 0x40000002, "bad_subarch"), (PROTOCOL_SUBARCH, 0xffffffff, "bad_subarch"),
     (0x206, XEN, "native_entry"), (0x206, 1, "native_entry"), (0x200, 0xffffffff, "native_entry"), (0x300, XEN, "xen_entry"),
 ]
 
@@ -92,14 +93,16 @@ def explain_kept(task, run, version, page, said):
         task.fail("head-copied-too-little", f"""{said} keeps only the first {bad:#x} bytes of boot_params' {PAGE:#x}. The table of memory ranges, for one, is at
             0x2d0 and beyond.""")
     else:
-        task.fail("head-copy-wrong", f"{said} leaves {run.kept[bad]:#04x} in boot_params at offset {bad:#x}, and the loader's had {page[bad]:#04x} there.")
+        task.fail("head-copy-wrong",
+                  f"{said} leaves {run.kept[bad]:#04x} in boot_params at offset {bad:#x}, and the loader's had {page[bad]:#04x} there.")
 
 
 def wrong_way(task, boot, run, version, subarch, way, said):
     event, va = run.event, run.linked_fault()
     where = f"{run.arrived}()" if run.arrived else f"none of the entries: {boot.describe(event)}"
     if isinstance(event, Fault) and va and event.ip == va:
-        task.fail("head-table-linked", f"{said} jumps to VA {va:#x}, a linked address. Nothing is mapped there yet: the table needs pa() for each entry.")
+        task.fail("head-table-linked",
+                  f"{said} jumps to VA {va:#x}, a linked address. Nothing is mapped there yet: the table needs pa() for each entry.")
     elif va:
         task.fail("head-linked", f"{said} uses VA {va:#x}, a linked address, {boot.where(event.ip)}. It runs P=V, and natively without paging: pa().")
     elif version < PROTOCOL_SUBARCH:

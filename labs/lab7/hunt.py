@@ -11,9 +11,9 @@ import os
 import threading
 from collections import namedtuple
 
-from grader.elf import Elf
 from grader.lab import Lab, Stopped
 from grader.session import Session
+from xenabi.image import Image
 
 from .state import END, MOMENTS, State, differences, writer
 
@@ -60,7 +60,7 @@ class Hunt:
         image = self.image(BUG=bug)
         name = f"transcript-bug{bug}"
         broken = self.boot(image, name, State)
-        right = self.right(Elf(image).bits)
+        right = self.right(Image(image).bits)
         found = differences(right, broken)
         moment = next((m for m in found if found[m]), None)
         if moment is None:

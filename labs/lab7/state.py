@@ -115,7 +115,7 @@ class State:
         now = guest.parse_info(guest.read(guest.info_paddr, guest.info_size))
         return {("field", name): Seen(value, value - guest.info[name] & guest.mask,
                                       lambda same, old=guest.info[name]: old + same & guest.mask)
-                for name, value in now.items()}
+                for name, value in now.items() if guest.fields[name].size <= 8}
 
     def p2m(self, _):
         guest = self.guest

@@ -6,9 +6,6 @@ Run by tests/gdb/session.bash. Every change is undone, and the machine does not 
 
 import os
 import re
-import sys
-
-sys.path.insert(0, "tests/gdb")
 
 from inside import Skip, check, poked, refused, registers, run, session, xen
 

@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`continue` stops at the end of a boot and in a crash, and the session goes on. Run by tests/gdb/session.bash."""
 
-import sys
-
-sys.path.insert(0, "tests/gdb")
-
 import gdb
 from inside import check, registers, run, session, xen
 

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """QEMU has ended under GDB's feet: a line each, and soon. Run by tests/gdb/session.bash; nothing can come after it."""
 
-import sys
 import time
-
-sys.path.insert(0, "tests/gdb")
 
 from inside import LOOKS, TRAVELS, check, refused, run, session
 

@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The first instruction of a kernel that boots natively: there are no page tables. Run by tests/gdb/session.bash."""
 
-import sys
-
-sys.path.insert(0, "tests/gdb")
-
 from inside import LOOKS, check, refused, run, xen
 
 

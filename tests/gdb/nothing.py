@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """GDB with the commands, and nothing else: no image, no machine. Run by tests/gdb.bats."""
 
-import sys
-
-sys.path.insert(0, "tests/gdb")
-
 import gdb
 from inside import LOOKS, TRAVELS, check, refused, run
 

@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Bad arguments, and a machine that runs: a line each. Run by tests/gdb/session.bash; nothing can come after it."""
 
-import sys
-
-sys.path.insert(0, "tests/gdb")
-
 import gdb
 from inside import LOOKS, TRAVELS, check, refused, run, session
 

@@ -4,6 +4,9 @@
 # GDB sessions for tests/gdb.bats and tests/gdb/all.bats, which load this after lib.bash. A session costs a boot, so it
 # runs as many files of checks (tests/gdb/*.py) as go together.
 
+# Where the checks find inside.py.
+export PYTHONPATH=tests/gdb
+
 # What a remap adds to P=V, for EXPECT: the pmd page's part that is needed, or all that the shared table maps.
 remapped_x86_32=0xc0000000-0xc01fffff
 remapped_x86_32_2g=0x80000000-0x803fffff

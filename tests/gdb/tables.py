@@ -6,9 +6,6 @@ Run by tests/gdb/session.bash. EXPECT in the environment, if set, is what a rema
 
 import os
 import re
-import sys
-
-sys.path.insert(0, "tests/gdb")
 
 from inside import Skip, check, gva2gpa, info_tlb, registers, run, session, xen
 from xenpt import diff, snapshot

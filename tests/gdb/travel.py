@@ -6,9 +6,6 @@ STEPS is how many single steps back are tried (50), INSIDE how many instructions
 """
 
 import os
-import sys
-
-sys.path.insert(0, "tests/gdb")
 
 import gdb
 from inside import check, refused, registers, run, session, xen

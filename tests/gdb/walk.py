@@ -11,13 +11,10 @@ longest is (3000), SEED chooses them (1).
 
 import os
 import random
-import sys
 import time
 
-sys.path.insert(0, "tests/gdb")
-
 import gdb
-from inside import check, registers, run, xen
+from inside import check, registers, run
 
 PLACE = os.environ.get("PLACE", "remap_kernel")
 MOVES, FAR, SEED = (int(os.environ.get(name, default)) for name, default in (("MOVES", 20), ("FAR", 3000), ("SEED", 1)))

@@ -3,17 +3,17 @@
 
 Xen counts every entry that leads to a page table. So its count grows by one for
 each entry that a remap adds; a table that leads there behind Xen's back is not in it.
-Where the numbers lie in Xen's memory is asked of xen-syms once, by GDB, and kept
-beside it. Without xen-syms or GDB nothing is known, and nothing is said.
+Where the numbers lie in Xen's memory is asked of xen-syms. Without it, or without
+GDB, nothing is known, and nothing is said.
 Source: xen/arch/x86/include/asm/mm.h, struct page_info.
 """
 
-import json
+import contextlib
 import os
-import subprocess
 from collections import Counter, namedtuple
 
-from xenpt.frame import FRAME_TABLE, Layout
+from xenabi.xensyms import XenSymsError, frame_layout
+from xenpt.frame import FRAME_TABLE
 
 from ..tables import MFN_MASK, PAGE, PRESENT
 
@@ -29,11 +29,13 @@ class Frames:
 
     def __init__(self, stub, xen):
         self.stub = stub
-        self.layout = layout(os.path.join(os.path.dirname(xen), "xen-syms"))
+        self.layout = None
+        with contextlib.suppress(XenSymsError):
+            self.layout = frame_layout(os.path.join(os.path.dirname(xen), "xen-syms"))
 
     def of(self, mfn):
         """Type and count of a machine page; None if they cannot be known."""
-        data = self.layout and self.stub.read(FRAME_TABLE + mfn * self.layout.page_info, self.layout.page_info)
+        data = self.layout and self.stub.peek(FRAME_TABLE + mfn * self.layout.page_info, self.layout.page_info)
         if not data:
             return None
         info = int.from_bytes(data[self.layout.type_info:self.layout.type_info + 8], "little")
@@ -47,31 +49,6 @@ class Frames:
 
 def frames_of(boot):
     return Frames(boot.machine.stub, os.environ.get("XEN") or "build/xen/xen")
-
-
-def layout(syms):
-    """From the file beside xen-syms, or else from GDB."""
-    kept = syms + ".frames.json"
-    try:
-        if os.path.getmtime(kept) >= os.path.getmtime(syms):
-            with open(kept, encoding="utf-8") as file:
-                return Layout(*json.load(file))
-    except (OSError, ValueError, TypeError):
-        pass
-    words = [word for e in Layout.EXPRESSIONS for word in ("-ex", f"output {e}", "-ex", "echo \\n")]
-    try:
-        done = subprocess.run(["gdb", "-batch", "-nx", syms, *words], check=False, timeout=60,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        found = Layout(*(int(line) for line in done.stdout.split()))
-    except (OSError, ValueError, TypeError, subprocess.TimeoutExpired):
-        return None
-    try:
-        with open(f"{kept}.{os.getpid()}", "w", encoding="utf-8") as file:
-            json.dump(list(found), file)
-        os.replace(f"{kept}.{os.getpid()}", kept)
-    except OSError:
-        pass
-    return found
 
 
 # ---- the guest's tables ---------------------------------------------------------------

@@ -5,14 +5,14 @@ At xen_start_kernel() the grader itself takes P=V away, behind Xen's back: whate
 still holds a P=V address faults from there on, and is named.
 """
 
-from ..guest import SIF_INITDOMAIN
+from xenpt.start_info import SIF_INITDOMAIN, SIF_MOD_START_PFN
+
 from ..machine import Fault, Stop
 from ..tables import PAGE, Tables
 from .hypercall_page import good_stub
 from .remap import check_without_pv, entry_tables, explain_page, first_bad_page, pull_pv
 from .translation import no_answer
 
-SIF_MOD_START_PFN = 8
 THREAD_SIZE = 2 * PAGE
 
 # ---- repoint_start_info() ----------------------------------------------------------

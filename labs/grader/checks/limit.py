@@ -5,7 +5,9 @@ Xen lays them out in one order, and a limit that forgets one of them may look
 right. So the function gets made-up ones, beside the true one.
 """
 
-from ..guest import SIF_INITDOMAIN, page_align
+from xenpt.start_info import SIF_INITDOMAIN
+
+from ..guest import page_align
 from .translation import no_answer
 
 PAGE = 4096
@@ -63,7 +65,7 @@ def check_limit(task, boot):
     if result.value is not None:
         task.fail("limit-invalid-ignored", f"""a start_info whose console page is MFN {foreign:#x}, not this guest's, gets
             limit paddr {result.value:#x} without a word. Whoever asked for that page will not have it: panic().""",
-            "lessons/8-errata.md")
+                  "lessons/8-errata.md")
 
 
 def highest(extents):

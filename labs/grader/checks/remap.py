@@ -131,7 +131,7 @@ def pull_pv(boot):
     slots = guest.page_offset >> 30 if guest.bits == 32 else 1
     old = stub.read(pgd, 8 * slots, physical=True)
     stub.write(pgd, bytes(len(old)), physical=True)
-    stub.set_register("cr3", stub.registers()["cr3"])  # makes the processor forget what it remembers
+    stub.set_register("cr3", stub.registers().cr3)  # makes the processor forget what it remembers
     return old
 
 
@@ -140,12 +140,12 @@ def check_without_pv(task, boot):
     guest, stub = boot.guest, boot.machine.stub
     old = pull_pv(boot)
     for base, end in spans(guest):
-        lost = next((paddr for paddr in range(0, end, PAGE) if stub.read(base + paddr & guest.mask, 8) is None), None)
+        lost = next((paddr for paddr in range(0, end, PAGE) if stub.peek(base + paddr & guest.mask, 8) is None), None)
         if lost is not None:
             task.fail("remap-leans-on-pv", f"""with P=V taken away, VA {base + lost & guest.mask:#x} (paddr {lost:#x}) leads nowhere any more: its
                 way goes through an entry of P=V's.""")
     stub.write(guest.maddr(guest.info["pt_base"]), old, physical=True)
-    stub.set_register("cr3", stub.registers()["cr3"])
+    stub.set_register("cr3", stub.registers().cr3)
 
 
 def first_lost_page(guest, before, after):

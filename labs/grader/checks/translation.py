@@ -144,7 +144,7 @@ def check_m2p(task, boot):
         elif result.value == 0:
             task.fail("m2p-invalid-to-0", f"""{what} gives PFN 0, which is an ordinary page. A caller cannot tell it from
                 a right answer: this is how the patch's limit came out too small. Return INVALID_PFN.""",
-                "lessons/8-errata.md")
+                      "lessons/8-errata.md")
         else:
             task.fail(identifier, f"{what} gives PFN {result.value:#x}. An answer counts only if the p2m agrees: "
                       "below nr_pages, and mfn_list[PFN] is that MFN. Otherwise INVALID_PFN.")

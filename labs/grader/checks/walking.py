@@ -55,7 +55,8 @@ def explain(task, guest, what, got, want, steps, level):
     elif got - want in [steps[l].value & 0xfff for l in steps]:
         task.fail("walk-flags", f"{said}: the low bits of the entry above are flags, and they were added to the address. PTE_MFN_MASK takes them off.")
     elif got & -PAGE == table:
-        task.fail("walk-wrong-index", f"{said}: right table, but entry {got % PAGE / 8:g}. The index is that of the {level} level, {level}_index(va).")
+        task.fail("walk-wrong-index",
+                  f"{said}: right table, but entry {got % PAGE / 8:g}. The index is that of the {level} level, {level}_index(va).")
     elif got % PAGE == want % PAGE and got & -PAGE in {p * PAGE for p in tables_of(guest)}:
         task.fail("walk-wrong-table", f"{said}: that is in another page table. Which one is right depends on pgd_index(va), too.")
     elif got == want + guest.page_offset & guest.mask:

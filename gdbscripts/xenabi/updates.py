@@ -1,51 +1,59 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What mmu_update, mmuext_op and update_va_mapping ask for, entry by entry."""
 
+from __future__ import annotations
+
 import struct
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from xenpt import paging, text
+from xenpt.guest import Guest
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
-from .guest_memory import read, structure
-from .session import session
-from .xen_headers import names
+from .headers import names
+
+if TYPE_CHECKING:
+    from .hypercalls import View
 
 # A longer list is cut.
 MOST = 16
 # In xen.h: pairs of 64-bit numbers, ptr and val.
 UPDATE = struct.Struct("<QQ")
+# struct mmuext_op: cmd, arg1, arg2.
+OPERATION = {32: struct.Struct("<III"), 64: struct.Struct("<I4xQQ")}
 
 
-def of(name, arguments):
+def of(view: View, name: str, arguments: Sequence[int]) -> Iterable[str]:
     """Lines, made before Xen has changed anything."""
     if name == "mmu_update":
-        return cut(arguments, updates)
+        return cut(view, arguments, updates)
     if name == "mmuext_op":
-        return cut(arguments, operations)
+        return cut(view, arguments, operations)
     if name == "update_va_mapping":
-        value = arguments[1] | (arguments[2] << 32 if session.image.bits == 32 else 0)
-        with session.guest() as guest:
+        value = arguments[1] | (arguments[2] << 32 if view.bits == 32 else 0)
+        with view.guest() as guest:
             return [f"VA {arguments[0]:#x}: {entry_text(guest, value)}"]
     return []
 
 
-def cut(arguments, lines):
+def cut(view: View, arguments: Sequence[int], lines: Callable[[View, int, int], list[str]]) -> list[str]:
     va, count = arguments[:2]
-    found = lines(va, min(count, MOST))
+    found = lines(view, va, min(count, MOST))
     return found + [f"and {count - MOST} more"] * (count > MOST)
 
 
-def updates(va, count):
+def updates(view: View, va: int, count: int) -> list[str]:
     """mmu_update: each entry, with the table and the slot that it hits."""
-    data = read(va, count * UPDATE.size)
+    data = view.read(va, count * UPDATE.size)
     if data is None:
         return [f"VA {va:#x} cannot be read"]
-    with session.guest() as guest:
+    with view.guest() as guest:
         tables = {table >> PAGE_SHIFT: depth for depth, table in guest.space.tables(guest.is_guests)}
         return [update(guest, tables, *pair) for pair in UPDATE.iter_unpack(data)]
 
 
-def update(guest, tables, ptr, value):
+def update(guest: Guest, tables: dict[int, int], ptr: int, value: int) -> str:
     command, maddr = ptr & 3, ptr & ~3
     mfn, offset = divmod(maddr, PAGE_SIZE)
     kind = names("MMU_").get(command, f"command {command}")
@@ -61,7 +69,7 @@ def update(guest, tables, ptr, value):
             f"{old:#x} -> {entry_text(guest, value)}")
 
 
-def entry_text(guest, value):
+def entry_text(guest: Guest, value: int) -> str:
     """A new entry: its value, what it leads to, its flags."""
     if not value:
         return "empty"
@@ -70,14 +78,10 @@ def entry_text(guest, value):
     return f"{value:#x}, {text.frame(guest, paging.entry_maddr(value) >> PAGE_SHIFT)}, {' '.join(paging.flag_names(value))}"
 
 
-def operations(va, count):
+def operations(view: View, va: int, count: int) -> list[str]:
     """mmuext_op: each operation."""
-    lines = []
-    for number in range(count):
-        operation = structure("mmuext_op", va)
-        if operation is None:
-            return lines + ["(GDB does not know struct mmuext_op)"]
-        command = int(operation["cmd"])
-        lines.append(f"{names('MMUEXT_').get(command, command)}, {int(operation['arg1']['mfn']):#x}")
-        va += operation.type.sizeof
-    return lines
+    data = view.read(va, count * OPERATION[view.bits].size)
+    if data is None:
+        return [f"VA {va:#x} cannot be read"]
+    return [f"{names('MMUEXT_').get(command, command)}, {argument:#x}"
+            for command, argument, _ in OPERATION[view.bits].iter_unpack(data)]

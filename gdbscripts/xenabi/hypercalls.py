@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A hypercall in words, from its number and the registers that it came with.
 
-Names of numbers come from Xen's headers, layouts of structures from the image's
-own debug information. Which argument is what stands in the headers' comments
-alone, so that is here.
+Names of numbers come from Xen's headers. Which argument is what stands in the
+headers' comments alone, so that is here.
 """
 
-import gdb
+from __future__ import annotations
 
-from . import page_table_updates
-from .guest_memory import read, structure
-from .session import session
-from .xen_headers import errors, names
+import contextlib
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from xenpt.guest import Guest
+
+from . import updates
+from .headers import errors, names
 
 # A word that ends in _ is an operation; struct: points to what belongs to the operation before it, if that has any.
 ARGUMENTS = {
@@ -34,29 +38,49 @@ ARGUMENTS = {
     "iret": "",
 }
 CALLBACKS = {32: "number va number va", 64: "va va va"}
+# struct trap_info in xen.h: vector, flags, cs, address.
+TRAP = {32: struct.Struct("<BBHI"), 64: struct.Struct("<BBH4xQ")}
 # struct trap_info's table and console_io's text end somewhere; if not, then here.
 MOST_TRAPS, MOST_TEXT = 256, 200
+
+
+class View(Protocol):
+    """The guest that makes the call, as far as a hypercall has to be understood."""
+
+    bits: int
+
+    def read(self, va: int, count: int) -> bytes | None:
+        """The guest's memory; None if it is not mapped."""
+
+    def structure(self, name: str, va: int) -> str:
+        """A struct of the guest's in words; empty if its type is not known."""
+
+    def place(self, va: int) -> str:
+        """The symbol there, as GDB names it."""
+
+    def guest(self) -> contextlib.AbstractContextManager[Guest]:
+        """The guest as it is now, with its page tables."""
 
 
 class Call:
     """One hypercall, as it comes; details are told when it comes back."""
 
-    def __init__(self, number, arguments):
-        self.arguments = arguments
+    def __init__(self, view: View, number: int, arguments: Sequence[int]) -> None:
+        self.view, self.bits, self.arguments = view, view.bits, arguments
         self.name = names("__HYPERVISOR_").get(number, f"hypercall {number}").removeprefix("__HYPERVISOR_")
         self._text = None
         if self.name == "console_io":
-            self._text = read(arguments[2], min(arguments[1], MOST_TEXT))
-        self._updates = page_table_updates.of(self.name, arguments)
+            self._text = view.read(arguments[2], min(arguments[1], MOST_TEXT))
+        self._updates = updates.of(view, self.name, arguments)
 
-    def __str__(self):
-        kinds = CALLBACKS[session.image.bits] if self.name == "set_callbacks" else ARGUMENTS.get(self.name)
+    def __str__(self) -> str:
+        kinds = CALLBACKS[self.bits] if self.name == "set_callbacks" else ARGUMENTS.get(self.name)
         if kinds is None:
             return f"{self.name}({', '.join(f'{a:#x}' for a in self.arguments[:5])})"
         words, rest, operation = [], list(self.arguments), ""
         for kind in kinds.split():
             value = rest.pop(0)
-            if kind == "u64" and session.image.bits == 32:
+            if kind == "u64" and self.bits == 32:
                 value |= rest.pop(0) << 32
             word = self._word(kind, value, operation)
             if kind.endswith("_"):
@@ -64,7 +88,7 @@ class Call:
             words.append(word)
         return f"{self.name}({', '.join(words)})"
 
-    def _word(self, kind, value, operation):
+    def _word(self, kind: str, value: int, operation: str) -> str:
         if kind.endswith("_"):
             return names(kind).get(value, f"{kind}{value}")
         if kind == "number":
@@ -79,30 +103,29 @@ class Call:
             return "NULL"
         return f"VA {value:#x}" + self._content(kind, value, operation)
 
-    def _content(self, kind, value, operation):
+    def _content(self, kind: str, value: int, operation: str) -> str:
         if kind == "text":
-            return "" if self._text is None else " " + gdb_string(self._text)
+            return "" if self._text is None else " " + quoted(self._text)
         if kind.startswith("struct:"):
-            content = structure(f"{kind.removeprefix('struct:')}_{operation}", value)
-            return "" if content is None else " " + content.format_string(max_elements=8)
+            content = self.view.structure(f"{kind.removeprefix('struct:')}_{operation}", value)
+            return content and " " + content
         return ""
 
     @property
-    def final(self):
+    def final(self) -> bool:
         """Whether it does not come back, not to where it was made."""
         return self.name == "iret" or (self.name == "sched_op" and
                                        names("SCHEDOP_").get(self.arguments[0]) == "SCHEDOP_shutdown")
 
-    def details(self):
+    def details(self) -> Iterator[str]:
         """What it asks for, item by item."""
         if self.name == "set_trap_table":
-            yield from traps(self.arguments[0])
+            yield from traps(self.view, self.arguments[0])
         yield from self._updates
 
 
-def result(value):
+def result(value: int, bits: int) -> str:
     """What Xen returned: small negative numbers are errors."""
-    bits = session.image.bits
     value &= (1 << bits) - 1
     if value >> bits - 1:
         value -= 1 << bits
@@ -110,17 +133,16 @@ def result(value):
     return str(value) if value < 4096 else f"{value:#x}"
 
 
-def gdb_string(data):
+def quoted(data: bytes) -> str:
     return '"' + data.decode("latin-1").encode("unicode_escape").decode().replace('"', '\\"') + '"'
 
 
-def traps(va):
+def traps(view: View, va: int) -> Iterator[str]:
     """set_trap_table: each gate."""
     for _ in range(MOST_TRAPS):
-        trap = structure("trap_info", va)
-        if trap is None or not int(trap["address"]):
+        data = view.read(va, TRAP[view.bits].size)
+        vector, flags, selector, address = TRAP[view.bits].unpack(data) if data else (0, 0, 0, 0)
+        if not address:
             return
-        va += trap.type.sizeof
-        place = gdb.execute(f"info symbol {int(trap['address']):#x}", to_string=True).partition(" in section")[0]
-        yield (f"vector {int(trap['vector'])}: {int(trap['cs']):#x}:VA {int(trap['address']):#x} <{place.strip()}>, "
-               f"flags {int(trap['flags'])}")
+        va += TRAP[view.bits].size
+        yield f"vector {vector}: {selector:#x}:VA {address:#x} <{view.place(address)}>, flags {flags}"
