@@ -9,7 +9,7 @@ reader-flags = $(filter-out -Werror,$(CFLAGS)) -Wno-unused-parameter -Wno-unused
 # newer one, such as a copy that was kept: what counts is the contents, so their sum is kept, too.
 define reader's-object
 $(1).o: $(2) $(1).sum | ready
-	$$(Q)$$(CC) $$(reader-flags) $(if $(filter %.S,$(2)),-D__ASSEMBLY__) -I$$(dir src/$(3)) -MMD -MP -c $$< -o $$@
+	$$(Q)$$(CC) $$(reader-flags) $(if $(filter %.S,$(2)),-D__ASSEMBLY__) -I$$(dir src/$(3)) -MD -MP -Wa,--MD,$(1).as.d -c $$< -o $$@
 
 $(1).sum: $(2) look-again
 	@mkdir -p $$(@D)

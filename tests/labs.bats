@@ -141,6 +141,20 @@ pair() { # lab
 	ends 1 "nested depth"
 }
 
+@test "predictions that are a pipe, or without end, are no file" {
+	solved 1
+	rm "$work/predictions"
+	mkfifo "$work/predictions"
+	grade 1
+	points 1 "8 of 16"
+	[[ $flat == *"predictions is not an ordinary file"* ]]
+	rm "$work/predictions"
+	truncate -s 1G "$work/predictions"
+	grade 1
+	points 1 "8 of 16"
+	[[ $flat == *"has 1073741824 bytes"* ]]
+}
+
 @test "a file is compiled for its contents, though it is older than what was made of another" {
 	solved 6
 	grade 6

@@ -16,6 +16,7 @@ import traceback
 from xenqemu.stub import Gone, Late
 
 from .lab import Lab, Stopped, numbers
+from .ownrun import check_runs
 from .report import FORMS, Finding, keep
 
 NOT_GRADED = 2
@@ -29,6 +30,7 @@ def examine(lab):
     try:
         lab.begin()
         check.check(lab)
+        check_runs(lab)
     except Stopped as stop:
         lab.report.stopped = stop.finding
     except (Gone, Late):

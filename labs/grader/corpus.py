@@ -4,7 +4,7 @@
 
 Called by `make check-labs` (all) and by the tests (a sample). A wrong answer is the
 lab's solution, which is src/, with one change: sed lines applied to a file, or the
-code of a snippet, or a whole file in its place. It must not get full points, and the
+code of a snippet, or a whole file in its place, or a link. It must not get full points, and the
 findings must have the one it names. Without --sample the solution itself is graded,
 too, which must get all points, and the untouched work copy, which must get what
 lab.toml says with skeleton = N (0 if it says nothing).
@@ -44,6 +44,20 @@ def change(text, wrong):
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 
+def put(wrong, path):
+    """Makes a file the wrong answer; False if that changes nothing."""
+    if "link" in wrong:
+        os.unlink(path)
+        os.symlink(os.path.abspath(wrong["link"]), path)
+        return True
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    changed = change(text, wrong)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(changed)
+    return changed != text
+
+
 def solution(lab, folder):
     """Files that are right: the source itself, and what the lab's check.py says of files that are no code."""
     os.makedirs(folder)
@@ -69,14 +83,8 @@ def try_wrong(lab, wrong, folder):
     work, out = os.path.join(folder, "work"), os.path.join(folder, "out")
     shutil.rmtree(folder, ignore_errors=True)
     solution(lab, work)
-    path = os.path.join(work, wrong["file"])
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    changed = change(text, wrong)
-    if changed == text:
+    if not put(wrong, os.path.join(work, wrong["file"])):
         return f"the change does not fit {wrong['file']} any more"
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(changed)
     result, status = grade(lab, work, out)
     if result is None:
         return f"the grader failed: {status}"

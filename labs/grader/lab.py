@@ -17,12 +17,12 @@ import tomllib
 from xenabi.image import ElfError, Image
 from xenabi.notes import NoteError
 
+from .ownwork import NotOwn, look_at, look_at_source, refuse_foreign, refuse_foreign_errors, taken_in
 from .report import Finding, Report, Task
 
 COMPILE_SECONDS = 20  # of processor time, for one process
 LARGEST_IMAGE = 8 << 20  # bytes
 LARGEST_MADE, LARGEST_PROCESS = 64 << 20, 1 << 30  # bytes: a stage has 0.1 MB, its compiler takes 0.1 GB
-LONGEST_FILE = 200_000
 NOTES = ("GUEST_OS", "GUEST_VERSION", "XEN_VERSION", "FEATURES", "PAE_MODE", "LOADER")  # of src/stage1-notes/notes.S
 
 
@@ -51,6 +51,7 @@ class Lab:
             self.settings = dict(re.findall(r"^([\w-]+)\s*[?:]?=\s*(.*)$", file.read(), re.M))
         tasks = [Task(**{"read": data.get("lesson", ""), **task}) for task in data["task"]]
         self.report = Report(number, data["title"], tasks)
+        self.runs = data.get("run", [])
         self.sources = self.settings.get("lab-files", "").split()
 
     def task(self, name):
@@ -75,14 +76,21 @@ class Lab:
             raise Stopped("no-work", f"there is no {self.work} yet: make lab LAB={self.number} makes it")
         for source in self.sources:
             path = os.path.join(self.work, os.path.basename(source))
-            again = f"make lab LAB={self.number} FORCE=y makes a fresh copy and keeps this one"
-            if not os.path.isfile(path):
-                raise Stopped("no-file", f"{path} is not there: {again}")
-            size = os.path.getsize(path)
-            if size == 0:
-                raise Stopped("empty-file", f"{path} is empty: {again}")
-            if size > LONGEST_FILE:
-                raise Stopped("huge-file", f"{path} has {size} bytes, which is no source of this lab: {again}")
+            self.own(look_at_source, path, os.path.join("src", source), self.again())
+
+    def again(self):
+        return f"make lab LAB={self.number} FORCE=y makes a fresh copy and keeps this one"
+
+    def look_at(self, path):
+        """The same for a file that is no source: raises Stopped if it is none that a reader writes."""
+        self.own(look_at, path, self.again())
+
+    @staticmethod
+    def own(look, *args):
+        try:
+            look(*args)
+        except NotOwn as error:
+            raise Stopped(error.finding.id, error.finding.text) from None
 
     def build(self, **settings):
         """Makes the image, for one kind of kernel; returns its path."""
@@ -91,14 +99,15 @@ class Lab:
         # Two grades at once might link what the other compiles.
         command = ["flock", "build/.lab-lock", "make", "--no-print-directory", "-s", "lab-image", f"LAB={self.number}",
                    f"WORK={self.work}", f"OUT={self.out}", *words]
-        clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "STAGE", "V")}
-        code, output, errors = run_limited(command, clean)
+        code, output, errors = run_limited(command, clean_environment())
         if code is None:
             raise Stopped("compile-late", f"the compiler was not done after {COMPILE_SECONDS} s: "
                           "does a macro or an #include go round in a circle?")
         if code != 0:
+            self.own(refuse_foreign_errors, errors, self.work)
             raise Stopped("compile-error", first_errors(errors))
         image = output.strip().splitlines()[-1]
+        self.own(refuse_foreign, taken_in(os.path.dirname(image)), self.work)
         if image.endswith(".elf") and "stage1-notes/notes.S" not in self.sources:
             refuse_notes(image)
         refuse_huge(image)
@@ -114,6 +123,11 @@ class Lab:
     def run_folder(self):
         """An empty folder for one machine."""
         return tempfile.mkdtemp(prefix="run-", dir=self.out)
+
+
+def clean_environment():
+    """What make may not take from the one that called the grader."""
+    return {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "STAGE", "V")}
 
 
 def run_limited(command, env):

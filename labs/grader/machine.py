@@ -25,8 +25,8 @@ BOOT_SECONDS = 300  # Xen's own start: about 30
 STEP_SECONDS = 60  # a guest's way from stop to stop: less than 1
 PATIENCE = 60  # seconds of the host's time, if the machine's own does not pass
 ENDING_SECONDS = 10  # of a QEMU that has closed its sockets
-MOST_ALL = 20_000  # stops of one machine
-MOST_STOPS = 1000  # on the way to one that is waited for: a loop may lead over a breakpoint
+MOST_ALL = 3000  # stops of one machine
+MOST_STOPS = 500  # on the way to one that is waited for: a loop may lead over a breakpoint
 
 # What go() returns. name is the breakpoint's; a fault has its details, too.
 Stop = namedtuple("Stop", "name regs")

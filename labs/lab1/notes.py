@@ -7,6 +7,7 @@ Source: xen/common/libelf/libelf-dominfo.c; xen/elfnote.h.
 """
 
 from grader.lab import NOTES as SIX
+from grader.lab import Stopped
 from xenabi.notes import NoteError
 
 ASKED = ("GUEST_OS", "GUEST_VERSION", "XEN_VERSION", "FEATURES", "PAE_MODE", "LOADER", "GUEST_OS+LOADER", "all")
@@ -115,12 +116,13 @@ def check_features(task, said, value):
 # ---- the predictions ---------------------------------------------------------------------
 
 
-def check_predictions(task, path):
+def check_predictions(task, lab, path):
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            lines = [line.split("#")[0] for line in file]
-    except OSError:
-        return task.fail("predictions-missing", f"{path} is not there; labs/lab1/work/predictions is a fresh one.")
+        lab.look_at(path)
+    except Stopped as stop:
+        return task.fail("predictions-missing", stop.finding.text)
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        lines = [line.split("#")[0] for line in file]
     said = {}
     for key, colon, value in (line.partition(":") for line in lines):
         said.setdefault(key.strip(), []).extend([value.strip()] if colon else [])
