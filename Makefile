@@ -13,6 +13,7 @@
 ## make bench             how long the loop takes, how large the images are
 ## make gdb [STAGE=n]     boot stage n and stop at its first instruction, in GDB; `help xen` there
 ## make rewind [STAGE=n]  the same at the end of the boot: `xen back` goes back in time
+## make explore [STAGE=n]      record the boot: a page to go through it step by step, both ways
 ## make pagetables [STAGE=n]   its page tables at the entry and at the end: text, difference, pictures
 ## make lab LAB=n         a lab to work on, in work/labn (1 to 9); make run LAB=n boots it
 ## make grade LAB=n       its points, and what is wrong
@@ -260,7 +261,7 @@ snippets:
 	@tools/doc/snippets --update lessons/[0-9]*.md
 .PHONY: doc check-doc transcripts snippets
 
-include gdbscripts/gdb.mk
+include gdbscripts/gdb.mk tools/explore/explore.mk
 include labs/rules.mk
 
 # ---- testing ------------------------------------------------------------------

@@ -14,13 +14,14 @@ class MonitorError(Exception):
 
 
 class Monitor:
-    """One connection, to the UNIX socket at path."""
+    """One connection, to the UNIX socket at path, or one that is there already."""
 
-    def __init__(self, path, limit=10.0):
-        self.socket = socket.socket(socket.AF_UNIX)
+    def __init__(self, path, limit=10.0, connection=None):
+        self.socket = connection or socket.socket(socket.AF_UNIX)
         self.socket.settimeout(limit)
         try:
-            self.socket.connect(path)
+            if not connection:
+                self.socket.connect(path)
             self._file = self.socket.makefile("rw")
             self._file.readline()
         except OSError as error:

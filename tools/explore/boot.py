@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One boot with the plugin in it (recorder.c): an ordinary `make run`, which is made to wait here and there.
+
+Everything that QEMU shares with us are files without a name, inherited through tools/boot and tools/machine.
+"""
+
+import mmap
+import os
+import socket
+import struct
+import subprocess
+
+from xenqemu.monitor import Monitor
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+PLUGIN = os.path.join(TOP, "build", "explore", "recorder.so")
+
+# What the plugin writes (recorder.c): three numbers in the first record's place, and what it says when it waits.
+RECORD = struct.Struct("<IIQQ")
+_HEAD = struct.Struct("<QQQ")
+# How many machine pages may be marked as those in which Xen's stores are of interest.
+_PAGES = 1 << 20
+_WAIT, _ANSWER = struct.Struct("<QQ"), struct.Struct("<Q")
+NEVER = (1 << 64) - 1
+
+# At most so many records (24 bytes each), and so much memory of the machine; only what is used is there.
+MOST_RECORDS, MOST_RAM = 12_000_000, 8 << 30
+# Where QEMU's log leaves Xen out.
+_GUEST = "0..0xffff7fffffffffff,0xffff880000000000..0xffffffffffffffff"
+
+
+class RecordError(Exception):
+    """The boot could not be recorded; says why."""
+
+
+class Boot:
+    """A boot of an image. Use: for in_guest, n in boot.waits(): ...; boot.next_stop = n. Then the rest is there."""
+
+    def __init__(self, image, flags=(), stop_in_xen=0, build=None):
+        self.next_stop = NEVER
+        self._log, self._ram, self._wanted, self._out = map(os.memfd_create, ("log", "ram", "wanted", "out"))
+        os.truncate(self._wanted, _PAGES)
+        os.truncate(self._ram, MOST_RAM)
+        os.truncate(self._out, (MOST_RECORDS + 1) * RECORD.size)
+        self._control, control = socket.socketpair()
+        monitor, theirs = socket.socketpair()
+        plugin = os.open(PLUGIN, os.O_RDONLY)
+        shared = [control.fileno(), theirs.fileno(), plugin, self._log, self._ram, self._wanted, self._out]
+        options = (f"-plugin /proc/self/fd/{plugin},control={control.fileno()},ram={self._ram},wanted={self._wanted},"
+                   f"out={self._out},stop={stop_in_xen} -chardev socket,id=qmp,fd={theirs.fileno()} -mon chardev=qmp,mode=control "
+                   f"-D /proc/self/fd/{self._log} -dfilter {_GUEST}")
+        self.process = subprocess.Popen(
+            [os.path.join(TOP, "tools", "boot"), *flags, image], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, pass_fds=shared,
+            env=dict(os.environ, QEMU_OPTIONS=options, RAM=f"/proc/self/fd/{self._ram}",
+                     **({"BUILD": build} if build else {})))
+        for end in (control, theirs):
+            end.close()
+        os.close(plugin)
+        self._monitor_end, self._monitor = monitor, None
+        self.said = ""
+
+    @property
+    def monitor(self):
+        if not self._monitor:
+            self._monitor = Monitor("", connection=self._monitor_end)
+        return self._monitor
+
+    def waits(self):
+        """Each time that QEMU waits: (whether in the guest, the number of the next instruction or block)."""
+        while True:
+            wait = self._control.recv(_WAIT.size, socket.MSG_WAITALL)
+            if len(wait) < _WAIT.size:
+                break
+            yield _WAIT.unpack(wait)
+            self._control.sendall(_ANSWER.pack(self.next_stop))
+        self.said = self.process.stdout.read().decode("utf-8", "replace")
+        self.process.wait()
+
+    def log(self, on):
+        """From the next block of instructions on, every instruction's registers are logged, or no longer."""
+        if on:
+            self.monitor.blocks_of_one(True)
+            self.monitor.order("log cpu,nochain")
+        else:
+            # Without nochain QEMU would not look at this again before the guest leaves a loop.
+            self.monitor.order("log nochain")
+            self.monitor.blocks_of_one(False)
+
+    def log_size(self):
+        return os.fstat(self._log).st_size
+
+    def log_text(self):
+        """QEMU's log so far."""
+        return self._map(self._log, self.log_size())
+
+    def ram(self):
+        """The machine's memory, as it is now."""
+        return self._map(self._ram, self.monitor.memory_size())
+
+    def want(self, mfns):
+        """From now on Xen's stores into these pages are recorded."""
+        for mfn in mfns:
+            os.pwrite(self._wanted, b"\1", mfn % _PAGES)
+
+    def end(self):
+        """Enough of this boot is known."""
+        self.process.terminate()
+        self.process.communicate()
+
+    def records(self):
+        """What the plugin has written, as the bytes of RECORDs; and (count, period) of a loop in which it ends."""
+        count, period, skipped = _HEAD.unpack(self._map(self._out, RECORD.size))
+        return self._map(self._out, (count + 1) * RECORD.size)[RECORD.size:], (skipped, period)
+
+    @staticmethod
+    def _map(fd, size):
+        return mmap.mmap(fd, size, prot=mmap.PROT_READ)[:] if size else b""

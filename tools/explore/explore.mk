@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A boot, recorded: make explore, make record. Included by the Makefile.
+
+# Built for QEMU, which loads it, and so for the machine that QEMU runs on.
+HOSTCC := gcc
+recorder := build/explore/recorder.so
+
+$(recorder): tools/explore/recorder.c tools/explore/qemu-plugin.h | ready
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -fPIC -shared -o $@ $<
+
+# A stage's recording lies beside its image, that of any other image in build/.
+explored := $(or $(IMAGE),$(image))
+recording := $(if $(IMAGE),build/$(basename $(notdir $(IMAGE))),$(basename $(image)))
+recorded-of := $(if $(IMAGE),$(notdir $(IMAGE)),stage $(STAGE)$(ERRATUM:%= with erratum %)$(BUG:%= with bug %), $(notdir $(B)))
+record-options := --symbols '$(explored:.bzImage=.elf)' --title '$(recorded-of)' \
+	--flag=$(if $(IMAGE),--any,$(boot-flags))
+
+explore record: ready $(below) $(recorder)
+	@tools/doctor --need explore
+	@$(if $(filter y,$(NATIVE)),echo 'make $@: there is no Xen in a native boot: leave NATIVE=y out' >&2; exit 2)
+	@$(if $(IMAGE),,mkdir -p $(O) && flock $(O)/.lock $(MAKE) --no-print-directory $(image))
+	@tools/python -m explore $(if $(filter record,$@),--json) $(record-options) '$(explored)' \
+		'$(recording).$(if $(filter record,$@),recording.json,html)'
+.PHONY: explore record

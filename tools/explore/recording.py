@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Records a boot: both runs, and what they tell together."""
+
+import os
+import re
+import sys
+import tempfile
+from typing import NamedTuple
+
+from xenpt.guest import Boot as BootData
+from xenpt.memory import PAGE_SIZE, BadPage
+from xenpt.paging import PagingError
+from xenpt.translate import Translation
+
+from . import registers
+from .boot import Boot, RecordError
+from .trace import Trace
+
+_REGISTER = re.compile(r"\b([A-Z]+[0-9]*) ?=([0-9a-f]+)")
+
+
+class Now:
+    """The processor's registers while QEMU waits, by their names in lower case; 32-bit ones by their 64-bit names, too."""
+
+    def __init__(self, monitor):
+        for name, value in _REGISTER.findall(monitor.human("info registers")):
+            name = name.lower()
+            setattr(self, name, int(value, 16))
+            if len(name) == 3 and name[0] == "e":
+                setattr(self, "r" + name[1:], int(value, 16))
+
+
+class Ram:
+    """Bytes, as xenpt.memory wants them."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def read_page(self, maddr):
+        if not 0 <= maddr <= len(self.data) - PAGE_SIZE:
+            raise BadPage(f"maddr {maddr:#x} is beyond the machine's memory")
+        return self.data[maddr:maddr + PAGE_SIZE]
+
+
+class Recording(NamedTuple):
+    """All that is known of one boot."""
+    trace: Trace
+    values: list  # the registers before each step
+    ram: bytes  # at the entry
+    boot: BootData
+    console: bytes
+    status: int  # of tools/boot, and what it printed
+    said: str
+
+
+def record(image, bits, flags):
+    """Boots an image twice."""
+    say(f"recording {image}: what it executes ...")
+    first = Boot(image, flags)
+    ram, data = b"", None
+    for _ in first.waits():
+        ram, data = first.ram(), _at_entry(first, bits)
+    trace = Trace(*first.records())
+    if not trace.addresses:
+        raise RecordError(f"the image was not started:\n{first.said}")
+    say(f"recording {image}: the registers of {len(trace.addresses)} steps ...")
+    with tempfile.TemporaryDirectory() as folder:
+        second = Boot(image, flags, trace.blocks_before - registers.EARLY_BLOCKS, folder)
+        values = registers.record(second, trace, bits)
+    return Recording(trace, values, ram, data, _console(first.said), first.process.returncode, first.said)
+
+
+def say(text):
+    print(text, file=sys.stderr)
+
+
+def _at_entry(boot, bits):
+    """What the guest was given; tells the plugin which pages are its own."""
+    now, ram = Now(boot.monitor), Ram(boot.ram())
+    try:
+        data = BootData.at_entry(ram, now, bits, now.rsi)
+    except PagingError:
+        return None  # no guest of Xen's
+    pages = Translation(ram, bits // 8, lambda number: None, data.p2m_frames, data.nr_pages)
+    boot.want(mfn for mfn in map(pages.p2m, range(data.nr_pages)) if mfn is not None)
+    return data
+
+
+def _console(said):
+    """The transcript that tools/boot names."""
+    found = re.search(r"\(transcript: (.*)\)$", said, re.MULTILINE)
+    if not found or not os.path.exists(found[1]):
+        return b""
+    with open(found[1], "rb") as log:
+        return log.read()
