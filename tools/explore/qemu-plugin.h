@@ -31,7 +31,8 @@ typedef void executed_t(unsigned int cpu, void *data);
 typedef void accessed_t(unsigned int cpu, qemu_plugin_meminfo_t info,
 			uint64_t va, void *data);
 
-/* When QEMU has translated a block of instructions, and may be told what to call when it executes them. */
+/* When QEMU has translated a block of instructions, and may be told what to
+ * call when it executes them. */
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
 					   translated_t *call);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
@@ -54,7 +55,8 @@ void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn,
 				      enum qemu_plugin_mem_rw which,
 				      void *data);
 
-/* Inside the last of these: how large the access is (1 << shift), and where in RAM. */
+/* Inside the last of these: how large the access is (1 << shift), and where in
+ * RAM. */
 unsigned int qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t info);
 struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t info,
 						  uint64_t va);

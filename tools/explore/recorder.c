@@ -5,11 +5,11 @@
  * and everything that is stored meanwhile, by the guest and by Xen.
  *
  * Loaded by tools/explore into the QEMU of an ordinary `make run`. It is called
- * from the code that QEMU makes of the machine's instructions, so nothing stops,
- * no clock moves, and the boot is the same to the last instruction. Where it is
- * told to, it makes QEMU wait for an answer before the next instruction; the
- * machine does not notice that either. Of a loop with many turns only the first
- * are written down, and how many instructions followed.
+ * from the code that QEMU makes of the machine's instructions, so nothing
+ * stops, no clock moves, and the boot is the same to the last instruction.
+ * Where it is told to, it makes QEMU wait for an answer before the next
+ * instruction; the machine does not notice that either. Of a loop with many
+ * turns only the first are written down, and how many instructions followed.
  *
  * A QEMU of 7.2 does not tell a plugin the registers. They come from its log
  * (registers.py), which is why such a wait is needed: to switch it on.
@@ -31,16 +31,16 @@
 
 /* Xen's own part of every address space; its code is at the upper end of it. */
 #define XEN_FIRST 0xffff800000000000
-#define XEN_CODE 0xffff82d000000000
-#define XEN_LAST 0xffff87ffffffffff
+#define XEN_CODE  0xffff82d000000000
+#define XEN_LAST  0xffff87ffffffffff
 #define PAGE_SIZE 4096
 
 enum kind {
 	EXECUTED = 1, /* about to be, at a VA; so many times in a row (REP) */
-	STORED, /* a value of so many bytes, at a maddr */
-	XEN_RAN, /* so many instructions; and the console's length now */
-	LOOPED, /* so many instructions more, in turns of `size` each */
-	XEN_STORED, /* as STORED */
+	STORED,	      /* a value of so many bytes, at a maddr */
+	XEN_RAN,      /* so many instructions; and the console's length now */
+	LOOPED,	      /* so many instructions more, in turns of `size` each */
+	XEN_STORED,   /* as STORED */
 };
 
 struct record {
@@ -61,10 +61,10 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_version = 1;
 
 static struct {
 	uint64_t count;
-	uint64_t period; /* of the loop that is left out at this moment, */
+	uint64_t period;  /* of the loop that is left out at this moment, */
 	uint64_t skipped; /* and how many of its instructions already */
 	struct record record[];
-} *out;
+} * out;
 static uint64_t capacity;
 static const unsigned char *ram, *wanted;
 static uint64_t ram_size, pages;
@@ -76,11 +76,11 @@ static struct record *last;
 static uint64_t guest_count, xen_blocks, xen_count;
 static uint64_t stop_in_xen, stop_in_guest;
 
-/* A loop is at most so many instructions long; its first turns are written down, or the first few if this loop was long
- * before. */
-#define LONGEST 256
-#define TURNS 64
-#define FEW_TURNS 3
+/* A loop is at most so many instructions long; its first turns are written
+ * down, or the first few if this loop was long before. */
+#define LONGEST	   256
+#define TURNS	   64
+#define FEW_TURNS  3
 #define FEW_STORES 16
 static struct {
 	uint64_t va;
@@ -89,10 +89,12 @@ static struct {
 } seen[1 << 16];
 static uint64_t period, matched;
 
-/* QEMU 9.1 loads no plugin that says 1, and 7.2 none that says 2. Only the newer one has this function. */
+/* QEMU 9.1 loads no plugin that says 1, and 7.2 none that says 2. Only the
+ * newer one has this function. */
 __attribute__((constructor)) static void choose_version(void)
 {
-	if (dlsym(RTLD_DEFAULT, "qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu"))
+	if (dlsym(RTLD_DEFAULT,
+		  "qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu"))
 		qemu_plugin_version = 2;
 }
 
@@ -109,7 +111,8 @@ static struct record *add(enum kind kind, uint32_t size, uint64_t where,
 	return record;
 }
 
-/* Says where the guest is; the answer is the number of the instruction to stop at next. */
+/* Says where the guest is; the answer is the number of the instruction to stop
+ * at next. */
 static void wait_for_answer(bool in_guest, uint64_t n)
 {
 	struct wait here = {in_guest, n};
@@ -146,8 +149,9 @@ static void end_loop(void)
 	period = matched = 0;
 }
 
-/* Whether this instruction is in one more turn of a loop that has had enough of them: every instruction for long came
- * `period` instructions after it came last. */
+/* Whether this instruction is in one more turn of a loop that has had enough of
+ * them: every instruction for long came `period` instructions after it came
+ * last. */
 static bool goes_round(uint64_t va)
 {
 	typeof(seen[0]) *slot = &seen[va % (sizeof(seen) / sizeof(seen[0]))];
@@ -164,8 +168,8 @@ static bool goes_round(uint64_t va)
 		period = distance;
 		return false;
 	}
-	if (++matched < period * (slot->long_period == period ? FEW_TURNS :
-							       TURNS))
+	if (++matched <
+	    period * (slot->long_period == period ? FEW_TURNS : TURNS))
 		return false;
 	slot->long_period = out->period = period;
 	out->skipped++;
@@ -201,7 +205,8 @@ static void guest_executed(unsigned int cpu, void *data)
 	executed_in_guest(va);
 }
 
-/* In the turns that are left out only the last value of each place counts, and there are few places. */
+/* In the turns that are left out only the last value of each place counts, and
+ * there are few places. */
 static bool store_again(uint64_t maddr, uint32_t size, uint64_t value)
 {
 	uint64_t first = out->count > FEW_STORES ? out->count - FEW_STORES : 0;
@@ -219,8 +224,9 @@ static bool store_again(uint64_t maddr, uint32_t size, uint64_t value)
 	return false;
 }
 
-/* One piece of a store, inside one page and at most as large as a record's value. Of what Xen stores, only what is in a
- * page of the guest's is of interest. */
+/* One piece of a store, inside one page and at most as large as a record's
+ * value. Of what Xen stores, only what is in a page of the guest's is of
+ * interest. */
 static void stored_piece(qemu_plugin_meminfo_t info, uint64_t va, uint32_t size)
 {
 	struct qemu_plugin_hwaddr *where = qemu_plugin_get_hwaddr(info, va);
@@ -256,7 +262,8 @@ static void stored(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t va,
 	}
 }
 
-/* A block is Xen's or the guest's by its address, once Xen has come to run at its own. */
+/* A block is Xen's or the guest's by its address, once Xen has come to run at
+ * its own. */
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
 {
 	size_t count = qemu_plugin_tb_n_insns(block);
@@ -269,9 +276,9 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
 	if (!xen_is_up)
 		return;
 	if (in_xen)
-		qemu_plugin_register_vcpu_tb_exec_cb(
-			block, xen_executed, QEMU_PLUGIN_CB_NO_REGS,
-			(void *)(uintptr_t)count);
+		qemu_plugin_register_vcpu_tb_exec_cb(block, xen_executed,
+						     QEMU_PLUGIN_CB_NO_REGS,
+						     (void *)(uintptr_t)count);
 	for (size_t i = 0; i < count; i++) {
 		insn = qemu_plugin_tb_get_insn(block, i);
 		va = qemu_plugin_insn_vaddr(insn);
@@ -312,7 +319,8 @@ static void *map(int fd, int rights, uint64_t *size)
 	return memory;
 }
 
-/* Arguments: file descriptors that tools/explore has opened, and the number of Xen's block to stop at (0: none). */
+/* Arguments: file descriptors that tools/explore has opened, and the number of
+ * Xen's block to stop at (0: none). */
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
 					   const void *info, int argc,
 					   char **argv)

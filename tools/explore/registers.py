@@ -83,4 +83,3 @@ def _match(log, pieces, trace, bits):
                 values[index] = found
                 index += 1
     return values
-

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make record: what is written down of a boot is what happened in it.
+
+load lib
+
+setup_file() {
+	make -s build/explore/recorder.so
+}
+
+# A recording, as $json; what tools/explore says is in $output. Transcripts go below the test's own folder.
+record() { # IMAGE [option...]
+	json=$BATS_TEST_TMPDIR/recording.json
+	BUILD=$BATS_TEST_TMPDIR run tools/python -m explore --json "${@:2}" "$1" "$json"
+	ends 0 "$json"
+}
+
+# What a Python expression says of the recording r.
+of_recording() { # expression
+	tools/python - "$json" "$1" <<-'END'
+		import json, sys
+		with open(sys.argv[1], encoding="utf-8") as file:
+		    r = json.load(file)
+		print(eval(sys.argv[2]))
+	END
+}
+
+@test "a recorded boot is that of make run: the same bytes on the console" {
+	boot build/x86_32/stage4.elf
+	ends 0 "succeeded"
+	cp "$BATS_TEST_TMPDIR/stage4.log" "$BATS_TEST_TMPDIR/plain.log"
+	record build/x86_32/stage4.elf
+	cmp "$BATS_TEST_TMPDIR/stage4.log" "$BATS_TEST_TMPDIR/plain.log"
+	of_recording 'r["console"]' | head -c -1 | cmp - "$BATS_TEST_TMPDIR/plain.log"
+}
+
+@test "every step has its registers, and the first is the image's entry" {
+	record build/x86_32/stage3.elf
+	[ "$(of_recording 'sum(change is None for change in r["changes"])')" = 0 ]
+	[ "$(of_recording 'hex(r["places"][r["steps"][0]][0])')" = 0x100000 ]
+	# Loops are cut, and what is left out is counted.
+	[ "$(of_recording 'len(r["steps"]) < 100000 < sum(count for _, count, _ in r["gaps"])')" = True ]
+}
