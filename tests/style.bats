@@ -31,6 +31,10 @@ shell_scripts() {
 	tracked '*.py' | xargs autopep8 --max-line-length 150 --exit-code --diff
 }
 
+@test "Python: packages import what README lets them" {
+	tracked 'gdbscripts/*/*.py' 'labs/*/*.py' | xargs tools/python tests/imports.py
+}
+
 @test "every file of ours says under which licence it is" {
 	run bash -c "git ls-files -- src tools tests gdbscripts labs Makefile .ci |
 		grep -vE '\.(json|svg|txt|golden|md)$' | xargs grep -L 'SPDX-License-Identifier: GPL-2.0-only'"

@@ -108,11 +108,17 @@ void mask_events(bool masked);
 /** Waits, with events masked, for one of @p ports or until a time in ns. */
 void wait_for_ports(evtchn_port_t *ports, unsigned int count, u64 until);
 
-/** Binds a virtual interrupt to a channel. @return its port, unmasked */
-evtchn_port_t bind_virq(unsigned int virq);
+/** What is called for an event at a port, with further events masked. */
+typedef void (*event_handler_t)(evtchn_port_t port);
 
-/** Called for each event that arrives, with further events masked. */
-void handle_event(evtchn_port_t port);
+/**
+ * Binds a virtual interrupt to a channel.
+ *
+ * @param virq VIRQ_ of xen/xen.h
+ * @param handler for its events; NULL if it is enough that they wake
+ * @return its port, unmasked
+ */
+evtchn_port_t bind_virq(unsigned int virq, event_handler_t handler);
 
 /** @return Xen's clock: nanoseconds since its boot */
 u64 system_time(void);

@@ -14,17 +14,6 @@
 u8 init_stack[THREAD_SIZE]
 	__attribute__((aligned(PAGE_SIZE), section(".bss.page_aligned")));
 
-unsigned long *phys_to_machine_mapping;
-
-maddr_t phys_to_machine(paddr_t address)
-{
-	unsigned long offset = paddr_x(address) & ~PAGE_MASK;
-	unsigned long pfn = pfn_x(paddr_to_pfn(address));
-	mfn_t mfn = _mfn(phys_to_machine_mapping[pfn]);
-
-	return _maddr(maddr_x(mfn_to_maddr(mfn)) + offset);
-}
-
 struct paravirt_ops paravirt_ops;
 
 static const struct paravirt_ops xen_paravirt_ops = {

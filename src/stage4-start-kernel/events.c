@@ -19,6 +19,9 @@
 
 #define BITS_PER_LONG (8 * sizeof(long))
 
+/* By port. Xen hands out the lowest free one, and a stage binds a few. */
+static event_handler_t handlers[16];
+
 /* A page of ours, only to have a virtual address: Xen's page goes there. */
 static u8 shared_info_page[PAGE_SIZE]
 	__attribute__((aligned(PAGE_SIZE), section(".bss.page_aligned")));
@@ -60,13 +63,17 @@ void xen_init_events(void)
 }
 //! [xen_init_events]
 
-evtchn_port_t bind_virq(unsigned int virq)
+evtchn_port_t bind_virq(unsigned int virq, event_handler_t handler)
 {
 	struct evtchn_bind_virq bind = {.virq = virq, .vcpu = 0};
 	struct evtchn_unmask unmask;
 
 	hypercall_must(HYPERVISOR_event_channel_op(EVTCHNOP_bind_virq, &bind),
 		       "event_channel_op(EVTCHNOP_bind_virq), virq %u", virq);
+	if (bind.port >= ARRAY_SIZE(handlers))
+		panic("virq %u: port %u, and there are handlers for %u", virq,
+		      bind.port, (u32)ARRAY_SIZE(handlers));
+	handlers[bind.port] = handler;
 	unmask.port = bind.port;
 	hypercall_must(HYPERVISOR_event_channel_op(EVTCHNOP_unmask, &unmask),
 		       "event_channel_op(EVTCHNOP_unmask), port %u", bind.port);
@@ -77,6 +84,12 @@ evtchn_port_t bind_virq(unsigned int virq)
 static unsigned long take_all(unsigned long *word)
 {
 	return __atomic_exchange_n(word, 0, __ATOMIC_SEQ_CST);
+}
+
+static void handle_event(evtchn_port_t port)
+{
+	if (port < ARRAY_SIZE(handlers) && handlers[port])
+		handlers[port](port);
 }
 
 static void handle_word(struct shared_info *shared, unsigned int word)

@@ -34,7 +34,7 @@ static void start(const struct guest *guest)
 	struct xen_domctl op = {};
 
 	mask_events(true);
-	exception_port = bind_virq(VIRQ_DOM_EXC);
+	exception_port = bind_virq(VIRQ_DOM_EXC, NULL);
 	hypercall_must(domctl(&op, XEN_DOMCTL_unpausedomain, guest->id),
 		       "domctl(unpausedomain) of domain %u", guest->id);
 }

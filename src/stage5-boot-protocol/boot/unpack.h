@@ -21,7 +21,12 @@ struct boot_params;
  */
 u32 unpack(const struct boot_params *params);
 
-/** Says on the serial port why this cannot boot, and ends the run. */
+/**
+ * Says why this cannot be unpacked, and ends the run.
+ *
+ * Whoever links the unpacker in provides it: on the bare machine there is a
+ * serial port, in stage 6 there is panic().
+ */
 void __attribute__((noreturn)) refuse(const char *why);
 
 /**
