@@ -241,6 +241,23 @@ transcripts() { # file...
 	EOF
 }
 
+@test "Xen's structs: each field of the installed header has its words, and where it is used" {
+	local page word count=0
+	tools/doc/xen-structs "$BATS_TEST_TMPDIR"
+	for page in "$BATS_TEST_TMPDIR"/struct-*.markdown; do
+		run ! grep -nE '<br/> `[^`]*` \|  \|' "$page"
+		count=$((count + $(grep -c '<br/>' "$page")))
+	done
+	[ "$count" -gt 35 ]
+	grep -F '| 0x3c | 0x58 | **pt_base** <br/> `unsigned long` | ' "$BATS_TEST_TMPDIR/struct-start_info.markdown" |
+		grep -F '@ref src/stage3-remap/walk.c "walk.c"'
+	grep -F '| 0x38 | 0x50 | **console.domU.evtchn** ' "$BATS_TEST_TMPDIR/struct-start_info.markdown"
+	# And no words for a field that is none.
+	while read -r word; do
+		grep -qF "**$word** " "$BATS_TEST_TMPDIR"/struct-*.markdown || { echo "no field $word"; false; }
+	done < <(sed -nE '/^(used|about):/d; s/^([a-z][A-Za-z0-9_.]*): .*/\1/p' tools/doc/xen-structs.txt)
+}
+
 @test "the browser finds what is wrong with a page" {
 	command -v chromium && command -v node || skip "needs chromium and nodejs: make check-doc installs them"
 	local html=$BATS_TEST_TMPDIR/html picture='<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'

@@ -54,18 +54,18 @@ pmd_t *get_pmd(const struct start_info *info, vaddr_t va);
 paddr_t remap_limit(const struct start_info *info);
 
 /**
- * Maps [start, max) at its virtual addresses too, by upper-level entries only.
+ * Maps [start, limit) at its virtual addresses too, by upper-level entries.
  *
  * The pte pages stay as they are and are reached by two ways afterwards, so
  * every page has two virtual addresses: P=V and the one it is linked for.
  *
  * @param info  start_info, P=V
  * @param start first paddr, aligned to a pgd entry's reach
- * @param max   first paddr beyond, at most REMAP_MAX (or panic)
+ * @param limit first paddr beyond, at most REMAP_MAX (or panic)
  * @return how many entries of each level were written
  */
 struct remap_count remap_kernel(const struct start_info *info, paddr_t start,
-				paddr_t max);
+				paddr_t limit);
 
 /** Reads every page below @p limit at both addresses; panics if one differs. */
 void verify_remap(paddr_t limit);

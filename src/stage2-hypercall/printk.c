@@ -98,7 +98,7 @@ static const char *parse_spec(const char *at, struct spec *spec)
 	return at;
 }
 
-/* va_list may be an array, which a parameter cannot be: hence the struct. */
+/* In a struct, since va_list may be an array, which a parameter cannot be. */
 struct arguments {
 	va_list list;
 };

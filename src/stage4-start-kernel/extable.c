@@ -11,6 +11,7 @@
 #include "extable.h"
 #include "xen-ops.h"
 
+/* Two distances: to the instruction that may fault, and to where to go on. */
 struct exception_table_entry {
 	s32 insn, fixup;
 };

@@ -81,7 +81,12 @@ function prose(text, out, from, to) {
 	return out text
 }
 
-# Code spans pass through, but for names of functions.
+# A struct of Xen's that has a page of its own (tools/doc/xen-structs).
+function is_xens_struct(text, line) {
+	return text ~ /^struct [a-z_]+$/ && (getline line < ("build/doc/pages/struct-" substr(text, 8) ".markdown")) > 0
+}
+
+# Code spans pass through, but for names of functions and of structs of Xen's.
 function spans(text, out, parts, n, i) {
 	# A link's text may hold a span, so links come first.
 	text = prose(text)
@@ -92,6 +97,8 @@ function spans(text, out, parts, n, i) {
 	for (i = 2; i <= n; i += 2) {
 		if (parts[i] ~ /^[a-z_][a-z0-9_]*\(\)$/)
 			out = out "<tt>" parts[i] "</tt>"
+		else if (is_xens_struct(parts[i]))
+			out = out "@ref struct-" substr(parts[i], 8) " \"" parts[i] "\""
 		else {
 			gsub(/%[a-z]/, "%&", parts[i]) # Doxygen takes one for itself
 			out = out "`" parts[i] "`"
