@@ -107,8 +107,11 @@ class Stub:
         """Sends a packet and does not wait for the answer."""
         data = text.encode()
         self.packets += 1
+        self._write(b"$%s#%02x" % (data, sum(data) & 0xFF))
+
+    def _write(self, data):
         try:
-            self.socket.sendall(b"$%s#%02x" % (data, sum(data) & 0xFF))
+            self.socket.sendall(data)
         except OSError as error:
             raise Gone(f"QEMU is gone ({error})") from error
 
@@ -121,7 +124,7 @@ class Stub:
             if begin >= 0 and end >= 0 and len(self._received) >= end + 3:
                 packet = self._received[begin + 1:end]
                 self._received = self._received[end + 3:]
-                self.socket.sendall(b"+")
+                self._write(b"+")
                 return packet.decode("latin-1")
             self._fill(deadline)
 
@@ -267,7 +270,7 @@ class Stub:
                     return not self._interrupt().startswith("T02")
 
     def _interrupt(self):
-        self.socket.sendall(b"\x03")
+        self._write(b"\x03")
         return _stop(self.receive())
 
     @contextlib.contextmanager
