@@ -348,6 +348,58 @@ transcript_has() { grep -qsa "$1" "$BATS_TEST_TMPDIR"/run.*/log; }
 	diagnosed 1 identity-map-still-there
 }
 
+# ---- what does not fault by itself is checked by the stages ----
+
+@test "an entry without RW" {
+	fault x86_32/stage3 $remap 's/u->val = \*src;/u->val = *src - _PAGE_RW;/'
+	boot "$image"
+	ends 3 "verify_writable"
+}
+
+@test "an entry with NX" {
+	fault x86_32/stage3 $remap 's/u->val = \*src;/u->val = *src | 1ULL << 63;/'
+	boot "$image"
+	ends 3 "#PF[0011]"
+}
+
+@test "a stack pointer at the wrong end, and one on Xen's stack" {
+	fault x86_32/stage4 stage4-start-kernel/early.c 's/linked_va\(init_stack \+ THREAD_SIZE\)/linked_va(init_stack)/'
+	boot "$image"
+	ends 1 "PANIC: stack: "
+	fault x86_32/stage4 stage4-start-kernel/early.c 's/linked_va\(init_stack \+ THREAD_SIZE\)/(vaddr_t)__builtin_frame_address(0) + PAGE_OFFSET/'
+	boot "$image"
+	ends 1 "PANIC: stack: "
+}
+
+@test "a stack that runs over in the middle of its life" {
+	fault x86_32/stage4 stage4-start-kernel/time.c 's/printk\("  tick/volatile char big[8200]; for (int i = 8199; i >= 0; i--) big[i] = 0; &/'
+	boot "$image"
+	ends 1 "PANIC: stack: "
+}
+
+@test "stubs of half the size" {
+	fault x86_32/stage2 include/hypercall.h 's/_entry\[32\]/_entry[16]/'
+	boot "$image"
+	ends 3 "no code of the image"
+}
+
+@test "another hypercall than was meant" {
+	fault x86_32/stage2 include/hypercall.h '/__HYPERVISOR_xen_version,/s/op,/op + 1,/'
+	boot "$image"
+	ends 1 "PANIC: hypercall page: "
+}
+
+@test "a hypercall believed to leave its arguments alone" {
+	fault x86_32/stage2 include/hypercall_32.h '/long hypercall\(/,/^}/{s/"\+b".*/"=m"(*(char *)0)/;/"\+D"/d;s/"0"\(&.*/&, "b"(a1), "c"(a2), "d"(a3), "S"(a4), "D"(a5)/}'
+	boot "$image"
+	ends 3 "verify_hypercall_page"
+}
+
+@test "nothing that is printed arrives" {
+	fault x86_32/stage2 stage2-hypercall/console.c 's/long ret = HYPERVISOR.*/long ret = 0;/'
+	diagnosed 7 prints-nothing
+}
+
 # ---- the table ----
 
 ids() { sed -n 's/^id: //p' tools/diagnoses.txt; }

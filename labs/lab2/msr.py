@@ -124,6 +124,9 @@ def explain_no_fill(task, boot, event):
             is position independent: the address of hypercall_page is its paddr already.""")
     elif fault is not None and fault == table + paddr * guest.word & guest.mask:
         task.fail("msr-index-bytes", f"{said}. That is the p2m indexed by an address; it has one entry a page.")
+    elif isinstance(event, Fault) and not guest.elf.symbol_at(event.ip + guest.load_offset & guest.mask):
+        task.fail("msr-not-written", f"""{said}. A hypercall was made through hypercall_page, and Xen had not been asked to fill it: its
+            maddr has to be written to the MSR whose number CPUID leaf {LEAF + 2:#x} gives.""")
     else:
         task.fail("setup-no-end", f"{said}. Xen had not been asked for the page yet.")
 

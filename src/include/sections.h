@@ -6,8 +6,8 @@
 #ifndef SECTIONS_H
 #define SECTIONS_H
 
-/** @{ The first byte of the image, and the first beyond it. */
-extern char _text[], _end[];
+/** @{ The first byte of the image, and the first beyond its code and itself. */
+extern char _text[], _etext[], _end[];
 /** @} */
 
 #endif

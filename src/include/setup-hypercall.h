@@ -39,6 +39,14 @@ u32 cpuid_xen_msr_base(void);
 void setup_hypercall_page(const struct start_info *info);
 
 /**
+ * Makes one hypercall through the page and by Xen's gate; panics if they
+ * differ.
+ *
+ * Runs P=V, once the page is filled. What it prints goes by the gate.
+ */
+void verify_hypercall_page(void);
+
+/**
  * Has printk() write into the ring that this domain shares with dom0.
  *
  * Runs P=V, once hypercalls work. Not for dom0: it has no such ring.

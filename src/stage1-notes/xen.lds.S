@@ -32,6 +32,7 @@ SECTIONS
 	.text : LOAD(.text) {
 		*(.head.text)
 		*(.text .text.*)
+		_etext = .;
 	} :image
 	.rodata : LOAD(.rodata) { *(.rodata .rodata.*) } :image
 	__ex_table : LOAD(__ex_table) {

@@ -19,7 +19,19 @@ void console_select(enum console way)
 		serial_init();
 }
 
-/* A refusal cannot be reported: this is what reports them. */
+/* This is what reports refusals. Its own goes by the gate, which may be right
+ * where the page is not.
+ */
+static void write_by_page(const char *text, unsigned int count)
+{
+	long ret = HYPERVISOR_console_io(count, text);
+
+	if (ret < 0)
+		console = CONSOLE_XEN_GATE;
+	hypercall_must(ret, "console_io, %u bytes at VA %#lx", count,
+		       (unsigned long)text);
+}
+
 void console_write(const char *text, unsigned int count)
 {
 	switch (console) {
@@ -28,7 +40,7 @@ void console_write(const char *text, unsigned int count)
 				  count, HYPERCALL_PTR(text));
 		break;
 	case CONSOLE_XEN:
-		HYPERVISOR_console_io(count, text);
+		write_by_page(text, count);
 		break;
 	case CONSOLE_RING:
 		ring_write(text, count);

@@ -50,6 +50,7 @@ void setup_hypercall_page(const struct start_info *info)
 		not_under_xen(&signature);
 
 	write_msr(cpuid_xen_msr_base(), maddr_x(hypercall_page_maddr(info)));
+	verify_hypercall_page();
 	console_select(CONSOLE_XEN);
 	if (!(info->flags & SIF_INITDOMAIN)) {
 		exit_without_ports();

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * The proof, from inside: every page reads the same at both its addresses.
+ * The proof, from inside: every page reads the same at both its addresses, and
+ * those of the image can be written to and run.
  *
  * Called by stage 3's xen_entry() after the remap, while P=V still holds. A
- * page that is missing at its virtual address faults here, and since there is
- * no trap table yet, Xen prints the fault and ends the guest.
+ * page that is missing at its virtual address, or that lost a right on the way,
+ * faults here, and since there is no trap table yet, Xen prints the fault and
+ * ends the guest.
  */
 #include "console.h"
 #include "pv-memory.h"
@@ -43,9 +45,39 @@ static void verify_range(vaddr_t offset, unsigned long limit)
 }
 //! [verify_range]
 
+/* An entry without RW reads well. What is stored is what is there already. */
+static void verify_writable(vaddr_t offset)
+{
+	for (const char *pv = _text; pv < _end; pv += PAGE_SIZE) {
+		volatile unsigned long *va =
+			(volatile unsigned long *)((vaddr_t)pv + offset);
+
+		*va = *va;
+	}
+}
+
+#define RET 0xc3 /* the instruction: one byte */
+
+/* An entry with NX reads well, too. So one instruction of each page of code is
+ * run: any byte RET, even one inside another instruction, comes straight back.
+ */
+static void verify_executable(vaddr_t offset)
+{
+	const u8 *next = (const u8 *)_text;
+
+	for (const u8 *pv = next; pv < (const u8 *)_etext; pv++) {
+		if (pv < next || *pv != RET)
+			continue;
+		((void (*)(void))((vaddr_t)pv + offset))();
+		next = (const u8 *)PAGE_ALIGN((vaddr_t)pv + 1);
+	}
+}
+
 void verify_remap(paddr_t limit)
 {
 	verify_same_page(LOAD_OFFSET);
+	verify_writable(LOAD_OFFSET);
+	verify_executable(LOAD_OFFSET);
 	verify_range(PAGE_OFFSET, paddr_x(limit));
 	if (LOAD_OFFSET != PAGE_OFFSET)
 		verify_range(LOAD_OFFSET, image_end());

@@ -10,9 +10,32 @@
 #include "console.h"
 #include "paravirt.h"
 #include "xen-ops.h"
+#include <linux/magic.h>
 
 u8 init_stack[THREAD_SIZE]
 	__attribute__((aligned(PAGE_SIZE), section(".bss.page_aligned")));
+
+/*
+ * What the jump made of the stack. Arrival on any writable page works, for as
+ * long as nobody else uses that; so where it is has to be looked at, and once
+ * more later whether it was deep enough.
+ */
+static void stack_begins(vaddr_t frame)
+{
+	vaddr_t top = (vaddr_t)init_stack + THREAD_SIZE;
+
+	if (frame >= top || frame < top - 8 * sizeof(long))
+		panic("stack: xen_start_kernel's is at VA %#lx, not at the top of init_stack, VA %#lx",
+		      frame, top);
+	*(u32 *)init_stack = STACK_END_MAGIC;
+}
+
+static void stack_holds(void)
+{
+	if (*(u32 *)init_stack != STACK_END_MAGIC)
+		panic("stack: the lower end of init_stack, VA %#lx, was written over",
+		      (vaddr_t)init_stack);
+}
 
 struct paravirt_ops paravirt_ops;
 
@@ -27,6 +50,7 @@ void xen_start_kernel(void)
 {
 	printk("stage 4: xen_start_kernel at VA %#lx, stack at VA %#lx\n",
 	       (vaddr_t)xen_start_kernel, (vaddr_t)__builtin_frame_address(0));
+	stack_begins((vaddr_t)__builtin_frame_address(0));
 
 	paravirt_ops = xen_paravirt_ops;
 	phys_to_machine_mapping = (unsigned long *)xen_start_info->mfn_list;
@@ -37,6 +61,7 @@ void xen_start_kernel(void)
 
 	xen_init_events();
 	xen_wait_for_ticks(3);
+	stack_holds();
 
 	start_kernel();
 }
