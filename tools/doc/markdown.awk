@@ -7,6 +7,7 @@
 # - Links to pages and to files of the tree become references, which Doxygen checks.
 # - <!-- \snippet FILE NAME -->, which a code host hides, shows the code with its links; the copy below it, which is for
 #   the code host, goes.
+# - "Next: ...", the last line of a lesson, goes: the book has a way on of its own.
 # - A picture is put into the page, so that it follows the page's light and dark.
 # - `name()` becomes a link to the function, in code letters.
 
@@ -151,6 +152,8 @@ fence { print; next }
 	print
 	next
 }
+# The book has its own way on.
+/^Next: / { print ""; next }
 /^# / { print $0 (label == "index" ? "" : " {#" label "}"); next }
 /^##+ / {
 	text = $0
