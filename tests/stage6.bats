@@ -74,6 +74,13 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 	ends 1 "diagnosis: guest-domain-refused"
 }
 
+@test "notes that stand in a section only are found, too" {
+	fault x86_32/stage4 stage1-notes/xen.lds.S '/PT_NOTE/d; s/ :note//'
+	! readelf -lW "$image" | grep -q '^ *NOTE'
+	MODULE=$image boot "$good/build/x86_64/stage6.elf"
+	ends 0 "[domain 1] all done"
+}
+
 @test "a guest with more memory, and one whose image needs more" {
 	run make run STAGE=6 GUEST_MEM=32
 	ends 0 "[domain 1]   memory: 8192 pages (32 MiB)"

@@ -35,6 +35,7 @@ struct image {
 	struct file file;  /**< ELF: dom0's module, or unpacked from it */
 	unsigned int bits; /**< 32 or 64: the ELF class */
 	unsigned int nr_segments; /**< program headers */
+	unsigned int nr_sections; /**< section headers */
 	u64 virt_base;		  /**< VA of the guest's paddr 0; 0 is P=V */
 	u64 entry;		  /**< VA: the note's, or the ELF header's */
 	u64 hypercall_page;	  /**< VA, or NO_ADDRESS: guest sets it up */
@@ -53,6 +54,7 @@ struct segment {
 /** Types of segments that the toolstack reads, as ELF numbers them. */
 #define SEGMENT_LOAD 1 /**< to be loaded at its paddr */
 #define SEGMENT_NOTE 4 /**< notes, among them Xen's */
+#define SECTION_NOTE 7 /**< a section's type has other numbers */
 
 /** All tables of one level; they lie one behind the other. */
 struct table_level {
@@ -132,8 +134,16 @@ struct file unpack_bzimage(struct file file);
 /** Reads the ELF headers and notes, or ends the run with what is wrong. */
 void image_parse(struct image *image, struct file file);
 
-/** One program header of an image. */
-struct segment image_segment(const struct image *image, unsigned int number);
+/** @{ One program header of an image, or one section header. */
+struct segment image_segment(const struct image *image, unsigned int index);
+struct segment image_section(const struct image *image, unsigned int index);
+/** @} */
+
+/** A little-endian number of the file's, which need not be aligned. */
+u64 image_number(const u8 *at, unsigned int bytes);
+
+/** Reads what the notes say into the struct. */
+void image_take_notes(struct image *image);
 
 /** Makes an empty domain: an id, a width, one virtual processor. */
 void create_domain(struct guest *guest);

@@ -33,7 +33,7 @@ void create_domain(struct guest *guest)
 		.u.createdomain = {
 			.max_vcpus = 1,
 			.max_evtchn_port = LAST_PORT,
-			.max_grant_frames = 1,
+			.max_grant_frames = 4,
 			.max_maptrack_frames = 1,
 			.grant_opts = XEN_DOMCTL_GRANT_version(1),
 		}};

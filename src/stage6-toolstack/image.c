@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * The guest's image: what its ELF headers and its notes ask for.
+ * The guest's image: what its ELF headers ask for.
  *
  * Called by start_kernel() before there is a domain. This is what Xen's
- * libelf does for dom0: the same notes, read by the other side. The file is a
- * stranger's, so no offset in it is followed without a look at the size.
+ * libelf does for dom0. The file is a stranger's, so no offset in it is
+ * followed without a look at the size.
  *
- * Source: the ELF specification; xen/elfnote.h.
+ * Source: the ELF specification.
  */
 #include "string.h"
 #include "toolstack.h"
-#include <xen/elfnote.h>
 
 /* Where the fields of either class stand, in bytes from their table's start. */
 struct class
 {
 	u8 word, header_size;
-	u8 entry, phoff, phnum;		       /* in the ELF header */
+	u8 entry, phoff, phnum, shoff, shnum;  /* in the ELF header */
 	u8 size, offset, paddr, filesz, memsz; /* in a program header */
+	u8 sh_size, sh_offset, sh_length;      /* in a section header */
 };
 
 static const struct class classes[] = {
-	{4, 52, 24, 28, 44, 32, 4, 12, 16, 20},
-	{8, 64, 24, 32, 56, 56, 8, 24, 32, 40},
+	{4, 52, 24, 28, 44, 32, 48, 32, 4, 12, 16, 20, 40, 16, 20},
+	{8, 64, 24, 32, 56, 40, 60, 56, 8, 24, 32, 40, 64, 24, 32},
 };
 
 static const struct class *class_of(const struct image *image)
@@ -31,8 +31,7 @@ static const struct class *class_of(const struct image *image)
 	return &classes[image->bits == 64];
 }
 
-/* A little-endian number, which need not be aligned. */
-static u64 number(const u8 *at, unsigned int bytes)
+u64 image_number(const u8 *at, unsigned int bytes)
 {
 	u64 value = 0;
 
@@ -45,83 +44,51 @@ static bool in_file(const struct image *image, u64 offset, u64 count)
 	return offset <= image->file.size && count <= image->file.size - offset;
 }
 
+/* Entry @p index of a table in the file; its fields are checked by others. */
+static const u8 *entry(const struct image *image, const char *what, u8 table,
+		       unsigned int index, u8 size)
+{
+	unsigned int word = class_of(image)->word;
+	u64 offset = image_number(image->file.start + table, word);
+
+	if (!in_file(image, offset, (index + 1ULL) * size))
+		panic("image: %s header %u is not in the file", what, index);
+	return image->file.start + (unsigned long)offset + index * size;
+}
+
 struct segment image_segment(const struct image *image, unsigned int index)
 {
 	const struct class *class = class_of(image);
-	u64 table = number(image->file.start + class->phoff, class->word);
-	u64 offset = table + index * class->size;
-	const u8 *at = image->file.start + (unsigned long)offset;
-	struct segment segment;
-
-	if (!in_file(image, table, (index + 1ULL) * class->size))
-		panic("image: program header %u is not in the file", index);
-	segment = (struct segment){
-		.type = number(at, 4),
-		.offset = number(at + class->offset, class->word),
-		.paddr = number(at + class->paddr, class->word),
-		.filesz = number(at + class->filesz, class->word),
-		.memsz = number(at + class->memsz, class->word),
+	const u8 *at =
+		entry(image, "program", class->phoff, index, class->size);
+	struct segment segment = {
+		.type = image_number(at, 4),
+		.offset = image_number(at + class->offset, class->word),
+		.paddr = image_number(at + class->paddr, class->word),
+		.filesz = image_number(at + class->filesz, class->word),
+		.memsz = image_number(at + class->memsz, class->word),
 	};
+
 	if (!in_file(image, segment.offset, segment.filesz))
 		panic("image: segment %u is not in the file", index);
 	return segment;
 }
 
-static bool begins(const u8 *desc, u64 length, const char *with)
+struct segment image_section(const struct image *image, unsigned int index)
 {
-	return length >= strlen(with) && memcmp(desc, with, strlen(with)) == 0;
-}
+	const struct class *class = class_of(image);
+	const u8 *at =
+		entry(image, "section", class->shoff, index, class->sh_size);
+	struct segment section = {
+		.type = image_number(at + 4, 4),
+		.offset = image_number(at + class->sh_offset, class->word),
+		.filesz = image_number(at + class->sh_length, class->word),
+	};
 
-//! [take_note]
-static void take_note(struct image *image, u32 type, const u8 *desc, u64 length)
-{
-	u64 value = length == 4 || length == 8 ? number(desc, length) : 0;
-
-	switch (type) {
-	case XEN_ELFNOTE_XEN_VERSION:
-		image->is_xen = begins(desc, length, "xen-3.0");
-		break;
-	case XEN_ELFNOTE_PAE_MODE:
-		image->pae = begins(desc, length, "yes");
-		break;
-	case XEN_ELFNOTE_LOADER:
-		image->loader |= begins(desc, length, "generic");
-		break;
-	case XEN_ELFNOTE_GUEST_OS:
-		image->loader |= begins(desc, length, "linux");
-		break;
-	case XEN_ELFNOTE_VIRT_BASE:
-		image->virt_base = value;
-		break;
-	case XEN_ELFNOTE_ENTRY:
-		image->entry = value;
-		break;
-	case XEN_ELFNOTE_HYPERCALL_PAGE:
-		image->hypercall_page = value;
-		break;
-	}
-}
-//! [take_note]
-
-/* Names and values are padded to four bytes: src/include/elfnote.h. */
-static void take_notes(struct image *image, const struct segment *notes)
-{
-	const u8 *at = image->file.start + (unsigned long)notes->offset;
-	u64 left = notes->filesz;
-
-	while (left >= 12) {
-		u64 name = (number(at, 4) + 3) & ~3ULL;
-		u64 desc = number(at + 4, 4);
-		u64 all = 12 + name + ((desc + 3) & ~3ULL);
-
-		if (all > left)
-			panic("image: a note is longer than its segment");
-		if (begins(at + 12, name, "Xen"))
-			take_note(image, number(at + 8, 4), at + 12 + name,
-				  desc);
-		at += all;
-		left -= all;
-	}
+	if (section.type == SECTION_NOTE &&
+	    !in_file(image, section.offset, section.filesz))
+		panic("image: section %u is not in the file", index);
+	return section;
 }
 
 static void check(const struct image *image)
@@ -143,18 +110,17 @@ void image_parse(struct image *image, struct file file)
 
 	*image = (struct image){.file = file, .hypercall_page = NO_ADDRESS};
 	if (file.size < classes[1].header_size ||
-	    !begins(file.start, file.size, "\177ELF"))
+	    memcmp(file.start, "\177ELF", 4) != 0)
 		panic("image: the guest's image is neither an ELF file nor a bzImage");
 	image->bits = file.start[4] == 2 ? 64 : 32;
 	class = class_of(image);
-	image->entry = number(file.start + class->entry, class->word);
-	image->nr_segments = number(file.start + class->phnum, 2);
+	image->entry = image_number(file.start + class->entry, class->word);
+	image->nr_segments = image_number(file.start + class->phnum, 2);
+	image->nr_sections = image_number(file.start + class->shnum, 2);
 
 	for (unsigned int i = 0; i < image->nr_segments; i++) {
 		struct segment part = image_segment(image, i);
 
-		if (part.type == SEGMENT_NOTE)
-			take_notes(image, &part);
 		if (part.type != SEGMENT_LOAD)
 			continue;
 		if (part.memsz < part.filesz ||
@@ -162,6 +128,7 @@ void image_parse(struct image *image, struct file file)
 			panic("image: segment %u has impossible sizes", i);
 		image->end = max(image->end, part.paddr + part.memsz);
 	}
+	image_take_notes(image);
 	check(image);
 	printk("toolstack: image of %u bits, ends at paddr %#llx, entry VA %#llx, paddr 0 at VA %#llx\n",
 	       image->bits, image->end, image->entry, image->virt_base);
