@@ -60,6 +60,10 @@ $(call one-of,VMSPLIT,3G 2G 1G)
 $(call one-of,ACCEL,tcg kvm)
 $(call one-of,NATIVE,y n)
 
+ifneq ($(SLOW),)
+$(if $(shell echo '$(SLOW)' | grep -xE '[1-9][0-9]{0,2}'),,$(error SLOW=$(SLOW) is not a factor from 1 to 999))
+endif
+
 ifeq ($(ARCH),x86_64)
 ifneq ($(PAE) $(VMSPLIT),y 3G)
 $(error ARCH=x86_64 has one paging mode: leave PAE= and VMSPLIT= out, they are for ARCH=x86_32)

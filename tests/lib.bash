@@ -25,10 +25,10 @@ ends() { # exit status, text
 	fi
 }
 
-# Waits for something, with a limit.
+# Waits for something, with a limit that SLOW= stretches.
 within() { # tenths of a second, a command that succeeds once it is so
 	local tenths
-	for ((tenths = 0; tenths < $1; tenths++)); do
+	for ((tenths = 0; tenths < $1 * ${SLOW:-1}; tenths++)); do
 		! "${@:2}" || return 0
 		sleep 0.1
 	done

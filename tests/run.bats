@@ -112,7 +112,7 @@ group_is_gone() { ! kill -0 -- "-$1" 2>/dev/null; }
 	within 300 grep -q "^stage 2:" "$BATS_TEST_TMPDIR/out"
 	kill -INT -- "-$group"
 	! wait "$group" || return 1
-	within 20 group_is_gone "$group"
+	within 100 group_is_gone "$group"
 	grep -q "interrupted" "$BATS_TEST_TMPDIR/out"
 }
 

@@ -4,10 +4,12 @@
 import os
 import time
 
+from xenqemu.patience import patiently
+
 # Boots take about a second; a machine under load may need several.
-LIMIT = 30
+LIMIT = patiently(30)
 # A boot prints all the time; if it has not for so long, even on a busy machine, it ended somewhere.
-SILENCE = 8
+SILENCE = patiently(8)
 
 
 def run_while_printing(stub, folder):

@@ -3,10 +3,12 @@
 
 One column for each level, tables by their VA from the top. A table that several
 entries lead to has a double frame. Colour marks what changed, grey what is
-Xen's; both are written out as well.
+Xen's; both are written out as well. Boxes stand at whole numbers: not every
+Python adds fractions alike.
 """
 
 from html import escape
+from math import ceil
 
 from .picture import compose
 
@@ -38,7 +40,7 @@ class Drawing:
         self.widths = self._column_widths()
         gaps = len(self.widths) - 1
         self.width = max(WIDTH, 2 * MARGIN + sum(self.widths) + NEAR * gaps)
-        self.gap = min(FAR, (self.width - 2 * MARGIN - sum(self.widths)) / max(1, gaps))
+        self.gap = min(FAR, (self.width - 2 * MARGIN - sum(self.widths)) // max(1, gaps))
         self.place = {}
         self.bottom = 0
         self._place_all()
@@ -47,12 +49,12 @@ class Drawing:
         """As wide as the longest line in each column."""
         columns = max(box.depth for box in self.picture.boxes) + 1
         widths = [0] * columns
-        widths[0] = 20 + CHAR * len(ROOT) if self.picture.root else 0
+        widths[0] = 20 + ceil(CHAR * len(ROOT)) if self.picture.root else 0
         for box in self.picture.boxes:
             head = f"{box.name}  shared: 0 ways" if box.ways > 1 else box.name
             lines = [head, box.frame, *(words for words, _ in _captions(box)),
                      *(f"{row.label}  {row.what}" for row in box.rows)]
-            widths[box.depth] = max(widths[box.depth], 20 + CHAR * max(map(len, lines)))
+            widths[box.depth] = max(widths[box.depth], 20 + ceil(CHAR * max(map(len, lines))))
         return widths
 
     def _place_all(self):
@@ -60,7 +62,7 @@ class Drawing:
         for box in sorted(self.picture.boxes, key=lambda b: (b.depth, b.seen_at and int(b.seen_at[0][0], 16))):
             y = next_y.get(box.depth, TOP + (60 if self.picture.root and not box.depth else 0))
             x = MARGIN + sum(self.widths[:box.depth]) + box.depth * self.gap
-            self.place[box.key] = (round(x, 1), y, box)
+            self.place[box.key] = (x, y, box)
             next_y[box.depth] = y + self._height(box) + GAP
             self.bottom = max(self.bottom, next_y[box.depth])
 

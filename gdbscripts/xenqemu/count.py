@@ -25,6 +25,7 @@ from xenabi.image import ElfError, Image
 
 from .machine import Machine
 from .monitor import MonitorError
+from .patience import patiently
 from .stub import StubError
 from .trace import entered
 
@@ -163,7 +164,7 @@ def main() -> int:
     parser.add_argument("functions", metavar="FUNCTION", nargs="*", help="how often it is called")
     arguments = parser.parse_args()
     try:
-        seconds = float(os.environ.get("TIMEOUT") or 60)
+        seconds = patiently(float(os.environ.get("TIMEOUT") or 60))
         try:
             image = Image(arguments.symbols or arguments.image)
         except (ElfError, OSError):

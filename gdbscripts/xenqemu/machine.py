@@ -13,10 +13,11 @@ import time
 from collections.abc import Sequence
 
 from .monitor import Monitor, MonitorError
+from .patience import patiently
 from .stub import Gone, Late, Stub
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = patiently(10.0)
 
 # A guest's addresses, without Xen's: 32 bits with three levels, and 64 bits (xen/arch-x86/xen-x86_*.h).
 GUESTS_PART = "0+0xf5800000,0xffff880000000000..0xffffffffffffffff"

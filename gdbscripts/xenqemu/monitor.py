@@ -6,6 +6,8 @@ import json
 import re
 import socket
 
+from .patience import patiently
+
 INTERRUPTS = 1 << 9  # EFLAGS.IF
 
 
@@ -16,7 +18,7 @@ class MonitorError(Exception):
 class Monitor:
     """One connection, to the UNIX socket at path, or one that is there already."""
 
-    def __init__(self, path, limit=10.0, connection=None):
+    def __init__(self, path, limit=patiently(10.0), connection=None):
         self.socket = connection or socket.socket(socket.AF_UNIX)
         self.socket.settimeout(limit)
         try:

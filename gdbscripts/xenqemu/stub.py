@@ -16,6 +16,8 @@ import socket
 import struct
 import time
 
+from .patience import patiently
+
 
 class StubError(Exception):
     """The stub refused, fell silent or went away."""
@@ -76,7 +78,7 @@ class Stub:
     """One connection. `packets` counts the requests sent; `standing` are breakpoints that are there all the time,
     but for those in which others are set (breakpoints()). Past the `deadline`, nothing is run or stepped."""
 
-    def __init__(self, connection, limit=10.0):
+    def __init__(self, connection, limit=patiently(10.0)):
         self.socket = connection
         self.limit = limit
         self.packets = 0
@@ -86,7 +88,7 @@ class Stub:
         self._by_maddr, self._mode = False, None  # what is asked for, and what QEMU was told last
 
     @classmethod
-    def connect(cls, path, limit=10.0):
+    def connect(cls, path, limit=patiently(10.0)):
         """A connection of one's own to the UNIX socket at path."""
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(limit)

@@ -15,13 +15,14 @@ machine cannot be stopped after a number of instructions.
 import contextlib
 import itertools
 
+from .patience import patiently
 from .position import Position
 from .stub import TooLate
 
 # How many automatic checkpoints are kept (9 MiB each).
 KEEP = 40
 # Seconds that going back may take, and a slice of running before a look at where it is.
-PATIENCE, SLICE = 15, 0.3
+PATIENCE, SLICE = patiently(15), 0.3
 
 
 class Lost(Exception):
@@ -112,7 +113,7 @@ class Timeline:
         except BaseException as error:
             self.load(origin)
             if isinstance(error, TooLate):
-                raise Lost(f"not found in {PATIENCE} s, so this is where you were: go back from a moment nearer to it, "
+                raise Lost(f"not found in {PATIENCE:g} s, so this is where you were: go back from a moment nearer to it, "
                            "or `xen restart` a checkpoint before it and go forward") from None
             if isinstance(error, KeyboardInterrupt):
                 raise Lost("interrupted: this is where you were") from None

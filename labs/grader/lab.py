@@ -16,6 +16,7 @@ import tomllib
 
 from xenabi.image import ElfError, Image
 from xenabi.notes import NoteError
+from xenqemu.patience import patiently
 
 from .ownwork import NotOwn, look_at, look_at_source, refuse_foreign, refuse_foreign_errors, taken_in
 from .report import Finding, Report, Task
@@ -140,7 +141,7 @@ def run_limited(command, env):
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           errors="replace", env=env, start_new_session=True, preexec_fn=limit) as made:
         try:
-            output, errors = made.communicate(timeout=3 * COMPILE_SECONDS)  # a busy machine
+            output, errors = made.communicate(timeout=patiently(3 * COMPILE_SECONDS))  # a busy machine
             return made.returncode, output, errors
         except subprocess.TimeoutExpired:
             os.killpg(made.pid, signal.SIGKILL)  # make, and all that it started

@@ -17,13 +17,14 @@ from collections import namedtuple
 from xenabi.image import Image
 from xenqemu import machine as qemu
 from xenqemu.monitor import MonitorError
+from xenqemu.patience import patiently
 from xenqemu.stub import Gone, Late
 
 # Limits are seconds of the machine's own time, each some two million instructions (tools/machine, -icount): what a kernel
 # comes to within them does not depend on how busy the host is.
 BOOT_SECONDS = 300  # Xen's own start: about 30
 STEP_SECONDS = 60  # a guest's way from stop to stop: less than 1
-PATIENCE = 60  # seconds of the host's time, if the machine's own does not pass
+PATIENCE = patiently(60)  # seconds of the host's time, if the machine's own does not pass
 ENDING_SECONDS = 10  # of a QEMU that has closed its sockets
 MOST_ALL = 3000  # stops of one machine
 MOST_STOPS = 500  # on the way to one that is waited for: a loop may lead over a breakpoint

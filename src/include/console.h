@@ -40,8 +40,8 @@ void printk(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void vprintk(const char *format, va_list list);
 
 /** Prints why, and ends the run as a failure. */
-void __attribute__((noreturn, format(printf, 1, 2)))
-panic(const char *format, ...);
+void panic(const char *format, ...)
+	__attribute__((noreturn, format(printf, 1, 2)));
 
 /**
  * Checks what a hypercall returned, and panics if it was refused.

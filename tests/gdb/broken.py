@@ -96,10 +96,11 @@ def set_cr3(value):
 @check
 def cr3_into_nowhere():
     was = registers().cr3
-    for value, what in ((NOWHERE << 12, f"CR3 {NOWHERE << 12:#x} leads nowhere: maddr"),
+    # Below 2 GiB: QEMU 10 extends the sign of what GDB writes.
+    for value, what in ((0x6bcde000, "CR3 0x6bcde000 leads nowhere: maddr"),
                         (0x5000, "CR3 0x5000 leads to no table of the guest")):
-        set_cr3(value)
         try:
+            set_cr3(value)
             for command in ("pt", "pt walk 0", "pt aliases 0", "pt save x", "pt svg x", "p2m 1", "m2p 1", "start-info"):
                 refused(command, what)
         finally:

@@ -65,7 +65,7 @@ typedef u32 entry_t;
 #define XEN_PMD_FIRST 428
 
 /** The bytes that one entry of a level maps. */
-#define REACH(level) (1ULL << (12 + INDEX_BITS * ((level)-1)))
+#define REACH(level) (1ULL << (12 - INDEX_BITS + INDEX_BITS * (level)))
 
 #define ENTRIES_PER_TABLE (PAGE / sizeof(entry_t))
 
