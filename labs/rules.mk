@@ -34,6 +34,12 @@ grade: need-lab $(hypervisor)
 hint: need-lab
 	@tools/lab hint '$(LAB)' '$(WORK)' '$(OUT)' '$(TASK)'
 
+# The grader of a lab, packed for a course's service (labs/grader/bundle.py).
+gradescope classroom50: need-lab $(hypervisor)
+	@tools/doctor --need run,lab
+	@tools/python -m grader.bundle $@ $(LAB) build/$@-lab$(LAB).zip
+.PHONY: gradescope classroom50
+
 # All wrong answers, and each lab untouched and solved: some minutes.
 check-labs: ready $(hypervisor)
 	@tools/doctor --need check,lab

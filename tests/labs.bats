@@ -72,6 +72,32 @@ pair() { # lab
 	[ "$(grep -c '^ok ' <<<"$output")" = 3 ]
 }
 
+# The zip's files with their modes, as the services unpack them.
+unpack() { # zip, folder
+	tools/python -c 'import os, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as archive:
+    for entry in archive.infolist():
+        os.chmod(archive.extract(entry, sys.argv[2]), entry.external_attr >> 16)' "$1" "$2"
+}
+
+@test "packed for Gradescope and for Classroom 50, the grader grades" {
+	local there=$BATS_TEST_TMPDIR
+	solved 1
+	sed -i '/LOADER/d' "$work/notes.S"
+	tools/python -m grader.bundle gradescope 1 "$there/g.zip"
+	tools/python -m grader.bundle classroom50 1 "$there/c.zip"
+	unpack "$there/g.zip" "$there/autograder/source"
+	unpack "$there/c.zip" "$there/classroom"
+	cp -r "$work" "$there/autograder/submission"
+	(cd / && AUTOGRADER=$there/autograder "$there/autograder/source/run_autograder")
+	grep -q '"score": 12,' "$there/autograder/results/results.json"
+	(cd "$work" && CLASSROOM=os ASSIGNMENT=one OWNER=alice "$there/classroom/autograder.py")
+	grep -q '"schema": "classroom50/result/v1"' "$work/result.json"
+	[ "$(grep -cE '"(owner": "alice|score": 12|max-score": 16|passed": false)' "$work/result.json")" = 4 ]
+	# What cannot be graded is not the student's doing: the services are told by the status.
+	XEN=/nowhere/xen run -2 env AUTOGRADER="$there/autograder" "$there/autograder/source/run_autograder"
+}
+
 @test "a work copy has every blank, says whose task it is, and is not overwritten" {
 	lab 3
 	[ "$(grep -c 'Lab 3, task [1-5]: your code' "$work"/*.c | awk -F: '{ n += $2 } END { print n }')" = 8 ]
@@ -94,7 +120,7 @@ pair() { # lab
 	grade 77
 	ends 2 "no lab 77: use one of 1 2 3"
 	GRADE_FORMAT=xml grade 1
-	ends 2 "GRADE_FORMAT=xml is not known here: use one of text json gradescope tap"
+	ends 2 "GRADE_FORMAT=xml is not known here: use one of text json gradescope tap junit classroom50"
 	grade 2
 	ends 1 "there is no $work yet: make lab LAB=2 makes it"
 	out=/proc/nowhere grade 2

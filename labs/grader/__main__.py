@@ -2,7 +2,7 @@
 """Grades a lab: tools/python -m grader LAB, called by `make grade LAB=n`.
 
 Environment: WORK=folder of the reader's files, OUT=folder for what is kept,
-GRADE_FORMAT=text|json|gradescope|tap, XEN=hypervisor.
+GRADE_FORMAT=text|json|gradescope|tap|junit|classroom50, XEN=hypervisor.
 
 The exit status is 0 only for full points, 1 for fewer, 2 if it could not be graded
 for a reason that is not the reader's.
@@ -15,7 +15,7 @@ import traceback
 
 from xenqemu.stub import Gone, Late
 
-from .lab import Lab, Stopped, numbers
+from .lab import Lab, NotGraded, Stopped, numbers
 from .ownrun import check_runs
 from .report import FORMS, Finding, keep
 
@@ -36,6 +36,8 @@ def examine(lab):
     except (Gone, Late):
         lab.report.stopped = Finding("machine-gone", "the machine ended, or did not answer any more, while it was looked at; see "
                                      "the transcript", "")
+    except NotGraded:
+        raise
     except Exception as error:  # whatever it is, the reader gets a word, and the course server a result
         lab.report.files["error"] = os.path.join(lab.out, "error.txt")
         with open(lab.report.files["error"], "w", encoding="utf-8") as file:
@@ -66,6 +68,8 @@ def main():
             reports = [examine(Lab(n)) for n in known]
         else:
             reports = [examine(Lab(number, os.environ.get("WORK"), os.environ.get("OUT")))]
+    except NotGraded as error:
+        return refuse(str(error))
     except OSError as error:
         return refuse(f"cannot keep the result: {error}")
     print(FORMS[form](reports))

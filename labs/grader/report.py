@@ -10,6 +10,8 @@ import os
 import textwrap
 from dataclasses import dataclass, field
 
+from .courses import as_classroom50, as_junit
+
 WIDTH = 100
 
 
@@ -171,4 +173,4 @@ def keep(report, path):
 
 
 FORMS = {"text": lambda reports: as_text(reports[0]) if len(reports) == 1 else as_table(reports),
-         "json": as_json, "gradescope": as_gradescope, "tap": as_tap}
+         "json": as_json, "gradescope": as_gradescope, "tap": as_tap, "junit": as_junit, "classroom50": as_classroom50}

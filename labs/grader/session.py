@@ -17,7 +17,7 @@ from xenqemu.stub import Gone, Late
 from .calls import Caller
 from .diagnoses import diagnose
 from .guest import Guest
-from .lab import Stopped
+from .lab import NotGraded, Stopped
 from .machine import BOOT_SECONDS, End, Fault, Loop, Machine, Stop
 
 EXCEPTIONS = {0: "division error", 3: "breakpoint", 6: "undefined instruction", 8: "double fault",
@@ -37,7 +37,9 @@ class Session:
         try:
             self.machine = Machine(self.folder, image, os.environ.get("XEN") or "build/xen/xen", module, self.native)
         except (Gone, Late):
-            raise Stopped("qemu", "QEMU did not start: " + self.text("errors")) from None
+            why = self.text("errors").splitlines()[:1]
+            self.clear()
+            raise NotGraded("QEMU did not start: " + "".join(why)) from None
         self.guest = None
 
     def __enter__(self):
@@ -53,6 +55,9 @@ class Session:
         log = os.path.join(self.folder, "log")
         if os.path.exists(log):
             os.replace(log, self.kept)
+        self.clear()
+
+    def clear(self):
         for name in os.listdir(self.folder):
             os.unlink(os.path.join(self.folder, name))
         os.rmdir(self.folder)
