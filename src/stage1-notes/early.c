@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * Stage 1: alive, and mute.
+ * Stage 1: entered P=V, and not yet able to print.
  *
  * Called by startup_xen, the image's first instructions, P=V. There is no
  * hypercall page yet, so nothing can be printed, and no way to exit either.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * Stage 2: a voice.
+ * Stage 2: the kernel calls Xen, and prints.
  *
  * Called by startup_xen, P=V. Sets up the hypercall page and shows that it
  * works, by printing through it.

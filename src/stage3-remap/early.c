@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * Stage 3: at two addresses at once.
+ * Stage 3: every page gets a second address.
  *
  * Called by startup_xen, P=V. Remaps, and proves it from inside; goes on
  * running P=V to its end.
