@@ -2,7 +2,7 @@
 #
 # Every command of the kit. `make` alone prints this help:
 #
-## make run [STAGE=n]     build stage n (0 to 6; 4 if you do not say) and boot it under Xen
+## make run [STAGE=n]     build stage n (0 to 7; 4 if you do not say) and boot it under Xen
 ## make check             run the tests; check-gdb, check-labs and check-doc take longer
 ## make check-gdb         the commands in GDB, on every stage in every mode
 ## make unit              the unit tests alone: the remap against model page tables
@@ -30,6 +30,7 @@
 ##   IMAGE=file           boot this image instead of a stage
 ##   GUEST=n|file  GUEST_ARCH=kind  GUEST_MEM=MiB  LAYOUT=far    what stage 6 builds (4)
 ##   NATIVE=y             boot stage 5 without Xen
+##   PVH=qemu|microvm|dom0|n   who enters stage 7, and how (qemu: without Xen; n: as PV)
 ##   XEN=file|stock       use this hypervisor        XEN_SRC=folder  build it from this source
 ##   ACCEL=tcg|kvm        how QEMU runs it (tcg)     V=1  whole transcript  SLOW=n  limits times n
 ##   ERRATUM=n            the 2007 patch's mistake n (1 to 9) put back: see what it does
@@ -54,7 +55,7 @@ help:
 # $(call one-of,NAME,good values)
 one-of = $(if $(filter-out 1,$(words $($(1))))$(filter-out $(2),$($(1))),\
 	$(error $(1)=$($(1)) is not known here: use $(1)= one of $(2)))
-$(call one-of,STAGE,0 1 2 3 4 5 6)
+$(call one-of,STAGE,0 1 2 3 4 5 6 7)
 $(call one-of,ARCH,x86_32 x86_64)
 $(call one-of,PAE,y n)
 $(call one-of,VMSPLIT,3G 2G 1G)
@@ -71,8 +72,8 @@ $(error ARCH=x86_64 has one paging mode: leave PAE= and VMSPLIT= out, they are f
 endif
 endif
 
-ifeq ($(NATIVE)$(filter 5,$(STAGE))$(IMAGE),y)
-$(error NATIVE=y boots without Xen, and stage $(STAGE) cannot do without: use STAGE=5)
+ifeq ($(NATIVE)$(filter 5 7,$(STAGE))$(IMAGE),y)
+$(error NATIVE=y boots without Xen, and stage $(STAGE) cannot do without: use STAGE=5, or 7)
 endif
 
 # ---- the paging mode ------------------------------------------------------
@@ -157,7 +158,7 @@ stage5 := $(filter-out %/head_$(bits).o,$(stage4)) $(call objects,stage5-boot-pr
 stage0 := $(call objects,stage0-classic) $(filter %/head_$(bits).o,$(stage1)) \
 	$(call objects,stage2-hypercall)
 
-stages := $(foreach n,0 1 2 3 4 5 6,$(B)/stage$(n).elf)
+stages := $(foreach n,0 1 2 3 4 5 6 7,$(B)/stage$(n).elf)
 
 $(B)/stage0.elf: $(stage0) $(O)/obj/stage0-classic/early.o
 $(B)/stage1.elf: $(stage1) $(O)/obj/stage1-notes/early.o
@@ -173,7 +174,7 @@ $(B)/stage%.elf: $(O)/xen.lds $(erratum-objects) $(lab-objects)
 # make would take these for temporary files, and remove them.
 .SECONDARY: $(erratum-objects) $(lab-objects)
 
-include src/stage5-boot-protocol/bzimage.mk src/stage6-toolstack/toolstack.mk
+include src/stage5-boot-protocol/bzimage.mk src/stage6-toolstack/toolstack.mk src/stage7-pvh/pvh.mk
 
 # ---- setting up -------------------------------------------------------------
 
@@ -243,6 +244,7 @@ previous-3 := stage2-hypercall
 previous-4 := stage3-remap
 previous-5 := stage4-start-kernel
 folder-6 := stage6-toolstack
+folder-7 := stage7-pvh
 
 diff:
 	@tools/stage-diff "$(folder-$(STAGE))" "$(previous-$(STAGE))"

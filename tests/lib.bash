@@ -5,7 +5,7 @@
 # A test runs at the top of the tree and writes nothing but below its own BATS_TEST_TMPDIR.
 
 # What `make check`, or the shell it was typed in, hands down must not change a test.
-unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES STAGE ARCH PAE VMSPLIT IMAGE CMDLINE MODULE ACCEL V SILENCE TIMEOUT NATIVE ERRATUM LAB
+unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES STAGE ARCH PAE VMSPLIT IMAGE CMDLINE MODULE ACCEL V SILENCE TIMEOUT NATIVE PVH ERRATUM LAB
 export LC_ALL=C
 
 top=$(realpath "${BASH_SOURCE[0]%/*}/..")

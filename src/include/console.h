@@ -23,6 +23,11 @@ enum console {
 /** Picks the way that printk() takes from now on. */
 void console_select(enum console way);
 
+/** @{ The ring shared with dom0: its page's paddr, and its event channel. */
+extern unsigned long ring_paddr;
+extern u32 ring_port;
+/** @} */
+
 /** Writes @p count bytes of @p text into the ring shared with dom0. */
 void ring_write(const char *text, unsigned int count);
 
@@ -63,10 +68,18 @@ enum verdict {
 /** Ends the run with a verdict that the host can read without trusting text. */
 void __attribute__((noreturn)) xen_exit(enum verdict verdict);
 
+/** Has QEMU exit with a verdict. Needs the right to touch ports. */
+void tell_host(enum verdict verdict);
+
 /** For a guest that is not dom0: @ref xen_exit must not try the port. */
 void exit_without_ports(void);
 
-/** Ends the run as @ref xen_exit does, on a machine that is ours alone. */
+/** @{ Whether a guest may try it, and what it tells Xen: SHUTDOWN_. */
+extern bool first_domain;
+unsigned int shutdown_reason(enum verdict verdict);
+/** @} */
+
+/** Ends the run as @ref xen_exit does, in ring 0: a machine that is ours. */
 void __attribute__((noreturn)) native_exit(enum verdict verdict);
 
 #endif

@@ -97,6 +97,19 @@ static inline long HYPERVISOR_vcpu_op(int op, int vcpu, const void *arg)
 			 0);
 }
 
+/** Asks about memory, or for it. @p op a XENMEM_ number. */
+static inline long HYPERVISOR_memory_op(int op, void *arg)
+{
+	return hypercall(__HYPERVISOR_memory_op, op, HYPERCALL_PTR(arg), 0, 0,
+			 0);
+}
+
+/** Gets or sets a parameter of an HVM or PVH domain. @p op an HVMOP_ number. */
+static inline long HYPERVISOR_hvm_op(int op, void *arg)
+{
+	return hypercall(__HYPERVISOR_hvm_op, op, HYPERCALL_PTR(arg), 0, 0, 0);
+}
+
 /** Asks for rights over the physical machine. @p op a PHYSDEVOP_ number. */
 static inline long HYPERVISOR_physdev_op(int op, void *arg)
 {

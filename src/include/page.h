@@ -52,6 +52,9 @@
  */
 #define LOAD_PHYSICAL_ADDR 0x100000
 
+/** The kernel's stack, init_stack: bytes. */
+#define THREAD_SIZE (2 * PAGE_SIZE)
+
 /** A number of bytes, rounded up to whole pages. */
 #define PAGE_ALIGN(bytes) (((bytes) + PAGE_SIZE - 1) & PAGE_MASK)
 

@@ -43,6 +43,7 @@
 #define _PAGE_PRESENT 0x001
 #define _PAGE_RW      0x002
 #define _PAGE_USER    0x004
+#define _PAGE_PCD     0x010
 #define _PAGE_PSE     0x080
 /** @} */
 

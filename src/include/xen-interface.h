@@ -17,6 +17,8 @@
 #include <xen/arch-x86/cpuid.h>
 #include <xen/event_channel.h>
 #include <xen/features.h>
+#include <xen/hvm/params.h>
+#include <xen/memory.h>
 #include <xen/physdev.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>

@@ -20,10 +20,8 @@ extern unsigned long *phys_to_machine_mapping;
 /** The page that Xen shares: events, and the time. A VA. */
 extern struct shared_info *HYPERVISOR_shared_info;
 
-/** @{ The stack from the jump on: one region of two pages, its size bytes. */
-#define THREAD_SIZE (2 * PAGE_SIZE)
+/** The stack from the jump on: one region of two pages. */
 extern u8 init_stack[THREAD_SIZE];
-/** @} */
 
 /** VA of pseudo-physical memory, in the kernel's mapping of all memory. */
 static inline void *__va(paddr_t address)

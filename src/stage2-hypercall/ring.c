@@ -17,8 +17,8 @@
 #include <xen/io/console.h>
 
 /* A paddr, since a pointer stored while running P=V would be wrong later. */
-static unsigned long ring_paddr;
-static evtchn_port_t ring_port;
+unsigned long ring_paddr;
+evtchn_port_t ring_port;
 
 //! [console_select_ring]
 void console_select_ring(const struct start_info *info)

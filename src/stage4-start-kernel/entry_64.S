@@ -31,32 +31,8 @@ trap_stubs:
 	.set	vector, vector + 1
 	.endr
 
-.macro	push_scratch			/* what a C function may change */
-	push	%rdi
-	push	%rsi
-	push	%rdx
-	push	%rcx
-	push	%rax
-	push	%r8
-	push	%r9
-	push	%r10
-	push	%r11
-.endm
-
-.macro	pop_scratch
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rax
-	pop	%rcx
-	pop	%rdx
-	pop	%rsi
-	pop	%rdi
-.endm
-
 trap_common:
-	push_scratch
+	PUSH_SCRATCH
 	push	%rbx			# and the rest, to be shown
 	push	%rbp
 	push	%r12
@@ -66,7 +42,7 @@ trap_common:
 	mov	%rsp, %rdi		# the argument of do_trap(): struct pt_regs
 	call	do_trap
 	add	$6 * 8, %rsp		# do_trap() has kept the rest
-	pop_scratch
+	POP_SCRATCH
 	add	$2 * 8, %rsp		# the vector and the error code
 	push	$0			# flags for the iret hypercall
 	jmp	hypercall_iret
@@ -77,9 +53,9 @@ trap_common:
 xen_hypervisor_callback:
 	pop	%rcx
 	pop	%r11
-	push_scratch
+	PUSH_SCRATCH
 	call	xen_evtchn_do_upcall
-	pop_scratch
+	POP_SCRATCH
 	push	$0			# flags for the iret hypercall
 	jmp	hypercall_iret
 //! [xen_hypervisor_callback]

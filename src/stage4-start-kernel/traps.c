@@ -9,6 +9,7 @@
 #include "console.h"
 #include "extable.h"
 #include "hypercall.h"
+#include "paravirt.h"
 #include "traps.h"
 #include "xen-ops.h"
 
@@ -52,7 +53,7 @@ void do_trap(struct pt_regs *regs)
 	printk("FAULT: vector %lu, error code %#lx, CR2 VA %#lx\n",
 	       regs->vector, regs->error_code, read_cr2());
 	show_regs(regs);
-	xen_exit(VERDICT_FAILURE);
+	paravirt_ops.exit(VERDICT_FAILURE);
 }
 
 void xen_failsafe(void)

@@ -6,7 +6,7 @@
 unpacker-flags := -m32 -march=i686 $(filter-out $(mode-flags),$(CFLAGS))
 unpacker := $(patsubst src/%,$(O)/unpacker/%.o,$(basename \
 	$(filter-out %/payload.S,$(wildcard src/stage5-boot-protocol/boot/*.[cS])) \
-	$(addprefix src/stage2-hypercall/,exit.c serial.c string.c)))
+	$(addprefix src/stage2-hypercall/,exit-native.c exit-verdict.c serial.c string.c)))
 
 $(O)/unpacker/%.o: src/%.c | ready
 	@mkdir -p $(@D)

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Stage 7: all of stage 4, with one note more and the way in that it names. Included by the Makefile.
+#
+# The image stays a PV guest's, too: then it is stage 4. On 32 bits the page tables are those of stage 5's native boot. One
+# file takes the place of another: whoever ends a run in ring 0 may have Xen below.
+stage7 := $(filter-out %/exit-native.o,$(stage4)) $(call objects,stage7-pvh) \
+	$(filter %/native-paging_32.o,$(call objects,stage5-boot-protocol))
+$(B)/stage7.elf: $(stage7) $(O)/obj/stage4-start-kernel/early.o
+
+# How it is entered: PVH=qemu or microvm by QEMU alone, on a PC or its smallest machine; dom0 by Xen; n is a PV guest. An
+# IMAGE= of the reader's own may be entered so, too.
+ifeq ($(STAGE)$(IMAGE),7)
+PVH ?= qemu
+else
+PVH ?= n
+endif
+$(call one-of,PVH,qemu microvm dom0 n)
+ifeq ($(filter 7,$(STAGE))$(IMAGE)$(filter n,$(PVH)),)
+$(error PVH=$(PVH) needs a note that stage $(STAGE) has not: use STAGE=7, or IMAGE=file)
+endif
+ifneq ($(filter 7,$(STAGE))$(filter-out n,$(PVH)),)
+override NATIVE := $(if $(filter qemu microvm,$(PVH)),y,n)
+endif
+# The kit's own Xen is built without what PVH needs.
+ifeq ($(PVH)$(XEN),dom0)
+XEN := stock
+endif
+export PVH
