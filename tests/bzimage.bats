@@ -159,6 +159,27 @@ diagnosed() { # name of the diagnosis, what the unpacker says
 	diagnosed bzimage-payload-not-gzip "the payload is not a gzip file"
 }
 
+# What Xen unpacks, and not the unpacker of stage 5: Linux's build adds the unpacked size behind each of them.
+@test "payloads of xz, lzma, zstd, lz4, bzip2: Xen boots them, and tools/bzimage looks into them" {
+	local kernel=$good/build/x86_32/stage5.stripped format size
+	size=$(stat -c %s "$kernel")
+	# shellcheck disable=SC2059 # bytes
+	for format in "xz --check=crc32" "xz --format=lzma" zstd "lz4 -l" bzip2; do
+		rm -f "$BATS_TEST_TMPDIR"/faulty.*
+		{ $format -c <"$kernel" && printf "$(le32 "$size")"; } >"$BATS_TEST_TMPDIR/payload"
+		poke 0x202 HdrS
+		replace_payload "$BATS_TEST_TMPDIR/payload"
+		format=${format##*=} format=${format%% *}
+		boot "$image"
+		ends 0 "succeeded"
+		run tools/bzimage "$image"
+		ends 0 "payload: ${format/crc32/xz}, unpacks to $size bytes"
+	done
+	poke 0x24c "$(le32 $(($(od -An -tu4 -j $((0x24c)) -N 4 "$image") - 1)))"
+	run tools/bzimage "$image"
+	ends 1 "bytes, but its last 4 bytes say"
+}
+
 @test "payload not an ELF file" {
 	seq 1000 | gzip -n >"$BATS_TEST_TMPDIR/payload"
 	replace_payload "$BATS_TEST_TMPDIR/payload"
