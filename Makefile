@@ -28,7 +28,7 @@
 ##   ARCH=x86_32|x86_64   PAE=y|n   VMSPLIT=3G|2G|1G     which kind of kernel (x86_32, y, 3G)
 ##   CMDLINE="words"  MODULE=file                        reach the guest
 ##   IMAGE=file           boot this image instead of a stage
-##   GUEST=n|file  GUEST_ARCH=kind  GUEST_MEM=MiB  LAYOUT=far    what stage 6 builds (4)
+##   GUEST=n|file  GUEST_ARCH=kind  GUEST_MEM=MiB  GUESTS=2  LAYOUT=far    stage 6
 ##   NATIVE=y             boot stage 5 without Xen
 ##   PVH=qemu|microvm|dom0|n   who enters stage 7, and how (qemu: without Xen; n: as PV)
 ##   XEN=file|stock       use this hypervisor        XEN_SRC=folder  build it from this source

@@ -8,7 +8,7 @@
 
 load lib
 
-setup_file() { good_tree x86_32/stage{0,1,4,6} x86_64/stage{4,6}; }
+setup_file() { good_tree x86_32/stage{0,1,4,6} x86_64/stage{4,6} x86_32/pair; }
 
 # Boots a stage 6 with a guest of the good tree's.
 build_guest() { # stage 6's image, guest's image as mode/stage
@@ -76,7 +76,8 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 
 @test "notes that stand in a section only are found, too" {
 	fault x86_32/stage4 stage1-notes/xen.lds.S '/PT_NOTE/d; s/ :note//'
-	! readelf -lW "$image" | grep -q '^ *NOTE'
+	run readelf -lW "$image"
+	[[ $output != *NOTE* ]]
 	MODULE=$image boot "$good/build/x86_64/stage6.elf"
 	ends 0 "[domain 1] all done"
 }
@@ -123,6 +124,30 @@ ask_store() { # key, sed arguments for xenstore.c
 	build_guest "$image" x86_32/stage4
 	ends 0 "name in xenstore: none (no answer)"
 	ends 0 "[domain 1] all done"
+}
+
+@test "two guests share a page by a grant, and an event goes back and forth" {
+	for guest in x86_32 x86_64; do
+		run make run STAGE=6 GUESTS=2 GUEST_ARCH=$guest
+		ends 0 "mapped grant 8 of domain 1, it says: hello from the lender"
+		ends 0 "[domain 1]   the page says: hello back from the borrower"
+		ends 0 "toolstack: domain 1 is gone"
+		ends 0 "toolstack: domain 2 is gone"
+	done
+	run make run STAGE=6 GUEST=pair
+	ends 2 "xenstore has no peer/domid (ENOENT)"
+	run make run STAGE=6 GUESTS=3
+	ends 2 "GUESTS=3 is not known here"
+}
+
+@test "one of two guests crashes: the other is still served, and the run fails" {
+	fault x86_32/pair stage6-toolstack/pair/grant.c 's/^\tring_bell\(port\);/&\n\tpanic("the lender is tired");/'
+	CMDLINE=guests=2 XEN_OPTIONS=sched=credit MODULE=$image boot "$good/build/x86_32/stage6.elf"
+	ends 1 "[domain 1] PANIC: the lender is tired"
+	ends 1 "[domain 2]   given back: all done"
+	ends 1 "toolstack: domain 1 is gone"
+	ends 1 "toolstack: domain 2 is gone"
+	ends 1 "diagnosis: guest-domain-crashed"
 }
 
 @test "make run STAGE=6 takes a stage or a file as GUEST, and refuses the rest" {
@@ -201,7 +226,7 @@ ask_store() { # key, sed arguments for xenstore.c
 }
 
 @test "the ring still mapped at the end: the domain stays, a zombie" {
-	fault x86_32/stage6 stage6-toolstack/console.c 's/^\tunmap_foreign\(ring_page\);//'
+	fault x86_32/stage6 stage6-toolstack/console.c 's/^\tunmap_foreign\(guest->ring\);//'
 	build_guest "$image" x86_32/stage4
 	ends 1 "diagnosis: guest-domain-zombie"
 }

@@ -95,9 +95,17 @@ struct guest {
 	evtchn_port_t console_port, store_port;
 	evtchn_port_t console_ours, store_ours;
 	/** @} */
+	/** @{ The domain to share a page with, if any, and the channel there.
+	 */
+	domid_t peer;
+	evtchn_port_t peer_port; /**< the lower domain's */
+	/** @} */
+
 	struct xencons_interface *ring; /**< its console, mapped by us: VA */
 	char line[128];			/**< what it printed of a line yet */
 	unsigned int used;
+	bool ended;
+	unsigned int reason; /**< why: SHUTDOWN_ of xen/sched.h */
 };
 
 /** The MFN of a page of the guest's. */
@@ -219,8 +227,11 @@ void store_answer(const struct guest *guest);
 void store_close(const struct guest *guest);
 /** @} */
 
-/** Lets the guest run, prints what it prints. @return its shutdown reason */
-unsigned int serve(struct guest *guest);
+/** Opens a channel between two guests, and tells both who the other is. */
+void introduce(struct guest *first, struct guest *second);
+
+/** Lets the guests run, prints what they print, until all have shut down. */
+void serve(struct guest *guests, unsigned int count);
 
 /** Removes the domain, and waits until the last of it is gone. */
 void destroy(struct guest *guest);

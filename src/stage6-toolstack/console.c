@@ -12,7 +12,7 @@
 #include "hypercall.h"
 #include "toolstack.h"
 
-static u8 ring_page[PAGE_SIZE]
+static u8 ring_pages[MAX_GUESTS][PAGE_SIZE]
 	__attribute__((aligned(PAGE_SIZE), section(".bss.page_aligned")));
 
 /* The guest's end is left unbound for the guest to find; ours is bound to it.
@@ -45,12 +45,31 @@ void open_channels(struct guest *guest)
 	       guest->console_port, guest->store_port);
 }
 
+/* The channel leads from one guest to the other; dom0 only opens it. */
+//! [introduce]
+void introduce(struct guest *first, struct guest *second)
+{
+	struct evtchn_alloc_unbound channel = {.dom = first->id,
+					       .remote_dom = second->id};
+
+	hypercall_must(
+		HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &channel),
+		"event_channel_op(EVTCHNOP_alloc_unbound), domains %u and %u",
+		first->id, second->id);
+	first->peer = second->id;
+	second->peer = first->id;
+	first->peer_port = second->peer_port = channel.port;
+	printk("toolstack: domains %u and %u may talk, by port %u of the first\n",
+	       first->id, second->id, channel.port);
+}
+//! [introduce]
+
 //! [console_open]
 void console_open(struct guest *guest)
 {
 	guest_clear(guest, (u64)guest->console << PAGE_SHIFT, PAGE_SIZE);
-	map_foreign(ring_page, guest->id, guest_mfn(guest, guest->console));
-	guest->ring = (struct xencons_interface *)ring_page;
+	guest->ring = (void *)ring_pages[guest->number];
+	map_foreign(guest->ring, guest->id, guest_mfn(guest, guest->console));
 }
 //! [console_open]
 
@@ -98,6 +117,6 @@ void console_close(struct guest *guest)
 {
 	if (guest->used)
 		end_line(guest);
-	unmap_foreign(ring_page);
+	unmap_foreign(guest->ring);
 	guest->ring = NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * Stage 6: a dom0 that is a toolstack. It builds one domU, and serves it.
+ * Stage 6: a dom0 that is a toolstack. It builds a domU, or two, and serves it.
  *
  * Called by xen_start_kernel(), like stage 4's start_kernel(): at the linked
  * address, with traps and events set up. Dom0's module has the guest's image.
@@ -12,34 +12,34 @@
 #include "toolstack.h"
 #include "xen-ops.h"
 
-static struct guest guest;
+static struct guest guests[MAX_GUESTS];
 
 //! [build_guest]
-static void build_guest(void)
+static void build_guest(struct guest *guest)
 {
 	/* an empty domain of the image's width */
-	create_domain(&guest);
+	create_domain(guest);
 
 	/* its memory: first who lies where, then the pages */
-	lay_out(&guest);
-	populate(&guest);
+	lay_out(guest);
+	populate(guest);
 
 	/* what lies in it */
-	load_image(&guest);
-	load_module(&guest);
-	write_mfn_list(&guest);
-	open_channels(&guest);
-	write_start_info(&guest);
-	console_open(&guest);
-	store_open(&guest);
+	load_image(guest);
+	load_module(guest);
+	write_mfn_list(guest);
+	open_channels(guest);
+	write_start_info(guest);
+	console_open(guest);
+	store_open(guest);
 
 	/* page tables, and Xen's seal on them */
-	write_page_tables(&guest);
-	pin_page_tables(&guest);
+	write_page_tables(guest);
+	pin_page_tables(guest);
 
 	/* the first registers */
-	mask_guest_events(&guest);
-	set_context(&guest);
+	mask_guest_events(guest);
+	set_context(guest);
 }
 //! [build_guest]
 
@@ -54,23 +54,38 @@ static const char *reason_name(unsigned int reason)
 	return reason < ARRAY_SIZE(names) ? names[reason] : "unknown";
 }
 
+static void report(const struct guest *guest)
+{
+	printk("toolstack: the guest ended with reason %u (%s)\n",
+	       guest->reason, reason_name(guest->reason));
+}
+
 //! [start_kernel]
 void start_kernel(void)
 {
-	struct file file;
-	unsigned int reason;
+	unsigned int count = option_number("guests=", 1) == 2 ? 2 : 1;
+	enum verdict verdict = VERDICT_SUCCESS;
+	struct file image, module;
 
-	find_files(&file, &guest.module);
+	find_files(&image, &module);
 	domctl_find_version();
-	image_parse(&guest.image, unpack_bzimage(file));
+	image = unpack_bzimage(image);
+	for (unsigned int i = 0; i < count; i++) {
+		guests[i].number = i;
+		guests[i].module = module;
+		image_parse(&guests[i].image, image);
+		build_guest(&guests[i]);
+	}
+	if (count == 2)
+		introduce(&guests[0], &guests[1]);
 
-	build_guest();
-	reason = serve(&guest);
-	destroy(&guest);
-
-	printk("toolstack: the guest ended with reason %u (%s)\n", reason,
-	       reason_name(reason));
-	paravirt_ops.exit(reason == SHUTDOWN_poweroff ? VERDICT_SUCCESS
-						      : VERDICT_FAILURE);
+	serve(guests, count);
+	for (unsigned int i = 0; i < count; i++) {
+		destroy(&guests[i]);
+		report(&guests[i]);
+		if (guests[i].reason != SHUTDOWN_poweroff)
+			verdict = VERDICT_FAILURE;
+	}
+	paravirt_ops.exit(verdict);
 }
 //! [start_kernel]

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * The guest's life, seen from dom0: it runs, prints, ends, and is removed.
+ * The guests' lives, seen from dom0: they run, print, end, and are removed.
  *
- * Called by start_kernel() with a domain that is complete and paused. Dom0
+ * Called by start_kernel() with domains that are complete and paused. Dom0
  * only polls its channels here, with upcalls masked.
  */
 #include "hypercall.h"
@@ -33,8 +33,6 @@ static void start(const struct guest *guest)
 {
 	struct xen_domctl op = {};
 
-	mask_events(true);
-	exception_port = bind_virq(VIRQ_DOM_EXC, NULL);
 	hypercall_must(domctl(&op, XEN_DOMCTL_unpausedomain, guest->id),
 		       "domctl(unpausedomain) of domain %u", guest->id);
 }
@@ -42,34 +40,58 @@ static void start(const struct guest *guest)
 /* The order matters: what the guest wrote before its end is in the ring when
  * the end is seen. The other way round, its last lines would be lost.
  */
-//! [serve]
-unsigned int serve(struct guest *guest)
+//! [attend]
+static void attend(struct guest *guest, u64 limit)
 {
-	evtchn_port_t ports[3];
-	u64 limit;
 	u32 flags;
 
-	start(guest);
-	ports[0] = exception_port;
-	ports[1] = guest->console_ours;
-	ports[2] = guest->store_ours;
-	limit = system_time() + NS_TO_LIVE;
-	for (;;) {
-		if (!still_there(guest, &flags))
-			panic("toolstack: domain %u has gone by itself",
-			      guest->id);
-		console_drain(guest);
-		store_answer(guest);
-		if (flags & XEN_DOMINF_shutdown)
-			break;
-		if (system_time() >= limit)
-			panic("toolstack: domain %u is not at its end after %u s of the machine's time, flags %#x",
-			      guest->id, (u32)(NS_TO_LIVE / 1000000000), flags);
-		wait_for_ports(ports, ARRAY_SIZE(ports), limit);
+	if (!still_there(guest, &flags))
+		panic("toolstack: domain %u has gone by itself", guest->id);
+	console_drain(guest);
+	store_answer(guest);
+	if (flags & XEN_DOMINF_shutdown) {
+		console_close(guest);
+		store_close(guest);
+		guest->ended = true;
+		guest->reason = flags >> XEN_DOMINF_shutdownshift &
+				XEN_DOMINF_shutdownmask;
+	} else if (system_time() >= limit) {
+		panic("toolstack: domain %u is not at its end after %u s of the machine's time, flags %#x",
+		      guest->id, (u32)(NS_TO_LIVE / 1000000000), flags);
 	}
-	console_close(guest);
-	store_close(guest);
-	return flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+}
+//! [attend]
+
+/* @return whether one is still running */
+static bool attend_all(struct guest *guests, unsigned int count, u64 limit)
+{
+	bool running = false;
+
+	for (unsigned int i = 0; i < count; i++) {
+		if (!guests[i].ended)
+			attend(&guests[i], limit);
+		running |= !guests[i].ended;
+	}
+	return running;
+}
+
+//! [serve]
+void serve(struct guest *guests, unsigned int count)
+{
+	evtchn_port_t ports[1 + 2 * MAX_GUESTS];
+	unsigned int nr_ports = 0;
+	u64 limit;
+
+	mask_events(true);
+	ports[nr_ports++] = exception_port = bind_virq(VIRQ_DOM_EXC, NULL);
+	for (unsigned int i = 0; i < count; i++) {
+		ports[nr_ports++] = guests[i].console_ours;
+		ports[nr_ports++] = guests[i].store_ours;
+		start(&guests[i]);
+	}
+	limit = system_time() + NS_TO_LIVE;
+	while (attend_all(guests, count, limit))
+		wait_for_ports(ports, nr_ports, limit);
 }
 //! [serve]
 

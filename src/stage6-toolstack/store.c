@@ -45,14 +45,28 @@ static void add_number(struct message *message, unsigned long number)
 	add(message, digits + first);
 }
 
-/** The keys below /local/domain/ID, which is HOME. */
-enum key { HOME, DOMID, MEMORY, TARGET, NAME, VM };
-static const char keys[][16] = {"",	"domid", "memory", "memory/target",
-				"name", "vm"};
+/** The keys below /local/domain/ID, which is HOME; the last are for two. */
+enum key { HOME, DOMID, MEMORY, TARGET, NAME, VM, PEER, PEER_ID, PEER_PORT };
+static const char keys[][16] = {
+	[HOME] = "",
+	[DOMID] = "domid",
+	[MEMORY] = "memory",
+	[TARGET] = "memory/target",
+	[NAME] = "name",
+	[VM] = "vm",
+	[PEER] = "peer",
+	[PEER_ID] = "peer/domid",
+	[PEER_PORT] = "peer/port",
+};
 
-static int find_key(const char *path)
+static unsigned int nr_keys(const struct guest *guest)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++) {
+	return guest->peer ? ARRAY_SIZE(keys) : PEER;
+}
+
+static int find_key(const struct guest *guest, const char *path)
+{
+	for (unsigned int i = 0; i < nr_keys(guest); i++) {
 		if (memcmp(path, keys[i], strlen(keys[i]) + 1) == 0)
 			return i;
 	}
@@ -78,8 +92,15 @@ static void add_value(struct message *answer, const struct guest *guest,
 		/* the handle that createdomain was given: none */
 		add(answer, "/vm/00000000-0000-0000-0000-000000000000");
 		break;
+	case PEER_ID:
+		add_number(answer, guest->peer);
+		break;
+	case PEER_PORT:
+		add_number(answer, guest->peer_port);
+		break;
 	case HOME:
 	case MEMORY:
+	case PEER:
 		break;
 	}
 }
@@ -101,9 +122,10 @@ static const char *child(const char *path, const char *key)
 }
 
 /* The names one behind the other, each with a 0 at its end. */
-static void add_children(struct message *answer, enum key key)
+static void add_children(struct message *answer, const struct guest *guest,
+			 enum key key)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++) {
+	for (unsigned int i = 0; i < nr_keys(guest); i++) {
 		const char *name = child(keys[key], keys[i]);
 
 		if (!name)
@@ -136,7 +158,7 @@ static void refuse_with(struct message *answer, const char *error)
 static void answer_to(struct message *answer, const struct guest *guest,
 		      const struct message *question)
 {
-	int key = find_key(relative(guest, question->text));
+	int key = find_key(guest, relative(guest, question->text));
 
 	answer->head = question->head;
 	answer->head.len = 0;
@@ -148,7 +170,7 @@ static void answer_to(struct message *answer, const struct guest *guest,
 	else if (question->head.type == XS_READ)
 		add_value(answer, guest, key);
 	else
-		add_children(answer, key);
+		add_children(answer, guest, key);
 }
 
 /* @return whether there was a whole question, and room for its answer */

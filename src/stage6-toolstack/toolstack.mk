@@ -2,7 +2,7 @@
 # Stage 6: all of stage 4 but its main.c, and the toolstack; what it builds a domain of is its module.
 #
 # Included by the Makefile. GUEST=n is a stage, GUEST=file any other image; GUEST_ARCH= is the stage's kind. MODULE= and
-# CMDLINE= are the guest's. LAYOUT=far has the toolstack lay store and console far above the page tables, GUEST_MEM=MiB
+# CMDLINE= are the guest's. GUESTS=2 builds two of them, which share a page. LAYOUT=far has the toolstack lay store and console far above the page tables, GUEST_MEM=MiB
 # gives the guest more memory than it needs.
 
 # What unpacks a bzImage natively does so for the toolstack.
@@ -12,11 +12,18 @@ $(B)/stage6.elf: $(stage6) $(O)/obj/stage4-start-kernel/early.o
 
 # domctl is only in the headers for those who say that they are tools.
 $(O)/obj/stage6-toolstack/%.o: CFLAGS += -D__XEN_TOOLS__ -Isrc/stage5-boot-protocol/boot
--include $(wildcard $(O)/obj/stage5-boot-protocol/boot/*.d)
+-include $(wildcard $(O)/obj/stage5-boot-protocol/boot/*.d $(O)/obj/stage6-toolstack/pair/*.d)
+
+# GUESTS=2: a guest that is all of stage 4 but its main.c, too.
+$(B)/pair.elf: $(filter-out %/stage4-start-kernel/main.o,$(stage4)) $(call objects,stage6-toolstack/pair) \
+		$(O)/obj/stage4-start-kernel/early.o $(O)/xen.lds
+	$(Q)$(LD) $(LDFLAGS) -T $(O)/xen.lds -o $@ $(filter %.o,$^)
 
 # (A make that this one calls gets MODULE from here, ready, and sees that by GUEST_IMAGE.)
 ifeq ($(STAGE)$(IMAGE)$(GUEST_IMAGE),6)
-GUEST ?= 4
+GUESTS ?= 1
+$(call one-of,GUESTS,1 2)
+GUEST ?= $(if $(filter 2,$(GUESTS)),pair,4)
 GUEST_ARCH ?= $(ARCH)
 $(call one-of,GUEST_ARCH,x86_32 x86_64)
 LAYOUT ?= near
@@ -25,16 +32,19 @@ ifneq ($(GUEST_MEM)$(shell seq 4 64 | grep -x '$(GUEST_MEM)'),$(GUEST_MEM)$(GUES
 $(error GUEST_MEM=$(GUEST_MEM) is no size that a guest can have: use a number of MiB from 4 to 64)
 endif
 export GUEST_MEM GUEST_IMAGE
-run: override CMDLINE := $(strip $(CMDLINE) $(if $(filter far,$(LAYOUT)),layout=far) $(GUEST_MEM:%=guest_mem=%))
+run: override CMDLINE := $(strip $(CMDLINE) $(if $(filter far,$(LAYOUT)),layout=far) $(GUEST_MEM:%=guest_mem=%) \
+	$(if $(filter 2,$(GUESTS)),guests=2))
+# Xen's usual scheduler sets so many timers for two domains that are busy that, at QEMU's rate, they are all it does.
+run: export XEN_OPTIONS := $(if $(filter 2,$(GUESTS)),sched=credit)
 
-ifneq ($(filter 0 1 2 3 4 5,$(GUEST)),)
+ifneq ($(filter 0 1 2 3 4 5 pair,$(GUEST)),)
 guest-mode := $(if $(filter $(ARCH),$(GUEST_ARCH)),$(O),build/$(GUEST_ARCH))
-GUEST_IMAGE := $(guest-mode)/stage$(GUEST).$(if $(filter 5,$(GUEST)),bzImage,elf)
+GUEST_IMAGE := $(guest-mode)/$(if $(filter pair,$(GUEST)),pair.elf,stage$(GUEST).$(if $(filter 5,$(GUEST)),bzImage,elf))
 
 # The guest is made by a make of its own: it may be of another kind than dom0.
 run guest-files: guest
 guest: ready
-	@mkdir -p $(guest-mode) && flock $(guest-mode)/.lock $(MAKE) --no-print-directory STAGE=$(GUEST) ARCH=$(GUEST_ARCH) \
+	@mkdir -p $(guest-mode) && flock $(guest-mode)/.lock $(MAKE) --no-print-directory STAGE=$(or $(filter-out pair,$(GUEST)),4) ARCH=$(GUEST_ARCH) \
 		$(if $(filter $(ARCH),$(GUEST_ARCH)),,PAE=y VMSPLIT=3G) GUEST= GUEST_ARCH= MODULE= $(GUEST_IMAGE)
 .PHONY: guest
 else

@@ -15,6 +15,7 @@ static u8 window[PAGE_SIZE]
 	__attribute__((aligned(PAGE_SIZE), section(".bss.page_aligned")));
 
 static unsigned long shown = ~0UL; /* PFN */
+static domid_t shown_of;	   /* the domain whose PFN that is */
 
 //! [map_foreign]
 void map_foreign(void *va, domid_t domain, mfn_t mfn)
@@ -37,9 +38,10 @@ void unmap_foreign(void *va)
 
 void *window_open(const struct guest *guest, unsigned long pfn)
 {
-	if (shown != pfn)
+	if (shown != pfn || shown_of != guest->id)
 		map_foreign(window, guest->id, guest_mfn(guest, pfn));
 	shown = pfn;
+	shown_of = guest->id;
 	return window;
 }
 
