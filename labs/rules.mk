@@ -6,10 +6,12 @@
 reader-flags = $(filter-out -Werror,$(CFLAGS)) -Wno-unused-parameter -Wno-unused-function -Wno-unused-variable
 
 # $(call reader's-object,object without .o,the reader's file,file below src/). An older file may take the place of a
-# newer one, such as a copy that was kept: what counts is the contents, so their sum is kept, too.
+# newer one, such as a copy that was kept: what counts is the contents, so their sum is kept, too. The work folder of an
+# earlier time may be gone: -MP says so of headers, the last line of the source.
 define reader's-object
 $(1).o: $(2) $(1).sum | ready
 	$$(Q)$$(CC) $$(reader-flags) $(if $(filter %.S,$(2)),-D__ASSEMBLY__) -I$$(dir src/$(3)) -MD -MP -Wa,--MD,$(1).as.d -c $$< -o $$@
+	@echo '$(2):' >>$(1).d
 
 $(1).sum: $(2) look-again
 	@mkdir -p $$(@D)

@@ -15,12 +15,20 @@ from .machine import MOST_STOPS, End, Fault, Loop, Stop
 Result = namedtuple("Result", "value event")
 
 SCRATCH = 512  # bytes below the stack pointer for what is passed by reference
+STACK = 4096  # bytes that a call may use of it
+
+# What a function has to leave as it was, by width, and the flags that have to be clear when it returns.
+KEPT = {32: "rbx rsi rdi rbp".split(), 64: "rbx rbp r12 r13 r14 r15".split()}
+KEPT_VALUE = 0x5a0001
+MUST_BE_CLEAR = {0x100: "TF", 0x400: "DF (std without cld)", 0x4000: "NT", 0x40000: "AC"}
 
 
 class Caller:
     def __init__(self, guest):
         self.guest, self.machine = guest, guest.machine
         self.back = guest.paddr("startup_xen")  # where calls return to: a breakpoint is there
+        self.broken = ""  # what the calls did that no function may do; see Session.side_effects()
+        self.stacks = []  # paddrs that they may have written to
         self.here()
 
     def here(self):
@@ -66,18 +74,40 @@ class Caller:
             frame = [self.back] + words
             stack -= 4
         guest.write(stack, b"".join((w & guest.mask).to_bytes(guest.word, "little") for w in frame))
+        self.stacks.append((stack - STACK, stack + len(frame) * guest.word))
+        for name in KEPT[guest.bits]:
+            stub.set_register(name, KEPT_VALUE + KEPT[guest.bits].index(name))
         stub.set_register("rsp", stack)
         stub.set_register("rip", paddr)
         event = self.run(meet)
         value = None
         if isinstance(event, Stop) and event.name == "startup_xen":
             value = event.regs["rax"] & guest.mask
+            self.look_at_registers(paddr, event.regs, stack + (2 if by_memory else 1) * guest.word)
             if returns != "word":
                 size = returns * guest.word
                 value = int.from_bytes(guest.read(result, size), "little") if by_memory else event.regs["rax"]
         leave()
         self.restore(event)
         return Result(value, event)
+
+    def look_at_registers(self, paddr, regs, stack):
+        """What the caller of a function may count on: the compiler does, behind every call."""
+        guest, names = self.guest, KEPT[self.guest.bits]
+        symbol = guest.elf.symbol_at(paddr + guest.load_offset & guest.mask)
+        if not symbol or symbol.name == "jump_to":  # code of the grader's own; a function that does not return
+            return
+        lost = [n for i, n in enumerate(names) if regs[n] & guest.mask != KEPT_VALUE + i]
+        name = f"{symbol.name}()"
+        shown = [n if guest.bits == 64 else "e" + n[1:] for n in lost]
+        if lost:
+            self.broken = f"""{name} returns with another {', '.join(shown).upper()} than it was called with: the compiler takes for granted that
+                these registers are kept. An asm has to name every register that it changes."""
+        elif regs["rsp"] & guest.mask != stack:
+            self.broken = f"{name} returns with the stack pointer {regs['rsp'] & guest.mask:#x} instead of {stack:#x}."
+        for bit, flag in MUST_BE_CLEAR.items():
+            if regs["eflags"] & bit:
+                self.broken = f"{name} returns with the flag {flag} set. Whatever runs behind it takes for granted that it is clear."
 
     def run(self, meet):
         for _ in range(MOST_STOPS):

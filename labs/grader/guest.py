@@ -38,6 +38,7 @@ class Guest:
         table = stub.read(self.info["mfn_list"], self.info["nr_pages"] * self.word)
         self.p2m = self.words(table)
         self.pfn_of = {mfn: pfn for pfn, mfn in enumerate(self.p2m)}
+        self.memory = None  # see memory.py
 
     def parse_info(self, raw):
         return {name: int.from_bytes(raw[f.offset:f.offset + f.size], "little")
@@ -81,6 +82,8 @@ class Guest:
             if at == 0 or (paddr + at) % PAGE == 0:
                 count = PAGE - (paddr + at) % PAGE
                 self.machine.stub.write(self.maddr(paddr + at), data[at:at + count], physical=True)
+                if self.memory:
+                    self.memory.note(paddr + at, data[at:at + count])
 
     def read_word(self, paddr):
         return int.from_bytes(self.read(paddr, self.word), "little")

@@ -19,6 +19,7 @@ from .diagnoses import diagnose
 from .guest import Guest
 from .lab import NotGraded, Stopped
 from .machine import BOOT_SECONDS, End, Fault, Loop, Machine, Stop
+from .memory import PAGE, Memory, first_difference
 
 EXCEPTIONS = {0: "division error", 3: "breakpoint", 6: "undefined instruction", 8: "double fault",
               13: "general protection fault", 14: "page fault"}
@@ -78,6 +79,7 @@ class Session:
             raise Stopped(*self.not_entered(event))
         self.guest = Guest(self.machine, self.elf)
         self.calls = Caller(self.guest)
+        self.guest.memory = Memory(self.guest, self.folder)
         exit_paddr = self.guest.paddr("xen_exit")
         if exit_paddr:
             self.machine.stop_at(exit_paddr, "xen_exit")
@@ -115,6 +117,49 @@ class Session:
         words = guest.words(self.machine.stub.peek(event.regs["rsp"], 1024) or b"") if hasattr(event, "regs") else []
         symbols = [self.elf.symbol_at(word - 1 + guest.load_offset & guest.mask) for word in words if word < guest.image_end]
         return {symbol.name for symbol in symbols if symbol}
+
+    # ---- what has to stay as it was -------------------------------------------
+
+    def side_effects(self, task):
+        """Notes what a task's code did that it has no business with; called when nothing else was found."""
+        if self.native or self.machine.ended:
+            return
+        broken, self.calls.broken = self.calls.broken, ""
+        if broken:
+            task.fail("call-broken", broken)
+        changes = self.guest.memory.changes()
+        found = first_difference(changes, self.may_change())
+        if found:
+            paddr, old, new = found
+            task.fail("memory-damaged", f"""what you wrote changes memory that it has no business with: the byte at paddr {paddr:#x},
+                {self.name_of(paddr)}, was {old:#04x} and is {new:#04x} now. Whoever reads it next will not find what was there.""")
+        if changes:
+            self.guest.memory.accept()
+
+    def may_change(self):
+        """The paddrs that any code may write to: the image's variables, the stack; and the page tables, which are looked at entry by entry."""
+        guest = self.guest
+        variables = self.elf.section(".data") or self.elf.section(".bss")
+        start = variables[0] - guest.load_offset & guest.mask
+        top = guest.entry_regs["rsp"]
+        tables = guest.info["pt_base"], guest.info["pt_base"] + guest.info["nr_pt_frames"] * PAGE
+        return [(start, guest.image_end), (top - PAGE, top), tables, *self.calls.stacks]
+
+    def name_of(self, paddr):
+        """What lies at a paddr."""
+        guest = self.guest
+        info, table = paddr - guest.info_paddr, paddr - guest.info["mfn_list"]
+        symbol = self.elf.symbol_at(paddr + guest.load_offset & guest.mask)
+        if 0 <= info < guest.info_size:
+            field = next((name for name, f in guest.fields.items() if f.offset <= info < f.offset + f.size), "")
+            return f"start_info.{field}" if field else "in start_info"
+        if 0 <= table < guest.info["nr_pages"] * guest.word:
+            return f"mfn_list[{table // guest.word:#x}], which is the p2m's"
+        if symbol:
+            return f"in {symbol.name}"
+        if guest.info["mod_start"] <= paddr < guest.info["mod_start"] + guest.info["mod_len"]:
+            return "in the module"
+        return "in a page that nobody uses yet"
 
     # ---- how to speak of it --------------------------------------------------
 

@@ -6,6 +6,7 @@ that one entry copied is not enough.
 """
 
 from grader.checks.limit import check_limit
+from grader.checks.model import check_model
 from grader.checks.remap import check_remap, entry_tables, run_to
 from grader.checks.translation import check_m2p, check_p2m
 from grader.checks.walking import check_walk
@@ -36,3 +37,5 @@ def check_all(task, boot):
     watch = Watch(boot)
     event = run_to(boot, watch, "verify_remap")
     check_remap(task, boot, watch, before, event, "verify_remap")
+    if task.state == "right":
+        check_model(task, boot)

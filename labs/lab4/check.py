@@ -7,10 +7,11 @@ one with Xen. Both are booted, at the same time.
 
 from concurrent.futures import ThreadPoolExecutor
 
+from grader.checks.model import Model, check_model, remap_max
 from grader.checks.remap import check_remap, entry_tables, run_to
 from grader.machine import Stop
 from grader.session import Session
-from grader.tables import Tables
+from grader.tables import MFN_MASK, PAGE, Tables
 from grader.watch import Watch
 
 MODULE_BYTES = 5 << 20
@@ -27,28 +28,44 @@ def check(lab):
 
 def run_2g(lab, image, module):
     with Session(lab, image, module) as boot:
-        before, _ = boot_and_check(lab, "linked", boot)
+        before, event = boot_and_check(lab, "linked", boot)
         lab.check("by_pgd", check_road, boot, before)
-        said = ask_beyond(boot)
+        said = ask_beyond(boot) if at_end(event) else None
         boot.finish()
         return said
 
 
 def run_3g(lab, image, module):
     with Session(lab, image, module, "transcript-3g.log") as boot:
-        _, event = boot_and_check(lab, "shared_slot", boot)
-        # A remap that ended half-way leaves requests behind: what they would add to a call says nothing of the call.
-        said = ask_beyond(boot) if isinstance(event, Stop) and event.name == "verify_remap" else None
+        _, event = boot_and_check(lab, "shared_slot", boot, check_model)
+        said = ask_beyond(boot) if at_end(event) else None
         boot.finish()
         return said
 
 
-def boot_and_check(lab, task, boot):
+def at_end(event):
+    """A remap that ended half-way leaves requests behind: what they would add to a call says nothing of the call."""
+    return isinstance(event, Stop) and event.name == "verify_remap"
+
+
+def boot_and_check(lab, task, boot, more=lambda task, boot: None):
     before = entry_tables(boot)
     boot.watch = Watch(boot)
     event = run_to(boot, boot.watch, "verify_remap")
-    lab.check(task, check_remap, boot, boot.watch, before, event, "verify_remap")
+    lab.check(task, check_both, boot, before, event, more)
     return before, event
+
+
+def check_both(task, boot, before, event, more):
+    check_remap(task, boot, boot.watch, before, event, "verify_remap", by_pmd(boot.guest, before))
+    if task.state == "right":
+        more(task, boot)
+
+
+def by_pmd(guest, before):
+    """The maddrs of the entries of the other road, which maps every page as well: that is the second task's affair."""
+    slot = before.entry(before.root + 8 * (guest.page_offset >> 30)) & MFN_MASK
+    return {slot + 8 * i for i in range(-(-guest.limit() >> 21))}
 
 
 def check_road(task, boot, before):
@@ -64,49 +81,40 @@ def check_road(task, boot, before):
         what = f"asked for {len(asked)} times" if set(asked) == {entry} else f"written, and {len(asked) - 1} other entries as well"
         task.fail("road-surplus", f"""pgd[{slot}] was {what}. It reaches 1 GiB, and the kernel has less: one update does. The pgd road goes in
             steps of PGDIR_SIZE, and what it has done is not the pmd road's any more.""")
+    else:
+        check_model(task, boot)
 
 
 # ---- at the end of what can be mapped ------------------------------------------------
 
 
-def remap_max(guest):
-    """The first paddr that has no linked address left: VA below Xen's, clear of P=V."""
-    return min(guest.page_offset, 0xf5800000 - guest.page_offset)
-
-
 def ask_beyond(boot):
-    """Calls remap_kernel() about ranges with nothing to copy; returns identifier and text of what is wrong, if anything is."""
+    """Asks remap_kernel() about ranges at REMAP_MAX and beyond; returns identifier and text of what is wrong, if anything is."""
     most = remap_max(boot.guest)
-    boot.calls.here()
-    said = []
     boot.machine.stop_at(boot.guest.paddr("console_write"), "console_write")
-
-    def ask(start, end):
-        said.clear()
-        return boot.calls.call("remap_kernel", boot.guest.info_paddr, start, end, returns=3, meet=meet).event
-
-    def meet(event):
-        said.append(event.name)
-        return event.name == "mmu_update"
-
     for start in (0, 0x80000000):
-        event = ask(start, most + 4096)
+        event, said = ask(boot, start, most + PAGE)
         if not isinstance(event, Stop) or event.name != "xen_exit":
-            return "limit-not-checked", f"""remap_kernel() was asked for a limit of paddr {most + 4096:#x}, one page beyond REMAP_MAX,
-                and did not mind. What lies there would be mapped over P=V or over Xen: panic()."""
+            how = "and returned" if isinstance(event, Stop) else f"and did not end as it should: {boot.describe(event)}"
+            return "limit-not-checked", f"""remap_kernel() was asked for a limit of paddr {most + PAGE:#x}, one page beyond REMAP_MAX, {how}.
+                What lies there would be mapped over P=V or over Xen: panic()."""
         if "console_write" not in said:
-            return "limit-mute", f"""remap_kernel() was asked for a limit of paddr {most + 4096:#x}, one page beyond REMAP_MAX, and ended the
+            return "limit-mute", f"""remap_kernel() was asked for a limit of paddr {most + PAGE:#x}, one page beyond REMAP_MAX, and ended the
                 kernel without a word. panic() says why."""
-    for at in (2 << 20, most):
-        event = ask(at, at)
-        asked = event.regs["rcx"] & boot.guest.mask if isinstance(event, Stop) and event.name == "mmu_update" else 0
-        if asked or at != most and isinstance(event, Stop) and event.name == "xen_exit":
-            return "start-ignored", f"""remap_kernel() was asked for paddr {at:#x} to {at:#x}, which is nothing, and asks Xen for
-                {asked} updates, or finds an entry that is empty. It has to begin at start."""
+    boot.machine.pass_by("console_write")
+    event, _ = ask(boot, 0, most)
     if isinstance(event, Stop) and event.name == "xen_exit":
         return "limit-too-strict", f"""remap_kernel() was asked for a limit of paddr {most:#x}, which is REMAP_MAX, and refused. That is the
             first paddr that is not mapped: it is allowed."""
     return None
+
+
+def ask(boot, start, limit):
+    """How remap_kernel() ends about a range, and at which stops it came by."""
+    boot.calls.here()
+    said = []
+    result, _ = Model(boot).world.asked("remap_kernel", start, limit, returns=3, passed=said)
+    return result.event, said
 
 
 def check_beyond(task, said):

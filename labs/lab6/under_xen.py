@@ -21,11 +21,13 @@ def check_xen(task, boot):
     if field(params, SUBARCH) != XEN or field(params, DATA, 8) != guest.info_paddr:
         return task.fail("xen-params", f"""at xen_entry(), boot_params has hardware_subarch {field(params, SUBARCH):#x} and hardware_subarch_data
             {field(params, DATA, 8):#x}. It should be 2, and start_info at P=V {guest.info_paddr:#x}.""")
+    boot.side_effects(task)
     event = to_start_kernel(boot)
     if not isinstance(event, Stop) or event.name != "start_kernel":
         return task.fail("xen-no-start-kernel", f"under Xen, start_kernel() was not reached: {boot.describe(event)}.")
     if kept(boot) != params:
         task.fail("xen-params-changed", "boot_params at start_kernel() is not what it was at xen_entry().")
+    guest.memory.accept()  # behind xen_entry() it is the kit's own code that writes
     return None
 
 

@@ -10,7 +10,7 @@ from xenpt.start_info import SIF_INITDOMAIN, SIF_MOD_START_PFN
 from ..machine import Fault, Stop
 from ..tables import PAGE, Tables
 from .hypercall_page import good_stub
-from .remap import check_without_pv, entry_tables, explain_page, first_bad_page, pull_pv
+from .remap import check_entries, check_flags, check_without_pv, entry_tables, explain_page, first_bad_page, pull_pv
 from .translation import no_answer
 
 THREAD_SIZE = 2 * PAGE
@@ -52,6 +52,7 @@ def check_repoint(task, boot):
         if changed is not None:
             return task.fail("repoint-damage", f"{when}repoint_start_info() changes byte {changed:#x} of start_info, in a field that is none of "
                              "the three: whoever reads it next will not find what Xen wrote.")
+        guest.write(here, guest.read(here, guest.info_size))  # right, so it is no damage
         if pointer[0] != guest.va(here):
             return task.fail("repoint-pointer", f"""start_info is at P=V {here:#x}, and repoint_start_info() leaves {pointer[0]:#x} in
                 xen_start_info, where its linked VA {guest.va(here):#x} belongs.""")
@@ -157,11 +158,21 @@ def check_arrival(task, boot, arrival):
     if pointer != guest.va(guest.info_paddr):
         task.fail("arrival-start-info", f"""xen_start_kernel() begins with xen_start_info {pointer:#x}, and start_info is at VA
             {guest.va(guest.info_paddr):#x}. repoint_start_info() sets it, to the linked address, and has to run before the jump.""")
+    check_flags(task, event)
+    check_entries(task, boot, arrival.before)
+    note_repointed(guest)
     base = guest.parse_info(guest.read(guest.info_paddr, guest.info_size))["pt_base"]
     if base == guest.va(guest.va(guest.info["pt_base"])):
         task.fail("arrival-repointed-twice", f"""xen_start_kernel() begins with pt_base {base:#x}: PAGE_OFFSET was added twice. Does
             repoint_start_info() run twice?""")
     return None
+
+
+def note_repointed(guest):
+    """start_info's pointers are the only memory of all that has to be another at xen_start_kernel()."""
+    moved = ["pt_base", "mfn_list"] + ["mod_start"] * bool(guest.info["mod_len"] and not guest.info["flags"] & SIF_MOD_START_PFN)
+    for name in moved:
+        guest.memory.note(guest.info_paddr + guest.fields[name].offset, guest.va(guest.info[name]).to_bytes(guest.word, "little"))
 
 
 def explain_no_arrival(task, boot, arrival):

@@ -9,8 +9,10 @@ linked VA through the processor's own translation. The limit is the grader's own
 When a page is missed, the requests that Xen was sent tell why (updates.py).
 """
 
+from ..calls import MUST_BE_CLEAR
 from ..machine import Fault, Stop
-from ..tables import PAGE, Tables
+from ..memory import USED, entry_changes
+from ..tables import PAGE, PRESENT, Tables
 from ..watch import UPDATE
 from .frames import check_frames, frames_of, used
 from .translation import M2P
@@ -57,8 +59,9 @@ def spans(guest):
     return found
 
 
-def check_remap(task, boot, watch, before, event, name):
-    """At the stop behind the remap, or wherever the kernel ended instead: event tells (run_to)."""
+def check_remap(task, boot, watch, before, event, name, allowed=()):
+    """At the stop behind the remap, or wherever the kernel ended instead: event tells (run_to). allowed are the maddrs of entries
+    that may be written as well as those of the shortest way."""
     guest = boot.guest
     if not isinstance(event, Stop) or event.name != name:
         if watch.requests:
@@ -86,9 +89,36 @@ def check_remap(task, boot, watch, before, event, name):
     if lost is not None:
         task.fail("remap-pv-lost", f"paddr {lost:#x} is not mapped P=V any more. The code still runs there; what it maps "
                   "must stay until the jump.")
+    check_flags(task, event)
+    check_entries(task, boot, before, allowed)
     if task.state == "right":
         check_counts(task, boot, watch.requests)
         check_room(task, boot, watch.handed)
+
+
+def check_flags(task, event):
+    """The flags that all compiled code takes for clear."""
+    for bit, flag in MUST_BE_CLEAR.items():
+        if event.regs["eflags"] & bit:
+            task.fail("flags-left", f"the flag {flag} is set when you are done. The code behind takes for granted that it is clear.")
+
+
+def check_entries(task, boot, before, allowed=()):
+    """Every entry of every page table: those that a remap has to write hold just that, and all others what they held."""
+    guest = boot.guest
+    wants = {want.maddr: want for want in wanted(guest, before)}
+    depths = {table: depth for depth, table in before.seen.space.tables(before.seen.is_guests)}
+    for paddr, old, new in entry_changes(guest.memory.changes(), guest.info["pt_base"], guest.info["nr_pt_frames"]):
+        maddr = guest.maddr(paddr)
+        level = before.seen.space.mode.levels[depths[maddr & -PAGE]].name if maddr & -PAGE in depths else "page-table"
+        said = f"{level}[{paddr % PAGE // 8}] (in PFN {paddr // PAGE:#x}) held {old:#x} and holds {new:#x} now"
+        if maddr in wants and (new ^ wants[maddr].value) & ~USED:
+            explain_value(task, guest, wants[maddr], new, "holds")
+        elif maddr not in wants and old & PRESENT and not new & PRESENT:
+            task.fail("remap-pv-lost", f"{said}. The code still runs P=V; what it maps must stay until the jump.")
+        elif maddr not in wants and maddr not in allowed:
+            task.fail("remap-surplus", f"""{said}, and nothing needs that. A page with one more address than it should have is a hole: whoever writes there by
+                mistake does not fault.""")
 
 
 def check_counts(task, boot, requests):

@@ -11,6 +11,8 @@ from ..tables import PAGE, PRESENT, RW, MFN_MASK
 from .frames import frames_of
 from .walking import tables_of
 
+XENS_SLOT = 3
+
 # An entry that a remap by upper levels has to make: where, what, from where, its name.
 Want = namedtuple("Want", "maddr value source name")
 
@@ -85,7 +87,10 @@ def explain_pointer(task, boot, request, wants, number, refused):
         else:
             continue
         return
-    if ptr in [w.source for w in wants] and request.val == 0 and number:
+    if guest.bits == 32 and ptr == guest.maddr(guest.info["pt_base"]) + 8 * XENS_SLOT:
+        task.fail("ptr-xens-slot", f"""{said}: pgd[{XENS_SLOT}], the slot that the guest shares with Xen. Its entry cannot be replaced: what Xen has there
+            would be lost. In that slot the pmd entries are copied.{refused}""")
+    elif ptr in [w.source for w in wants] and request.val == 0 and number:
         task.fail("remap-pv-emptied", f"{said}, and empties it: that is the entry by which P=V is reached. The code still runs there.")
     elif ptr // PAGE in frames and ptr in [w.source for w in wants]:
         task.fail("ptr-source", f"{said}: that is the entry to be copied from. ptr names the entry to be written, {want.name} "

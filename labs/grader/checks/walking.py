@@ -52,6 +52,9 @@ def explain(task, guest, what, got, want, steps, level):
             is; the walk has to follow it.""")
     elif got == want - table + (table >> 12):
         task.fail("walk-pfn", f"{said}: the table's PFN was used as an address. Multiply by the page size (pfn_to_paddr()).")
+    elif got > table and (got - table) % 8 == 0 and (got - table) // 8 - index in range(512, 1 << 29, 512):
+        task.fail("walk-wrong-index", f"""{said}: that is entry {(got - table) // 8}, and a table has 512. The upper bits of the address belong to the levels
+            above: {level}_index(va) takes them off.""")
     elif got - want in [steps[l].value & 0xfff for l in steps]:
         task.fail("walk-flags", f"{said}: the low bits of the entry above are flags, and they were added to the address. PTE_MFN_MASK takes them off.")
     elif got & -PAGE == table:

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A guest that Xen might have made, and did not: page tables and a p2m for functions to be asked about.
+
+On one machine everything lies where it happens to lie. Here the page tables are far from each other, in no order, on
+machine pages above 4 GiB, and P=V reaches as far as a question needs. All of it is data in pages of the real guest's
+that nobody uses, named by a start_info of its own; Xen is asked for nothing, since mmu_update is answered by the grader
+(asked()).
+"""
+
+import random
+
+from ..machine import Stop
+from ..tables import MFN_MASK, PAGE
+from ..watch import UPDATE, handed_over, requests_at
+from .translation import M2P
+
+FIRST_HIGH = 0x123400  # MFNs above 4 GiB, for what has a page in this world
+HIGH = 512  # as many as one page of the m2p holds, at either width
+FLAGS = 0x67  # of an entry, as Xen makes them: PRESENT, RW, USER, ACCESSED, DIRTY
+TOP_FLAGS = {32: 0x1, 64: FLAGS}  # the processor allows no others in a pgd of three levels
+PREPARED = 40  # pages: what a world may take
+
+
+class World:
+    def __init__(self, boot, seed=2007):
+        self.boot, self.guest = boot, boot.guest
+        self.random = random.Random(seed)
+        self.pool = [first_free(boot) + n for n in range(PREPARED)]
+        self.entries, self.frames = {}, {}  # maddr: value; PFN: MFN, of the tables
+        self.opened = open_m2p(boot, self.take())
+        self.p2m = self.take_row(-(-len(self.guest.p2m) * self.guest.word // PAGE))
+        self.info = self.take() * PAGE
+        self.random.shuffle(self.pool)
+        self.free = self.random.sample(range(FIRST_HIGH, FIRST_HIGH + HIGH), HIGH)
+
+    # ---- pages ----------------------------------------------------------------
+
+    def take(self):
+        return self.pool.pop(0)
+
+    def take_row(self, count):
+        """First paddr of so many pages in a row."""
+        row, self.pool = self.pool[:count], self.pool[count:]
+        return row[0] * PAGE
+
+    def table(self):
+        """PFN of a new page for a table; its machine page is above 4 GiB."""
+        pfn = self.take()
+        self.frames[pfn] = self.free.pop()
+        return pfn
+
+    def maddr(self, pfn, index):
+        return self.frames[pfn] * PAGE + 8 * index
+
+    def put(self, pfn, index, value):
+        self.entries[self.maddr(pfn, index)] = value
+
+    def leads_to(self, pfn, flags=FLAGS):
+        """The value of an entry that leads to a table."""
+        return self.frames[pfn] * PAGE | flags
+
+    def page(self):
+        """The value of an entry that leads to some page above 4 GiB; no two are alike."""
+        return self.random.randrange(0x200000, 0x800000) * PAGE | FLAGS
+
+    # ---- into the machine --------------------------------------------------------
+
+    def write(self, pgd, **fields):
+        """Writes all of it into the guest's memory, and a start_info with pgd as its top table."""
+        guest = self.guest
+        p2m = list(guest.p2m)
+        for pfn, mfn in self.frames.items():
+            p2m[pfn] = mfn
+            self.opened(mfn, pfn)
+            guest.write(pfn * PAGE, b"".join(self.entries.get(self.maddr(pfn, i), 0).to_bytes(8, "little") for i in range(512)))
+        guest.write(self.p2m, b"".join(mfn.to_bytes(guest.word, "little") for mfn in p2m))
+        raw = bytearray(guest.read(guest.info_paddr, guest.info_size))
+        for name, value in dict(fields, pt_base=pgd * PAGE, nr_pt_frames=len(self.frames), mfn_list=self.p2m).items():
+            field = guest.fields[name]
+            raw[field.offset:field.offset + field.size] = value.to_bytes(field.size, "little")
+        guest.write(self.info, bytes(raw))
+
+    # ---- being asked --------------------------------------------------------------
+
+    def asked(self, name, *args, returns, passed=None):
+        """Calls a function of the image; returns its result and the updates that it asked Xen for, which were not made. The names of
+        the stops on the way are added to passed.
+        """
+        requests, passed = [], [] if passed is None else passed
+
+        def meet(event):
+            passed.append(event.name)
+            if event.name == "mmu_update":
+                requests.extend(requests_at(self.guest, event.regs))
+                self.answer(event.regs)
+                return False
+            return event.name == "verify_remap"
+
+        return self.boot.calls.call(name, self.info, *args, returns=returns, meet=meet), requests
+
+    def answer(self, regs):
+        """At mmu_update's stub: says that all updates were made."""
+        guest, stub = self.guest, self.guest.machine.stub
+        count = handed_over(guest, regs)[1]
+        done = regs["rdx"] & guest.mask
+        if done and stub.peek(done, 4) is not None:
+            stub.write(done, count.to_bytes(4, "little"))
+        stub.set_register("rax", 0)
+        stub.set_register("rip", int.from_bytes(stub.read(regs["rsp"], guest.word), "little"))
+        stub.set_register("rsp", regs["rsp"] + guest.word)
+
+
+def first_free(boot):
+    """PFN of the first of many pages that are mapped P=V, and that nobody needs: of the module, or of the image's padding."""
+    guest = boot.guest
+    padding = guest.paddr("padding")
+    return (padding or guest.info["mod_start"]) // PAGE + 1
+
+
+# ---- the m2p above 4 GiB ------------------------------------------------------------
+
+
+def open_m2p(boot, pfn):
+    """Has the m2p reach to FIRST_HIGH, as it does on a machine with so much memory; returns a function that sets an entry there.
+
+    One page of the guest's holds these entries, and Xen's own table has to lead to it: a machine of 100 MiB has no
+    m2p so far up.
+    """
+    guest, stub = boot.guest, boot.machine.stub
+    va = M2P[guest.bits] + FIRST_HIGH * guest.word
+    if stub.peek(va, guest.word) is None:
+        below = pfn + PREPARED  # a pte page for it
+        guest.write(below * PAGE, bytes(PAGE))
+        guest.write(pfn * PAGE, b"\xff" * PAGE)
+        guest.write(below * PAGE + 8 * (va >> 12 & 511), entry_of(guest, pfn).to_bytes(8, "little"))
+        stub.write(pmd_maddr(guest, stub, va), entry_of(guest, below).to_bytes(8, "little"), physical=True)
+        stub.set_register("cr3", stub.registers().cr3)
+
+    def set_entry(mfn, value):
+        guest.write(pfn * PAGE + (mfn - FIRST_HIGH) * guest.word % PAGE, value.to_bytes(guest.word, "little"))
+    return set_entry
+
+
+def entry_of(guest, pfn):
+    return guest.p2m[pfn] * PAGE | FLAGS
+
+
+def pmd_maddr(guest, stub, va):
+    """The machine address of the pmd entry of a VA of Xen's, down the tables that the processor is on."""
+    table = stub.registers().cr3 & MFN_MASK
+    for shift in (39, 30):
+        entry = int.from_bytes(stub.read(table + 8 * (va >> shift & 511), 8, physical=True), "little")
+        table = entry & MFN_MASK
+    return table + 8 * (va >> 21 & 511)
