@@ -2,9 +2,9 @@
 #
 # Looking at a boot from outside: make gdb, make rewind, make pagetables; make check-gdb. Included by the Makefile.
 
-# A bzImage has no symbols; the kernel that is packed in it has.
+# A bzImage has no symbols; the kernel that was packed in it may have, and may lie beside it. SYMBOLS= names another.
 gdb-image := $(or $(IMAGE),$(image))
-gdb-symbols := $(gdb-image:.bzImage=.elf)
+gdb-symbols := $(or $(SYMBOLS),$(if $(IMAGE),$(wildcard $(IMAGE:.bzImage=.elf)),$(image:.bzImage=.elf)),$(IMAGE))
 
 # Builds what is to be looked at, the way `make run` does.
 gdb-ready: ready $(below)

@@ -3,12 +3,13 @@
 
 import gdb
 
-from .session import session
+from .session import plain_errors, session
 
 
 def number(text, usage, is_address=True):
     """Any expression of the language that is being debugged: 0x1000, $eip, info->pt_base, xen_entry."""
-    bits = session.image.bits if session.image and is_address else 64
+    with plain_errors():
+        bits = session.bits() if is_address and gdb.selected_inferior().pid else 64
     if not text:
         raise gdb.GdbError(f"usage: {usage}")
     try:
@@ -22,6 +23,17 @@ def number(text, usage, is_address=True):
     if not -1 << bits - 1 <= value < 1 << bits:
         raise gdb.GdbError(f"{text}: {value:#x} has more than {bits} bits; usage: {usage}")
     return value & (1 << bits) - 1
+
+
+def span(text, usage, is_address=True):
+    """One number, or FIRST-LAST: (first, last)."""
+    first, _, last = text.partition("-")
+    if not first or text.endswith("-"):
+        raise gdb.GdbError(f"usage: {usage}")
+    numbers = number(first, usage, is_address), number(last or first, usage, is_address)
+    if numbers[0] > numbers[1]:
+        raise gdb.GdbError(f"{text}: the last is before the first; usage: {usage}")
+    return numbers
 
 
 def none(argument, name):

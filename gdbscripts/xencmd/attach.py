@@ -11,19 +11,24 @@ import subprocess
 
 import gdb
 
+from xenabi.entry import xen_entry
 from xenabi.image import ElfError, Image
 from xenpt.guest import NATIVE, Boot
 from xenpt.memory import BadPage
 from xenqemu.machine import GUESTS_PART, Machine
+from xenqemu.patience import patiently
 from xenqemu.stub import StubError
 
 from . import end_stop
-from .running import LIMIT, console_end, run_while_printing
+from .bzimage import kernel_of
+from .connect import at_load_address, describe
+from .running import console_end, run_while_printing
 from .session import plain_errors, session
 from .time import ENTRY, timeline
 
 
 CHECKPOINTS = "checkpoints"
+QEMU_IMG_SECONDS = patiently(30)
 OPTIONS = (
     # A crash stops the machine, and it can still be looked at.
     "-no-shutdown",
@@ -58,12 +63,12 @@ class Attach(gdb.Command):
     @staticmethod
     def attach(folder, path, symbols, native):
         with plain_errors():
-            image = Image(symbols)
+            image = Image(kernel_of(symbols, folder))
             machine = switch_on(folder, path, native)
             boot = run_to_entry(machine, image, native)
         load_symbols(image)
         gdb.execute(f"target remote {folder}/stub", to_string=True)
-        session.attach(folder, image)
+        session.begin(folder, image)
         session.machine, session.boot = machine, boot
         with plain_errors():
             timeline().now().name = ENTRY
@@ -73,7 +78,7 @@ class Attach(gdb.Command):
 def switch_on(folder, path, native):
     """Starts QEMU with a place for checkpoints. It ends when GDB does."""
     made = subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", os.path.join(folder, CHECKPOINTS), "8M"],
-                          check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=LIMIT)
+                          check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=QEMU_IMG_SECONDS)
     if made.returncode:
         raise StubError(f"no file for checkpoints: {made.stderr.strip()}")
     return Machine(folder, path, native=native, module=os.environ.get("MODULE", ""), cmdline=os.environ.get("CMDLINE", ""),
@@ -86,8 +91,10 @@ def run_to_entry(machine, image, native):
     stub = machine.connect()
     try:
         with stub.breakpoints(entries):
-            run_while_printing(stub, machine.folder)
-            registers = stub.registers()
+            registers = run_to_image(stub, machine)
+            while registers.rip in entries and registers.in_xen:  # Xen's own code at the same address
+                stub.step()
+                registers = run_to_image(stub, machine)
         if registers.rip not in entries:
             raise StubError("the image was not started (`make run` says why). The console's last lines:\n"
                             + console_end(machine.folder))
@@ -99,10 +106,15 @@ def run_to_entry(machine, image, native):
         stub.close()
 
 
+def run_to_image(stub, machine):
+    run_while_printing(stub, machine, "on the way to the image's first instruction")
+    return stub.registers()
+
+
 def entry_addresses(image, native):
-    """Where the image may begin: P=V, or at its linked address if its notes ask for that."""
+    """Where the image begins."""
     if not native:
-        return {image.entry, image.entry + image.load_offset}
+        return {xen_entry(image)}
     symbols = image.symbols
     if "startup_32" in symbols:
         return {symbols["startup_32"] - image.load_offset}
@@ -123,17 +135,10 @@ class Physical:
 
 
 def load_symbols(image):
-    """Symbols at the linked address, and the same again at P=V."""
-    if image.bits == 32:
-        gdb.execute("set architecture i386", to_string=True)
-        gdb.execute(f"set tdesc filename {os.path.dirname(__file__)}/../target-i386.xml")
-        # GDB would cut addresses to 32 bits.
-        gdb.execute("set remoteaddresssize 64")
+    """Symbols at the linked address, and the same again at P=V, if the image runs there."""
+    describe(image)
     gdb.execute(f'file "{image.path}"', to_string=True)
-    if image.load_offset:
-        # 64 bits: a negative offset would be cut to 32.
-        offset = -image.load_offset % (1 << 64)
-        gdb.execute(f'add-symbol-file "{image.path}" -o {offset:#x}', to_string=True)
+    at_load_address(image)
 
 
 def hang_up(_):

@@ -4,7 +4,6 @@
 import gdb
 
 from xenabi import notes
-from xenabi.image import Image
 from xenpt import start_info_text
 
 from .arguments import none
@@ -20,16 +19,15 @@ class Notes(gdb.Command):
     def invoke(self, argument, from_tty):
         none(argument, "xen notes")
         with plain_errors():
-            for line in notes.lines(session.image or loaded_file()):
+            for line in notes.lines(loaded_file()):
                 print(line)
 
 
 def loaded_file():
-    """Without a session, the file that GDB has loaded."""
-    path = gdb.current_progspace().filename
-    if not path:
+    """The guest's ELF file."""
+    if not session.image:
         raise gdb.GdbError("no image is loaded: start with `make gdb STAGE=n`, or give GDB a `file`")
-    return Image(path)
+    return session.image
 
 
 class StartInfo(gdb.Command):
@@ -40,7 +38,7 @@ class StartInfo(gdb.Command):
 
     def invoke(self, argument, from_tty):
         none(argument, "xen start-info")
-        with session.guest() as guest:
+        with session.guest(needs_start=True) as guest:
             for line in start_info_text.lines(guest):
                 print(line)
 

@@ -17,20 +17,40 @@ import gdb
 from xenqemu.stub import Stub
 
 
-def borrow(path):
-    """A Stub over the socket that GDB has connected to path."""
+NOT_CONNECTED = ("not connected to QEMU: start with `make gdb STAGE=n`, or begin with `target remote ADDRESS` "
+                 "of a QEMU that was started with -gdb or -s")
+
+
+def remote():
+    """GDB's connection to the machine, as it is now."""
+    connection = gdb.selected_inferior().connection
+    if not gdb.selected_inferior().pid or not isinstance(connection, gdb.RemoteTargetConnection):
+        raise gdb.GdbError(NOT_CONNECTED)
+    return connection
+
+
+def borrow(connection):
+    """A Stub over the socket of GDB's connection."""
     for name in os.listdir("/proc/self/fd"):
         try:
             if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
                 continue
-            connection = socket.socket(fileno=os.dup(int(name)))
-            # QEMU's own name for its end is relative to the folder that it runs in.
-            if connection.family == socket.AF_UNIX and connection.getpeername() == os.path.basename(path):
-                return Stub(connection)
-            connection.close()
+            found = socket.socket(fileno=os.dup(int(name)))
+            if leads_to(found, connection.details):
+                return Stub(found)
+            found.close()
         except OSError:
             continue
-    raise gdb.GdbError("not connected to QEMU: start with `make gdb STAGE=n`")
+    raise gdb.GdbError(f"the socket of GDB's connection to {connection.details} is not found: connect by `target remote "
+                       "HOST:PORT`, or to a UNIX socket, not through a pipe or a serial line")
+
+
+def leads_to(found, details):
+    """Whether a socket is connected to what GDB's user has named: a path, or [tcp:]HOST:PORT."""
+    if found.family == socket.AF_UNIX:
+        # QEMU's own name for its end is relative to the folder that it runs in.
+        return os.path.basename(found.getpeername()) == os.path.basename(details)
+    return found.family in (socket.AF_INET, socket.AF_INET6) and str(found.getpeername()[1]) == details.rpartition(":")[2]
 
 
 def arrived(session):
@@ -40,10 +60,10 @@ def arrived(session):
     forget()
     pc = gdb.selected_frame().pc()
     if any(pc == place.address for b in gdb.breakpoints() if b.enabled for place in b.locations):
-        standing = session.stub.standing
+        standing, address = session.stub.standing, remote().details
         session.give_back()
         gdb.execute("disconnect", to_string=True)
-        gdb.execute(f"target remote {session.path('stub')}", to_string=True)  # shows it
+        gdb.execute(f"target remote {address}", to_string=True)  # shows it
         session.stub.stand(standing)
     else:
         gdb.execute("frame")

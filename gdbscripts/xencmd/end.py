@@ -23,14 +23,15 @@ class End(gdb.Command):
 
     def invoke(self, argument, from_tty):
         none(argument, "xen end")
+        session.kits("this needs the console's transcript, to see that nothing happens any more")
         stub, places = session.stub, ends()
         with plain_errors():
             with stub.breakpoints(set(places) | watched()):
                 if stub.registers().rip in places:
                     raise gdb.GdbError("this is the end already")
-                run_while_printing(stub, session.folder)
+                run_while_printing(stub, session.machine, "on the way to the end")
                 while visit(stub):
-                    run_while_printing(stub, session.folder)
+                    run_while_printing(stub, session.machine, "on the way to the end")
             rip = stub.registers().rip
         print(f"the end: {places.get(rip, 'nothing happened for a while, so the machine was stopped where it was')}")
         arrived(session)

@@ -15,7 +15,7 @@ from xenqemu.position import NoPosition, Position
 
 from .hypercall_watch import lower
 from .places import crashes, ends, in_xen
-from .session import session
+from .session import plain_errors, session
 
 DIAGNOSE = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "diagnose")
 
@@ -70,9 +70,12 @@ class AtEnd(gdb.Command):
         super().__init__("xen-at-end", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE)
 
     def invoke(self, argument, from_tty):
-        if session.timeline and gdb.selected_inferior().pid and session.stub.registers().rip in ends():
-            raise gdb.GdbError("this is the end of the boot: `xen back` goes back from here, "
-                               "`xen restart entry` to the beginning")
+        if session.timeline and gdb.selected_inferior().pid:
+            with plain_errors():
+                at_end = session.stub.registers().rip in ends()
+            if at_end:
+                raise gdb.GdbError("this is the end of the boot: `xen back` goes back from here, "
+                                   "`xen restart entry` to the beginning")
 
 
 AtEnd()

@@ -32,7 +32,7 @@ class Frame(gdb.Command):
         with session.guest() as guest:
             under_xen(guest)
             mfn = Aliases.mfn(guest, {None: "mfn", "va": None}.get(kind, kind), value)
-            lines = frame.lines(guest, frame_layout(session.xen_syms), mfn)
+            lines = frame.lines(guest, frame_layout(session.known_xen_syms()), mfn)
         if lines is None:
             raise gdb.GdbError(f"Xen keeps nothing about MFN {mfn:#x}: the machine has no such page, or this "
                                "Xen's frame table lies elsewhere than that of Xen 4.17")

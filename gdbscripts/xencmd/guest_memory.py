@@ -11,7 +11,7 @@ class View:
 
     @property
     def bits(self):
-        return session.image.bits
+        return session.bits()
 
     def read(self, va, count):
         try:

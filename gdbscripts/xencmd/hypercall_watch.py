@@ -18,7 +18,7 @@ ARGUMENTS = {32: "rbx rcx rdx rsi rdi".split(), 64: "rdi rsi rdx r10 r8".split()
 
 def lower(value):
     """As much of it as the guest's registers hold."""
-    return value & (1 << session.image.bits) - 1
+    return value & (1 << session.bits()) - 1
 
 
 class Watch:
@@ -40,15 +40,15 @@ class Watch:
             # Xen has something else to do first: it sends the guest back to the call, which goes on from there.
             self.again = saved["rip"] < self.rip
             if not self.again:
-                self.finish(result(saved["rax"], session.image.bits))
+                self.finish(result(saved["rax"], session.bits()))
         return registers.rip in (self.entry, self.back)
 
     def begin(self, saved):
         """A call has come, or has come again."""
         if self.again and saved["rip"] == self.rip:
             return
-        self.console, self.rip = console_size(session.folder), saved["rip"]
-        self.call = Call(View(), saved["rax"] & 0xFFFFFFFF, [lower(saved[name]) for name in ARGUMENTS[session.image.bits]])
+        self.console, self.rip = session.folder and console_size(session.folder), saved["rip"]
+        self.call = Call(View(), saved["rax"] & 0xFFFFFFFF, [lower(saved[name]) for name in ARGUMENTS[session.bits()]])
         if self.call.final:
             self.finish(None)
 
@@ -67,6 +67,8 @@ class Watch:
 
     def messages(self):
         """Xen's own lines on the console since the call."""
+        if self.console is None:
+            return []
         with open(os.path.join(session.folder, "log"), encoding="latin-1") as log:
             log.seek(self.console)
             return [line.rstrip() for line in log if line.startswith("(XEN)")]

@@ -57,13 +57,14 @@ class Hypercalls(gdb.Command):
                 self.on(session.stub)
 
     def on(self, stub):
-        if not session.boot.p2m_frames:
+        if not session.under_xen:
             raise gdb.GdbError("booted without Xen: there are no hypercalls")
         if not hypercall_gate():
-            raise gdb.GdbError(f"{session.xen_syms} does not tell where this Xen takes hypercalls (`make xen` makes one that does)")
+            raise gdb.GdbError(f"{session.xen_syms or 'xen-syms, which is missing,'} does not tell where this Xen takes hypercalls (`make xen` makes a xen-syms "
+                               "that does, `xen connect xen-syms FILE` names one)")
         self.watch = Watch(*hypercall_gate())
         self.gates = [Gate(address) for address in hypercall_gate()]
-        if session.image.bits == 32:
+        if session.bits() == 32:
             stub.stand(set(hypercall_gate()) | in_xen())
 
     def off(self, stub):

@@ -31,20 +31,20 @@ def ends():
 
 def crashes():
     """Where Xen ends a guest that crashed: an address, or nothing without Xen or its symbols."""
-    crash = session.boot.p2m_frames and session.xen_symbol(BAD_END)
+    crash = session.under_xen and session.xen_symbol(BAD_END)
     return {crash} if crash else set()
 
 
 def in_xen():
     """The same, if GDB itself cannot set a breakpoint there: when it debugs a 32-bit guest, its addresses are too short."""
-    return crashes() if session.image.bits == 32 else set()
+    return crashes() if session.bits() == 32 else set()
 
 
 def hypercall_gate():
     """Where Xen takes a hypercall, and where it is when that is done; nothing without Xen, or without its symbols."""
     if session.gate is None:
-        bits = session.image.bits
-        entry, caller = (session.boot.p2m_frames and session.xen_symbol(table[bits]) for table in (HYPERCALL, CALLER))
+        bits = session.bits()
+        entry, caller = (session.under_xen and session.xen_symbol(table[bits]) for table in (HYPERCALL, CALLER))
         back = entry and caller and behind_call(caller, session.stub.read(caller, CALLER_SIZE), entry)
         session.gate = (entry, back) if back else ()
     return session.gate

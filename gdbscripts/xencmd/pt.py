@@ -4,8 +4,13 @@
 import gdb
 
 from xenpt import text
+from xenpt.memory import PAGE_SIZE
 
+from .arguments import span
 from .session import session
+
+RIGHTS = "w", "x", "w+x", "user"
+USAGE = "xen pt [all] [ADDR | FIRST-LAST] [w] [x] [user] [pfn N] [mfn N] [limit N]"
 
 
 class Xen(gdb.Command):
@@ -21,20 +26,41 @@ class Xen(gdb.Command):
 
 
 class PageTables(gdb.Command):
-    """The guest's mappings, merged into ranges: xen pt [all].
+    """The guest's mappings, merged into ranges: xen pt [all] [FILTER...].
 
-    Rights are those that all levels together allow. Xen's own part is hidden
-    unless `all` is given."""
+    Rights are those that all levels together allow. Filters, all of which have to
+    hold: an ADDR or FIRST-LAST (VAs), `w`, `x`, `w+x` or `user` (the rights have
+    it), `pfn N` or `pfn FIRST-LAST`, `mfn N` or `mfn FIRST-LAST`. `limit N` is how many
+    ranges are shown (100; 0 for all). Xen's own part is hidden unless `all` is given."""
 
     def __init__(self):
         super().__init__("xen pt", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
 
     def invoke(self, argument, from_tty):
-        if argument not in ("", "all"):
-            raise gdb.GdbError(f"xen pt: {argument} is not known here: xen pt [all], or see help xen pt")
+        wanted = self.wanted(argument)
         with session.guest() as guest:
-            for line in text.ranges(guest, argument == "all"):
+            for line in text.ranges(guest, wanted):
                 print(line)
+
+    @staticmethod
+    def wanted(argument):
+        """The filters in what was typed."""
+        wanted, words = text.Wanted(), gdb.string_to_argv(argument)
+        while words:
+            word = words.pop(0)
+            if word == "all":
+                wanted = wanted._replace(everything=True)
+            elif word in RIGHTS:
+                wanted = wanted._replace(rights=wanted.rights + word)
+            elif word == "limit" and words and words[0].isdecimal():
+                wanted = wanted._replace(limit=int(words.pop(0)))
+            elif word in ("pfn", "mfn"):
+                first, last = span(words.pop(0) if words else "", USAGE, is_address=False)
+                wanted = wanted._replace(**{word + "s": range(first, last + 1)})
+            else:
+                first, last = span(word, USAGE)
+                wanted = wanted._replace(within=(first & -PAGE_SIZE, last + 1))
+        return wanted
 
 
 Xen()

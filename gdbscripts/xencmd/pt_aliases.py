@@ -37,7 +37,7 @@ class Aliases(gdb.Command):
         if kind == "pfn":
             mfn = guest.translation.p2m(value)
             if mfn is None:
-                raise gdb.GdbError(f"PFN {value:#x} is beyond the guest's {guest.boot.nr_pages:#x} pages")
+                raise gdb.GdbError(f"PFN {value:#x} is beyond the guest's {guest.translation.nr_pages or 0:#x} pages")
             return mfn
         walk = guest.space.walk(value)
         if walk.problem:

@@ -28,8 +28,8 @@ class Save(gdb.Command):
         if len(arguments) != 1:
             raise gdb.GdbError("usage: xen pt save FILE")
         with session.guest() as guest:
-            text = snapshot.save(guest, session.stub.registers(), session.monitor.icount(),
-                                 session.image.build_id)
+            text = snapshot.save(guest, session.stub.registers(), session.icount,
+                                 session.image and session.image.build_id)
         write(arguments[0], text)
 
 

@@ -35,7 +35,7 @@ class Svg(gdb.Command):
 
 def title(guest):
     """Which image, and where it stands."""
-    name = os.path.splitext(os.path.basename(session.image.path))[0]
+    name = os.path.splitext(os.path.basename(session.image.path))[0] if session.image else "a guest"
     place = gdb.execute("info symbol $pc", to_string=True).split(" in section")[0].strip()
     where = "in Xen" if "No symbol" in place else f"at {place}"
     mode = guest.mode.name.split(" below")[0]

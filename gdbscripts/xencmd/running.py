@@ -1,27 +1,40 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Running the machine for a while, and never for ever: what `xen attach` and `xen end` have in common."""
+"""Running the machine for a while, and never for ever: what `xen attach` and `xen end` have in common.
+
+The limits are seconds of QEMU's own processor time: on a busy host nothing ends sooner.
+"""
 
 import os
 import time
 
+import gdb
+
 from xenqemu.patience import patiently
 
-# Boots take about a second; a machine under load may need several.
-LIMIT = patiently(30)
-# A boot prints all the time; if it has not for so long, even on a busy machine, it ended somewhere.
-SILENCE = patiently(8)
+# Boots take about a second, a Linux some thirty.
+LIMIT = 120
+# A boot prints all the time; if it has not for so long, it ended somewhere. Xen unpacks a large kernel without a word.
+SILENCE = 12
+# Seconds on the clock without any work: the machine is halted for good. And how often a waiting reader gets a line.
+HALTED, NEWS = patiently(5), 3
 
 
-def run_while_printing(stub, folder):
+def run_while_printing(stub, machine, waiting_for):
     """To a breakpoint, or until nothing happens any more."""
-    deadline = time.monotonic() + LIMIT
-    printed, since = None, time.monotonic()
+    console, began = console_size(machine.folder), machine.processor_time()
+    printed, worked, news = began, (began, time.monotonic()), time.monotonic() + NEWS
     while not stub.run(0.5):
-        now = time.monotonic()
-        if console_size(folder) != printed:
-            printed, since = console_size(folder), now
-        if now > deadline or now - since > SILENCE:
+        work, now = machine.processor_time(), time.monotonic()
+        if console_size(machine.folder) != console:
+            console, printed = console_size(machine.folder), work
+        if work != worked[0]:
+            worked = work, now
+        if work - began > LIMIT or work - printed > SILENCE or now - worked[1] > HALTED:
             return
+        if now > news:
+            gdb.write(f"({waiting_for}: {work - began:.0f} s of QEMU's time so far)\n")
+            gdb.flush()
+            news = now + NEWS
 
 
 def console_size(folder):

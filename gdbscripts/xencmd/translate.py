@@ -21,7 +21,7 @@ class P2m(gdb.Command):
             under_xen(guest)
             mfn = guest.translation.p2m(pfn)
             if mfn is None:
-                raise gdb.GdbError(f"PFN {pfn:#x} is beyond the guest's {guest.boot.nr_pages:#x} pages")
+                raise gdb.GdbError(f"PFN {pfn:#x} is beyond the guest's {guest.translation.nr_pages or 0:#x} pages")
             back = guest.translation.raw_m2p(mfn)
             agrees = "the m2p agrees" if back == pfn else f"but the m2p says PFN {in_hex(back)} for it"
             print(f"PFN {pfn:#x} is MFN {mfn:#x}; {agrees}")

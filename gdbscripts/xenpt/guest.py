@@ -10,13 +10,15 @@ Numbers of the ABI: xen/arch-x86/xen-x86_32.h and xen-x86_64.h.
 """
 
 import functools
+import struct
 from typing import NamedTuple
 
 from . import paging
 from .memory import PAGE_SHIFT, PAGE_SIZE, BadPage, Cached
+from .shared_info import SharedInfo
 from .space import AddressSpace
 from .start_info import StartInfo
-from .translate import Identity, Translation
+from .translate import FrameList, Identity, MappedList, Translation
 
 # What Xen keeps for itself, first and last VA; its m2p comes first.
 _XENS = {
@@ -32,33 +34,57 @@ def xens_part(mode, bits):
 
 
 class Boot(NamedTuple):
-    """What is known of a guest from its first instruction on, and nowhere else later."""
-    start_info: int  # paddr
+    """What Xen told a guest when it started it: machine addresses, which stay what they are."""
+    start_info: int
+    shared_info: int
     nr_pages: int
-    p2m_frames: tuple  # MFNs
+    p2m_frames: tuple  # MFNs of the p2m as Xen made it
 
     @classmethod
     def at_entry(cls, memory, registers, bits, start_info):
-        """At the image's first instruction, P=V; start_info is in ESI or RSI there."""
+        """At the image's first instruction; the VA of start_info is in ESI or RSI there."""
         memory = Cached(memory)
-        mode = paging.mode_of(registers.cr0, registers.cr4, registers.efer, bits)
-        space = AddressSpace(memory, mode, registers.cr3)
-        data = space.read(start_info, StartInfo.size(bits))
-        info = data and StartInfo(data, bits)
-        if not info or not info.valid:
-            raise paging.PagingError(f"there is no start_info at P=V {start_info:#x}: "
+        space = AddressSpace(memory, paging.mode_of(registers.cr0, registers.cr4, registers.efer, bits), registers.cr3)
+        maddr = space.walk(start_info).maddr
+        info = None if maddr is None else _start_info(memory, maddr, bits)
+        if not info:
+            raise paging.PagingError(f"there is no start_info at VA {start_info:#x}: "
                                      "this is not the first instruction of a guest of Xen")
-        pages = range(info.mfn_list, info.mfn_list + info.nr_pages * bits // 8, PAGE_SIZE)
-        frames = []
-        for va in pages:
-            maddr = space.walk(va).maddr
-            if maddr is None:
-                raise paging.PagingError(f"the p2m is not mapped at P=V {va:#x}")
-            frames.append(maddr >> PAGE_SHIFT)
-        return cls(start_info, info.nr_pages, tuple(frames))
+        return cls(maddr, info.shared_info, info.nr_pages, tuple(_frames(space, info, bits)))
+
+    @classmethod
+    def of(cls, guest, maddr):
+        """From start_info later on, when the p2m may be elsewhere; None if there is none at maddr."""
+        info = _start_info(guest.memory, maddr, guest.bits)
+        if not info:
+            return None
+        try:
+            frames = tuple(_frames(guest.space, info, guest.bits))
+        except paging.PagingError:
+            frames = ()
+        return cls(maddr, info.shared_info, info.nr_pages, frames)
 
 
-NATIVE = Boot(None, None, None)
+def _start_info(memory, maddr, bits):
+    try:
+        info = StartInfo(memory.read_page(maddr & -PAGE_SIZE)[maddr % PAGE_SIZE:], bits)
+    except (BadPage, struct.error):
+        return None
+    return info if info.valid else None
+
+
+def _frames(space, info, bits):
+    """Where the p2m is that Xen has made."""
+    for va in range(info.mfn_list, info.mfn_list + info.nr_pages * bits // 8, PAGE_SIZE):
+        maddr = space.walk(va).maddr
+        if maddr is None:
+            raise paging.PagingError(f"the p2m is not mapped at VA {va:#x}")
+        yield maddr >> PAGE_SHIFT
+
+
+NATIVE = Boot(None, None, None, None)
+# A guest of which nothing was seen before: its start is over, or nobody was there.
+UNSEEN = Boot(None, None, None, ())
 
 
 class Guest:
@@ -83,11 +109,29 @@ class Guest:
             self.translation = Identity()
             return
         self.xens = xens_part(self.mode, bits)
-        self.translation = Translation(self.memory, bits // 8, self._m2p_page,
-                                       boot.p2m_frames, boot.nr_pages)
-        if self.pfn(self.pgd >> PAGE_SHIFT) is None:
-            raise paging.PagingError(f"CR3 {self.cr3:#x} leads to no table of the guest with Xen's part in it: if "
-                                     "Xen is at work for itself, let it run on into the guest")
+        for p2m in (self._moved_p2m(), self._first_p2m(), None):
+            self.translation = Translation(bits // 8, self._m2p_page, p2m)
+            if self.pfn(self.pgd >> PAGE_SHIFT) is not None:
+                return
+        raise paging.PagingError(f"CR3 {self.cr3:#x} leads to no table of the guest with Xen's part in it: if "
+                                 "Xen is at work for itself, let it run on into the guest")
+
+    def _first_p2m(self):
+        """The p2m where Xen has made it."""
+        return FrameList(self.memory, self.bits // 8, self.boot.p2m_frames, self.boot.nr_pages)
+
+    def _moved_p2m(self):
+        """The p2m where the guest says that it has moved it to."""
+        if not self.boot.shared_info:
+            return self._first_p2m()
+        try:
+            info = SharedInfo(self.memory.read_page(self.boot.shared_info), self.bits)
+        except BadPage:
+            return self._first_p2m()
+        if not info.p2m_cr3:
+            return self._first_p2m()
+        own = self.mode._replace(levels=self.mode.levels[self.mode.guest_level:], guest_level=0)
+        return MappedList(AddressSpace(self.memory, own, info.p2m_root), self.bits // 8, info.p2m_vaddr, info.max_pfn)
 
     def _m2p_page(self, number):
         va = self.xens[0] + number * PAGE_SIZE
@@ -120,10 +164,7 @@ class Guest:
         """start_info as it stands now, wherever it is mapped."""
         if not self.under_xen:
             raise paging.PagingError("booted without Xen: there is no start_info")
-        pfn, offset = divmod(self.boot.start_info, PAGE_SIZE)
-        mfn = self.translation.p2m(pfn)
-        if mfn is None:
-            raise paging.PagingError(f"the p2m cannot be read: where start_info is (PFN {pfn:#x}) is not known")
+        mfn, offset = divmod(self.boot.start_info, PAGE_SIZE)
         return StartInfo(self.memory.read_page(mfn << PAGE_SHIFT)[offset:], self.bits)
 
     def virtual_addresses(self, mfn, everything=False):

@@ -47,7 +47,7 @@ class Mode(NamedTuple):
 _PTE = Level("pte", 12, 512, False)
 _PMD = Level("pmd", 21, 512, True)
 _HIGH = 0x7FF << 52  # with four levels the processor ignores these, with three it does not
-_MADDR = 0x000FFFFFFFFFF000
+MADDR = 0x000FFFFFFFFFF000
 
 TWO_LEVEL = Mode("two levels", (Level("pgd", 22, 1024, True), Level("pte", 12, 1024, False)),
                  4, 0xFFFFF000)
@@ -58,11 +58,11 @@ PAE = Mode("three levels (PAE)",
            8, 0xFFFFFFE0)
 FOUR_LEVEL = Mode("four levels (x86-64)",
                   (Level("pgd", 39, 512, False, reserved=PSE), Level("pud", 30, 512, True), _PMD, _PTE),
-                  8, _MADDR)
+                  8, MADDR)
 # A 64-bit Xen runs a 32-bit guest in compatibility mode: the guest's pgd hangs below a table of Xen's.
 PAE_UNDER_XEN = Mode("three levels (PAE) below Xen's own table",
                      (Level("xen", 39, 512, False, reserved=PSE), Level("pgd", 30, 4, False, reserved=PSE), _PMD, _PTE),
-                     8, _MADDR, 1)
+                     8, MADDR, 1)
 
 _CR0_PG = 1 << 31
 _CR4_PSE, _CR4_PAE, _CR4_LA57 = 1 << 4, 1 << 5, 1 << 12
@@ -97,7 +97,7 @@ def flag_names(value):
 def entry_maddr(value, size=1 << 12):
     """The machine address that an entry holds; size is that of the page it maps."""
     high = (value >> 13 & 0xFF) << 32 if size == 1 << 22 else 0  # PSE-36: how two levels reach beyond 4 GiB
-    return value & _MADDR & -size | high
+    return value & MADDR & -size | high
 
 
 def canonical(va, mode):

@@ -57,6 +57,8 @@ def save(guest, registers, icount, build_id):
 class _Recorded:
     """Translation by what was recorded."""
 
+    p2m_known = True
+
     def __init__(self, pfns):
         self._pfns = pfns
         self._mfns = {pfn: mfn for mfn, pfn in pfns.items()}

@@ -6,14 +6,16 @@ above itself, or sets bits that must be 0, becomes a Problem, and nothing below
 it is read.
 """
 
+import itertools
 import struct
 from typing import NamedTuple
 
 from . import paging
-from .memory import PAGE_SHIFT, BadPage
+from .memory import PAGE_SHIFT, PAGE_SIZE, BadPage
 
 # More leaves than this are no guest's tables but rubbish that happens to look like some.
-LIMIT = 1 << 19
+LIMIT = 1 << 21
+_RIGHTS = paging.RW | paging.USER | paging.NX
 
 
 class Entry(NamedTuple):
@@ -83,7 +85,7 @@ class Mapping(NamedTuple):
     size: int
     maddr: int
     rights: Rights
-    entry: Entry
+    value: int  # of the entry
 
     @property
     def mfn(self):
@@ -182,21 +184,26 @@ class AddressSpace:
 
     # ---- all of it -------------------------------------------------------------------
 
-    def mappings(self, wanted=lambda va: True):
-        """Every page, by rising VA; entries whose first VA is not wanted are skipped. Fills problems."""
+    def mappings(self, wanted=lambda va: True, within=(0, 1 << 64)):
+        """Every page, by rising VA; entries whose first VA is not wanted are skipped, and those outside two VAs. Fills
+        problems."""
         self.problems = []
-        self._left = LIMIT
-        yield from self._below(0, self.root, 0, (), Rights(), wanted)
+        self._left, self._within = LIMIT, within
+        return itertools.chain.from_iterable(self._below(0, self.root, 0, (), Rights(), wanted))
 
     def _problem(self, va, path, what):
         self.problems.append(Problem(va, path, what))
 
     def _below(self, depth, table, base, path, rights, wanted):
+        """The mappings below a table, a list for each table of the last level."""
         try:
             values = self.entries(depth, table)
         except BadPage as error:
             return self._problem(base, path, f"leads nowhere: {error}")
         level = self.mode.levels[depth]
+        if level.shift == PAGE_SHIFT:
+            yield self._pages(table, base, path, rights, values)
+            return None
         for index, value in enumerate(values):
             if not value & paging.PRESENT:
                 continue
@@ -206,24 +213,51 @@ class AddressSpace:
                 va = paging.canonical(va, self.mode)
             if depth < self.mode.guest_level and index:
                 continue  # beyond the 4 GiB of a 32-bit guest
-            if depth >= self.mode.guest_level and not wanted(va):
+            if depth >= self.mode.guest_level and not (wanted(va) and self._overlaps(va, entry.size)):
                 continue
-            self._left -= 1
-            if self._left <= 0:
-                if not self._left:
-                    self._problem(va, path, f"more than {LIMIT} entries: the rest is not shown")
+            if not self._may_go_on(1, va, path):
                 return None
-            # Nearly all entries are ptes: they are looked at no longer than it takes.
-            is_pte = level.shift == PAGE_SHIFT and not value & level.reserved
-            what = None if is_pte else self._broken(entry, path)
+            what = self._broken(entry, path)
             if what:
                 self._problem(va, (*path, entry), what)
-            elif is_pte or entry.is_page:
-                yield Mapping(va, entry.size, entry.target, rights.through(entry), entry)
+            elif entry.is_page:
+                yield (Mapping(va, entry.size, entry.target, rights.through(entry), value),)
             else:
                 yield from self._below(depth + 1, entry.target, va, (*path, entry),
                                        rights.through(entry), wanted)
         return None
+
+    def _pages(self, table, base, path, rights, values):
+        """The mappings of a table of the last level. Nearly all entries are in one: they are looked at no longer than it
+        takes."""
+        level, all_rights, found = self.mode.levels[-1], {}, []
+        for index, value in enumerate(values):
+            if not value & paging.PRESENT:
+                continue
+            va = base + (index << PAGE_SHIFT)
+            if value & level.reserved:
+                entry = self.entry(len(self.mode.levels) - 1, table, index, value)
+                self._problem(va, (*path, entry), self._broken(entry, path))
+                continue
+            kind = value & _RIGHTS
+            if kind not in all_rights:
+                all_rights[kind] = rights.through(Entry(level, table, index, value, 0))
+            found.append(Mapping(va, PAGE_SIZE, value & paging.MADDR, all_rights[kind], value))
+        if not self._may_go_on(len(found), base, path):
+            return ()
+        first, end = self._within
+        return found if first <= base and base + (len(values) << PAGE_SHIFT) <= end else \
+            [m for m in found if first <= m.va < end]
+
+    def _overlaps(self, va, size):
+        return va < self._within[1] and va + size > self._within[0]
+
+    def _may_go_on(self, entries, va, path):
+        """Counts what is shown; False once it is too much, which is said once."""
+        before, self._left = self._left, self._left - entries
+        if self._left <= 0 < before:
+            self._problem(va, path, f"more than {LIMIT} entries: the rest is not shown")
+        return self._left > 0
 
     def tables(self, wanted=lambda va: True):
         """Each table that is there, once: (depth, maddr) -> the paths of entries that lead to it."""

@@ -13,9 +13,10 @@ _FLAGS = {SIF_PRIVILEGED: "privileged", SIF_INITDOMAIN: "first domain (dom0)",
 def lines(guest):
     """A line for each field."""
     info = guest.start_info()
-    where = guest.boot.start_info
-    yield (f"start_info is paddr {where:#x} (PFN {where >> PAGE_SHIFT:#x}), "
-           + _mapped_at(guest, guest.translation.p2m(where >> PAGE_SHIFT), where & 0xfff))
+    mfn, offset = divmod(guest.boot.start_info, PAGE_SIZE)
+    pfn = guest.pfn(mfn)
+    where = f"maddr {guest.boot.start_info:#x}" if pfn is None else f"paddr {(pfn << PAGE_SHIFT) + offset:#x} (PFN {pfn:#x})"
+    yield f"start_info is {where}, {_mapped_at(guest, mfn, offset)}"
     rows = [_row(guest, info, name) for name in (
         "magic nr_pages shared_info flags store_mfn store_evtchn console pt_base nr_pt_frames"
         " mfn_list mod_start mod_len cmd_line first_p2m_pfn nr_p2m_frames").split()]

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Page tables in words: what the commands print, line by line."""
 
+import collections
+from typing import NamedTuple
+
 from . import paging
 from .memory import PAGE_SHIFT
 from .ranges import merge
@@ -29,41 +32,88 @@ def frame(guest, mfn):
 
 def way_in(guest):
     """From CR3 to the guest's top table."""
-    mode = guest.mode
-    if mode.guest_level:
-        pgd = guest.pgd
-        return (f"three levels (PAE). CR3 is maddr {guest.cr3:#x}, a table of Xen's own; "
-                f"its entry 0 leads to the guest's pgd: {frame(guest, pgd >> PAGE_SHIFT)}")
-    root = guest.space.root
-    return f"{mode.name}. CR3 is maddr {guest.cr3:#x}: the pgd is {frame(guest, root >> PAGE_SHIFT)}"
+    if guest.mode.guest_level:
+        yield f"three levels (PAE). CR3 is maddr {guest.cr3:#x}, a table of Xen's own;"
+        yield f"its entry 0 leads to the guest's pgd: {frame(guest, guest.pgd >> PAGE_SHIFT)}"
+    else:
+        yield f"{guest.mode.name}. CR3 is maddr {guest.cr3:#x}:"
+        yield f"the pgd is {frame(guest, guest.space.root >> PAGE_SHIFT)}"
+
+
+def numbering(guest):
+    """A line if PFNs are less certain than usual."""
+    if guest.under_xen and not guest.translation.p2m_known:
+        yield "PFNs are the m2p's alone: where the guest keeps its p2m is not known"
 
 
 def span(first, count):
     return f"{first:#x}-{first + count - 1:#x}" if count > 1 else f"{first:#x}"
 
 
-def ranges(guest, everything=False):
-    """All mappings, merged."""
-    wanted = guest.wanted(everything)
-    found = list(merge(guest.space.mappings(wanted), guest.pfn))
-    rows = [_range_row(guest, r) for r in found]
-    yield way_in(guest)
+class Wanted(NamedTuple):
+    """Which mappings are shown. Without anything else, all of the guest's."""
+    everything: bool = False  # Xen's part, too
+    within: tuple = (0, 1 << 64)  # first VA, and the one behind the last
+    rights: str = ""  # letters that must be there: w, x; user
+    pfns: range = None
+    mfns: range = None
+    limit: int = 100  # ranges; 0 for no limit
+
+    def takes(self, m, pfn_of):
+        if "w" in self.rights and not m.rights.write or "x" in self.rights and not m.rights.execute or \
+                "user" in self.rights and not m.rights.user:
+            return False
+        if self.mfns is not None and not (m.mfn < self.mfns.stop and m.mfn + (m.size >> PAGE_SHIFT) > self.mfns.start):
+            return False
+        return self.pfns is None or pfn_of(m.mfn) in self.pfns
+
+
+def ranges(guest, wanted=Wanted()):
+    """Mappings, merged."""
+    mappings = guest.space.mappings(guest.wanted(wanted.everything), wanted.within)
+    if wanted.rights or wanted.pfns is not None or wanted.mfns is not None:
+        mappings = (m for m in mappings if wanted.takes(m, guest.pfn))
+    found = list(merge(mappings, guest.pfn))
+    shown = found[:wanted.limit or None]
+    yield from way_in(guest)
+    yield from numbering(guest)
+    if len(shown) < len(found):
+        yield from summary(found)
+    rows = [_range_row(guest, r) for r in shown]
     head = ("VA", "size", "page", "rights", "PFN", "MFN")
     if not guest.under_xen:
         head, rows = head[:4] + ("frame",), [row[:4] + (row[5],) for row in rows]
     yield from table([head, *rows])
+    if len(shown) < len(found):
+        yield (f"... and {plural(len(found) - len(shown), 'range')} more: `xen pt limit 0` shows all, a VA, FIRST-LAST, w, w+x, "
+               "pfn N or mfn N fewer (help xen pt)")
     yield from problems(guest)
     yield (f"{plural(len(found), 'range')}, {plural(sum(r.pages for r in found), 'page')} of 4 KiB; "
            f"{plural(guest.memory.reads, 'physical read')}")
-    if guest.under_xen and not everything:
+    if guest.under_xen and not wanted.everything:
         yield f"(Xen's own part, VA {va(guest, guest.xens[0])}-{va(guest, guest.xens[1])}: xen pt all)"
 
 
+def summary(found):
+    """How much there is of what, by rights."""
+    kinds = collections.Counter()
+    pages = collections.Counter()
+    for r in found:
+        kinds[r.rights] += 1
+        pages[r.rights] += r.pages
+    for rights, count in sorted(kinds.items(), key=lambda item: -pages[item[0]]):
+        yield f"  {rights!s:8}  {plural(count, 'range')}, {plural(pages[rights], 'page')}"
+
+
 def _range_row(guest, r):
-    pfns = "-" if r.pfn is None else span(r.pfn, r.pages)
-    mfns = "scattered" if r.mfn is None else span(r.mfn, r.pages)
+    if r.repeats:
+        pages = f"{r.mfn:#x} each"
+        pfns = "-" if r.pfn is None else f"{r.pfn:#x} each"
+    else:
+        pages = "scattered" if r.mfn is None else span(r.mfn, r.pages)
+        pfns = "-" if r.pfn is None else span(r.pfn, r.pages)
     return (f"{va(guest, r.first)}-{va(guest, r.last)}", size(r.last + 1 - r.first),
-            size(r.page_size), str(r.rights), pfns, mfns)
+            size(r.page_size), str(r.rights), pfns, pages)
 
 
 def table(rows):
@@ -92,7 +142,7 @@ def walk(guest, address):
     steps = ", ".join(f"{level.name} {(w.va >> level.shift) % level.entries:#x}"
                       for level in guest.mode.levels[guest.mode.guest_level:])
     yield f"VA {va(guest, w.va)}: {steps}, offset {w.va & 0xfff:#x}"
-    yield way_in(guest)
+    yield from way_in(guest)
     for entry in w.path:
         if not (entry.level.name == "xen"):
             yield from _step(guest, entry)

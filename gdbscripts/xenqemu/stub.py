@@ -48,6 +48,8 @@ _LAYOUT = struct.Struct("<17Q7I9Q")
 
 # One packet carries at most this many bytes of memory: half of QEMU's limit, a quarter where it is written.
 _CHUNK, _WRITE_CHUNK = 0x800, 0x400
+# How many requests are under way at once: QEMU's answers must fit into the socket until they are read.
+_AT_ONCE = 16
 
 
 class Registers:
@@ -150,6 +152,24 @@ class Stub:
         self.send(text)
         return self.receive()
 
+    def requests(self, texts):
+        """Several at once: the answers come in their order. Saves waiting for each before the next is asked."""
+        for first in range(0, len(texts), _AT_ONCE):
+            asked = texts[first:first + _AT_ONCE]
+            for text in asked:
+                self.send(text)
+            yield from [self.receive() for _ in asked]
+
+    def human(self, line):
+        """A line for QEMU's monitor, which answers here, too: its output."""
+        self.send(f"qRcmd,{line.encode().hex()}")
+        output = ""
+        while True:
+            answer = self.receive()
+            if not answer.startswith("O") or answer == "OK":
+                return output
+            output += bytes.fromhex(answer[1:]).decode("latin-1")
+
     def must(self, text):
         """A request that has nothing to answer but OK."""
         answer = self.request(text)
@@ -167,15 +187,17 @@ class Stub:
 
     def read(self, address, count, physical=False):
         """Bytes at a virtual address of the moment, or at a maddr. Unreadable if there is nothing."""
-        self._address_mode(physical)
-        data = b""
-        while len(data) < count:
-            size = min(_CHUNK, count - len(data))
-            answer = self.request(f"m{address + len(data):x},{size:x}")
-            if len(answer) != 2 * size:
-                raise Unreadable(f"{address + len(data):#x} cannot be read")
-            data += bytes.fromhex(answer)
+        pieces = [(address + at, min(_CHUNK, count - at)) for at in range(0, count, _CHUNK)]
+        data = b"".join(self.read_pieces(pieces, physical))
+        if len(data) != count:
+            raise Unreadable(f"{address + len(data):#x} cannot be read")
         return data
+
+    def read_pieces(self, pieces, physical=False):
+        """Bytes at each (address, count) of a list; none where nothing can be read."""
+        self._address_mode(physical)
+        for (_, count), answer in zip(pieces, self.requests([f"m{at:x},{count:x}" for at, count in pieces])):
+            yield bytes.fromhex(answer) if len(answer) == 2 * count else b""
 
     def peek(self, address, count, physical=False):
         """As read(), but None if there is nothing."""

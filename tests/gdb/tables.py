@@ -17,7 +17,7 @@ views = {}  # info tlb, by moment
 
 
 def mapped(guest, everything):
-    return {m.va: (m.maddr, m.entry.value & FLAGS) for m in guest.space.mappings(guest.wanted(everything))}
+    return {m.va: (m.maddr, m.value & FLAGS) for m in guest.space.mappings(guest.wanted(everything))}
 
 
 def needs_tables():
@@ -83,7 +83,7 @@ def each_table_is_read_once():
         tables = {maddr & -PAGE_SIZE for _, maddr in guest.space.tables(guest.is_guests)}
         # The rest is for numbers: the p2m, the m2p and Xen's own tables on the way to that.
         assert tables <= set(read)
-        assert len(read) <= len(tables) + (6 + len(guest.boot.p2m_frames) if guest.under_xen else 0), len(read)
+        assert len(read) <= len(tables) + (7 + len(guest.boot.p2m_frames) if guest.under_xen else 0), len(read)
 
 
 @check

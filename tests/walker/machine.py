@@ -136,7 +136,7 @@ class Machine:
         for pfn, mfn in enumerate(self.p2m):
             self.poke((frame << 12) + pfn * self.width, mfn, self.width)
             self.set_m2p(mfn, pfn)
-        return Boot(0x1000, len(self.p2m), (frame,))
+        return Boot(self.p2m[1] << 12, None, len(self.p2m), (frame,))
 
     def set_p2m(self, pfn, mfn):
         self.poke((self.boot.p2m_frames[0] << 12) + pfn * self.width, mfn, self.width)

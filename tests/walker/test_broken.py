@@ -19,7 +19,7 @@ def everything(m, va=0):
     """What every command prints of a machine, as one text; pictures are drawn, too. That it ends soon is part of the test."""
     begin = time.process_time()
     guest = m.guest()
-    lines = [*text.ranges(guest), *text.ranges(guest, everything=True), *text.walk(guest, va),
+    lines = [*text.ranges(guest), *text.ranges(guest, text.Wanted(everything=True)), *text.walk(guest, va),
              *text.aliases(guest, guest.pgd >> 12)]
     saved = snapshot.Snapshot(snapshot.save(guest, m.registers, 1, "id"))
     lines += [*text.ranges(saved), *diff.lines(saved, guest)]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every shape of page tables, well formed: what is mapped where, with which rights, and how often memory is read."""
 
+import re
 import unittest
 
 from check import HIGH, NATIVE, UNDER_XEN, all_machines, entry_machine, remap
@@ -157,16 +158,16 @@ class XensPart(unittest.TestCase):
             first, _ = m.guest().xens
             with self.subTest(name):
                 self.assertFalse([va for va, *_ in found(m.guest()) if va >= first and not m.guest().is_guests(va)])
-                self.assertIn((first, 4096, m.m2p_pages[0], "r-x"), found(m.guest(), everything=True))
+                self.assertIn((first, 4096, m.m2p_pages[0], "r-x"), found(m.guest(), text.Wanted(everything=True)))
                 self.assertIn("Xen's own part", list(text.ranges(m.guest()))[-1])
-                self.assertNotIn("Xen's own part", "\n".join(text.ranges(m.guest(), everything=True)))
+                self.assertNotIn("Xen's own part", "\n".join(text.ranges(m.guest(), text.Wanted(everything=True))))
 
     def test_what_xen_has_beyond_the_4_gib_of_a_guest_is_never_shown(self):
         m = Machine(paging.PAE_UNDER_XEN)
         m.put(m.root + 8, m.peek(m.root, 8))
-        before = found(m.guest(), everything=True)
+        before = found(m.guest(), text.Wanted(everything=True))
         m.put(m.root + 8, 0)
-        self.assertEqual(before, found(m.guest(), everything=True))
+        self.assertEqual(before, found(m.guest(), text.Wanted(everything=True)))
 
     def test_without_xen_nothing_is_hidden(self):
         for name, mode in NATIVE.items():
@@ -180,6 +181,43 @@ class XensPart(unittest.TestCase):
         for va in (0x7FFFFFFFF000, 0xFFFF87FFFFFFF000, 0xFFFF880000000000):
             m.map(va, XENS_MFN + 0xF0)
         self.assertEqual([va for va, *_ in found(m.guest())], [0x7FFFFFFFF000, 0xFFFF880000000000])
+
+
+class Filters(unittest.TestCase):
+    def setUp(self):
+        self.m = Machine(paging.FOUR_LEVEL)
+        self.m.map_pfns(0x400000, range(8), P | RW)
+        self.m.map_pfns(0x600000, range(8), P)
+        for page in range(16):
+            self.m.map_pfns(0x800000 + (page << 12), [3], P)
+
+    def shown(self, **wanted):
+        lines = text.ranges(self.m.guest(), text.Wanted(**wanted))
+        return [line.split()[0] for line in lines if re.match("0x0*[4-8]", line)]
+
+    def test_by_va(self):
+        self.assertEqual(self.shown(within=(0x402000, 0x601000)),
+                         ["0x0000000000402000-0x0000000000407fff", "0x0000000000600000-0x0000000000600fff"])
+
+    def test_by_rights(self):
+        self.assertEqual(self.shown(rights="w"), ["0x0000000000400000-0x0000000000407fff"])
+        self.assertEqual(self.shown(rights="w+xuser"), [])
+
+    def test_by_page(self):
+        self.assertEqual(self.shown(pfns=range(7, 9)),
+                         ["0x0000000000407000-0x0000000000407fff", "0x0000000000607000-0x0000000000607fff"])
+        self.assertEqual(self.shown(mfns=range(self.m.p2m[0], self.m.p2m[0] + 1)),
+                         ["0x0000000000400000-0x0000000000400fff", "0x0000000000600000-0x0000000000600fff"])
+
+    def test_the_same_page_again_and_again_is_one_range(self):
+        lines = [line for line in text.ranges(self.m.guest()) if line.startswith("0x0000000000800000-0x000000000080ffff")]
+        self.assertEqual(len(lines), 1)
+        self.assertIn(f"0x3 each  {self.m.p2m[3]:#x} each", " ".join(lines[0].split("   ")).replace("  ", "  "))
+
+    def test_a_limit_says_how_to_see_the_rest(self):
+        lines = "\n".join(text.ranges(self.m.guest(), text.Wanted(limit=1)))
+        self.assertIn("... and 2 ranges more: `xen pt limit 0` shows all", lines)
+        self.assertIn("r-x       2 ranges, 24 pages", lines)
 
 
 class Reads(unittest.TestCase):

@@ -8,6 +8,7 @@ from machine import Machine, P
 from test_broken import NOWHERE, everything
 from xenpt import paging, start_info_text, text
 from xenpt.guest import Boot
+from xenpt.memory import PAGE_SIZE
 from xenpt.paging import PagingError
 
 
@@ -27,16 +28,16 @@ class AtEntry(unittest.TestCase):
 
     def test_start_info_tells_where_the_p2m_is(self):
         m = self.machine()
-        self.assertEqual(self.boot(m), Boot(0x1000, 96, m.boot.p2m_frames))
+        self.assertEqual(self.boot(m), Boot(m.p2m[40] << 12, 0x5000, 96, m.boot.p2m_frames))
 
     def test_no_start_info(self):
         for m, where in ((self.machine(b"linux"), 0x1000), (self.machine(), 0x3000), (self.machine(), 0x1004)):
-            with self.assertRaisesRegex(PagingError, f"there is no start_info at P=V {where:#x}"):
+            with self.assertRaisesRegex(PagingError, f"there is no start_info at VA {where:#x}"):
                 self.boot(m, where)
 
     def test_a_p2m_that_is_not_mapped(self):
         for nr_pages, mfn_list in ((96, 0x9000), (0xFFFFFFFF, 0x2000)):
-            with self.assertRaisesRegex(PagingError, "the p2m is not mapped at P=V 0x[39]000"):
+            with self.assertRaisesRegex(PagingError, "the p2m is not mapped at VA 0x[39]000"):
                 self.boot(self.machine(nr_pages=nr_pages, mfn_list=mfn_list))
 
     def test_start_info_in_no_memory(self):
@@ -47,10 +48,9 @@ class AtEntry(unittest.TestCase):
 
     def test_start_info_after_the_p2m_was_lost(self):
         m = self.machine()
-        guest = m.guest()
-        guest.translation.p2m = lambda pfn: None
-        with self.assertRaisesRegex(PagingError, "the p2m cannot be read"):
-            list(start_info_text.lines(guest))
+        m.boot = self.boot(m)._replace(p2m_frames=(NOWHERE,))
+        self.assertEqual(list(start_info_text.lines(m.guest()))[0],
+                         "start_info is paddr 0x28000 (PFN 0x28), mapped at VA 0x00001000")
 
 
 class Numbering(unittest.TestCase):
@@ -87,14 +87,65 @@ class Numbering(unittest.TestCase):
         self.m.map(self.m.guest().xens[0] + (0x9000 * 4 & -4096), NOWHERE, P)
         self.assertIn("(the m2p does not reach so far)", everything(self.m, 0x9000))
 
-    def test_the_p2m_lies_in_no_memory(self):
-        self.m.boot = self.m.boot._replace(p2m_frames=(NOWHERE,))
-        with self.assertRaisesRegex(PagingError, "leads to no table of the guest"):
-            self.m.guest()
+    def test_without_a_p2m_the_m2p_alone_has_to_do(self):
+        for mfn in set(range(PAGE_SIZE // 4)) - set(self.m.p2m):
+            self.m.set_m2p(mfn, 0x55555555)
+        for frames in ((NOWHERE,), ()):
+            self.m.boot = self.m.boot._replace(p2m_frames=frames)
+            guest = self.m.guest()
+            for pfn, mfn in enumerate(self.m.p2m):
+                self.assertEqual((guest.translation.p2m(pfn), guest.pfn(mfn)), (mfn, pfn))
+            self.assertIsNone(guest.translation.p2m(96))
+            self.assertIn("PFNs are the m2p's alone", "\n".join(text.ranges(guest)))
+
+    def test_without_a_p2m_rubbish_in_the_m2p_is_no_pfn(self):
+        self.m.boot = self.m.boot._replace(p2m_frames=())
+        for rubbish in (0xFFFFFFFF, 0x55555555):
+            self.m.set_m2p(self.m.p2m[5], rubbish)
+            guest = self.m.guest()
+            self.assertEqual((guest.pfn(self.m.p2m[5]), guest.translation.p2m(5)), (None, None))
 
     def test_pfns_that_there_are_not(self):
         for pfn in (-1, 96, 1 << 40):
             self.assertIsNone(self.m.guest().translation.p2m(pfn))
+
+
+class Moved(unittest.TestCase):
+    """The guest has moved its p2m, and says in shared_info where to."""
+
+    def machine(self, mode):
+        m = Machine(mode)
+        m.map_pfns(0, range(8))
+        m.set_p2m(5, 0x77777)  # where it was is something else now
+        va, frame, shared = 0x40000000, m.page(), m.xens_page()
+        m.map(va, frame)
+        for pfn, mfn in enumerate(m.p2m):
+            m.poke((frame << 12) + pfn * m.width, mfn, m.width)
+        top = m.table(0, "xen") if mode.guest_level else m.root
+        cr3 = top if m.bits == 64 else top & 0xFFFFF000 | top >> 32
+        arch = 3088 if m.bits == 64 else 2316
+        for number, value in ((0, 96), (3, cr3), (4, va)):
+            m.poke((shared << 12) + arch + number * m.width, value, m.width)
+        m.boot = m.boot._replace(shared_info=shared << 12)
+        return m
+
+    def test_both_ways(self):
+        for mode in (paging.PAE_UNDER_XEN, paging.FOUR_LEVEL):
+            m = self.machine(mode)
+            guest = m.guest()
+            for pfn, mfn in enumerate(m.p2m):
+                self.assertEqual((guest.translation.p2m(pfn), guest.pfn(mfn)), (mfn, pfn))
+            self.assertEqual((guest.translation.nr_pages, guest.translation.p2m(96)), (96, None))
+
+    def test_not_moved_yet(self):
+        m = self.machine(paging.FOUR_LEVEL)
+        m.poke(m.boot.shared_info + 3088 + 3 * 8, 0, 8)
+        self.assertEqual(m.guest().translation.p2m(5), 0x77777)
+
+    def test_a_shared_info_that_leads_nowhere(self):
+        m = self.machine(paging.FOUR_LEVEL)
+        m.poke(m.boot.shared_info + 3088 + 4 * 8, 0x50000000, 8)
+        self.assertEqual(m.guest().translation.p2m(5), 0x77777)
 
 
 if __name__ == "__main__":
