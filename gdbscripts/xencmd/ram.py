@@ -18,4 +18,3 @@ class Ram:
 
     def __contains__(self, maddr):
         return any(first <= maddr <= last + 1 - PAGE_SIZE for first, last in self.ranges)
-

@@ -8,7 +8,8 @@ from inside import LOOKS, TRAVELS, check, refused, run, session
 @check
 def bad_arguments_are_refused():
     for command, words in (
-            ("pt everything", "usage: xen pt [all]"), ("pt 2-1", "the last is before the first"), ("pt pfn", "usage: xen pt"), ("pt walk", "usage: xen pt walk ADDR"),
+            ("pt everything", "usage: xen pt [all]"), ("pt 2-1", "the last is before the first"), ("pt pfn", "usage: xen pt"),
+            ("pt walk", "usage: xen pt walk ADDR"),
             ("pt walk no_such_thing", "no_such_thing"), ("pt walk 1 +", "usage: xen pt walk ADDR"),
             ("pt aliases", "usage: xen pt aliases ADDR"), ("pt aliases pfn 0x7fffffff", "is beyond the guest's"),
             ("pt save", "usage: xen pt save FILE"), ("pt save a b", "usage: xen pt save FILE"),
