@@ -27,14 +27,9 @@
 ## Variables, after the command:
 ##   ARCH=x86_32|x86_64   PAE=y|n   VMSPLIT=3G|2G|1G     which kind of kernel (x86_32, y, 3G)
 ##   CMDLINE="words"  MODULE=file                        reach the guest
-<<<<<<< HEAD
-##   IMAGE=file           boot this image instead of a stage
-##   GUEST=n|file  GUEST_ARCH=kind  GUEST_MEM=MiB  GUESTS=2  LAYOUT=far    stage 6
-=======
 ##   IMAGE=file           boot this image instead of a stage    SYMBOLS=file  its ELF file, for gdb
 ##   MEM=MiB  DOM0_MEM=MiB    memory of the machine and of dom0, if IMAGE= needs more
-##   GUEST=n|file  GUEST_ARCH=kind  GUEST_MEM=MiB  LAYOUT=far    what stage 6 builds (4)
->>>>>>> 00ed8ed (MEM= and DOM0_MEM= for large images, SYMBOLS= for a bzImage in GDB)
+##   GUEST=n|file  GUEST_ARCH=kind  GUEST_MEM=MiB  GUESTS=2  LAYOUT=far    stage 6
 ##   NATIVE=y             boot stage 5 without Xen
 ##   PVH=qemu|microvm|dom0|n   who enters stage 7, and how (qemu: without Xen; n: as PV)
 ##   XEN=file|stock       use this hypervisor        XEN_SRC=folder  build it from this source
