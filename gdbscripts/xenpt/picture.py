@@ -21,6 +21,7 @@ class Row:
     what: str = ""
     changed: bool = False
     target: tuple = None  # the box that it leads to
+    entries: tuple = ()  # the maddrs of its first and last entry
 
 
 @dataclass
@@ -125,7 +126,7 @@ def _rights(entry):
 def _row(guest, run, tables, changed):
     (first, kind), last = run[0], run[-1][0]
     label = f"{first.index}" if first is last else f"{first.index}-{last.index}"
-    row = Row(kind, label, changed=first.maddr in changed)
+    row = Row(kind, label, changed=first.maddr in changed, entries=(first.maddr, last.maddr))
     if kind == "table":
         row.target = (guest.mode.levels.index(first.level) + 1, first.target)
         row.what = f"MFN {first.mfn:#x}" if guest.under_xen else f"frame {first.mfn:#x}"

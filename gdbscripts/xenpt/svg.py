@@ -127,6 +127,8 @@ class Drawing:
 
     def _row(self, x, y, width, row):
         fill = MARK_FILL if row.changed else XEN_FILL if row.kind == "xen" else "none"
+        if row.entries:  # for who wants to light it up
+            self.out.append('<g data-entries="{:#x} {:#x}">'.format(*row.entries))
         self._rect(x + 0.6, y + 0.5, width - 1.2, ROW - 0.5, fill)
         self.out.append(f'<path d="M{x},{y} h{width}" stroke="#c9c9c9" stroke-width="0.8"/>')
         if row.changed:
@@ -135,6 +137,8 @@ class Drawing:
         weight = "bold" if row.changed else "normal"
         self._text(x + 9, y + 13, row.label, colour=colour, weight=weight)
         self._text(x + width - 9, y + 13, row.what, colour=colour, weight=weight, anchor="end")
+        if row.entries:
+            self.out.append("</g>")
 
     def _arrows(self):
         arrivals = {}

@@ -40,10 +40,10 @@ def main():
 
 def write(arguments):
     image = Image(arguments.symbols or arguments.image)
-    info = DebugInfo(image.path)
+    info = DebugInfo(image)
     recording = record(arguments.image, info.bits, [arguments.flag] if arguments.flag else [])
-    data = document.make(recording, image, info, arguments.title or os.path.basename(arguments.image))
-    text = json.dumps(data, separators=(",", ":")) + "\n" if arguments.json else page.make(data)
+    data, events = document.make(recording, info, arguments.title or os.path.basename(arguments.image))
+    text = json.dumps(data, separators=(",", ":")) + "\n" if arguments.json else page.make(data, events)
     with open(arguments.file + ".new", "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(arguments.file + ".new", arguments.file)

@@ -7,6 +7,8 @@ import tempfile
 
 from xenpt.memory import PAGE_SIZE
 
+from .numbers import json_number
+
 _LINE = re.compile(r"^ *([0-9a-f]+):\t(.*)$", re.MULTILINE)
 _LONGEST = 15  # bytes of an instruction
 _FLAVOUR = {32: ("i386",), 64: ("i386", "-M", "x86-64")}
@@ -41,3 +43,32 @@ def in_memory(space, address):
         if data:
             return data
     return b""
+
+
+class Code:
+    """rows: (linked address, text, symbol, file, line) of all instructions of the functions that were executed; symbol and
+    file are indices. Where there is no function, of the instructions alone."""
+
+    def __init__(self, recording, info, space):
+        """space: the address space in which what is not the image's own code is looked up."""
+        self.rows, self.index, self.files, self._info = [], {}, [], info
+        listing = of_image(info.image.path)
+        executed = {info.linked(address): address for address in set(recording.trace.addresses)}
+        symbols = {info.symbol(va)[0] for va in executed if va in listing and info.symbol(va)}
+        for va in sorted({*executed, *(va for va in listing if info.symbol(va) and info.symbol(va)[0] in symbols)}):
+            text = listing.get(va)
+            if text is None:
+                data = space and in_memory(space, executed[va])
+                text = of_bytes(data, va, info.bits) if data else "(not mapped)"
+            self.index[va] = len(self.rows)
+            self.rows.append([json_number(va), text, *self._origin(va, info)])
+
+    def _origin(self, va, info):
+        line, symbol = info.line(va), info.symbol(va)
+        if line and line.file not in self.files:
+            self.files.append(line.file)
+        return (symbol[0] if symbol else -1), (self.files.index(line.file) if line else -1), (line.line if line else 0)
+
+    def text(self, address):
+        """The instruction at an address, linked or P=V."""
+        return self.rows[self.index[self._info.linked(address)]][1]

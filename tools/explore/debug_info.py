@@ -2,12 +2,15 @@
 """What the image's debug information tells of its code: functions and lines. All addresses are linked ones."""
 
 import bisect
+import io
 import os
 from typing import NamedTuple
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
+
+from .dwarf_functions import Functions
 
 
 class Line(NamedTuple):
@@ -19,16 +22,18 @@ class Line(NamedTuple):
 class DebugInfo:
     """Of one ELF file; one without debug information has symbols at best."""
 
-    def __init__(self, path):
-        with open(path, "rb") as file:
-            elf = ELFFile(file)
-            self.bits = elf.elfclass
-            self.symbols = sorted(self._symbols(elf))
-            self.sections = [(s["sh_addr"], s["sh_size"], s.name) for s in elf.iter_sections()
-                             if s["sh_flags"] & 2 and s["sh_size"]]
-            self._rows = []
-            if elf.has_dwarf_info():
-                self._read_lines(elf.get_dwarf_info())
+    def __init__(self, image):
+        self.image, self.bits = image, image.bits
+        elf = ELFFile(io.BytesIO(image.data))
+        self.symbols = sorted(self._symbols(elf))
+        self.sections = [(s["sh_addr"], s["sh_size"], s.name) for s in elf.iter_sections()
+                         if s["sh_flags"] & 2 and s["sh_size"]]
+        self._rows = []
+        self.functions = None
+        if elf.has_dwarf_info():
+            dwarf = elf.get_dwarf_info()
+            self._read_lines(dwarf)
+            self.functions = Functions(dwarf, self.bits)
         self._rows.sort(key=lambda row: row[0])
         self._starts = [row[0] for row in self._rows]
         self._symbol_starts = [symbol[0] for symbol in self.symbols]
@@ -92,6 +97,15 @@ class DebugInfo:
                 return None
             index -= 1
         return None
+
+    def linked(self, address):
+        """The linked address of what may be used P=V: the image's own, or the same address if it is not the image's."""
+        return next((va for va in (address, address + self.image.load_offset) if self.holds(va)), address)
+
+    def symbol_near(self, address):
+        """(name, offset) of an address, linked or P=V; None if it is no symbol's."""
+        found = self.symbol(self.linked(address)) if self.holds(self.linked(address)) else None
+        return found and (self.symbols[found[0]][2], found[1])
 
     def holds(self, address):
         """Whether an address is in the image."""

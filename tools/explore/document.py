@@ -8,62 +8,129 @@ from xenpt.guest import Guest
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 from xenpt.paging import PagingError
 
-from . import code, registers
+from . import registers
+from .code import Code
+from .events import Events
 from .memory import Memory
+from .numbers import json_number as number
 
 FORMAT = "boot recording 1"
-# JavaScript's numbers are exact up to here.
-_EXACT = 1 << 53
-# What a debug Xen fills free pages with.
-_SCRUBBED = (b"\0" * PAGE_SIZE, b"\xc2" * PAGE_SIZE)
-# A page of the guest's that is not in the recording reads as unknown; the image's own come first.
-_MOST_PAGES = 512
+# What free pages hold; the second is a debug Xen's.
+_FILLED = (b"\0" * PAGE_SIZE, b"\xc2" * PAGE_SIZE)
+# At most so many pages are held: a large module need not be in the recording.
+_MOST_PAGES = 1024
+# So many stores are rows of their own.
+_FEW = 4
 
 
-def number(value):
-    """As JSON: text, if a reader might round it."""
-    return value if -_EXACT < value < _EXACT else hex(value)
-
-
-class Registers:
-    """cr0 and so on, by name, of one step."""
-
-    def __init__(self, values, bits):
-        self.efer = 0xD01
-        self.__dict__.update(zip(registers.names(bits), values))
-
-
-def make(recording, image, info, title):
-    """The recording as what json.dump() takes."""
-    trace, bits = recording.trace, info.bits
-    instructions = Code(recording, image, info)
+def make(recording, info, title):
+    """(what json.dump() takes, the Events)."""
+    trace, bits, image = recording.trace, info.bits, info.image
+    instructions = Code(recording, info, _last_space(recording, bits))
+    events = Events(recording, info, instructions)
     places = {address: index for index, address in enumerate(sorted(set(trace.addresses)))}
     return {
         "format": FORMAT,
         "title": title,
-        "image": {"path": image.path, "bits": bits, "id": image.build_id, "load_offset": image.load_offset},
+        "image": {"path": image.path, "bits": bits, "id": image.build_id, "load_offset": number(image.load_offset),
+                  "base": number(_base(info))},
         "end": {"status": recording.status, "said": recording.said.splitlines()},
         "registers": registers.names(bits),
         "files": [{"path": path, "text": _text(path)} for path in instructions.files],
         "symbols": [[name, number(value), size] for value, size, name in info.symbols],
         "code": instructions.rows,
-        "places": [[number(address), instructions.index[linked(address, image, info)]] for address in places],
+        "places": [[number(address), instructions.index[info.linked(address)]] for address in places],
         "steps": [places[address] for address in trace.addresses],
         "changes": list(_changes(recording.values, len(registers.names(bits)))),
         "repeated": sorted(trace.repeated.items()),
         "gaps": [[gap.step, gap.count, gap.period] for gap in trace.gaps],
         "looping": trace.looping and [trace.looping.count, trace.looping.period],
-        "xen": [list(ran) for ran in trace.xen],
-        "stores": [[s.step, number(s.maddr), s.size, number(s.value)] for s in trace.stores if not s.by_xen],
-        "xen_stores": [[s.step, number(s.maddr), s.size, number(s.value)] for s in trace.stores if s.by_xen],
-        "console": recording.console.decode("latin-1"),
+        "events": events.rows,
+        "tables": [step for step, *_ in events.tables],
+        "stores": _packed(store for store in trace.stores if not store.by_xen),
+        "xen_stores": _packed(store for store in trace.stores if store.by_xen),
+        "console": [recording.console.decode("latin-1"), [[0, trace.console_before], *([ran.step, ran.console] for ran in trace.xen)]],
         "memory": _memory(recording),
+        **_machine(recording, events),
+        **_debug(info),
+    }, events
+
+
+def _base(info):
+    """Where the image is linked: addresses in debug information are counted from here."""
+    return min(start for start, _, _ in info.sections)
+
+
+def _last_space(recording, bits):
+    """The address space at the last step."""
+    memory = Memory(recording.ram, recording.trace.stores)
+    memory.forward(len(recording.values))
+    last = next(values for values in reversed(recording.values) if values)
+    try:
+        return Guest(memory, registers.Named(last, bits), bits, recording.boot).space if recording.boot else None
+    except PagingError:
+        return None
+
+
+def _machine(recording, events):
+    """What translates addresses: the shape of the tables, and the guest's pages as runs [PFN, MFN, count, MFNs rise by]."""
+    if not events.tables:
+        return {"paging": None, "pages": [], "start_info": None}
+    guest = events.tables[0][1]
+    runs = []
+    for pfn, mfn in sorted((pfn, mfn) for pfn, mfn in recording.pages.items()):
+        if runs and runs[-1][0] + runs[-1][2] == pfn:
+            first = runs[-1]
+            if first[2] == 1 and abs(mfn - first[1]) == 1:
+                first[3] = mfn - first[1]
+            if mfn == first[1] + first[2] * first[3]:
+                first[2] += 1
+                continue
+        runs.append([pfn, mfn, 1, 1])
+    mode = guest.mode
+    return {
+        "paging": {"name": mode.name, "root": number(guest.pgd), "entry_size": mode.entry_size,
+                   "levels": [[level.name, level.shift, level.entries, level.large] for level in mode.levels[mode.guest_level:]],
+                   "xens": [hex(va) for va in guest.xens]},
+        "pages": runs,
+        "start_info": recording.boot.start_info,
     }
 
 
-def linked(address, image, info):
-    """The linked address of an instruction that may run P=V."""
-    return next((va for va in (address, address + image.load_offset) if info.holds(va)), address)
+def _debug(info):
+    """Functions, types and frames, with addresses counted from the image's base."""
+    functions = info.functions
+    if not functions:
+        return {"functions": [], "types": [], "frames": [], "variables": []}
+    base = _base(info)
+    return {
+        "functions": [_moved(function, base) for function in functions.rows],
+        "variables": [_moved_variable(variable, base) for variable in functions.variables],
+        "types": functions.types.rows,
+        "frames": [[low - base, high - base, *rest] for low, high, *rest in sorted(functions.frames)],
+    }
+
+
+def _moved(function, base):
+    return {"name": function["name"], "ranges": _moved_ranges(function["ranges"], base),
+            "variables": [_moved_variable(variable, base) for variable in function["variables"]],
+            "inlined": [_moved(row, base) for row in function["inlined"]]}
+
+
+def _moved_ranges(ranges, base):
+    return [[low - base, high - base] for low, high in ranges]
+
+
+def _moved_variable(variable, base):
+    places = [[low and low - base, high and high - base,
+               {"static": place["at"][1] - base} if place.get("at", (0,))[0] is None else place]
+              for low, high, place in variable["places"]]
+    row = {"name": variable["name"], "type": variable["type"], "places": places}
+    if variable["argument"]:
+        row["argument"] = True
+    if "scope" in variable:
+        row["scope"] = _moved_ranges(variable["scope"], base)
+    return row
 
 
 def _changes(values, width):
@@ -78,52 +145,35 @@ def _changes(values, width):
         before = now
 
 
-class Code:
-    """Rows (linked address, text, symbol, file, line) of all instructions of the functions that were executed; symbol and
-    file are indices. Where there is no function, of the instructions alone."""
-
-    def __init__(self, recording, image, info):
-        self.rows, self.index, self.files = [], {}, []
-        listing, space = code.of_image(image.path), _last_space(recording, info.bits)
-        executed = {linked(address, image, info): address for address in set(recording.trace.addresses)}
-        symbols = {info.symbol(va)[0] for va in executed if va in listing and info.symbol(va)}
-        for va in sorted({*executed, *(va for va in listing if info.symbol(va) and info.symbol(va)[0] in symbols)}):
-            text = listing.get(va)
-            if text is None:
-                data = space and code.in_memory(space, executed[va])
-                text = code.of_bytes(data, va, info.bits) if data else "(not mapped)"
-            self.index[va] = len(self.rows)
-            self.rows.append([number(va), text, *self._origin(va, info)])
-
-    def _origin(self, va, info):
-        line, symbol = info.line(va), info.symbol(va)
-        if line and line.file not in self.files:
-            self.files.append(line.file)
-        return (symbol[0] if symbol else -1), (self.files.index(line.file) if line else -1), (line.line if line else 0)
-
-
-def _last_space(recording, bits):
-    """The address space at the last step."""
-    memory = Memory(recording.ram, recording.trace.stores)
-    memory.forward(len(recording.values))
-    last = next(values for values in reversed(recording.values) if values)
-    try:
-        return Guest(memory, Registers(last, bits), bits, recording.boot).space if recording.boot else None
-    except PagingError:
-        return None
+def _packed(stores):
+    """Rows [step, maddr, size, value]; of many in a row by one step, [step, maddr, bytes as base64]."""
+    rows, run = [], []
+    for store in [*stores, None]:
+        if run and (store is None or store.step != run[-1].step or store.maddr != run[-1].maddr + run[-1].size):
+            data = b"".join(s.value.to_bytes(8, "little")[:s.size] for s in run)
+            if len(run) > _FEW:
+                rows.append([run[0].step, number(run[0].maddr), base64.b64encode(data).decode()])
+            else:
+                rows += [[s.step, number(s.maddr), s.size, number(s.value)] for s in run]
+            run = []
+        run.append(store)
+    return rows
 
 
 def _memory(recording):
-    """Pages of the guest's at the entry: maddr -> bytes, but for those that have nothing in them."""
-    if not recording.boot:
-        return {}
-    pages = {store.maddr >> PAGE_SHIFT for store in recording.trace.stores}
-    found = {}
-    for mfn in sorted(pages):
+    """The guest's pages at the entry: maddr -> bytes; of those that are filled with one byte, runs [MFN, count, byte]. What is in
+    neither is not known."""
+    pages, filled = {}, []
+    for mfn in sorted(recording.pages.values()):
         page = recording.ram[mfn << PAGE_SHIFT:(mfn + 1) << PAGE_SHIFT]
-        if page not in _SCRUBBED and len(found) < _MOST_PAGES:
-            found[str(mfn << PAGE_SHIFT)] = base64.b64encode(page).decode()
-    return found
+        if page not in _FILLED:
+            if len(pages) < _MOST_PAGES:
+                pages[str(mfn << PAGE_SHIFT)] = base64.b64encode(page).decode()
+        elif filled and filled[-1][0] + filled[-1][1] == mfn and filled[-1][2] == page[0]:
+            filled[-1][1] += 1
+        else:
+            filled.append([mfn, 1, page[0]])
+    return {"pages": pages, "filled": filled}
 
 
 def _text(path):

@@ -4,9 +4,12 @@
 import json
 import os
 
+from xenpt import svg
+
 _FOLDER = os.path.join(os.path.dirname(__file__), "page")
 # In this order: later ones use earlier ones.
-SCRIPTS = ("recording.js", "dom.js", "panes.js", "main.js")
+SCRIPTS = ("recording.js", "memory.js", "paging.js", "numbers.js", "frames.js", "dom.js", "source.js", "state.js", "xen.js",
+           "inspector.js", "timeline.js", "ways.js", "main.js")
 
 
 def _read(name):
@@ -19,8 +22,17 @@ def embedded(document):
     return json.dumps(document, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def make(document):
+def pictures(events):
+    """The page tables at the entry and after each change of them, which is marked."""
+    before = None
+    for step, guest, _ in events.tables:
+        yield svg.draw(guest, before, f"page tables before step {step}")
+        before = guest
+
+
+def make(document, events):
     """The text of the file."""
+    document = {**document, "pictures": list(pictures(events))}
     page = _read("page.html")
     scripts = "\n".join(_read(name) for name in SCRIPTS)
     for name, text in (("style", _read("page.css")), ("script", scripts), ("recording", embedded(document))):

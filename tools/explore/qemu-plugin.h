@@ -55,8 +55,9 @@ void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn,
 				      enum qemu_plugin_mem_rw which,
 				      void *data);
 
-/* Inside the last of these: how large the access is (1 << shift), and where in
- * RAM. */
+/* Inside the last of these: whether it is a store after all (QEMU 7.2 calls for
+ * loads, too), how large it is (1 << shift), and where in RAM. */
+bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);
 unsigned int qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t info);
 struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t info,
 						  uint64_t va);

@@ -250,7 +250,7 @@ static void stored(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t va,
 
 	(void)cpu;
 	(void)data;
-	if (!guest_is_up)
+	if (!guest_is_up || !qemu_plugin_mem_is_store(info))
 		return;
 	for (; left; left -= size, va += size) {
 		size = PAGE_SIZE - va % PAGE_SIZE;

@@ -48,6 +48,7 @@ class Recording(NamedTuple):
     values: list  # the registers before each step
     ram: bytes  # at the entry
     boot: BootData
+    pages: dict  # PFN -> MFN of the guest's pages
     console: bytes
     status: int  # of tools/boot, and what it printed
     said: str
@@ -57,9 +58,11 @@ def record(image, bits, flags):
     """Boots an image twice."""
     say(f"recording {image}: what it executes ...")
     first = Boot(image, flags)
-    ram, data = b"", None
+    ram, data, pages = b"", None, {}
     for _ in first.waits():
-        ram, data = first.ram(), _at_entry(first, bits)
+        ram = first.ram()
+        data, pages = _at_entry(first, Ram(ram), bits)
+        first.want(pages.values())
     trace = Trace(*first.records())
     if not trace.addresses:
         raise RecordError(f"the image was not started:\n{first.said}")
@@ -67,23 +70,23 @@ def record(image, bits, flags):
     with tempfile.TemporaryDirectory() as folder:
         second = Boot(image, flags, trace.blocks_before - registers.EARLY_BLOCKS, folder)
         values = registers.record(second, trace, bits)
-    return Recording(trace, values, ram, data, _console(first.said), first.process.returncode, first.said)
+    return Recording(trace, values, ram, data, pages, _console(first.said), first.process.returncode, first.said)
 
 
 def say(text):
     print(text, file=sys.stderr)
 
 
-def _at_entry(boot, bits):
-    """What the guest was given; tells the plugin which pages are its own."""
-    now, ram = Now(boot.monitor), Ram(boot.ram())
+def _at_entry(boot, ram, bits):
+    """What the guest was given, and its pages; nothing if it is no guest of Xen's."""
+    now = Now(boot.monitor)
     try:
         data = BootData.at_entry(ram, now, bits, now.rsi)
     except PagingError:
-        return None  # no guest of Xen's
-    pages = Translation(ram, bits // 8, lambda number: None, data.p2m_frames, data.nr_pages)
-    boot.want(mfn for mfn in map(pages.p2m, range(data.nr_pages)) if mfn is not None)
-    return data
+        return None, {}
+    numbering = Translation(ram, bits // 8, lambda number: None, data.p2m_frames, data.nr_pages)
+    pages = {pfn: numbering.p2m(pfn) for pfn in range(data.nr_pages)}
+    return data, {pfn: mfn for pfn, mfn in pages.items() if mfn is not None}
 
 
 def _console(said):

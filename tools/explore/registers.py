@@ -21,6 +21,15 @@ def names(bits):
     return [name.decode().lower() for name in (*general, flags)] + "es cs ss ds fs gs cr0 cr2 cr3 cr4".split()
 
 
+class Named:
+    """The registers of one step, by name; what paging depends on, too."""
+
+    efer = 0xD01  # Xen's: long mode is on
+
+    def __init__(self, values, bits):
+        self.__dict__.update(zip(names(bits), values))
+
+
 def _pattern(bits):
     general, special = _NAMES[bits]
     return re.compile(b"".join(name + rb" ?=" + _HEX + rb"\s+" for name in (*general, *special)) + _SEGMENTS + _CONTROL)

@@ -59,4 +59,5 @@ class Trace:
         self.last_number = number - 1
         self.looping = Gap(len(self.addresses), number, *looping) if looping[0] else None
         # The first is what ran before the guest: blocks, not instructions.
-        self.blocks_before = self.xen.pop(0).instructions if self.xen else 0
+        before = self.xen.pop(0) if self.xen else XenRan(0, 0, 0)
+        self.blocks_before, self.console_before = before.instructions, before.console

@@ -26,9 +26,18 @@ function hex(value) {
 	return "0x" + value.toString(16);
 }
 
-// Scrolls a child into the middle of its pane, if it is not in sight; the page itself stays where it is.
+// Scrolls a child into the middle of its pane, if it is not in sight; the page itself stays where it is. All panes are
+// measured at once, when all have changed: measuring one after another would have the browser lay the page out each time.
+const toReveal = [];
+
 function reveal(body, child) {
-	const box = body.getBoundingClientRect(), at = child.getBoundingClientRect();
-	if (at.top < box.top + 20 || at.bottom > box.bottom - 20)
-		body.scrollTop += at.top - box.top - body.clientHeight / 2;
+	toReveal.push([body, child]);
+}
+
+function settle() {
+	const boxes = toReveal.map(([body, child]) => [body, body.getBoundingClientRect(), child.getBoundingClientRect(), body.clientHeight]);
+	toReveal.length = 0;
+	for (const [body, box, at, height] of boxes)
+		if (at.top < box.top + 20 || at.bottom > box.bottom - 20)
+			body.scrollTop += at.top - box.top - height / 2;
 }

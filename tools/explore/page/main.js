@@ -1,61 +1,83 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The page: one step is shown, and there are ways to another.
 
+const PLAY_MS = 120, ADDRESS_MS = 250;
+
 class Page {
 	constructor(data) {
 		this.recording = new Recording(data);
-		document.title = `${data.title}, step by step`;
-		document.getElementById("title").textContent = data.title;
-		document.getElementById("end").textContent = data.end.said.at(-1) ?? "";
-		this.where = document.getElementById("where");
-		this.panes = [SourcePane, CodePane, RegisterPane, ConsolePane].map((kind) => new kind(this.recording));
+		this.memory = new Memory(data);
+		this.paging = new Paging(this.recording, this.memory);
+		this.frames = new Frames(this.recording, this.paging);
+		this.numbers = new Numbers(this.recording, this.paging, (number) => this.inspector.look(number));
+		this.values = new Values(this.recording, this);
+		this.ways = new Ways(this);
+		this.showHead(data);
+		this.timeline = new Timeline(this.recording, this);
+		this.makePanes();
 		this.makeControls();
-		window.addEventListener("hashchange", () => this.go(this.stepOfLink()));
+		window.addEventListener("hashchange", () => this.follow());
 		document.addEventListener("keydown", (event) => this.key(event));
-		this.go(this.stepOfLink());
+		this.follow();
+	}
+
+	showHead({ title, end }) {
+		document.title = `${title}, step by step`;
+		document.getElementById("title").textContent = title;
+		const last = end.said.findLastIndex((line) => line.includes("(transcript: "));
+		document.getElementById("end").append(...end.said.slice(Math.max(0, last)).map((line) =>
+			element("div", {}, line.replace(/ \(transcript: .*\)$/, ""))));
+		document.getElementById("end").className = end.status ? "bad" : "good";
+	}
+
+	makePanes() {
+		this.panes = [];
+		for (const kind of [SourcePane, CodePane, RegisterPane, CallPane, InspectorPane, TablePane, EventPane, ConsolePane, StartInfoPane])
+			this.panes.push(new kind(this.recording, this));
+		this.inspector = this.panes.find((one) => one instanceof InspectorPane);
+		this.tables = this.panes.find((one) => one instanceof TablePane);
 	}
 
 	makeControls() {
-		this.ways = [
-			["Home", "⏮", "first step", () => 0],
-			["ArrowLeft", "◀", "one instruction back", () => this.step - 1],
-			["ArrowRight", "▶", "one instruction forward", () => this.step + 1],
-			["ArrowUp", "▲", "one line back", () => this.otherLine(-1)],
-			["ArrowDown", "▼", "one line forward", () => this.otherLine(1)],
-			["End", "⏭", "last step", () => this.recording.length - 1],
-		];
-		document.getElementById("controls").append(...this.ways.map(([key, sign, words, way]) =>
-			element("button", { type: "button", title: `${words} (${key})`, "aria-label": words,
-				"aria-keyshortcuts": key, onclick: () => this.go(way()) }, sign)));
-		this.slider = element("input", { type: "range", min: 0, max: this.recording.length - 1, value: 0,
-			"aria-label": "step", oninput: () => this.go(Number(this.slider.value)) });
-		document.getElementById("timeline").append(this.slider);
+		const buttons = this.ways.all.map(([key, sign, words, way]) => element("button", { type: "button", title: `${words} (${key})`,
+			"aria-label": words, "aria-keyshortcuts": key, onclick: () => this.go(way()) }, sign));
+		this.playButton = element("button", { type: "button", title: "play (space)", "aria-keyshortcuts": "Space",
+			onclick: () => this.play() }, "play");
+		document.getElementById("controls").append(...buttons, this.playButton,
+			element("details", { id: "keys" }, element("summary", {}, "keys"), element("ul", {}, ...this.ways.all.map(([key, , words]) =>
+				element("li", {}, element("kbd", {}, key), ` ${words}`)), element("li", {}, element("kbd", {}, "space"), " play"))));
 	}
 
 	key(event) {
-		if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input:not([type=range]), select"))
+		if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input[type=text]"))
 			return;
-		const way = this.ways.find(([key]) => key === event.key);
-		if (way) {
-			event.preventDefault();
+		const way = this.ways.all.find(([key]) => key === event.key);
+		if (way)
 			this.go(way[3]());
-		}
+		else if (event.key === " " && !event.target.matches("button, summary, a"))
+			this.play();
+		else
+			return;
+		event.preventDefault();
 	}
 
-	stepOfLink() {
-		return Number(/^#step=(\d+)$/.exec(location.hash)?.[1] ?? 0);
+	// A line at a time, until the end or until the reader does something else.
+	play() {
+		this.playing = this.playing ? clearInterval(this.playing) : setInterval(() => {
+			const step = this.step;
+			this.go(this.ways.line(1));
+			if (this.step === step)
+				this.play();
+		}, PLAY_MS);
+		this.playButton.textContent = this.playing ? "stop" : "play";
 	}
 
-	// The nearest step that is at another line of the source.
-	otherLine(direction) {
-		const line = (step) => {
-			const { file, line } = this.recording.place(step);
-			return `${file}:${line}`;
-		};
-		let step = this.step;
-		while (this.recording.data.steps[step + direction] !== undefined && line(step) === line(this.step))
-			step += direction;
-		return step;
+	// What the address of the page asks for: #step=120, #at=start_kernel, #line=remap.c:40, #event=mmu_update,2.
+	follow() {
+		const [, word, value] = /^#(\w+)=(.*)$/.exec(decodeURIComponent(location.hash)) ?? [];
+		const step = { step: () => Number(value), at: () => this.ways.toSymbol(value), line: () => this.ways.toLine(value),
+			event: () => this.ways.toEvent(...value.split(",")) }[word]?.() ?? 0;
+		this.go(Number.isInteger(step) ? step : 0);
 	}
 
 	go(step) {
@@ -63,24 +85,39 @@ class Page {
 		if (step === this.step)
 			return;
 		this.step = step;
-		this.slider.value = step;
-		this.where.textContent = this.words(step);
-		for (const pane of this.panes)
-			pane.show(step);
-		history.replaceState(null, "", `#step=${step}`);
+		document.getElementById("where").replaceChildren(...this.words(step));
+		this.timeline.show(step);
+		for (const one of this.panes)
+			one.show(step);
+		settle();
+		// A browser refuses a page that changes its address too often.
+		clearTimeout(this.addressing);
+		this.addressing = setTimeout(() => history.replaceState(null, "", `#step=${step}`), ADDRESS_MS);
 	}
 
 	words(step) {
-		const place = this.recording.place(step), words = [`step ${step} of ${this.recording.length - 1}`];
-		words.push(`${this.recording.isPV(step) ? "P=V" : "VA"} ${hex(place.address)}: ${place.text}`);
-		const gap = this.recording.gapBefore.get(step);
+		const place = this.recording.place(step), pv = this.recording.isPV(step);
+		const words = [element("b", {}, `step ${step}`), ` of ${this.recording.length - 1}: `,
+			this.numbers.element(pv ? "P=V" : "VA", place.address, `${pv ? "P=V" : "VA"} ${hex(place.address)}`), " ",
+			element("code", {}, place.text)];
+		const gap = this.recording.gapBefore.get(step), event = this.recording.eventAt(step), times = this.recording.repeated.get(step);
 		if (gap)
-			words.push(`before it ${gap.count} instructions are left out, ${Math.ceil(gap.count / gap.period)} more turns of a loop`);
-		const xen = this.recording.xenBefore.get(step);
-		if (xen)
-			words.push(`before it Xen executed ${xen.instructions} instructions`);
-		return words.join("; ");
+			words.push(element("div", { class: "note" }, `Before this step ${gap.count} instructions are left out: ${Math.ceil(gap.count / gap.period)} more turns of a loop.`));
+		if (times)
+			words.push(element("div", { class: "note" }, `Repeated ${times} times.`));
+		if (event)
+			words.push(element("div", { class: event.failed ? "note failed" : "note" }, "Xen: ", ...this.numbers.marked(event.text),
+				event.result !== undefined ? ` = ${event.result}` : ""));
+		if (step === this.recording.length - 1)
+			words.push(element("div", { class: "note" }, this.lastWords()));
+		return words;
+	}
+
+	lastWords() {
+		const looping = this.recording.data.looping;
+		return looping ? `The recording ends in a loop: ${looping[0]} more instructions, in turns of ${looping[1]}.` :
+			"This is the last instruction of the guest.";
 	}
 }
 
-new Page(JSON.parse(document.getElementById("recording").textContent));
+const thePage = new Page(JSON.parse(document.getElementById("recording").textContent));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What a recording (recording.schema.json) says of any step. Knows nothing of the page.
 //
-// A step is an instruction that is about to be executed: registers and memory are those before it.
+// A step is an instruction that is about to be executed: registers and memory are those before it. Addresses and values
+// are BigInt, machine addresses are plain numbers.
 
 const KEY_EVERY = 64; // registers are kept whole so often, and counted up from there
 
@@ -11,12 +12,18 @@ class Recording {
 		this.length = data.steps.length;
 		this.bits = data.image.bits;
 		this.mask = (1n << BigInt(this.bits)) - 1n;
+		this.base = BigInt(data.image.base);
+		this.offset = BigInt(data.image.load_offset);
 		this.names = data.registers;
+		this.number = new Map(data.registers.map((name, index) => [name, index]));
 		this.gapBefore = new Map(data.gaps.map(([step, count, period]) => [step, { count, period }]));
-		this.xenBefore = new Map(data.xen.map(([step, instructions, console]) => [step, { instructions, console }]));
 		this.repeated = new Map(data.repeated);
+		this.symbols = data.symbols.map(([name, value, size]) => ({ name, value: BigInt(value), size: BigInt(size) }));
 		this.keyRegisters();
+		this.measureDepth();
 	}
+
+	// ---- registers ---------------------------------------------------------
 
 	keyRegisters() {
 		let now = this.names.map(() => 0n);
@@ -34,7 +41,7 @@ class Recording {
 		return registers;
 	}
 
-	// By number, as BigInt; null where they were not recorded.
+	// By number; null where they were not recorded.
 	registers(step) {
 		if (this.data.changes[step] === null)
 			return null;
@@ -50,6 +57,8 @@ class Recording {
 		return new Set((this.data.changes[step] || []).filter((_, i) => i % 2 === 0));
 	}
 
+	// ---- code --------------------------------------------------------------
+
 	// Where a step is: its address, and the instruction there.
 	place(step) {
 		const [address, index] = this.data.places[this.data.steps[step]];
@@ -61,20 +70,78 @@ class Recording {
 		return { index, linked: BigInt(linked), text, symbol, file, line };
 	}
 
+	// The instruction at a linked address, or undefined.
+	instructionAt(linked) {
+		this.codeIndex ??= new Map(this.data.code.map(([at], index) => [BigInt(at), index]));
+		const index = this.codeIndex.get(linked);
+		return index === undefined ? undefined : this.instruction(index);
+	}
+
+	// "file:line", the same for all instructions of a line.
+	line(step) {
+		const [, , symbol, file, line] = this.data.code[this.data.places[this.data.steps[step]][1]];
+		return file < 0 ? `symbol ${symbol}` : `${file}:${line}`;
+	}
+
 	// Whether a step runs at another address than the linked one.
 	isPV(step) {
-		const { address, linked } = this.place(step);
-		return address !== linked;
+		const [address, index] = this.data.places[this.data.steps[step]];
+		return address !== this.data.code[index][0];
+	}
+
+	// The linked address of one that may be P=V; null if it is not the image's.
+	linkedOf(address) {
+		this.end ??= this.symbols.reduce((end, { value, size }) => (value + size > end ? value + size : end), this.base);
+		for (const linked of [address, (address + this.offset) & this.mask])
+			if (linked >= this.base && linked < this.end)
+				return linked;
+		return null;
+	}
+
+	// "name" or "name+0x10" of an address of the image, else "".
+	symbolAt(address) {
+		const linked = this.linkedOf(address);
+		if (linked === null)
+			return "";
+		for (let index = lastAtMost(this.symbols, linked, ({ value }) => value); index >= 0; index--) {
+			const { name, value, size } = this.symbols[index];
+			if (value < this.base)
+				break;
+			if (size === 0n || linked < value + size)
+				return linked === value ? name : `${name}+0x${(linked - value).toString(16)}`;
+		}
+		return "";
 	}
 
 	symbolName(index) {
-		return index < 0 ? null : this.data.symbols[index][0];
+		return index < 0 ? "" : this.data.symbols[index][0];
 	}
+
+	// How many calls deep each step is, from the calls and returns that were executed, and the handlers that Xen entered.
+	measureDepth() {
+		const kinds = this.data.code.map(([, text]) => (/^l?call/.test(text) ? 1 : /^(l|rep[z]? )?ret/.test(text) ? -1 : 0));
+		const handlers = new Map(this.data.events.filter(({ depth }) => depth).map(({ back, depth }) => [back, depth]));
+		let depth = 0;
+		this.depth = this.data.steps.map((place, step) => {
+			if (step > 0)
+				depth += kinds[this.data.places[this.data.steps[step - 1]][1]];
+			depth += handlers.get(step) ?? 0;
+			return depth;
+		});
+	}
+
+	// ---- what Xen did ------------------------------------------------------
 
 	// How much of the console had been printed.
 	consoleSize(step) {
-		const index = lastAtMost(this.data.xen, step, ([at]) => at);
-		return index < 0 ? 0 : this.data.xen[index][2];
+		const index = lastAtMost(this.data.console[1], step, ([at]) => at);
+		return this.data.console[1][index][1];
+	}
+
+	// The event that a step leads to, if Xen runs then.
+	eventAt(step) {
+		this.events ??= new Map(this.data.events.map((event) => [event.step, event]));
+		return this.events.get(step);
 	}
 }
 

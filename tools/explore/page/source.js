@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The panes. Each has show(step), which makes it tell of that step, from wherever the reader comes.
+// The source of a step: C or assembly, how often each line was come to, and the instructions of the function.
 
 class SourcePane {
-	constructor(recording) {
+	constructor(recording, page) {
 		this.recording = recording;
 		this.body = pane("source", "Source");
 		this.heading = document.getElementById("source-heading");
 		this.file = null;
 		this.steps = this.stepsOfLines();
+		this.body.addEventListener("click", ({ target }) => {
+			const row = target.closest(".executed");
+			if (row)
+				page.go(this.steps.get(`${this.file}:${row.dataset.line}`)[0]);
+		});
 	}
 
 	// "file:line" -> the steps at which execution comes to it.
@@ -15,14 +20,13 @@ class SourcePane {
 		const steps = new Map();
 		let before = "";
 		for (let step = 0; step < this.recording.length; step++) {
-			const { file, line } = this.recording.place(step);
-			const key = `${file}:${line}`;
-			if (key !== before) {
-				if (!steps.has(key))
-					steps.set(key, []);
-				steps.get(key).push(step);
+			const line = this.recording.line(step);
+			if (line !== before) {
+				if (!steps.has(line))
+					steps.set(line, []);
+				steps.get(line).push(step);
 			}
-			before = key;
+			before = line;
 		}
 		return steps;
 	}
@@ -31,8 +35,7 @@ class SourcePane {
 		const { file, line, symbol } = this.recording.place(step);
 		if (file !== this.file)
 			this.open(file);
-		if (this.current)
-			this.current.removeAttribute("aria-current");
+		this.current?.removeAttribute("aria-current");
 		const name = this.recording.symbolName(symbol);
 		this.heading.textContent = file < 0 ? "Source: none for this instruction" :
 			`${this.recording.data.files[file].path}:${line}${name ? `, ${name}` : ""}`;
@@ -48,7 +51,7 @@ class SourcePane {
 		this.file = file;
 		const text = file < 0 ? "" : this.recording.data.files[file].text;
 		this.rows = text.split("\n").map((line, index) =>
-			element("div", { class: "line" },
+			element("div", { class: "line", "data-line": index + 1 },
 				element("span", { class: "times" }), element("span", { class: "number" }, `${index + 1}`),
 				element("code", {}, line || " ")));
 		this.body.replaceChildren(...this.rows);
@@ -59,8 +62,11 @@ class SourcePane {
 		this.rows.forEach((row, index) => {
 			const steps = this.steps.get(`${this.file}:${index + 1}`);
 			const times = steps ? lastAtMost(steps, step) + 1 : 0;
-			row.firstChild.textContent = times ? `${times}×` : "";
-			row.classList.toggle("executed", times > 0);
+			const text = times ? `${times}×` : "";
+			if (row.firstChild.textContent !== text)
+				row.firstChild.textContent = text;
+			row.classList.toggle("executed", Boolean(steps));
+			row.classList.toggle("later", Boolean(steps) && !times);
 		});
 	}
 }
@@ -83,8 +89,7 @@ class CodePane {
 				this.rows.push(this.row(this.recording.instruction(index), offset));
 			this.body.replaceChildren(...this.rows);
 		}
-		if (this.current)
-			this.current.removeAttribute("aria-current");
+		this.current?.removeAttribute("aria-current");
 		this.current = this.rows[place.index - first];
 		this.current.setAttribute("aria-current", "step");
 		reveal(this.body, this.current);
@@ -102,39 +107,8 @@ class CodePane {
 	}
 
 	row({ linked, text }, offset) {
-		return element("div", { class: "line" }, element("span", { class: "number" }, hex(linked + offset)),
+		return element("div", { class: "line" },
+			element("span", { class: `number address ${offset ? "pv" : "va"}` }, hex(linked + offset)),
 			element("code", {}, text));
-	}
-}
-
-class RegisterPane {
-	constructor(recording) {
-		this.recording = recording;
-		this.body = pane("registers", "Registers");
-		this.cells = recording.names.map((name) => element("td"));
-		this.body.append(element("table", {}, element("tbody", {}, ...recording.names.map((name, index) =>
-			element("tr", {}, element("th", { scope: "row" }, name), this.cells[index])))));
-	}
-
-	show(step) {
-		const values = this.recording.registers(step), changed = this.recording.changed(step);
-		this.cells.forEach((cell, index) => {
-			cell.textContent = values ? hex(values[index]) : "not recorded";
-			cell.parentElement.classList.toggle("changed", step > 0 && changed.has(index));
-		});
-	}
-}
-
-class ConsolePane {
-	constructor(recording) {
-		this.recording = recording;
-		this.body = pane("console", "Console so far");
-		this.text = element("pre");
-		this.body.append(this.text);
-	}
-
-	show(step) {
-		this.text.textContent = this.recording.data.console.slice(0, this.recording.consoleSize(step)).replaceAll("\r", "");
-		this.body.scrollTop = this.body.scrollHeight;
 	}
 }

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Each time that Xen ran between two instructions of the guest: why, what it was asked, and what it changed."""
+
+import contextlib
+import re
+
+from xenabi.hypercalls import Call, result
+from xenpt import diff, snapshot
+from xenpt.guest import Guest
+from xenpt.memory import PAGE_SHIFT, BadPage
+from xenpt.paging import PagingError
+
+from . import registers
+from .memory import Memory
+from .values import text_of
+
+_HYPERCALL = re.compile(r"int +\$0x82$|syscall")
+# What only Xen may do: the guest tries, and Xen does it for it.
+_PRIVILEGED = re.compile(r"(ud2|cpuid|rdmsr|wrmsr|hlt|cli|sti|lgdt|lidt|ltr|invlpg|in|out|iret)\w?\b|mov +.*%[cd]r[0-9]")
+_ARGUMENTS = {32: "ebx ecx edx esi edi".split(), 64: "rdi rsi rdx r10 r8".split()}
+_NUMBER = {32: "eax", 64: "rax"}
+# More pictures of page tables than this are not made.
+MOST_TABLES = 60
+_LONGEST_INSTRUCTION, _GATE_SIZE = 15, 2
+_GATE = re.compile(r"vector (\d+): .*?VA (0x[0-9a-f]+)")
+_PAGE_FAULT = 14
+
+
+class Moment:
+    """The guest before a step; what xenabi.hypercalls has to know of it (View)."""
+
+    def __init__(self, recording, info, memory, step):
+        self.bits, self.info, self.memory = info.bits, info, memory
+        self.registers = registers.Named(recording.values[step], info.bits)
+        self._guest = Guest(memory, self.registers, info.bits, recording.boot)
+
+    def read(self, va, count):
+        return self._guest.space.read(va, count)
+
+    def structure(self, name, va):
+        return text_of(self.info, f"struct {name}", lambda size: self.read(va, size))
+
+    def place(self, va):
+        found = self.info.symbol_near(va)
+        return "" if not found else found[0] + (f" + {found[1]}" if found[1] else "")
+
+    @contextlib.contextmanager
+    def guest(self):
+        yield self._guest
+
+
+class Events:
+    """rows, as a recording has them; tables: (step, snapshot) of the page tables at the entry and each time they changed."""
+
+    def __init__(self, recording, info, code):
+        self.recording, self.info, self.code = recording, info, code
+        self.memory = Memory(recording.ram, recording.trace.stores)
+        self.tables, self.rows = [], []
+        if not recording.boot:
+            return
+        self._changed_pages, self._goes_on, self._gates = {}, None, {}
+        for store in recording.trace.stores:
+            if store.by_xen:
+                self._changed_pages.setdefault(store.step, set()).add(store.maddr >> PAGE_SHIFT)
+        self._look_at_tables(0)
+        for ran in recording.trace.xen:
+            self._add(ran.step - 1, ran.step, ran.instructions)
+        last = len(recording.values) - 1
+        if self._is_hypercall(last):
+            self._add(last, None, None)
+
+    def _text(self, step):
+        return self.code.text(self.recording.trace.addresses[step])
+
+    def _is_hypercall(self, step):
+        return bool(_HYPERCALL.match(self._text(step)))
+
+    def _add(self, step, back, instructions):
+        """Xen ran from a step's instruction on, back to the guest at another."""
+        values = self.recording.values
+        if values[step] is None or back is not None and values[back] is None:
+            return
+        self.memory.forward(step)
+        try:
+            if self._goes_on:
+                row = self._goes_on
+                row["instructions"] += instructions or 0
+            else:
+                row = {"step": step, "instructions": instructions}
+                row.update(self._call(step) if self._is_hypercall(step) else self._other(step, back))
+                self.rows.append(row)
+            row["back"] = back
+            self._outcome(row, step, back)
+            if back is not None and self._look_at_tables(back):
+                row["tables"] = len(self.tables) - 1
+        except (PagingError, BadPage) as error:
+            self.rows.append({"step": step, "back": back, "instructions": instructions, "kind": "other",
+                              "text": f"the page tables cannot be read: {error}"})
+
+    def _call(self, step):
+        moment = Moment(self.recording, self.info, self.memory, step)
+        call = Call(moment, getattr(moment.registers, _NUMBER[self.info.bits]) & 0xFFFFFFFF,
+                    [getattr(moment.registers, name) for name in _ARGUMENTS[self.info.bits]])
+        details = list(call.details())
+        self._gates.update((int(va, 16), int(vector)) for line in details for vector, va in _GATE.findall(line))
+        return {"kind": "hypercall", "text": str(call), "details": details}
+
+    def _outcome(self, row, step, back):
+        """What came of a hypercall. One that takes long is interrupted, and made again by Xen: it is one row."""
+        self._goes_on = None
+        if row["kind"] != "hypercall" or back is None:
+            return
+        bits, addresses = self.info.bits, self.recording.trace.addresses
+        distance = addresses[back] - addresses[step]
+        if distance == 0:
+            self._goes_on = row
+        elif distance == _GATE_SIZE:
+            value = getattr(registers.Named(self.recording.values[back], bits), _NUMBER[bits])
+            row["result"] = result(value, bits)
+            row["failed"] = value > (1 << bits) - 4096
+        else:
+            row["then"] = self._where(addresses[back])
+            row["depth"] = -1 if row["text"].startswith("iret(") else 1
+
+    def _where(self, address):
+        place = self.info.symbol_near(address)
+        return f"the guest goes on at VA {address:#x}" + (f" <{place[0]}>" if place else "")
+
+    def _other(self, step, back):
+        """Not a hypercall: a fault, an instruction that Xen executes in the guest's place, or an interrupt."""
+        addresses, bits, text = self.recording.trace.addresses, self.info.bits, self._text(step)
+        before, after = (registers.Named(self.recording.values[at], bits) for at in (step, back))
+        distance = addresses[back] - addresses[step]
+        then = self._where(addresses[back])
+        if distance == 0:
+            then = "the instruction is executed again"
+        elif not self._is_far(distance):
+            then = "the guest goes on behind it"
+        depth = {"depth": 1} if self._is_far(distance) else {}
+        vector = self._gates.get(addresses[back])
+        if vector == _PAGE_FAULT or before.cr2 != after.cr2:
+            return {"kind": "fault", "text": f"page fault at VA {after.cr2:#x} in `{text}`; {then}", **depth}
+        if vector is not None:
+            return {"kind": "fault", "text": f"exception {vector} in `{text}`; {then}", **depth}
+        if _PRIVILEGED.match(text):
+            return {"kind": "emulated", "text": f"`{text}` is Xen's to execute; {then}"}
+        return {"kind": "event", "text": f"Xen came in at `{text}`; {then}", **depth}
+
+    @staticmethod
+    def _is_far(distance):
+        """Whether it is not the next instruction, or the same again: a handler of the guest's."""
+        return not 0 <= distance <= _LONGEST_INSTRUCTION
+
+    def _look_at_tables(self, step):
+        """Whether the page tables, before this step, have changed since they were looked at last."""
+        values = self.recording.values[step]
+        if self.tables:
+            pages, cr3 = self._changed_pages.get(step - 1, set()), self._cr3
+            if len(self.tables) > MOST_TABLES or not pages & self._pages and cr3 == registers.Named(values, self.info.bits).cr3:
+                return False
+        self.memory.forward(step)
+        now = registers.Named(values, self.info.bits)
+        guest = Guest(self.memory, now, self.info.bits, self.recording.boot)
+        self._pages = {table >> PAGE_SHIFT for _, table in guest.space.tables(guest.is_guests)}
+        self._cr3 = now.cr3
+        text = snapshot.save(guest, now, step, self.info.image.build_id)
+        saved = snapshot.Snapshot(text)
+        if self.tables and not any(True for _ in diff.entries(self.tables[-1][1], saved)):
+            return False
+        self.tables.append((step, saved, text))
+        return True

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The ways from a step to another.
+
+class Ways {
+	constructor(page) {
+		this.page = page;
+		this.recording = page.recording;
+		const { data } = this.recording, steps = (kinds) => data.events.filter(({ kind }) => kinds.includes(kind)).map(({ step }) => step);
+		this.marks = {
+			hypercall: steps(["hypercall"]),
+			table: data.tables.slice(1),
+			fault: steps(["fault", "emulated", "event", "other"]),
+			console: data.console[1].map(([step]) => step),
+		};
+		// Key, sign, words, the step that it leads to.
+		this.all = [
+			["Home", "|◀", "to the first step", () => 0],
+			["ArrowLeft", "◀", "one instruction back", () => this.page.step - 1],
+			["ArrowRight", "▶", "one instruction forward", () => this.page.step + 1],
+			["ArrowUp", "◀ line", "to the line before", () => this.line(-1)],
+			["ArrowDown", "line ▶", "to the next line, into calls", () => this.line(1)],
+			["N", "◀ over", "to the line before, over calls", () => this.over(-1)],
+			["n", "over ▶", "to the next line, over calls", () => this.over(1)],
+			["o", "out ▶", "to the end of this function", () => this.out(1)],
+			["O", "◀ out", "to the call of this function", () => this.out(-1)],
+			["H", "◀ hypercall", "to the hypercall before", () => this.mark("hypercall", -1)],
+			["h", "hypercall ▶", "to the next hypercall", () => this.mark("hypercall", 1)],
+			["T", "◀ tables", "to the page tables' change before", () => this.mark("table", -1)],
+			["t", "tables ▶", "to the page tables' next change", () => this.mark("table", 1)],
+			["F", "◀ fault", "to the fault or event before", () => this.mark("fault", -1)],
+			["f", "fault ▶", "to the next fault or event", () => this.mark("fault", 1)],
+			["C", "◀ console", "to the console's line before", () => this.mark("console", -1)],
+			["c", "console ▶", "to the console's next line", () => this.mark("console", 1)],
+			["W", "◀ write", "to the write before, of the word that is looked at", () => this.write(-1)],
+			["w", "write ▶", "to the next write of the word that is looked at", () => this.write(1)],
+			["End", "▶|", "to the last step", () => this.recording.length - 1],
+		];
+	}
+
+	// The nearest step from here in a direction that fits; here, if none does.
+	nearest(direction, fits) {
+		for (let step = this.page.step + direction; step >= 0 && step < this.recording.length; step += direction)
+			if (fits(step))
+				return step;
+		return this.page.step;
+	}
+
+	line(direction) {
+		const here = this.recording.line(this.page.step);
+		return this.nearest(direction, (step) => this.recording.line(step) !== here);
+	}
+
+	over(direction) {
+		const here = this.recording.line(this.page.step), depth = this.recording.depth[this.page.step];
+		return this.nearest(direction, (step) => this.recording.depth[step] <= depth && this.recording.line(step) !== here);
+	}
+
+	out(direction) {
+		const depth = this.recording.depth[this.page.step];
+		return this.nearest(direction, (step) => this.recording.depth[step] < depth);
+	}
+
+	mark(kind, direction) {
+		return this.among(this.marks[kind], direction);
+	}
+
+	among(steps, direction) {
+		const found = direction > 0 ? steps.find((step) => step > this.page.step) : steps.findLast((step) => step < this.page.step);
+		return found ?? this.page.step;
+	}
+
+	write(direction) {
+		const { maddr } = this.page.inspector, size = this.recording.bits / 8;
+		if (maddr === null || maddr === undefined)
+			return this.page.step;
+		return this.among(this.page.memory.writers(maddr - maddr % size, size).map(({ step }) => step), direction);
+	}
+
+	// ---- what links name -----------------------------------------------------
+
+	toSymbol(name) {
+		return this.recording.data.steps.findIndex((_, step) => {
+			const { symbol, linked } = this.recording.place(step);
+			return this.recording.symbolName(symbol) === name && linked === this.recording.symbols[symbol].value;
+		});
+	}
+
+	toLine(wanted) {
+		const [path, line] = wanted.split(":");
+		return this.recording.data.steps.findIndex((_, step) => {
+			const place = this.recording.place(step);
+			return place.line === Number(line) && place.file >= 0 && this.recording.data.files[place.file].path.endsWith(path);
+		});
+	}
+
+	toEvent(name, number = "1") {
+		return this.recording.data.events.filter(({ text }) => text.startsWith(`${name}(`))[Number(number) - 1]?.step;
+	}
+}
