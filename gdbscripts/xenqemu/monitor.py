@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A client for QEMU's monitor (QMP): snapshots, the instruction count, logging."""
 
+from __future__ import annotations
+
 import calendar
 import json
 import re
 import socket
+from typing import Any
 
 from .patience import patiently
 
@@ -18,7 +21,7 @@ class MonitorError(Exception):
 class Monitor:
     """One connection, to the UNIX socket at path, or one that is there already."""
 
-    def __init__(self, path, limit=patiently(10.0), connection=None):
+    def __init__(self, path: str, limit: float = patiently(10.0), connection=None) -> None:
         self.socket = connection or socket.socket(socket.AF_UNIX)
         self.socket.settimeout(limit)
         try:
@@ -30,7 +33,7 @@ class Monitor:
             raise MonitorError(f"QEMU's monitor at {path}: {error}") from error
         self.execute("qmp_capabilities")
 
-    def execute(self, command, **arguments):
+    def execute(self, command: str, **arguments: object) -> Any:
         try:
             self._file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
             self._file.flush()
@@ -43,17 +46,17 @@ class Monitor:
         except (OSError, ValueError) as error:
             raise MonitorError("QEMU is gone") from error
 
-    def human(self, line):
+    def human(self, line: str) -> str:
         """A command of the monitor for people; its output, which is its only error, too."""
         return self.execute("human-monitor-command", **{"command-line": line})
 
-    def order(self, line):
+    def order(self, line: str) -> None:
         """A command that prints nothing unless it is refused."""
         output = self.human(line).strip()
         if output:
             raise MonitorError(output)
 
-    def blocks_of_one(self, on):
+    def blocks_of_one(self, on: bool) -> None:
         """Whether QEMU translates one instruction at a time; the command's name changed in QEMU 8.1, the old one left in 9."""
         word = "on" if on else "off"
         try:
@@ -61,36 +64,36 @@ class Monitor:
         except MonitorError:
             self.order(f"singlestep {word}")
 
-    def icount(self):
+    def icount(self) -> int:
         """Instructions executed since power-on, by everybody."""
         return self.execute("query-replay")["icount"]
 
-    def clock(self):
+    def clock(self) -> int:
         """The machine's own time in whole seconds, which runs with its instructions (tools/machine, -icount)."""
         now = self.execute("qom-get", path="/machine", property="rtc-time")
         year, month, *rest = (now["tm_" + part] for part in ("year", "mon", "mday", "hour", "min", "sec"))
         return calendar.timegm((1900 + year, 1 + month, *rest))
 
-    def memory_size(self):
+    def memory_size(self) -> int:
         return self.execute("query-memory-size-summary")["base-memory"]
 
-    def save(self, name):
+    def save(self, name: str) -> None:
         self.order(f"savevm {name}")
 
-    def load(self, name):
+    def load(self, name: str) -> None:
         self.order(f"loadvm {name}")
 
-    def delete(self, name):
+    def delete(self, name: str) -> None:
         self.order(f"delvm {name}")
 
-    def halted(self):
+    def halted(self) -> bool:
         """Whether the processor is halted and deaf to interrupts, in ring 0: a guest cannot bring that about."""
         registers = self.human("info registers")
         ring, halt = (re.search(rf"\b{name}=([0-9])", registers) for name in ("CPL", "HLT"))
         flags = re.search(r"\b[RE]FL=([0-9a-f]+)", registers)
         return bool(ring and halt and flags) and (ring[1], halt[1], int(flags[1], 16) & INTERRUPTS) == ("0", "1", 0)
 
-    def task_register_base(self):
+    def task_register_base(self) -> int:
         """Where Xen's TSS is; the stub does not tell."""
         for line in self.human("info registers").splitlines():
             if line.startswith("TR "):

@@ -10,11 +10,14 @@ in hexadecimal, in the order in which they lie in memory.
 Source: the GDB manual, appendix "Remote Protocol"; QEMU, target/i386/gdbstub.c.
 """
 
+from __future__ import annotations
+
 import contextlib
 import signal
 import socket
 import struct
 import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from .patience import patiently
 
@@ -55,23 +58,23 @@ _AT_ONCE = 16
 class Registers:
     """The processor's registers at a stop. `raw` compares equal if all are; `values` has them by name."""
 
-    def __init__(self, raw):
+    def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.values = dict(zip(_NAMES, _LAYOUT.unpack_from(raw)))
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> int:
         try:
             return self.__dict__["values"][name]
         except KeyError:
             raise AttributeError(name) from None
 
-    def in_the_order_of_xen(self):
+    def in_the_order_of_xen(self) -> list[int]:
         """The general registers as Xen saves a guest's (struct cpu_user_regs)."""
         names = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi".split()
         return [getattr(self, name) for name in names]
 
     @property
-    def in_xen(self):
+    def in_xen(self) -> bool:
         """Whether Xen itself runs: ring 0 with one of the selectors that Xen reserves."""
         return self.cs & 3 == 0 and self.cs >= 0xE000
 
@@ -80,17 +83,17 @@ class Stub:
     """One connection. `packets` counts the requests sent; `standing` are breakpoints that are there all the time,
     but for those in which others are set (breakpoints()). Past the `deadline`, nothing is run or stepped."""
 
-    def __init__(self, connection, limit=patiently(10.0)):
+    def __init__(self, connection: socket.socket, limit: float = patiently(10.0)) -> None:
         self.socket = connection
         self.limit = limit
         self.packets = 0
-        self.standing = set()
-        self.deadline = None
+        self.standing: set[int] = set()
+        self.deadline: float | None = None
         self._received = b""
-        self._by_maddr, self._mode = False, None  # what is asked for, and what QEMU was told last
+        self._by_maddr, self._mode = False, -1  # what is asked for, and what QEMU was told last
 
     @classmethod
-    def connect(cls, path, limit=patiently(10.0)):
+    def connect(cls, path: str, limit: float = patiently(10.0)) -> Stub:
         """A connection of one's own to the UNIX socket at path."""
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(limit)
@@ -102,24 +105,24 @@ class Stub:
         stub.request("?")
         return stub
 
-    def close(self):
+    def close(self) -> None:
         self.socket.close()
 
     # ---- packets ---------------------------------------------------------------
 
-    def send(self, text):
+    def send(self, text: str) -> None:
         """Sends a packet and does not wait for the answer."""
         data = text.encode()
         self.packets += 1
         self._write(b"$%s#%02x" % (data, sum(data) & 0xFF))
 
-    def _write(self, data):
+    def _write(self, data: bytes) -> None:
         try:
             self.socket.sendall(data)
         except OSError as error:
             raise Gone(f"QEMU is gone ({error})") from error
 
-    def receive(self, limit=None):
+    def receive(self, limit: float | None = None) -> str:
         """The next packet; acknowledges it."""
         deadline = time.monotonic() + (limit or self.limit)
         while True:
@@ -132,7 +135,7 @@ class Stub:
                 return packet.decode("latin-1")
             self._fill(deadline)
 
-    def _fill(self, deadline):
+    def _fill(self, deadline: float) -> None:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             raise Late("QEMU's debugging stub does not answer")
@@ -147,12 +150,12 @@ class Stub:
             raise Gone("QEMU is gone")
         self._received += data
 
-    def request(self, text):
+    def request(self, text: str) -> str:
         """Sends a packet and returns the answer."""
         self.send(text)
         return self.receive()
 
-    def requests(self, texts):
+    def requests(self, texts: Sequence[str]) -> Iterator[str]:
         """Several at once: the answers come in their order. Saves waiting for each before the next is asked."""
         for first in range(0, len(texts), _AT_ONCE):
             asked = texts[first:first + _AT_ONCE]
@@ -160,7 +163,7 @@ class Stub:
                 self.send(text)
             yield from [self.receive() for _ in asked]
 
-    def human(self, line):
+    def human(self, line: str) -> str:
         """A line for QEMU's monitor, which answers here, too: its output."""
         self.send(f"qRcmd,{line.encode().hex()}")
         output = ""
@@ -170,7 +173,7 @@ class Stub:
                 return output
             output += bytes.fromhex(answer[1:]).decode("latin-1")
 
-    def must(self, text):
+    def must(self, text: str) -> None:
         """A request that has nothing to answer but OK."""
         answer = self.request(text)
         if answer != "OK":
@@ -178,14 +181,14 @@ class Stub:
 
     # ---- state -----------------------------------------------------------------
 
-    def registers(self):
+    def registers(self) -> Registers:
         return Registers(bytes.fromhex(self.request("g")))
 
-    def set_register(self, name, value):
+    def set_register(self, name: str, value: int) -> None:
         data = value.to_bytes(4 if name in _SHORT else 8, "little")
         self.must(f"P{_NAMES.index(name):x}={data.hex()}")
 
-    def read(self, address, count, physical=False):
+    def read(self, address: int, count: int, physical: bool = False) -> bytes:
         """Bytes at a virtual address of the moment, or at a maddr. Unreadable if there is nothing."""
         pieces = [(address + at, min(_CHUNK, count - at)) for at in range(0, count, _CHUNK)]
         data = b"".join(self.read_pieces(pieces, physical))
@@ -193,27 +196,27 @@ class Stub:
             raise Unreadable(f"{address + len(data):#x} cannot be read")
         return data
 
-    def read_pieces(self, pieces, physical=False):
+    def read_pieces(self, pieces: Sequence[tuple[int, int]], physical: bool = False) -> Iterator[bytes]:
         """Bytes at each (address, count) of a list; none where nothing can be read."""
         self._address_mode(physical)
         for (_, count), answer in zip(pieces, self.requests([f"m{at:x},{count:x}" for at, count in pieces])):
             yield bytes.fromhex(answer) if len(answer) == 2 * count else b""
 
-    def peek(self, address, count, physical=False):
+    def peek(self, address: int, count: int, physical: bool = False) -> bytes | None:
         """As read(), but None if there is nothing."""
         try:
             return self.read(address, count, physical)
         except Unreadable:
             return None
 
-    def write(self, address, data, physical=False):
+    def write(self, address: int, data: bytes, physical: bool = False) -> None:
         self._address_mode(physical)
         for at in range(0, len(data), _WRITE_CHUNK):
             part = data[at:at + _WRITE_CHUNK]
             self.must(f"M{address + at:x},{len(part):x}:{part.hex()}")
 
     @contextlib.contextmanager
-    def physical(self):
+    def physical(self) -> Iterator[Stub]:
         """While this holds, all addresses are maddrs. Afterwards they are virtual again, for GDB too."""
         self._by_maddr = True
         self._address_mode(True)
@@ -223,7 +226,7 @@ class Stub:
             self._by_maddr = False
             self._address_mode(False)
 
-    def _address_mode(self, physical):
+    def _address_mode(self, physical: bool) -> None:
         mode = int(physical or self._by_maddr)
         if mode != self._mode:
             self.must(f"Qqemu.PhyMemMode:{mode}")
@@ -231,16 +234,16 @@ class Stub:
 
     # ---- running ---------------------------------------------------------------
 
-    def breakpoint(self, address):
+    def breakpoint(self, address: int) -> None:
         self.must(f"Z1,{address:x},1")
 
-    def remove_breakpoint(self, address):
+    def remove_breakpoint(self, address: int) -> None:
         self.must(f"z1,{address:x},1")
 
     @contextlib.contextmanager
-    def breakpoints(self, addresses):
+    def breakpoints(self, addresses: Iterable[int]) -> Iterator[None]:
         """These breakpoints, and only these, for a while."""
-        standing, addresses = self.standing, set(addresses)
+        standing, addresses = self.standing, frozenset(addresses)
         self.stand(set())
         for address in addresses:
             self.breakpoint(address)
@@ -251,7 +254,7 @@ class Stub:
                 self.remove_breakpoint(address)
             self.stand(standing)
 
-    def stand(self, addresses):
+    def stand(self, addresses: Iterable[int]) -> None:
         """Sets the standing breakpoints, and takes those away that stood before."""
         for address in self.standing:
             self.request(f"z1,{address:x},1")  # a new connection has taken it away already
@@ -259,12 +262,12 @@ class Stub:
             self.breakpoint(address)
         self.standing = set(addresses)
 
-    def step(self):
+    def step(self) -> str:
         """One instruction, with interrupts and timers held back (QEMU's default)."""
         self._in_time()
         return _stop(self.request("s"))
 
-    def run(self, limit):
+    def run(self, limit: float | None) -> bool:
         """Until a breakpoint: True. After limit seconds it is stopped: False."""
         self._in_time()
         if limit and self.deadline:
@@ -282,7 +285,7 @@ class Stub:
         # A breakpoint and the interruption may have crossed: that stop is not ours.
         return not self._interrupt().startswith("T02")
 
-    def run_till(self, late, every=0.2):
+    def run_till(self, late: Callable[[], bool], every: float = 0.2) -> bool:
         """Until a breakpoint: True. When late(), asked now and then, says so, it is stopped: False."""
         self.send("c")
         while True:
@@ -293,12 +296,12 @@ class Stub:
                 if late():
                     return not self._interrupt().startswith("T02")
 
-    def _interrupt(self):
+    def _interrupt(self) -> str:
         self._write(b"\x03")
         return _stop(self.receive())
 
     @contextlib.contextmanager
-    def patience(self, seconds):
+    def patience(self, seconds: float) -> Iterator[None]:
         """While this holds nothing is run after so many seconds, and Ctrl-C waits until the next run: no packet is cut."""
         self.deadline = time.monotonic() + seconds
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -308,7 +311,7 @@ class Stub:
             self.deadline = None
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def _in_time(self):
+    def _in_time(self) -> None:
         if not self.deadline:
             return
         if signal.sigtimedwait({signal.SIGINT}, 0):
@@ -317,7 +320,7 @@ class Stub:
             raise TooLate("this takes too long")
 
 
-def _stop(answer):
+def _stop(answer: str) -> str:
     """What the machine stopped for; a program that ended, in GDB's eyes, is a QEMU that did."""
     if answer[:1] in ("W", "X"):
         raise Gone("QEMU ended")
