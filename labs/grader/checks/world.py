@@ -9,9 +9,8 @@ that nobody uses, named by a start_info of its own; Xen is asked for nothing, si
 
 import random
 
-from ..machine import Stop
 from ..tables import MFN_MASK, PAGE
-from ..watch import UPDATE, handed_over, requests_at
+from ..watch import handed_over, requests_at
 from .translation import M2P
 
 FIRST_HIGH = 0x123400  # MFNs above 4 GiB, for what has a page in this world
