@@ -8,7 +8,7 @@
 
 load lib
 load gdb/session
-unset NATIVE SYMBOLS
+unset NATIVE SYMBOLS MEM DOM0_MEM
 
 setup_file() {
 	good_tree x86_32/stage3 x86_32-2g/stage3 x86_64/stage3

@@ -15,12 +15,11 @@ from xenabi.entry import xen_entry
 from xenabi.image import ElfError, Image
 from xenpt.guest import NATIVE, Boot
 from xenpt.memory import BadPage
-from xenqemu.machine import GUESTS_PART, Machine
+from xenqemu.machine import GUESTS_PART, TOP, Machine
 from xenqemu.patience import patiently
 from xenqemu.stub import StubError
 
 from . import end_stop
-from .bzimage import kernel_of
 from .connect import at_load_address, describe
 from .running import console_end, run_while_printing
 from .session import plain_errors, session
@@ -73,6 +72,19 @@ class Attach(gdb.Command):
         with plain_errors():
             timeline().now().name = ENTRY
             end_stop.watch()
+
+
+def kernel_of(path, folder):
+    """The path of an ELF file: the one given, or the kernel in a bzImage, unpacked into a folder."""
+    with open(path, "rb") as file:
+        if file.read(4) == b"\x7fELF":
+            return path
+    kernel = os.path.join(folder, os.path.basename(path) + ".elf")
+    done = subprocess.run([os.path.join(TOP, "tools/bzimage"), path, kernel], check=False, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise ElfError(f"{path}: {done.stdout.strip().splitlines()[-1:] or done.stderr.strip()}; SYMBOLS=vmlinux names its ELF file")
+    return kernel
 
 
 def switch_on(folder, path, native):

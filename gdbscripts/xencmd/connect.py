@@ -53,10 +53,11 @@ class Connect(gdb.Command):
         with plain_errors():
             registers = session.stub.registers()
             if words:
-                session.xen_file = self.xen_file(words[1])
+                session.xen_file, session.gate = self.xen_file(words[1]), None
             at_load_address(session.image)
-        where = "in Xen" if registers.in_xen else f"at VA {registers.rip:#x}"
-        print(f"connected; the machine is {where}, the guest has {session.bits(registers)} bits")
+        where = f"VA {registers.rip:#x}" + (", in Xen" if registers.in_xen else "")
+        print(f"connected; the machine stands at {where if registers.cr0 >> 31 else 'its beginning: paging is off'}; "
+              f"the guest has {session.bits(registers)} bits")
 
     @staticmethod
     def xen_file(path):

@@ -84,7 +84,7 @@ def _frames(space, info, bits):
 
 NATIVE = Boot(None, None, None, None)
 # A guest of which nothing was seen before: its start is over, or nobody was there.
-UNSEEN = Boot(None, None, None, ())
+UNSEEN = Boot(None, None, 0, ())
 
 
 class Guest:

@@ -8,7 +8,7 @@
 
 load ../lib
 load session
-unset NATIVE SYMBOLS
+unset NATIVE SYMBOLS MEM DOM0_MEM
 
 setup_file() {
 	local mode
@@ -56,3 +56,20 @@ natively() { # mode
 	run tools/doc/transcripts --quick lessons/7-debugging.md
 	ends 0 " transcripts"
 }
+
+# A machine of the kit's Xen, started as anybody would: GDB comes over TCP, from another folder.
+foreign() { # image, function
+	local port qemu
+	port=$((20000 + RANDOM % 20000))
+	qemu-system-x86_64 -m 128 -nodefaults -display none -no-reboot -kernel "$XEN" -append "dom0_mem=32M" -initrd "$1" \
+		-gdb "tcp:127.0.0.1:$port" -S 3>&- &
+	qemu=$!
+	within 100 bash -c "exec 5<>/dev/tcp/127.0.0.1/$port" 2>/dev/null
+	START=$2 XEN_SYMS=$XEN-syms run timeout 100 bash -c "cd / && exec gdb -q -nx -batch -x '$top/gdbscripts/xen.gdb' '$1' \
+		-ex 'target remote 127.0.0.1:$port' -x '$top/tests/gdb/foreign.py'"
+	kill "$qemu" 2>/dev/null || : # it may have ended: GDB lets go of it
+	[ "$(grep -c ^passed <<<"$output")" = 5 ] && [[ $output != *FAILED* && $output != *Traceback* ]] || { echo "$output" && false; }
+}
+
+@test "a QEMU of somebody else's: 32 bits" { foreign "$good/build/x86_32/stage3.elf" remap_kernel; }
+@test "a QEMU of somebody else's: 64 bits" { foreign "$good/build/x86_64/stage3.elf" remap_kernel; }
