@@ -7,6 +7,7 @@
 ## make check-gdb         the commands in GDB, on every stage in every mode
 ## make unit              the unit tests alone: the remap against model page tables
 ## make matrix            boot every stage in every mode on every hypervisor: a table
+## make notes [STAGE=n]  what Xen will read of its ELF notes; also IMAGE=file
 ## make diff STAGE=n      what stage n adds to the one before
 ## make doc               the book: lessons, sources with every name a link; build/doc/html/index.html
 ## make check-doc         each of its pages in a browser, and all transcripts in them
@@ -231,6 +232,13 @@ run: ready $(below)
 	@tools/boot $(boot-flags) '$(image)'
 endif
 .PHONY: run
+
+# What Xen will read, before it does.
+notes: ready
+	@tools/doctor --need notes
+	@$(if $(IMAGE),,mkdir -p $(O) && flock $(O)/.lock $(MAKE) --no-print-directory $(image))
+	@tools/notes '$(or $(IMAGE),$(image))'
+.PHONY: notes
 
 # ---- reading ------------------------------------------------------------------
 

@@ -130,6 +130,15 @@ class Image:
         return [note for part in self.segments if part.type == "PT_NOTE"
                 for note in notes_in(self.data[part.offset:part.offset + part.filesz])]
 
+    def note_segments(self) -> list[tuple[int, int]]:
+        """File offset and size of each PT_NOTE segment."""
+        return [(part.offset, part.filesz) for part in self.segments if part.type == "PT_NOTE"]
+
+    def note_sections(self) -> list[tuple[int, int]]:
+        """The same of sections. A file need not have any."""
+        return self._whole(lambda: [(s["sh_offset"], s["sh_size"]) for s in self._elf.iter_sections()
+                                    if s["sh_type"] == "SHT_NOTE"])
+
     @property
     def build_id(self) -> str:
         """What tells this file from any other: its GNU build-id, else a hash of it."""

@@ -3,7 +3,7 @@
 
 import gdb
 
-from xenabi import notes
+from xenabi import loader_text
 from xenpt import start_info_text
 
 from .arguments import none
@@ -19,7 +19,7 @@ class Notes(gdb.Command):
     def invoke(self, argument, from_tty):
         none(argument, "xen notes")
         with plain_errors():
-            for line in notes.lines(loaded_file()):
+            for line in loader_text.lines(loaded_file()):
                 print(line)
 
 
