@@ -164,7 +164,8 @@ def _memory(recording):
     """The guest's pages at the entry: maddr -> bytes; of those that are filled with one byte, runs [MFN, count, byte]. What is in
     neither is not known."""
     pages, filled = {}, []
-    for mfn in sorted(recording.pages.values()):
+    shared_info = [recording.boot.shared_info >> PAGE_SHIFT] if recording.boot else []
+    for mfn in sorted([*recording.pages.values(), *shared_info]):
         page = recording.ram[mfn << PAGE_SHIFT:(mfn + 1) << PAGE_SHIFT]
         if page not in _FILLED:
             if len(pages) < _MOST_PAGES:

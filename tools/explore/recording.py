@@ -8,9 +8,9 @@ import tempfile
 from typing import NamedTuple
 
 from xenpt.guest import Boot as BootData
-from xenpt.memory import PAGE_SIZE, BadPage
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE, BadPage
 from xenpt.paging import PagingError
-from xenpt.translate import Translation
+from xenpt.translate import FrameList
 
 from . import registers
 from .boot import Boot, RecordError
@@ -63,6 +63,8 @@ def record(image, bits, flags):
         ram = first.ram()
         data, pages = _at_entry(first, Ram(ram), bits)
         first.want(pages.values())
+        if data:
+            first.want([data.shared_info >> PAGE_SHIFT])
     trace = Trace(*first.records())
     if not trace.addresses:
         raise RecordError(f"the image was not started:\n{first.said}")
@@ -84,8 +86,8 @@ def _at_entry(boot, ram, bits):
         data = BootData.at_entry(ram, now, bits, now.rsi)
     except PagingError:
         return None, {}
-    numbering = Translation(ram, bits // 8, lambda number: None, data.p2m_frames, data.nr_pages)
-    pages = {pfn: numbering.p2m(pfn) for pfn in range(data.nr_pages)}
+    p2m = FrameList(ram, bits // 8, data.p2m_frames, data.nr_pages)
+    pages = {pfn: p2m[pfn] for pfn in range(data.nr_pages)}
     return data, {pfn: mfn for pfn, mfn in pages.items() if mfn is not None}
 
 

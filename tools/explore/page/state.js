@@ -79,17 +79,16 @@ class StartInfoPane {
 	constructor(recording, page) {
 		this.recording = recording;
 		this.page = page;
-		this.paddr = recording.data.start_info;
+		this.maddr = recording.data.start_info;
 		this.type = recording.data.types.findIndex(([kind, name, size]) => kind === "struct" && name === "struct start_info" && size);
-		if (this.paddr !== null && this.type >= 0)
+		if (this.maddr !== null && this.type >= 0)
 			this.body = pane("start_info", "start_info");
 	}
 
 	show(step) {
 		if (!this.body)
 			return;
-		const { paging, memory, values } = this.page;
-		const maddr = paging.mfnOf(Math.floor(this.paddr / 4096)) * 4096 + this.paddr % 4096;
+		const { memory, values } = this.page, { maddr } = this;
 		const rows = this.recording.data.types[this.type][3].map(([name, offset, type]) => {
 			const size = this.recording.data.types[type][2], last = size <= 8 && memory.writers(maddr + offset, size)
 				.filter((store) => store.step < step).at(-1);
@@ -146,7 +145,7 @@ class Values {
 	// What is at a machine address; kind, if it is known better than by the type.
 	atMaddr(type, maddr, step, kind) {
 		const [shape, , size, more] = this.types[type], { memory } = this.page;
-		if (shape === "text") {
+		if (shape === "text" || (shape === "array" && this.types[more[0]][2] === 1)) {
 			const bytes = Array.from({ length: Math.min(size, MOST_TEXT) }, (_, at) => memory.byte(maddr + at, step) ?? 0);
 			const end = bytes.indexOf(0);
 			return JSON.stringify(String.fromCharCode(...bytes.slice(0, end < 0 ? bytes.length : end)));
