@@ -110,7 +110,8 @@ class Loading:
                                    *self._dom0()]))
 
     def _places(self) -> list[tuple[int, int]]:
-        return self.image.note_segments() + self.image.note_sections()
+        """Where Xen looks. A segment at the file's beginning is an empty one: some linkers leave that behind."""
+        return [place for place in self.image.note_segments() if place[0]] + self.image.note_sections()
 
     def _features(self) -> Iterator[Fault]:
         for word in self.text("FEATURES").split("|"):
