@@ -11,7 +11,7 @@ unset ERRATUM XEN_OPTIONS
 export SILENCE=60 TIMEOUT=120 # the machine may be busy with other tests
 
 setup_file() {
-	good_tree x86_32/stage4 x86_32-2g/stage3 x86_64/stage3
+	good_tree x86_32/stage{3,4,6} x86_32-2g/stage3 x86_64/stage3
 }
 
 # make run ERRATUM=n fails, and knows why.
@@ -47,6 +47,18 @@ refused() { # words, what the line says
 	[[ $output == *"Pagetable walk from 00000000c03ff000:"* ]]
 	fixed 2 x86_32-erratum2/stage3 's/ret == ~0UL \? 0 : ret/ret/'
 	ends 1 "PANIC: limit: MFN 0x33ff in start_info is not this guest's"
+}
+
+@test "1 and 2 in a domU: the union holds an MFN there, and a wrong MFN is not noticed" {
+	run make -s -C "$good" run STAGE=6 ERRATUM=1
+	ends 0 "erratum 1: is there a console page? Its MFN would be"
+	ends 0 "the guest ended with reason 0"
+	fault x86_32/stage6 stage6-toolstack/start-info.c 's/mfn_x\(guest_mfn\(of, \(of\)->store\)\)/(of)->store/'
+	MODULE=$good/build/x86_32/stage3.elf boot "$image"
+	ends 1 "PANIC: limit: MFN 0x10"
+	make -s -C "$good" ERRATUM=2 build/x86_32-erratum2/stage3.elf
+	MODULE=$good/build/x86_32-erratum2/stage3.elf boot "$image"
+	ends 0 "the guest ended with reason 0"
 }
 
 @test "3: the surplus page keeps the largest kernel from booting" {

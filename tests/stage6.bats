@@ -28,6 +28,13 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 	done
 }
 
+@test "matrix: stage 6 with a guest of either width" {
+	run tools/matrix 6-64/x86_32-2g/built 6-32/x86_32-nopae/built
+	ends 0 "2 boots, 2 as they should be"
+	[[ $output =~ 6-64\ +x86_32-2g\ +built\ +-\ +-\ +-\ +succeeded ]]
+	[[ $output =~ 6-32\ +x86_32-nopae\ .*refused\ as\ it\ should\ be ]]
+}
+
 @test "a stock Xen: a 64-bit dom0 builds a 64-bit guest" {
 	[ -e build/xen-stock/xen ] || skip "no stock Xen here"
 	XEN=$top/build/xen-stock/xen build_guest "$good/build/x86_64/stage6.elf" x86_64/stage4

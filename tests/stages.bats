@@ -17,7 +17,7 @@ setup_file() {
 	ln -s "$top"/build/{xen,xen-stock} "$good/build/"
 	seq 3000 >"$module"
 	cd "$good" || return
-	CMDLINE=$cmdline MODULE=$module tools/matrix --verdicts >table 2>errors || echo "status $?" >>table
+	CMDLINE=$cmdline MODULE=$module tools/matrix --verdicts '[0-5]/*' >table 2>errors || echo "status $?" >>table
 }
 
 setup() { cd "$good" || return; }

@@ -49,7 +49,17 @@ stages-8 := 4
 modes-8 := $(bootable)
 replaces-8 := stage4-start-kernel/early
 
-ifdef ERRATUM
+# Stage 6 has none: it is the kernel in its guest that shall have it.
+ifeq ($(STAGE),6)
+GUEST_ERRATUM := $(ERRATUM)
+override ERRATUM :=
+ifneq ($(GUEST_ERRATUM),)
+GUEST ?= $(firstword $(stages-$(GUEST_ERRATUM)))
+GUEST_ARCH ?= $(firstword $(subst -, ,$(firstword $(modes-$(GUEST_ERRATUM)))))
+endif
+endif
+
+ifneq ($(ERRATUM),)
 
 ifeq ($(ERRATUM),9)
 $(error erratum 9 was the hypervisor's: 32-bit Xen of 2007 took no dom0 that is loaded below 1 GB ("Initial loading isn't allowed to lowest 1GB of memory"). Xen has had no such rule since it is 64-bit only, so nothing here can show it. These run: ERRATUM= one of $(errata))

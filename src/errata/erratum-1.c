@@ -13,7 +13,8 @@
  * fault, in the middle of remap_limit(). On 32 bits the "MFN" is 0x490 alone.
  * That machine page is not the guest's, erratum 2 makes its PFN 0, and the
  * limit comes out right, by luck. On the Xen of 2007 luck had it otherwise:
- * the page had a PFN, the limit was 1.3 GB, and mmu_update failed.
+ * the page had a PFN, the limit was 1.3 GB, and mmu_update failed. As a domU
+ * (make run STAGE=6 ERRATUM=1) nothing is wrong: there is such a page.
  *
  * **Fixed** by one question: SIF_INITDOMAIN.
  */
@@ -33,7 +34,7 @@ paddr_t remap_limit(const struct start_info *info)
 	unsigned long limit = paddr_x(remap_limit_mended(info));
 	unsigned long console = info->console.domU.mfn;
 
-	printk("erratum 1: a console page in dom0? Its MFN would be %#lx, its m2p entry at VA %#lx\n",
+	printk("erratum 1: is there a console page? Its MFN would be %#lx, its m2p entry at VA %#lx\n",
 	       console, (vaddr_t)&m2p_table()[console]);
 	limit = max(limit, patch_m2p(console) << PAGE_SHIFT);
 	limit = max(limit, patch_m2p(info->store_mfn) << PAGE_SHIFT);

@@ -8,11 +8,13 @@
  * any other, and as part of a maximum it vanishes: the limit is too small, and
  * nobody says so.
  *
- * **The scene.** Dom0 has no page that the limit learns of by its MFN, so this
- * file plays the toolstack of a domU: it puts a console page at the end of what
- * Xen mapped, names it in start_info, and has the m2p forget it (which a guest
- * may ask for: MMU_MACHPHYS_UPDATE). In the wild, that is a stale MFN after a
- * restore, or a toolstack's mistake.
+ * **The scene.** In a domU (make run STAGE=6 ERRATUM=2) the scene is a
+ * toolstack's to set: stage 6 would have to put a wrong MFN into start_info.
+ * Dom0 has no page that the limit learns of by its MFN, so this file plays the
+ * toolstack of a domU: it puts a console page at the end of what Xen mapped,
+ * names it in start_info, and has the m2p forget it (which a guest may ask for:
+ * MMU_MACHPHYS_UPDATE). In the wild, that is a stale MFN after a restore, or a
+ * toolstack's mistake.
  *
  * **What one sees:** nothing, until somebody uses the page. Here that is
  * verify_remap(), and the page fault is Xen's to report, far from the mistake.
@@ -46,6 +48,8 @@ pfn_t early_m2p(const struct start_info *info, mfn_t mfn)
 /* The last page that Xen mapped P=V: it maps 4 MiB at a time, the rest free. */
 #define CONSOLE_PADDR (0x400000 - PAGE_SIZE)
 
+static bool scene; /* whether it has been set */
+
 static void play_toolstack(struct start_info *info)
 {
 	maddr_t console = early_p2m(info, _paddr(CONSOLE_PADDR));
@@ -66,6 +70,9 @@ paddr_t remap_limit(const struct start_info *info)
 {
 	paddr_t limit;
 
+	if (!(info->flags & SIF_INITDOMAIN))
+		return remap_limit_mended(info);
+	scene = true;
 	play_toolstack((struct start_info *)info);
 	limit = remap_limit_mended(info);
 	printk("erratum 2: console page at paddr %#lx = MFN %#lx, limit paddr %#lx\n",
@@ -79,6 +86,8 @@ void verify_remap(paddr_t limit)
 		(volatile unsigned long *)(CONSOLE_PADDR + PAGE_OFFSET);
 
 	verify_remap_mended(limit);
+	if (!scene)
+		return;
 	printk("erratum 2: now for the console page, at VA %#lx\n",
 	       (vaddr_t)console);
 	*console = 0;

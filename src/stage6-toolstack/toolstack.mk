@@ -38,14 +38,14 @@ run: override CMDLINE := $(strip $(CMDLINE) $(if $(filter far,$(LAYOUT)),layout=
 run: export XEN_OPTIONS := $(if $(filter 2,$(GUESTS)),sched=credit)
 
 ifneq ($(filter 0 1 2 3 4 5 pair,$(GUEST)),)
-guest-mode := $(if $(filter $(ARCH),$(GUEST_ARCH)),$(O),build/$(GUEST_ARCH))
+guest-mode := $(if $(filter $(ARCH),$(GUEST_ARCH)),$(O),build/$(GUEST_ARCH))$(GUEST_ERRATUM:%=-erratum%)
 GUEST_IMAGE := $(guest-mode)/$(if $(filter pair,$(GUEST)),pair.elf,stage$(GUEST).$(if $(filter 5,$(GUEST)),bzImage,elf))
 
 # The guest is made by a make of its own: it may be of another kind than dom0.
 run guest-files: guest
 guest: ready
 	@mkdir -p $(guest-mode) && flock $(guest-mode)/.lock $(MAKE) --no-print-directory STAGE=$(or $(filter-out pair,$(GUEST)),4) ARCH=$(GUEST_ARCH) \
-		$(if $(filter $(ARCH),$(GUEST_ARCH)),,PAE=y VMSPLIT=3G) GUEST= GUEST_ARCH= MODULE= $(GUEST_IMAGE)
+		$(if $(filter $(ARCH),$(GUEST_ARCH)),,PAE=y VMSPLIT=3G) GUEST= GUEST_ARCH= ERRATUM=$(GUEST_ERRATUM) MODULE= $(GUEST_IMAGE)
 .PHONY: guest
 else
 GUEST_IMAGE := $(GUEST)
