@@ -18,7 +18,7 @@
  *
  * **Fixed** by one question: SIF_INITDOMAIN.
  */
-#define remap_limit remap_limit_mended
+#define remap_limit remap_limit_fixed
 #include "../stage3-remap/limit.c"
 #undef remap_limit
 
@@ -31,7 +31,7 @@ static unsigned long patch_m2p(unsigned long mfn)
 
 paddr_t remap_limit(const struct start_info *info)
 {
-	unsigned long limit = paddr_x(remap_limit_mended(info));
+	unsigned long limit = paddr_x(remap_limit_fixed(info));
 	unsigned long console = info->console.domU.mfn;
 
 	printk("erratum 1: is there a console page? Its MFN would be %#lx, its m2p entry at VA %#lx\n",

@@ -25,7 +25,7 @@
 #include "console.h"
 #include "hypercall.h"
 
-#define early_m2p early_m2p_mended
+#define early_m2p early_m2p_fixed
 #include "../stage3-remap/p2m.c"
 #undef early_m2p
 
@@ -37,11 +37,11 @@ pfn_t early_m2p(const struct start_info *info, mfn_t mfn)
 	return _pfn(ret == ~0UL ? 0 : ret);
 }
 
-#define remap_limit remap_limit_mended
+#define remap_limit remap_limit_fixed
 #include "../stage3-remap/limit.c"
 #undef remap_limit
 
-#define verify_remap verify_remap_mended
+#define verify_remap verify_remap_fixed
 #include "../stage3-remap/verify.c"
 #undef verify_remap
 
@@ -71,10 +71,10 @@ paddr_t remap_limit(const struct start_info *info)
 	paddr_t limit;
 
 	if (!(info->flags & SIF_INITDOMAIN))
-		return remap_limit_mended(info);
+		return remap_limit_fixed(info);
 	scene = true;
 	play_toolstack((struct start_info *)info);
-	limit = remap_limit_mended(info);
+	limit = remap_limit_fixed(info);
 	printk("erratum 2: console page at paddr %#lx = MFN %#lx, limit paddr %#lx\n",
 	       CONSOLE_PADDR, info->console.domU.mfn, paddr_x(limit));
 	return limit;
@@ -85,7 +85,7 @@ void verify_remap(paddr_t limit)
 	volatile unsigned long *console =
 		(volatile unsigned long *)(CONSOLE_PADDR + PAGE_OFFSET);
 
-	verify_remap_mended(limit);
+	verify_remap_fixed(limit);
 	if (!scene)
 		return;
 	printk("erratum 2: now for the console page, at VA %#lx\n",

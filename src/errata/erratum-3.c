@@ -20,13 +20,13 @@
  * **Fixed:** remap_limit() takes the boot stack in by its address, and the
  * rounding is done once.
  */
-#define remap_limit remap_limit_mended
+#define remap_limit remap_limit_fixed
 #include "../stage3-remap/limit.c"
 #undef remap_limit
 
 paddr_t remap_limit(const struct start_info *info)
 {
-	paddr_t limit = remap_limit_mended(info);
+	paddr_t limit = remap_limit_fixed(info);
 
 	printk("erratum 3: limit paddr %#lx, and one page for nothing\n",
 	       paddr_x(limit));

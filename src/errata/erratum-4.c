@@ -16,7 +16,7 @@
  * **Fixed:** what matters is not whether the entry is in use, but whether it
  * is the one that Xen lives in, and that follows from the addresses alone.
  */
-#define remap_kernel remap_kernel_mended
+#define remap_kernel remap_kernel_fixed
 #include "../stage3-remap/remap.c"
 #undef remap_kernel
 

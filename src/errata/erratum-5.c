@@ -17,7 +17,7 @@
  */
 #include "console.h"
 
-#define repoint_start_info repoint_start_info_mended
+#define repoint_start_info repoint_start_info_fixed
 #include "../stage4-start-kernel/repoint.c"
 #undef repoint_start_info
 
@@ -26,6 +26,6 @@ void repoint_start_info(struct start_info *info)
 	unsigned long mod_start = info->mod_start;
 
 	printk("erratum 5: mod_start stays at P=V %#lx\n", mod_start);
-	repoint_start_info_mended(info);
+	repoint_start_info_fixed(info);
 	info->mod_start = mod_start;
 }

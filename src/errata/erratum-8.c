@@ -15,7 +15,7 @@
  * **Fixed** in stage 4 by taking what Xen passes, and in stage 5 by a shim in
  * the image that fills boot_params from it.
  */
-#define xen_entry xen_entry_mended
+#define xen_entry xen_entry_fixed
 #include "../stage4-start-kernel/early.c"
 #undef xen_entry
 
@@ -33,5 +33,5 @@ void xen_entry(struct start_info *esi)
 	if (memcmp(info->magic, "xen-3.0", 7) != 0)
 		panic("erratum 8: boot_params says start_info is at P=V %#lx, but there is none; Xen passed P=V %#lx",
 		      (vaddr_t)info, (vaddr_t)esi);
-	xen_entry_mended(info);
+	xen_entry_fixed(info);
 }
