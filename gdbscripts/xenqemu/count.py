@@ -55,7 +55,7 @@ class Places:
             self.name(gate, "hypercall", "(by Xen's gate)")
         for kind, wanted in ("call", functions), ("end", ENDS):
             for name in wanted:
-                va = image.address(name)
+                va = image.symbols.get(name)
                 if va is not None:
                     self.name(va, kind, name)
 
