@@ -5,7 +5,8 @@
 Called by `make check-labs` (all) and by the tests (a sample). A wrong answer is the
 lab's solution, which is src/, with one change: sed lines applied to a file, or the
 code of a snippet, or a whole file in its place, or a link. It must not get full points, and the
-findings must have the one it names. Without --sample the solution itself is graded,
+findings must have the one it names. labs/labN/right.toml has answers that are unusual and right, in the same
+form, and those must get full points. Without --sample the solution itself is graded,
 too, which must get all points, and the untouched work copy, which must get what
 lab.toml says with skeleton = N (0 if it says nothing).
 
@@ -25,6 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from .lab import numbers
 
 JOBS = 2
+RIGHT = "full points"
 
 
 def settings(lab):
@@ -88,14 +90,19 @@ def try_wrong(lab, wrong, folder):
     result, status = grade(lab, work, out)
     if result is None:
         return f"the grader failed: {status}"
+    if wrong["finding"] == RIGHT:
+        return "" if status == 0 else f"found {', '.join(ids(result))}"
     if status == 0 or result["score"] == result["points"]:
         return "it got full points"
-    found = [f["id"] for t in result["tasks"] for f in t["findings"]]
-    found += [result["stopped"]["id"]] if result["stopped"] else []
+    found = ids(result)
     if wrong["finding"] not in found:
         return f"found {', '.join(found) or 'nothing'}, not {wrong['finding']}"
     shutil.rmtree(folder, ignore_errors=True)
     return ""
+
+
+def ids(result):
+    return [f["id"] for t in result["tasks"] for f in t["findings"]] + ([result["stopped"]["id"]] if result["stopped"] else [])
 
 
 def try_pair(lab, _, folder):
@@ -129,6 +136,9 @@ def corpus(labs):
     for lab in labs:
         with open(f"labs/lab{lab}/wrong.toml", "rb") as file:
             yield from ((lab, wrong) for wrong in tomllib.load(file)["wrong"])
+        if os.path.exists(f"labs/lab{lab}/right.toml"):
+            with open(f"labs/lab{lab}/right.toml", "rb") as file:
+                yield from ((lab, dict(right, finding=RIGHT)) for right in tomllib.load(file)["right"])
 
 
 def main(args):

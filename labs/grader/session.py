@@ -78,11 +78,18 @@ class Session:
         if not isinstance(event, Stop):
             raise Stopped(*self.not_entered(event))
         self.guest = Guest(self.machine, self.elf)
-        self.calls = Caller(self.guest)
         self.guest.memory = Memory(self.guest, self.folder)
+        self.spoil_registers()
+        self.calls = Caller(self.guest)
         exit_paddr = self.guest.paddr("xen_exit")
         if exit_paddr:
             self.machine.stop_at(exit_paddr, "xen_exit")
+
+    def spoil_registers(self):
+        """Xen promises ESI and ESP, and that all others are 0 today nobody may count on."""
+        names = "rax rbx rcx rdx rdi rbp".split() + [f"r{n}" for n in range(8, 16) if self.guest.bits == 64]
+        for number, name in enumerate(names, 1):
+            self.machine.stub.set_register(name, 0x80000101 + 0x1010 * number)
 
     def not_entered(self, event):
         diagnosis = diagnose(self.text("log"), "refusal") if isinstance(event, End) else None

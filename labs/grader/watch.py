@@ -22,6 +22,7 @@ MOST = 4096  # updates of one call that are looked at
 class Watch:
     def __init__(self, session):
         self.session, self.machine, self.guest = session, session.machine, session.guest
+        session.watch = self
         self.requests, self.handed = [], []  # handed: address and number of updates of each call
         self.machine.stop_at(self.guest.paddr("hypercall_page") + STUB * MMU_UPDATE, "mmu_update")
 

@@ -40,6 +40,7 @@ def check_cpuid(task, boot):
         task.fail("cpuid-not-asked", f"{said.split(' gives')[0]} gives the right values, but Xen was never asked: they stand in "
                   "the code. On another Xen they are others.")
     else:
+        check_other_answers(task, boot)
         check_msr_base(task, boot)
 
 
@@ -54,6 +55,40 @@ def watched(boot, name, *args):
     result = boot.calls.call(name, *args, meet=meet)
     boot.machine.pass_by(ANSWER)
     return result, leaves
+
+
+def check_other_answers(task, boot):
+    """Another Xen might say other things: its answers are changed on the way, and have to arrive."""
+    buffer = boot.calls.scratch()
+    highest, msr = LEAF + 0x17, 0x40000b00
+    if not boot.machine.stop_in_xen(ANSWER):
+        return
+
+    def meet(event):
+        if event.regs["rsi"] & 0xffffffff == LEAF:
+            answer_cpuid(boot, event, highest, *(int.from_bytes(XEN_NAME[i:i + 4], "little") for i in (0, 4, 8)))
+        elif event.regs["rsi"] & 0xffffffff == LEAF + 2:
+            answer_cpuid(boot, event, 1, msr, 0, 0)
+        return False
+
+    called = boot.calls.call("cpuid_is_xen", buffer, meet=meet)
+    got = int.from_bytes(boot.guest.read(buffer, 4), "little")
+    base = boot.calls.call("cpuid_xen_msr_base", meet=meet)
+    boot.machine.pass_by(ANSWER)
+    if called.value is None or got != highest:
+        task.fail("cpuid-fixed", f"""where Xen answers leaf {LEAF:#x} with EAX {highest:#x}, your CPUID gives {got:#x}: a number of this machine's stands in
+            the code.""")
+    elif base.value != msr:
+        task.fail("cpuid-fixed", f"""where Xen answers leaf {LEAF + 2:#x} with EBX {msr:#x}, your CPUID gives {base.value or 0:#x}: a number of this machine's
+            stands in the code.""")
+
+
+def answer_cpuid(boot, event, *registers):
+    """At the first instruction of guest_cpuid(vcpu, leaf, subleaf, result): has it return these, without running."""
+    stub, regs = boot.machine.stub, event.regs
+    stub.write(regs["rcx"], b"".join(value.to_bytes(4, "little") for value in registers))
+    stub.set_register("rip", int.from_bytes(stub.read(regs["rsp"], 8), "little"))
+    stub.set_register("rsp", regs["rsp"] + 8)
 
 
 def check_msr_base(task, boot):

@@ -6,7 +6,7 @@ MSR: a guest could write the stubs by hand, and would not know what suits this m
 """
 
 from grader.checks.hypercall_page import good_stub
-from grader.checks.translation import HIGH_MFN
+from grader.checks.m2p import HIGH_MFN, open_m2p
 from grader.machine import End, Fault, Stop
 from grader.tables import PAGE
 
@@ -73,6 +73,7 @@ def ask_elsewhere(boot):
         asked.append(event.name if event.name != ANSWER else event.regs["rsi"] & 0xffffffff)
         return False
 
+    open_m2p(boot)(HIGH_MFN, pfn)  # a careful answer asks both tables
     guest.write(slot, HIGH_MFN.to_bytes(guest.word, "little"))
     event = boot.calls.call("setup_hypercall_page", guest.info_paddr, meet=meet).event
     if isinstance(event, End):
@@ -219,6 +220,9 @@ def check_refusal(task, boot):
     elif not asked:
         task.fail("not-asked", f"""setup_hypercall_page() does not call cpuid_is_xen() before it goes on. On a bare machine, or under
             another hypervisor, writing that MSR does something else altogether. {boot.how_it_ended(event)}""")
+    elif isinstance(event, Stop) and event.name == "xen_exit" and not written:
+        task.fail("answer-own-end", """cpuid_is_xen() was made to say no, and setup_hypercall_page() ended the kernel by itself. That asks Xen to,
+            and there is no Xen: not_under_xen() knows other ways to say a word.""")
     else:
         task.fail("answer-ignored", f"""cpuid_is_xen() was made to say no, and setup_hypercall_page() went on all the same. It has to
             call not_under_xen(). {boot.how_it_ended(event)}""")

@@ -18,13 +18,14 @@ u8 init_stack[THREAD_SIZE]
 /*
  * What the jump made of the stack. Arrival on any writable page works, for as
  * long as nobody else uses that; so where it is has to be looked at, and once
- * more later whether it was deep enough.
+ * more later whether it was deep enough. Some bytes may be left free above, as
+ * Linux does.
  */
 static void stack_begins(vaddr_t frame)
 {
 	vaddr_t top = (vaddr_t)init_stack + THREAD_SIZE;
 
-	if (frame >= top || frame < top - 8 * sizeof(long))
+	if (frame >= top || frame < top - 40 * sizeof(long))
 		panic("stack: xen_start_kernel's is at VA %#lx, not at the top of init_stack, VA %#lx",
 		      frame, top);
 	*(u32 *)init_stack = STACK_END_MAGIC;

@@ -93,26 +93,59 @@ def judge_fields(task, guest, when, before, after, moved):
 # ---- jump_to() --------------------------------------------------------------------------
 
 
+ROOM = 128  # bytes that a reader may leave free above his stack, as Linux does
+UNUSED = b"\x0f\x0b"  # ud2, as code
+MARK = 0xbad0c0de  # what stands at code, and is no address
+
+
 def check_jump(task, boot):
-    """Called P=V with two addresses that can be recognised; the breakpoint at its target tells."""
-    guest = boot.guest
-    stack = (boot.calls.saved["rsp"] & -PAGE) - 0x200
-    guest.write(stack - 64, b"\xee" * 128)  # on both sides: a target out of the new stack leads nowhere
-    result = boot.calls.call("jump_to", boot.calls.back, stack)
-    event = result.event
-    if not isinstance(event, Stop) or event.name != "startup_xen":
-        return task.fail("jump-elsewhere", f"jump_to(code {boot.calls.back:#x}, stack {stack:#x}) did not arrive at code: {boot.describe(event)}."
-                         + (" That was read from the new stack: the arguments are on the old one, so fetch both before ESP changes."
-                            if getattr(event, "ip", 0) == 0xeeeeeeee else ""))
+    """Called P=V with two addresses that can be recognised; a breakpoint at its target tells."""
+    guest, machine = boot.guest, boot.machine
+    target = guest.paddr("hypercall_page") + PAGE // 2  # no code, and nobody else comes there
+    guest.write(target, MARK.to_bytes(4, "little"))
+    stack = (boot.calls.saved["rsp"] & -PAGE) - 0x400
+    guest.write(stack - 2 * ROOM, UNUSED * 2 * ROOM)  # on both sides: a target out of the new stack leads nowhere
+    machine.stop_at(target, "code P=V")
+    machine.stop_at(guest.paddr("xen_start_kernel"), "xen_start_kernel P=V")
+    event = boot.calls.call("jump_to", target, stack, meet=lambda event: event.name.endswith("P=V")).event
+    for name in ("code", "xen_start_kernel"):
+        machine.pass_by(f"{name} P=V")
+    if not isinstance(event, Stop) or event.name != "code P=V":
+        return explain_jump(task, boot, event, target, stack)
     rsp = event.regs["rsp"] & guest.mask
-    if rsp not in (stack, stack - guest.word, stack - 2 * guest.word):
-        where = "is still the caller's" if 0 < boot.calls.saved["rsp"] - rsp < 4096 and rsp > stack + 64 or rsp < stack - 64 else "is off"
+    if not stack - ROOM <= rsp <= stack:
+        where = "is still the caller's" if 0 < boot.calls.saved["rsp"] - rsp < PAGE and abs(rsp - stack) > 2 * ROOM else "is off"
         return task.fail("jump-stack", f"""jump_to(code, stack {stack:#x}) arrives with ESP {rsp:#x}: the stack pointer {where}. The new stack has
             to be in place before the jump, since the old one is mapped P=V only.""")
-    if rsp != stack and guest.read_word(rsp) != 0:
-        return task.fail("jump-return-address", f"""at code, the word at ESP is {guest.read_word(rsp):#x}. There is no way back, so it has to
+    word = guest.read_word(rsp)
+    if rsp != stack and word not in (0, int.from_bytes(UNUSED * (guest.word // 2), "little")):
+        return task.fail("jump-return-address", f"""at code, the word at ESP is {word:#x}. There is no way back, so it has to
             be 0: that is where a backtrace ends.""")
     return None
+
+
+def explain_jump(task, boot, event, target, stack):
+    guest, ip = boot.guest, getattr(event, "ip", None)
+    said = f"jump_to(code {target:#x}, stack {stack:#x}) did not arrive at code"
+    if isinstance(event, Stop) and event.name == "xen_start_kernel P=V":
+        task.fail("jump-relative", f"""{said}, but at xen_start_kernel(), P=V: a jmp or call with a label is relative, so it stays in the mapping that
+            it runs in. The address to go to is the first argument; a jump through a register goes anywhere.""")
+    elif isinstance(event, Stop) and event.name == "startup_xen":
+        task.fail("jump-returned", f"""{said}: it went to its own return address. That is the word at 0(%esp); the arguments are above it, code at 4(%esp) and
+            stack at 8(%esp).""")
+    elif ip == stack:
+        task.fail("jump-swapped", f"{said}: it went to the stack's address. The first argument is the code, the second the stack.")
+    elif ip == MARK:
+        task.fail("jump-indirect", f"""{said}, but at {ip:#x}, which is what stands in memory there: jmp *(%eax) reads the address to go to at EAX, jmp *%eax
+            takes EAX itself.""")
+    elif ip == int.from_bytes(UNUSED * (guest.word // 2), "little"):
+        task.fail("jump-elsewhere", f"""{said}: {boot.describe(event)}. That was read from the new stack: the arguments are on the old one, so fetch both
+            before ESP changes.""")
+    elif ip is not None and ip == boot.calls.saved["rax"] & guest.mask:
+        task.fail("jump-not-loaded", f"""{said}, but at {ip:#x}, which EAX held before: it was never loaded. In this assembler's order the source comes first:
+            mov 4(%esp), %eax.""")
+    else:
+        task.fail("jump-elsewhere", f"{said}: {boot.describe(event)}.")
 
 
 # ---- the sequence -------------------------------------------------------------------------
@@ -150,7 +183,7 @@ def check_arrival(task, boot, arrival):
     else:
         check_without_pv(task, boot)
     rsp, top = event.regs["rsp"] & guest.mask, boot.elf.address("init_stack") + THREAD_SIZE
-    if not top - 64 <= rsp <= top:
+    if not top - 2 * ROOM <= rsp <= top:
         below = " That is P=V." if rsp + guest.load_offset & guest.mask in range(top - THREAD_SIZE, top + 1) else ""
         task.fail("arrival-stack", f"""xen_start_kernel() begins with ESP {rsp:#x}, and init_stack's top is VA {top:#x}.{below} The stack of
             the kernel's life is init_stack, from its upper end down.""")
@@ -181,7 +214,10 @@ def explain_no_arrival(task, boot, arrival):
     fault = event.cr2 if isinstance(event, Fault) and event.vector == 14 else 0
     symbol = boot.elf.symbol_at(getattr(event, "ip", 0) + guest.load_offset & guest.mask)
     now = guest.parse_info(guest.read(guest.info_paddr, guest.info_size))
-    if fault >= guest.page_offset and (event.ip == fault or symbol and symbol.name == "jump_to"):
+    if isinstance(event, Fault) and event.ip == arrival.linked + guest.load_offset & guest.mask:
+        task.fail("jump-offset-twice", f"""{said}. That is xen_start_kernel()'s linked VA, with LOAD_OFFSET added once more: linked_va() adds it already, and so
+            does the linker.""")
+    elif fault >= guest.page_offset and (event.ip == fault or symbol and symbol.name == "jump_to"):
         task.fail("jump-not-mapped", f"{said}. The jump, or its new stack, is at a linked address that is not mapped: the remap has to "
                   "come first, and reach over the image.")
     elif not good_stub(guest.read(guest.paddr("hypercall_page") + 32, 32), 1, guest.bits):

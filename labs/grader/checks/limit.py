@@ -43,7 +43,9 @@ def check_limit(task, boot):
     if judge(task, boot, "of the start_info that Xen made", result, true, highest(guest.extents())):
         return
     here, far = true + PAGE, true + FREE
-    small = dict(pt_base=0x2000, nr_pt_frames=1, mfn_list=0x3000, nr_pages=16)
+    low = 0x20000  # paddr of free memory below the image
+    guest.write(low, guest.read(guest.info["mfn_list"], len(guest.p2m) * guest.word))
+    small = dict(pt_base=0x2000, nr_pt_frames=1, mfn_list=low)
     foreign = max(guest.p2m) + 1
     cases = [
         ("page-tables", here, dict(pt_base=far, nr_pt_frames=3), far + 3 * PAGE, None),
@@ -56,7 +58,7 @@ def check_limit(task, boot):
     ]
     for name, at, fields, want, stack in cases:
         result = Asked(boot, at, **fields).ask(stack)
-        if judge(task, boot, f"where {NAMES[name]} lies highest", result, want, name):
+        if mfn_as_pfn(task, fields, result.value, want) or judge(task, boot, f"where {NAMES[name]} lies highest", result, want, name):
             return
     dom0 = dict(flags=SIF_INITDOMAIN, console_mfn=guest.p2m[far // PAGE])
     if judge(task, boot, "of a first domain", Asked(boot, here, **dom0).ask(), here + PAGE, "dom0-console"):
@@ -66,6 +68,16 @@ def check_limit(task, boot):
         task.fail("limit-invalid-ignored", f"""a start_info whose console page is MFN {foreign:#x}, not this guest's, gets
             limit paddr {result.value:#x} without a word. Whoever asked for that page will not have it: panic().""",
                   "lessons/8-errata.md")
+
+
+def mfn_as_pfn(task, fields, got, want):
+    """Whether one of start_info's MFNs was taken for the page's number in the guest."""
+    for name, mfn in fields.items():
+        if name in ("store_mfn", "console_mfn") and got != want and got in (mfn * PAGE, (mfn + 1) * PAGE):
+            task.fail("limit-mfn-as-pfn", f"""remap_limit() of a start_info whose {name} is {mfn:#x} gives paddr {got:#x}: that number times the page size. It is
+                an MFN; which page of the guest's that is, early_m2p() tells.""")
+            return True
+    return False
 
 
 def highest(extents):

@@ -66,9 +66,10 @@ def check_remap(task, boot, watch, before, event, name, allowed=()):
     if not isinstance(event, Stop) or event.name != name:
         if watch.requests:
             explain_requests(task, boot, watch.requests, before)
-        elif isinstance(event, Fault) and event.vector == 14 and event.error & WRITE and event.cr2 // PAGE in tables_of(guest):
+        elif own_store(guest, event) and not overflowed(guest, event):
             task.fail("remap-store", f"""the kernel wrote to paddr {event.cr2:#x} itself, {boot.where(event.ip)}: that is in one of its page
                 tables, which it may only read. Xen changes them, if mmu_update asks it to.""")
+        check_stack(task, boot, event)
         task.fail("remap-no-end", f"the kernel did not come to the end of its remap: {boot.describe(event)}.")
         return
     after = Tables(guest)
@@ -94,6 +95,22 @@ def check_remap(task, boot, watch, before, event, name, allowed=()):
     if task.state == "right":
         check_counts(task, boot, watch.requests)
         check_room(task, boot, watch.handed)
+
+
+def own_store(guest, event):
+    """Whether the kernel ended by a store into one of its page tables."""
+    return isinstance(event, Fault) and event.vector == 14 and event.error & WRITE and event.cr2 // PAGE in tables_of(guest)
+
+
+def overflowed(guest, event):
+    """Whether that was a push: the page below Xen's boot stack is a page table."""
+    return own_store(guest, event) and abs((event.regs["rsp"] & guest.mask) - event.cr2) <= 256
+
+
+def check_stack(task, boot, event):
+    if overflowed(boot.guest, event):
+        task.fail("remap-stack", f"""the stack has run over, {boot.where(event.ip)}: Xen's boot stack is one page, and below it lie page tables, which cannot be
+            written to. A large array, or a function that calls itself?""")
 
 
 def check_flags(task, event):
@@ -124,8 +141,9 @@ def check_entries(task, boot, before, allowed=()):
 def check_counts(task, boot, requests):
     """remap_kernel() says how many entries it wrote, for whoever reads the boot's output."""
     pgd = boot.guest.maddr(boot.guest.info["pt_base"])
-    asked = sum(r.ptr // PAGE == pgd // PAGE for r in requests)
-    want = [asked, 0, len(requests) - asked]
+    entries = {r.ptr & ~7 for r in requests}  # who asks for one twice has still written one
+    asked = sum(maddr // PAGE == pgd // PAGE for maddr in entries)
+    want = [asked, 0, len(entries) - asked]
     if requests and boot.counts != want:
         task.fail("remap-counts", f"""remap_kernel() returns {boot.counts[0]} pgd, {boot.counts[1]} pud, {boot.counts[2]} pmd entries, and Xen was
             asked to write {want[0]} pgd, {want[2]} pmd entries. Each road returns how many it wrote, and remap_kernel() all of them.""")

@@ -7,10 +7,9 @@ there for one call, and taken away again.
 """
 
 from ..machine import Stop
+from .m2p import HIGH_MFN, M2P, open_m2p
 
 PAGE = 4096
-M2P = {32: 0xf5800000, 64: 0xffff800000000000}
-HIGH_MFN = 0x123456  # a machine page above 4 GiB
 
 
 def no_answer(boot, what, result, task, identifier, why=""):
@@ -41,7 +40,7 @@ def check_p2m(task, boot):
         return boot.calls.call("early_p2m", guest.info_paddr, phys, returns=size)
 
     pfn = scattered_pfn(guest)
-    for phys in (guest.image_end // PAGE * PAGE + 0x123, pfn * PAGE + 0xabc, pfn * PAGE, 0xfff):
+    for phys in (guest.image_end // PAGE * PAGE + 0x123, pfn * PAGE + 0xabc, pfn * PAGE, 0xfff, 0, (guest.info["nr_pages"] - 1) * PAGE):
         result, want = ask(phys), guest.maddr(phys)
         what = f"early_p2m(paddr {phys:#x})"
         if result.value is None:
@@ -50,6 +49,7 @@ def check_p2m(task, boot):
             return explain_p2m(task, guest, what, phys, result.value, want)
 
     slot = guest.info["mfn_list"] + pfn * guest.word
+    open_m2p(boot)(HIGH_MFN, pfn)  # a careful answer asks both tables
     guest.write(slot, HIGH_MFN.to_bytes(guest.word, "little"))
     result = ask(pfn * PAGE + 0xabc)
     guest.write(slot, guest.p2m[pfn].to_bytes(guest.word, "little"))
@@ -115,7 +115,7 @@ def check_m2p(task, boot):
     def ask(mfn):
         return boot.calls.call("early_m2p", guest.info_paddr, mfn, returns=1)
 
-    for pfn in (guest.image_end // PAGE, scattered_pfn(guest), 3):
+    for pfn in (guest.image_end // PAGE, scattered_pfn(guest), 3, 0):
         result = ask(guest.p2m[pfn])
         what = f"early_m2p(MFN {guest.p2m[pfn]:#x})"
         if result.value is None:

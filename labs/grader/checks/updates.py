@@ -48,6 +48,9 @@ def explain_requests(task, boot, requests, before):
     """Names what is wrong with the updates that were asked for."""
     guest = boot.guest
     wants = {w.maddr: w for w in wanted(guest, before)}
+    if not requests and any(count == 0 for _, count in boot.watch.handed):
+        task.fail("remap-batch-empty", "mmu_update was called with a count of 0 updates: is what was collected never counted?")
+        return
     if not requests:
         task.fail("remap-nothing-asked", "no mmu_update reached Xen through the hypercall page: nothing was changed.")
         return

@@ -9,13 +9,10 @@ that nobody uses, named by a start_info of its own; Xen is asked for nothing, si
 
 import random
 
-from ..tables import MFN_MASK, PAGE
+from ..tables import PAGE
 from ..watch import handed_over, requests_at
-from .translation import M2P
+from .m2p import FIRST_HIGH, FLAGS, HIGH, open_m2p
 
-FIRST_HIGH = 0x123400  # MFNs above 4 GiB, for what has a page in this world
-HIGH = 512  # as many as one page of the m2p holds, at either width
-FLAGS = 0x67  # of an entry, as Xen makes them: PRESENT, RW, USER, ACCESSED, DIRTY
 TOP_FLAGS = {32: 0x1, 64: FLAGS}  # the processor allows no others in a pgd of three levels
 PREPARED = 40  # pages: what a world may take
 
@@ -26,7 +23,7 @@ class World:
         self.random = random.Random(seed)
         self.pool = [first_free(boot) + n for n in range(PREPARED)]
         self.entries, self.frames = {}, {}  # maddr: value; PFN: MFN, of the tables
-        self.opened = open_m2p(boot, self.take())
+        self.opened = open_m2p(boot)
         self.p2m = self.take_row(-(-len(self.guest.p2m) * self.guest.word // PAGE))
         self.info = self.take() * PAGE
         self.random.shuffle(self.pool)
@@ -114,40 +111,3 @@ def first_free(boot):
     guest = boot.guest
     padding = guest.paddr("padding")
     return (padding or guest.info["mod_start"]) // PAGE + 1
-
-
-# ---- the m2p above 4 GiB ------------------------------------------------------------
-
-
-def open_m2p(boot, pfn):
-    """Has the m2p reach to FIRST_HIGH, as it does on a machine with so much memory; returns a function that sets an entry there.
-
-    One page of the guest's holds these entries, and Xen's own table has to lead to it: a machine of 100 MiB has no
-    m2p so far up.
-    """
-    guest, stub = boot.guest, boot.machine.stub
-    va = M2P[guest.bits] + FIRST_HIGH * guest.word
-    if stub.peek(va, guest.word) is None:
-        below = pfn + PREPARED  # a pte page for it
-        guest.write(below * PAGE, bytes(PAGE))
-        guest.write(pfn * PAGE, b"\xff" * PAGE)
-        guest.write(below * PAGE + 8 * (va >> 12 & 511), entry_of(guest, pfn).to_bytes(8, "little"))
-        stub.write(pmd_maddr(guest, stub, va), entry_of(guest, below).to_bytes(8, "little"), physical=True)
-        stub.set_register("cr3", stub.registers().cr3)
-
-    def set_entry(mfn, value):
-        guest.write(pfn * PAGE + (mfn - FIRST_HIGH) * guest.word % PAGE, value.to_bytes(guest.word, "little"))
-    return set_entry
-
-
-def entry_of(guest, pfn):
-    return guest.p2m[pfn] * PAGE | FLAGS
-
-
-def pmd_maddr(guest, stub, va):
-    """The machine address of the pmd entry of a VA of Xen's, down the tables that the processor is on."""
-    table = stub.registers().cr3 & MFN_MASK
-    for shift in (39, 30):
-        entry = int.from_bytes(stub.read(table + 8 * (va >> shift & 511), 8, physical=True), "little")
-        table = entry & MFN_MASK
-    return table + 8 * (va >> 21 & 511)
