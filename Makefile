@@ -10,6 +10,7 @@
 ## make notes [STAGE=n]  what Xen will read of its ELF notes; also IMAGE=file
 ## make diff STAGE=n      what stage n adds to the one before
 ## make doc               the book: lessons, sources with every name a link; build/doc/html/index.html
+## make pdf               the same on paper: build/doc/book.pdf
 ## make check-doc         each of its pages in a browser, and all transcripts in them
 ## make bench             how long the loop takes, how large the images are
 ## make gdb [STAGE=n]     boot stage n and stop at its first instruction, in GDB; `help xen` there
@@ -264,9 +265,14 @@ doc: ready $(stages)
 	@tools/doctor --need doc
 	@tools/doc/build $(B)
 
-check-doc: doc $(stock)
+pdf: doc
+	@tools/doctor --need pdf
+	@tools/doc/pdf
+
+check-doc: pdf $(stock)
 	@tools/doctor --need doctest,lab,gdb
 	@tests/doc/browse
+	@tests/doc/paper
 	@tools/doc/transcripts README.md lessons/*.md labs/lab*/README.md
 
 transcripts: $(hypervisor) $(stock)
@@ -275,7 +281,7 @@ transcripts: $(hypervisor) $(stock)
 # Writes the sources' code below the marks in the lessons, for who reads them on a code host.
 snippets:
 	@tools/doc/snippets --update lessons/[0-9]*.md
-.PHONY: doc check-doc transcripts snippets
+.PHONY: doc pdf check-doc transcripts snippets
 
 include gdbscripts/gdb.mk tools/explore/explore.mk
 include labs/rules.mk

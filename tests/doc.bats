@@ -258,6 +258,15 @@ transcripts() { # file...
 	done < <(sed -nE '/^(used|about):/d; s/^([a-z][A-Za-z0-9_.]*): .*/\1/p' tools/doc/xen-structs.txt)
 }
 
+@test "the book has no link that leads nowhere and nothing undocumented" {
+	command -v doxygen && command -v dot || skip "needs doxygen and graphviz: make doc installs them"
+	local tree=$BATS_TEST_TMPDIR/tree
+	mkdir -p "$tree/build"
+	git ls-files -z | xargs -0 cp --parents -t "$tree"
+	ln -s "$PWD/build/x86_32" "$tree/build/"
+	DRAWINGS=n "$tree/tools/doc/build" build/x86_32
+}
+
 @test "the browser finds what is wrong with a page" {
 	command -v chromium && command -v node || skip "needs chromium and nodejs: make check-doc installs them"
 	local html=$BATS_TEST_TMPDIR/html picture='<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
