@@ -134,6 +134,13 @@ transcripts() { # file...
 	[ "$count" -gt 200 ]
 }
 
+@test "a link stands in one line: the book's filter and these tests read lines" {
+	local file
+	for file in README.md lessons/*.md labs/*/README.md; do
+		run ! grep -nE '\[[^]]*$' <(sed '/^```/,/^```/d; s/`[^`]*`//g' "$file")
+	done
+}
+
 @test "every lesson has its parts, in the same order" {
 	local file
 	for file in "${lessons[@]}"; do
