@@ -31,7 +31,7 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 @test "matrix: stage 6 with a guest of either width" {
 	run tools/matrix 6-64/x86_32-2g/built 6-32/x86_32-nopae/built
 	ends 0 "2 boots, 2 as they should be"
-	[[ $output =~ 6-64\ +x86_32-2g\ +built\ +-\ +-\ +-\ +succeeded ]]
+	[[ $output =~ 6-64\ +x86_32-2g\ +built\ +-\ +-\ +-\ +-\ +succeeded ]]
 	[[ $output =~ 6-32\ +x86_32-nopae\ .*refused\ as\ it\ should\ be ]]
 }
 

@@ -5,6 +5,7 @@
 # kernel, can get wrong.
 #
 # shellcheck disable=SC2154 # good, image, status and output come from lib.bash and bats
+# shellcheck disable=SC2016 # dollars in sed are assembly's
 # shellcheck disable=SC2030,SC2031 # each test is a process of its own, and that is meant
 
 load lib
@@ -36,6 +37,25 @@ by_qemu() { # image
 	done
 }
 
+# Boots on Debian's Xen, which has what PVH needs.
+as_dom0() { # image
+	[ -e build/xen-stock/xen ] || skip "needs Debian's own Xen: tools/build-xen --stock"
+	PVH=dom0 XEN=${on-$top/build/xen-stock/xen} boot "$1"
+}
+
+@test "Xen enters it as PVH dom0: events, ticks, and the memory map by a hypercall" {
+	for mode in x86_64 x86_32-nopae; do
+		CMDLINE="first=1, second" MODULE=README.md as_dom0 "$good/build/$mode/stage7.elf"
+		ends 0 "in ring 0, Xen below"
+		ends 0 "tick 3"
+		ends 0 "in ring 0, on Xen as PVH"
+		ends 0 "hvm_start_info: version 0, flags 0x3"
+		ends 0 "memory: 4095 pages (15 MiB)"
+		ends 0 'command line: "first=1, second"'
+		ends 0 "module: $(stat -c %s README.md) bytes"
+	done
+}
+
 @test "the same file is a PV guest: then it is stage 4" {
 	for mode in x86_32 x86_64; do
 		boot "$good/build/$mode/stage7.elf"
@@ -56,12 +76,84 @@ by_qemu() { # image
 	ends 2 "use STAGE=7, or IMAGE=file"
 }
 
-@test "without the note QEMU has no way in" {
-	by_qemu "$good/build/x86_32/stage7.elf"
-	ends 0 "all done"
-	fault x86_32/stage7 stage7-pvh/pvh-note.S '/^\telfnote/d'
+@test "matrix: stage 7 by each way in, with fewer hypercalls than stage 4" {
+	cells=(7/x86_64/{built,qemu,microvm})
+	[ ! -e build/xen-stock/xen ] || cells+=(7/x86_64/dom0)
+	run tools/matrix "${cells[@]}"
+	ends 0 "${#cells[@]} boots, ${#cells[@]} as they should be"
+	seen=$(tr -s ' ' <<<"$output")
+	grep -qE '^7 x86_64 built pgd\+pud 3 [0-9]{2} [0-9]+ succeeded$' <<<"$seen"
+	grep -qE '^7 x86_64 qemu - 0 0 [0-9]{5} succeeded$' <<<"$seen"
+	[ ! -e build/xen-stock/xen ] || grep -qE '^7 x86_64 dom0 - 0 1[0-9] [0-9]{5} succeeded$' <<<"$seen"
+}
+
+# ---- what can go wrong, and what is said of it ----
+
+# The end of a run, and the diagnosis.
+diagnosed() { # exit status, name
+	ends "$1" "diagnosis: $2"$'\n'
+}
+
+note=stage7-pvh/pvh-note.S
+head=stage7-pvh/pvh-head_32.S
+long=stage7-pvh/pvh-head_64.S
+
+@test "no note: neither QEMU nor Xen has a way in" {
+	fault x86_64/stage7 $note '/^\telfnote/d'
 	by_qemu "$image"
-	ends 8 "diagnosis: pvh-no-note"
+	diagnosed 8 pvh-no-note
+	as_dom0 "$image"
+	diagnosed 4 pvh-no-note-xen
+}
+
+@test "a virtual address in the note: Xen sees it, QEMU jumps" {
+	fault x86_32-nopae/stage7 $note 's/ - LOAD_OFFSET//'
+	SILENCE=2 by_qemu "$image"
+	diagnosed 5 pvh-no-code
+	as_dom0 "$image"
+	diagnosed 4 pvh-virtual-entry-xen
+}
+
+@test "eight bytes instead of four are taken by both" {
+	fault x86_64/stage7 $note 's/LOAD_OFFSET/LOAD_OFFSET, 0/'
+	by_qemu "$image"
+	ends 0 "all done"
+	as_dom0 "$image"
+	ends 0 "all done"
+}
+
+@test "no stack: where Xen enters it, that is a triple fault" {
+	fault x86_32-nopae/stage7 $head '/init_stack/d'
+	as_dom0 "$image"
+	diagnosed 7 pvh-triple-fault
+}
+
+@test "paging without tables, and long mode in the wrong order: QEMU's log has the exception" {
+	fault x86_32/stage7 $head 's/^\tpush\t%ebx.*/\tmov %cr0, %eax; or $0x80000000, %eax; mov %eax, %cr0\n&/'
+	by_qemu "$image"
+	diagnosed 7 pvh-paging-too-early
+	ends 7 "where           P=V 0x1000"
+	fault x86_64/stage7 $long 's/or\t\$CR4_PAE, %eax/nop/'
+	by_qemu "$image"
+	diagnosed 7 pvh-long-mode-order
+}
+
+@test "no IOMMU, no virtualization, a Xen without HVM" {
+	XEN_OPTIONS=iommu=off as_dom0 "$good/build/x86_64/stage7.elf"
+	diagnosed 4 pvh-no-iommu
+	QEMU_OPTIONS="-cpu qemu64,-svm" as_dom0 "$good/build/x86_64/stage7.elf"
+	diagnosed 4 pvh-no-svm
+	QEMU_OPTIONS="-cpu EPYC,-npt" as_dom0 "$good/build/x86_64/stage7.elf"
+	diagnosed 4 pvh-no-svm
+	on=$top/build/xen/xen as_dom0 "$good/build/x86_64/stage7.elf"
+	diagnosed 3 pvh-xen-without-hvm
+}
+
+@test "PAE tables as PVH under Xen in TCG: refused by make, and named if booted all the same" {
+	run make run STAGE=7 PVH=dom0
+	ends 2 "use ARCH=x86_64, or PAE=n"
+	SILENCE=3 as_dom0 "$good/build/x86_32/stage7.elf"
+	diagnosed 5 pvh-pae-accessed
 }
 
 @test "a start_info that is none, and one that names memory beyond the mapping, are refused" {

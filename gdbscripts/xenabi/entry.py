@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Where Xen enters an image: what its notes and its ELF header say together."""
+"""Where an image is entered: what its notes and its ELF header say together."""
 
 from __future__ import annotations
 
-from .image import Image
+import os
+
+from .image import ElfError, Image
 
 
 def _number(image: Image, name: str) -> int | None:
@@ -22,3 +24,16 @@ def xen_entry(image: Image) -> int:
     """The VA of its first instruction under Xen."""
     entry = _number(image, "ENTRY")
     return image.entry if entry is None else entry
+
+
+def as_pvh() -> bool:
+    """Whether this boot is to be by the note PHYS32_ENTRY: PVH= of the environment, as for tools/boot."""
+    return os.environ.get("PVH", "n") not in ("", "n")
+
+
+def pvh_entry(image: Image) -> int:
+    """The paddr of its first instruction as PVH."""
+    entry = _number(image, "PHYS32_ENTRY")
+    if entry is None:
+        raise ElfError(f"{image.path} has no note PHYS32_ENTRY: it cannot be entered as PVH (PVH=n)")
+    return entry

@@ -11,7 +11,7 @@ import subprocess
 
 import gdb
 
-from xenabi.entry import xen_entry
+from xenabi.entry import as_pvh, pvh_entry, xen_entry
 from xenabi.image import ElfError, Image
 from xenpt.guest import NATIVE, Boot
 from xenpt.memory import BadPage
@@ -125,6 +125,8 @@ def run_to_image(stub, machine):
 
 def entry_addresses(image, native):
     """Where the image begins."""
+    if as_pvh():
+        return {pvh_entry(image)}
     if not native:
         return {xen_entry(image)}
     symbols = image.symbols

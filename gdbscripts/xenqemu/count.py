@@ -4,7 +4,7 @@ to its end, whichever it comes to first: tools/count-instructions, called by `ma
 
 QEMU runs to the kernel's entry. From there it executes one instruction at a time and logs those whose address is in the
 image's text or in its hypercall page, at either of their addresses (P=V and linked). Firmware and Xen, should they come
-by, run in ring 0: those do not count.
+by, run in ring 0: those do not count. (A kernel that was entered as PVH is in ring 0 itself; the addresses are its own.)
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
+from xenabi.entry import as_pvh, pvh_entry
 from xenabi.headers import names
 from xenabi.image import ElfError, Image
 
@@ -94,8 +95,8 @@ def count(path: str, places: Places, seconds: float) -> tuple[int, Counter[tuple
         reader = os.open(trace, os.O_RDONLY | os.O_NONBLOCK)
         with open(reader, "rb") as log, Machine(
                 folder, path, module=os.environ.get("MODULE", ""), cmdline=os.environ.get("CMDLINE", ""),
-                options=("-dfilter", places.filter(), "-D", "trace"), **environment) as machine:
-            to_entry(machine, places.image.entry, seconds)
+                options=("-dfilter", places.filter(), "-D", "trace"), native=os.environ.get("NATIVE") == "y", **environment) as machine:
+            to_entry(machine, pvh_entry(places.image) if as_pvh() else places.image.entry, seconds)
             return add_up(lines(machine, log.fileno(), seconds), places)
 
 
@@ -136,7 +137,7 @@ def add_up(log: Iterator[str], places: Places) -> tuple[int, Counter[tuple[str, 
     """What QEMU was stopped at, it logs once more later: entered() gives that as -1."""
     instructions, times = 0, Counter[tuple[str, str]]()
     for address, ring, step in entered(log):
-        if ring == 0:
+        if ring == 0 and not as_pvh():
             continue
         place = places.at.get(address)
         if place and place[0] == "end":

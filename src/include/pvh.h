@@ -88,6 +88,9 @@ void apic_one_shot(void);
 void apic_acknowledge(void);
 /** @} */
 
+/** Prints the ranges that are memory: of start_info, or of Xen. */
+void pvh_show_memory(void);
+
 /** PVH's paravirt_ops::show: what hvm_start_info says. */
 void pvh_show(void);
 

@@ -24,30 +24,6 @@ static void *in_kernel(u64 paddr)
 	return __va(_paddr((unsigned long)paddr));
 }
 
-/* Version 0 has none; version 1 may leave it empty. */
-//! [show_memory_map]
-static void show_memory_map(void)
-{
-	const struct hvm_memmap_table_entry *map =
-		in_kernel(pvh_start_info->memmap_paddr);
-	u64 ram = 0;
-
-	if (pvh_start_info->version < 1 || !pvh_start_info->memmap_entries) {
-		printk("  memory map: none\n");
-		return;
-	}
-	for (u32 i = 0; i < pvh_start_info->memmap_entries; i++) {
-		if (map[i].type != XEN_HVM_MEMMAP_TYPE_RAM)
-			continue;
-		ram += map[i].size;
-		printk("  memory: paddr %#llx to %#llx\n", (u64)map[i].addr,
-		       (u64)(map[i].addr + map[i].size - 1));
-	}
-	printk("  memory: %lu pages (%lu MiB)\n",
-	       (unsigned long)(ram >> PAGE_SHIFT), (unsigned long)(ram >> 20));
-}
-//! [show_memory_map]
-
 void pvh_show(void)
 {
 	const struct hvm_modlist_entry *module =
@@ -58,7 +34,7 @@ void pvh_show(void)
 		show_xen();
 	printk("  hvm_start_info: version %u, flags %#x\n",
 	       pvh_start_info->version, pvh_start_info->flags);
-	show_memory_map();
+	pvh_show_memory();
 	printk("  command line: \"%s\"\n",
 	       words ? (char *)in_kernel(words) : "");
 	if (pvh_start_info->nr_modules)

@@ -16,7 +16,7 @@ else
 PVH ?= n
 endif
 $(call one-of,PVH,qemu microvm dom0 n)
-ifeq ($(filter 7,$(STAGE))$(IMAGE)$(filter n,$(PVH)),)
+ifeq ($(filter 7,$(STAGE))$(IMAGE)$(filter n,$(PVH))$(filter-out 0,$(MAKELEVEL)),)
 $(error PVH=$(PVH) needs a note that stage $(STAGE) has not: use STAGE=7, or IMAGE=file)
 endif
 ifneq ($(filter 7,$(STAGE))$(filter-out n,$(PVH)),)
@@ -25,5 +25,9 @@ endif
 # The kit's own Xen is built without what PVH needs.
 ifeq ($(PVH)$(XEN),dom0)
 XEN := stock
+endif
+# QEMU's TCG sets a bit in the top level of PAE tables that is reserved there; Xen looks, and reads no more of the guest.
+ifneq ($(filter $(ACCEL)-$(PVH)-$(ARCH)-$(PAE)-$(IMAGE),tcg-dom0-x86_32-y-),)
+$(error PVH=$(PVH) with PAE needs a real processor (ACCEL=kvm): use ARCH=x86_64, or PAE=n)
 endif
 export PVH
