@@ -84,7 +84,7 @@ function search({index, places}, query) {
 		if (title === phrase)
 			value *= 10;
 		else if (title.includes(phrase))
-			value *= place.kind === "lesson" && !place.url.includes("#") ? 20 : 3;
+			value *= place.kind === "lesson" && !place.url.includes("#") ? 60 : 3;
 		if (text.includes(phrase))
 			value *= 2 + Math.min(4, text.split(phrase).length - 1) / 4;
 		return {place, value};
@@ -98,7 +98,7 @@ function excerpt(text, words) {
 	const at = Math.max(0, Math.min(...words.map(word => lower.indexOf(word)).filter(i => i >= 0), text.length));
 	const from = at > AROUND && at < text.length ? text.indexOf(" ", at - AROUND) + 1 : 0;
 	const line = document.createElement("span");
-	const piece = text.slice(from, from + 3 * AROUND);
+	const piece = text.slice(from, from + 3 * AROUND + 20).replace(/ \S*$/, "");
 	const pattern = new RegExp("(" + words.map(word => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|") + ")", "i");
 
 	piece.split(pattern).forEach((part, i) => {
