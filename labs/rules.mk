@@ -5,12 +5,15 @@
 # Half-written code has things that are not used yet, and a warning is not a mistake yet.
 reader-flags = $(filter-out -Werror,$(CFLAGS)) -Wno-unused-parameter -Wno-unused-function -Wno-unused-variable
 
+# SANDBOX=y, for make grade-batch: the compiler sees the headers and the work folder, and writes beside the object.
+sandbox = $(if $(SANDBOX),tools/sandbox -r src/include -r $(WORK) -r $< -w $(@D))
+
 # $(call reader's-object,object without .o,the reader's file,file below src/). An older file may take the place of a
 # newer one, such as a copy that was kept: what counts is the contents, so their sum is kept, too. The work folder of an
 # earlier time may be gone: -MP says so of headers, the last line of the source.
 define reader's-object
 $(1).o: $(2) $(1).sum | ready
-	$$(Q)$$(CC) $$(reader-flags) $(if $(filter %.S,$(2)),-D__ASSEMBLY__) -I$$(dir src/$(3)) -MD -MP -Wa,--MD,$(1).as.d -c $$< -o $$@
+	$$(Q)$$(sandbox) $$(CC) $$(reader-flags) $(if $(filter %.S,$(2)),-D__ASSEMBLY__) -I$$(dir src/$(3)) -MD -MP -Wa,--MD,$(1).as.d -c $$< -o $$@
 	@echo '$(2):' >>$(1).d
 
 $(1).sum: $(2) look-again
@@ -22,8 +25,10 @@ $(foreach f,$(lab-files),$(eval $(call reader's-object,$(B)/obj/$(basename $f),$
 $(foreach f,$(lab-adds),$(eval $(call reader's-object,$(B)/obj/$f,labs/lab$(LAB)/$f.S,stage3-remap/$f.S)))
 -include $(wildcard $(lab-objects:.o=.d))
 
+ifdef LAB
 $(WORK)/%:
 	@echo "$@ is not there: make lab LAB=$(LAB) makes a work copy" >&2; exit 1
+endif
 
 lab: need-lab ready
 	@tools/lab copy $(LAB) '$(WORK)' '$(lab-blanks)' $(lab-files)

@@ -289,3 +289,39 @@ assert r["tasks"][3]["findings"][0]["id"] == "console-not-selected", r' "$output
 	run env -C "$good" GRADE_FORMAT=json tools/python -m grader all
 	python3 -c 'import json, sys; assert len(json.loads(sys.argv[1])) > 1' "$output"
 }
+
+@test "a signal ends a grade, and leaves no process, no lock and no folder" {
+	local grader signal
+	solved 3
+	for signal in TERM HUP; do
+		env -C "$good" WORK="$work" OUT="$out" tools/python -m grader 3 >/dev/null 2>&1 &
+		grader=$!
+		within 200 compgen -G "$out/run-*/stub" >/dev/null
+		kill -"$signal" "$grader"
+		status=0
+		wait "$grader" || status=$?
+		[ "$status" = $((128 + $(kill -l "$signal"))) ]
+		run ! pgrep -f "$out"
+		run ! compgen -G "$out/run-*"
+	done
+	grade 3
+	points 0 "15 of 15"
+}
+
+@test "what is not the reader's fault is status 2, and what he quotes is printed as it is safe" {
+	solved 3
+	# shellcheck disable=SC2016 # make and the grader are to see it as it is
+	run env -C "$good" WORK='$(touch x)' OUT="$out" tools/python -m grader 3
+	ends 2 "has a character that make would not take"
+	# shellcheck disable=SC2016
+	run make -s -C "$good" grade LAB=3 WORK='$(shell touch x)' OUT="$out"
+	ends 2 "WORK= has a space or another character"
+	[ ! -e "$good/x" ] && [ ! -e x ]
+	sed -i 's/^	flush_batch();/	panic("\\033[2Jred");/' "$work/remap.c"
+	grade 3
+	points 1 "10 of 15"
+	[[ $output == *"?[2Jred"* && $output != *$'\033'* ]]
+	mkfifo "$work/pipe"
+	grade 3
+	ends 1 "is no ordinary file"
+}

@@ -10,6 +10,7 @@ for a reason that is not the reader's.
 
 import importlib
 import os
+import re
 import sys
 import traceback
 
@@ -18,6 +19,7 @@ from xenqemu.stub import Gone, Late
 from .lab import Lab, NotGraded, Stopped, numbers
 from .ownrun import check_runs
 from .report import FORMS, Finding, keep
+from .running import end_on_signals, locked
 
 NOT_GRADED = 2
 LOST = "grader-lost"
@@ -26,7 +28,6 @@ LOST = "grader-lost"
 def examine(lab):
     """Runs the lab's own check.py; whatever it did not come to has no points."""
     check = importlib.import_module(f"lab{lab.number}.check")
-    os.makedirs(lab.out, exist_ok=True)
     try:
         lab.begin()
         check.check(lab)
@@ -36,7 +37,7 @@ def examine(lab):
     except (Gone, Late):
         lab.report.stopped = Finding("machine-gone", "the machine ended, or did not answer any more, while it was looked at; see "
                                      "the transcript", "")
-    except NotGraded:
+    except (NotGraded, OSError):
         raise
     except Exception as error:  # whatever it is, the reader gets a word, and the course server a result
         lab.report.files["error"] = os.path.join(lab.out, "error.txt")
@@ -48,6 +49,22 @@ def examine(lab):
     lab.report.files["result"] = path
     keep(lab.report, path)
     return lab.report
+
+
+def grade(lab):
+    """Two grades of one folder would be in each other's way: the second waits."""
+    os.makedirs(lab.out, exist_ok=True)
+    with locked(os.path.join(lab.out, ".lock")):
+        return examine(lab)
+
+
+def folders():
+    """WORK and OUT, if they are names that make can carry."""
+    for name in ("WORK", "OUT"):
+        value = os.environ.get(name) or ""
+        if re.search(r"[^\w./+@~,=-]", value):
+            raise NotGraded(f"{name}={ascii(value)} has a character that make would not take as it is: use letters, digits and . / + - _ @ ~ , =")
+        yield value
 
 
 def refuse(why):
@@ -65,9 +82,9 @@ def main():
         return refuse(f"no lab {number or 'named'}: use one of {' '.join(known)}, or all")
     try:
         if number == "all":
-            reports = [examine(Lab(n)) for n in known]
+            reports = [grade(Lab(n)) for n in known]
         else:
-            reports = [examine(Lab(number, os.environ.get("WORK"), os.environ.get("OUT")))]
+            reports = [grade(Lab(number, *folders()))]
     except NotGraded as error:
         return refuse(str(error))
     except OSError as error:
@@ -79,4 +96,5 @@ def main():
 
 
 if __name__ == "__main__":
+    end_on_signals()
     sys.exit(main())

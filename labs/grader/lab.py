@@ -9,7 +9,7 @@ import glob
 import os
 import re
 import resource
-import signal
+import shutil
 import subprocess
 import tempfile
 import tomllib
@@ -18,13 +18,20 @@ from xenabi.image import ElfError, Image
 from xenabi.notes import NoteError
 from xenqemu.patience import patiently
 
-from .ownwork import NotOwn, look_at, look_at_source, refuse_foreign, refuse_foreign_errors, taken_in
+from .ownwork import NotOwn, look_at, look_at_folder, look_at_source, refuse_foreign, refuse_foreign_errors, taken_in
 from .report import Finding, Report, Task
+from .running import end, locked, running
 
 COMPILE_SECONDS = 20  # of processor time, for one process
 LARGEST_IMAGE = 8 << 20  # bytes
 LARGEST_MADE, LARGEST_PROCESS = 64 << 20, 1 << 30  # bytes: a stage has 0.1 MB, its compiler takes 0.1 GB
 NOTES = ("GUEST_OS", "GUEST_VERSION", "XEN_VERSION", "FEATURES", "PAE_MODE", "LOADER")  # of src/stage1-notes/notes.S
+
+
+# What make, compiler and linker say when a disk is full, or may not be written to; and when one was ended for its time.
+NOT_READERS = re.compile(r".*(No space left on device|Disk quota exceeded|Read-only file system|[Cc]an(no|')t (create|open) .*Permission denied|"
+                         r"Cannot allocate memory|command not found|bwrap: .*)")
+TOO_LONG = re.compile(r"CPU time limit exceeded|Killed signal terminated|\bKilled$", re.M)
 
 
 class Stopped(Exception):
@@ -80,8 +87,11 @@ class Lab:
     def begin(self):
         """Looks at the reader's files before anything is built."""
         os.makedirs(self.out, exist_ok=True)
+        for left in glob.glob(os.path.join(glob.escape(self.out), "run-*")):  # by a grade that was killed
+            shutil.rmtree(left, ignore_errors=True)
         if not os.path.isdir(self.work):
             raise Stopped("no-work", f"there is no {self.work} yet: make lab LAB={self.number} makes it")
+        self.own(look_at_folder, self.work)
         for source in self.sources:
             path = os.path.join(self.work, os.path.basename(source))
             self.own(look_at_source, path, os.path.join("src", source), self.again())
@@ -104,11 +114,14 @@ class Lab:
         """Makes the image, for one kind of kernel; returns its path."""
         words = [f"{name}={value}" for name, value in settings.items()]
         os.makedirs("build", exist_ok=True)
-        # Two grades at once might link what the other compiles.
-        command = ["flock", "build/.lab-lock", "make", "--no-print-directory", "-s", "lab-image", f"LAB={self.number}",
-                   f"WORK={self.work}", f"OUT={self.out}", *words]
-        code, output, errors = run_limited(command, clean_environment())
+        command = ["make", "--no-print-directory", "-s", "lab-image", f"LAB={self.number}", f"WORK={self.work}", f"OUT={self.out}", *words]
+        with locked("build/.lab-lock"):  # two grades at once might link what the other compiles
+            code, output, errors = run_limited(command, clean_environment())
         if code is None:
+            raise NotGraded("make was not done in time, although the compiler did not compute that long: this machine is too busy")
+        if NOT_READERS.search(errors):
+            raise NotGraded("the kernel could not be built here: " + " ".join(NOT_READERS.search(errors)[0].split()))
+        if TOO_LONG.search(errors):
             raise Stopped("compile-late", f"the compiler was not done after {COMPILE_SECONDS} s: "
                           "does a macro or an #include go round in a circle?")
         if code != 0:
@@ -146,12 +159,12 @@ def run_limited(command, env):
         resource.setrlimit(resource.RLIMIT_AS, (LARGEST_PROCESS, LARGEST_PROCESS))
 
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          errors="replace", env=env, start_new_session=True, preexec_fn=limit) as made:
+                          errors="replace", env=env, start_new_session=True, preexec_fn=limit) as made, running(made):
         try:
-            output, errors = made.communicate(timeout=patiently(3 * COMPILE_SECONDS))  # a busy machine
+            output, errors = made.communicate(timeout=patiently(6 * COMPILE_SECONDS))
             return made.returncode, output, errors
         except subprocess.TimeoutExpired:
-            os.killpg(made.pid, signal.SIGKILL)  # make, and all that it started
+            end(made)  # make, and all that it started
             return None, "", ""
 
 

@@ -49,7 +49,7 @@ class Machine(qemu.Machine):
         self.stub = None
         try:
             self.stub = self.connect()
-        except (Gone, Late):
+        except BaseException:  # a signal, too
             self.close()
             raise
         self.stops, self.passed = {}, 0

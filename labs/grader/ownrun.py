@@ -6,12 +6,11 @@ is done last, and only if nothing else was found.
 Called by __main__.py.
 """
 
-import os
-import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 from .lab import clean_environment
+from .running import end, running
 
 SECONDS = 400  # by the clock: tools/boot has limits of its own, which SLOW= stretches
 SLOW = "6"
@@ -34,11 +33,11 @@ def run(lab, words):
     """Whether make run succeeds, and the line that says how it ended."""
     command = ["make", "--no-print-directory", "-s", "run", f"LAB={lab.number}", f"WORK={lab.work}", f"OUT={lab.out}", *words.split()]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                          env=dict(clean_environment(), SLOW=SLOW), start_new_session=True) as made:
+                          env=dict(clean_environment(), SLOW=SLOW), start_new_session=True) as made, running(made):
         try:
             output = made.communicate(timeout=SECONDS)[0]
         except subprocess.TimeoutExpired:
-            os.killpg(made.pid, signal.SIGTERM)
+            end(made)
             return False, f"it was not at its end after {SECONDS} s."
     return made.returncode == 0, how_it_ended(output)
 

@@ -38,6 +38,13 @@ def look_at(path, again):
         raise NotOwn("huge-file", f"{path} has {kind.st_size} bytes, which is no file of this lab: {again}")
 
 
+def look_at_folder(work):
+    """Raises NotOwn for what a compiler would wait at without end: a pipe or a device in the work folder."""
+    for entry in os.scandir(work):
+        if not (entry.is_file() or entry.is_dir() or entry.is_symlink()):
+            raise NotOwn("no-file", f"{entry.path} is no ordinary file: take it away")
+
+
 def look_at_source(path, source, again):
     """The same for a file that stands in for one of src/, which it may not be a link to."""
     look_at(path, again)

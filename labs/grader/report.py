@@ -22,6 +22,14 @@ class Finding:
     text: str
     read: str
 
+    def __post_init__(self):
+        self.text = printable(self.text)
+
+
+def printable(text):
+    """Without what would reach the reader's terminal as a command: a finding may quote a kernel, or a file."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+
 
 @dataclass
 class Task:

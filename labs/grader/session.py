@@ -20,6 +20,7 @@ from .guest import Guest
 from .lab import NotGraded, Stopped
 from .machine import BOOT_SECONDS, End, Fault, Loop, Machine, Stop
 from .memory import PAGE, Memory, first_difference
+from .running import running
 
 EXCEPTIONS = {0: "division error", 3: "breakpoint", 6: "undefined instruction", 8: "double fault",
               13: "general protection fault", 14: "page fault"}
@@ -41,6 +42,11 @@ class Session:
             why = self.text("errors").splitlines()[:1]
             self.clear()
             raise NotGraded("QEMU did not start: " + "".join(why)) from None
+        except BaseException:
+            self.clear()
+            raise
+        self.watched = running(self.machine.qemu)
+        self.watched.__enter__()
         self.guest = None
 
     def __enter__(self):
@@ -53,6 +59,7 @@ class Session:
 
     def __exit__(self, *_):
         self.machine.close()
+        self.watched.__exit__(None, None, None)
         log = os.path.join(self.folder, "log")
         if os.path.exists(log):
             os.replace(log, self.kept)
