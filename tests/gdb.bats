@@ -81,3 +81,26 @@ setup_file() {
 	run gdb -q -nx -batch -x "$OLDPWD/gdbscripts/xen.gdb" -ex "xen pt diff $folder/entry.json $folder/end.json" </dev/null
 	[ "$output" = "$(cat "$folder/diff.txt")" ]
 }
+
+@test "stage 6: xen guest turns to the domU and back; a pinned page; the domU's page tables" {
+	cat >"$BATS_TEST_TMPDIR/script" <<-'END'
+		hbreak pin_page_tables
+		continue
+		xen frame guest->p2m[guest->tables]
+		finish
+		xen frame guests[0].p2m[guests[0].tables]
+		xen guest 1
+		info symbol $pc
+		xen pt
+		xen guest 0
+		info symbol $pc
+	END
+	run timeout 100 make --no-print-directory gdb STAGE=6 GUEST_ARCH=x86_64 GDB_OPTIONS="-batch -x $BATS_TEST_TMPDIR/script" </dev/null
+	ends 0 "type: writable; used as such 0 times"
+	ends 0 "type: L4 page table; used as such 1 times; pinned; validated"
+	ends 0 "startup_xen in section .text of $top/build/x86_64/stage4.elf"
+	ends 0 "four levels (x86-64)"
+	ends 0 "attend in section .text of $top/build/x86_32/stage6.elf"
+	run timeout 100 make --no-print-directory pagetables STAGE=6
+	ends 0 "VA 0x0010e000-0x00114fff: PFN 0x10e-0x114"
+}

@@ -56,11 +56,20 @@ def explain(rip):
     print(said.stdout or said.stderr, end="")
 
 
+STOPS = []
+
+
 def watch():
     """From now on each end stops GDB."""
-    for address in ends():
-        EndStop(address)
+    STOPS.extend(EndStop(address) for address in ends())
     session.stub.stand(in_xen())
+
+
+def forget():
+    """No end stops GDB any more: it is about to turn to another kernel."""
+    while STOPS:
+        STOPS.pop().delete()
+    session.stub.stand(set())
 
 
 class AtEnd(gdb.Command):

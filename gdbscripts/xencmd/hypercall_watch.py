@@ -32,7 +32,9 @@ class Watch:
     def visit(self, stub):
         """The machine has stopped. Whether that was for us."""
         registers = stub.registers()
-        if registers.rip == self.entry:
+        if session.cr3 not in (None, registers.cr3):
+            pass  # another domain's
+        elif registers.rip == self.entry:
             self.frame = registers.rdi
             self.begin(self.saved(stub))
         elif registers.rip == self.back and self.call:

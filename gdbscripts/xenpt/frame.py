@@ -74,6 +74,8 @@ def _owner(guest, layout, data):
 
 def _words(title, count, kind, owner):
     name, meaning = _TYPES[kind >> 61]
+    if not kind & _TYPE_COUNT:
+        meaning = "nobody uses it so now: it may become anything"
     flags = [words for bit, words in _TYPE_FLAGS.items() if kind >> bit & 1]
     yield title
     state = count >> 58 & 3

@@ -49,8 +49,11 @@
 //! [offsets]
 
 /** Where the image lies, pseudo-physical: above the first megabyte, as on a PC.
+ * Stage 6's linker script says otherwise.
  */
+#ifndef LOAD_PHYSICAL_ADDR
 #define LOAD_PHYSICAL_ADDR 0x100000
+#endif
 
 /** The kernel's stack, init_stack: bytes. */
 #define THREAD_SIZE (2 * PAGE_SIZE)

@@ -10,9 +10,13 @@
 #include "toolstack.h"
 #include "xen-ops.h"
 
-/** Nanoseconds of the machine's time that a guest may run, and take to go. */
-#define NS_TO_LIVE 20000000000ULL
-#define NS_TO_GO   1000000000ULL
+#define NS_PER_S 1000000000ULL
+
+/** Seconds of the machine's time that guests may run, if nobody says more, and
+ * nanoseconds that they may take to go.
+ */
+#define SECONDS_TO_LIVE 20
+#define NS_TO_GO	NS_PER_S
 
 /* Xen answers for the next domain if this one is gone: so compare. */
 static bool still_there(const struct guest *guest, u32 *flags)
@@ -37,6 +41,12 @@ static void start(const struct guest *guest)
 		       "domctl(unpausedomain) of domain %u", guest->id);
 }
 
+/* In a debugger time jumps whenever the machine is stopped. */
+static unsigned long seconds_to_live(void)
+{
+	return option_number("seconds=", SECONDS_TO_LIVE);
+}
+
 /* The order matters: what the guest wrote before its end is in the ring when
  * the end is seen. The other way round, its last lines would be lost.
  */
@@ -56,8 +66,8 @@ static void attend(struct guest *guest, u64 limit)
 		guest->reason = flags >> XEN_DOMINF_shutdownshift &
 				XEN_DOMINF_shutdownmask;
 	} else if (system_time() >= limit) {
-		panic("toolstack: domain %u is not at its end after %u s of the machine's time, flags %#x",
-		      guest->id, (u32)(NS_TO_LIVE / 1000000000), flags);
+		panic("toolstack: domain %u is not at its end after %lu s of the machine's time, flags %#x",
+		      guest->id, seconds_to_live(), flags);
 	}
 }
 //! [attend]
@@ -89,7 +99,7 @@ void serve(struct guest *guests, unsigned int count)
 		ports[nr_ports++] = guests[i].store_ours;
 		start(&guests[i]);
 	}
-	limit = system_time() + NS_TO_LIVE;
+	limit = system_time() + seconds_to_live() * NS_PER_S;
 	while (attend_all(guests, count, limit))
 		wait_for_ports(ports, nr_ports, limit);
 }

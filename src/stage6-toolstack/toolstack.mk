@@ -8,7 +8,15 @@
 # What unpacks a bzImage natively does so for the toolstack.
 stage6 := $(filter-out %/stage4-start-kernel/main.o,$(stage4)) $(call objects,stage6-toolstack) \
 	$(addprefix $(O)/obj/stage5-boot-protocol/boot/,gunzip.o inflate.o)
-$(B)/stage6.elf: $(stage6) $(O)/obj/stage4-start-kernel/early.o
+
+# No address is both dom0's and the guest's: GDB, and a reader of a dump, can tell whose it is.
+$(O)/stage6.lds: src/stage1-notes/xen.lds.S src/include/page.h | ready
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -DLOAD_PHYSICAL_ADDR=0x400000 -E -P -x assembler-with-cpp $< -o $@
+
+$(B)/stage6.elf: $(O)/stage6.lds $(stage6) $(O)/obj/stage4-start-kernel/early.o
+	@mkdir -p $(@D)
+	$(Q)$(LD) $(LDFLAGS) -T $< -o $@ $(filter %.o,$^)
 
 # domctl is only in the headers for those who say that they are tools.
 $(O)/obj/stage6-toolstack/%.o: CFLAGS += -D__XEN_TOOLS__ -Isrc/stage5-boot-protocol/boot
@@ -32,17 +40,21 @@ ifneq ($(GUEST_MEM)$(shell seq 4 64 | grep -x '$(GUEST_MEM)'),$(GUEST_MEM)$(GUES
 $(error GUEST_MEM=$(GUEST_MEM) is no size that a guest can have: use a number of MiB from 4 to 64)
 endif
 export GUEST_MEM GUEST_IMAGE
-run: override CMDLINE := $(strip $(CMDLINE) $(if $(filter far,$(LAYOUT)),layout=far) $(GUEST_MEM:%=guest_mem=%) \
+# What boots the machine: for `make run`, and for GDB.
+boots := run gdb rewind pagetables
+$(boots): override CMDLINE := $(strip $(CMDLINE) $(if $(filter far,$(LAYOUT)),layout=far) $(GUEST_MEM:%=guest_mem=%) \
 	$(if $(filter 2,$(GUESTS)),guests=2))
+# In a debugger time jumps ahead whenever the machine is stopped, and the guest would be given up.
+gdb rewind pagetables: override CMDLINE += seconds=86400
 # Xen's usual scheduler sets so many timers for two domains that are busy that, at QEMU's rate, they are all it does.
-run: export XEN_OPTIONS := $(if $(filter 2,$(GUESTS)),sched=credit)
+$(boots): export XEN_OPTIONS := $(if $(filter 2,$(GUESTS)),sched=credit)
 
 ifneq ($(filter 0 1 2 3 4 5 pair,$(GUEST)),)
 guest-mode := $(if $(filter $(ARCH),$(GUEST_ARCH)),$(O),build/$(GUEST_ARCH))$(GUEST_ERRATUM:%=-erratum%)
 GUEST_IMAGE := $(guest-mode)/$(if $(filter pair,$(GUEST)),pair.elf,stage$(GUEST).$(if $(filter 5,$(GUEST)),bzImage,elf))
 
 # The guest is made by a make of its own: it may be of another kind than dom0.
-run guest-files: guest
+run gdb-ready guest-files: guest
 guest: ready
 	@mkdir -p $(guest-mode) && flock $(guest-mode)/.lock $(MAKE) --no-print-directory STAGE=$(or $(filter-out pair,$(GUEST)),4) ARCH=$(GUEST_ARCH) \
 		$(if $(filter $(ARCH),$(GUEST_ARCH)),,PAE=y VMSPLIT=3G) GUEST= GUEST_ARCH= ERRATUM=$(GUEST_ERRATUM) MODULE= $(GUEST_IMAGE)
@@ -54,11 +66,14 @@ $(error GUEST=$(GUEST) is no file, and no stage that can be a guest: use one of 
 endif
 endif
 
+# For `xen guest 1` in GDB: a bzImage has no symbols, but the ELF file that it was made of.
+export GUEST_SYMBOLS := $(or $(wildcard $(GUEST_IMAGE:.bzImage=.elf)),$(GUEST_IMAGE:.bzImage=.elf))
+
 # Dom0's one module is the image, or an archive of the image and the guest's module.
 ifneq ($(MODULE),)
 guest-module := $(MODULE)
 override MODULE := $(O)/guest.tar
-run: guest-files
+run gdb-ready: guest-files
 guest-files:
 	@mkdir -p $(O)
 	@tools/guest-files $(MODULE) '$(GUEST_IMAGE)' '$(guest-module)'

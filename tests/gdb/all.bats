@@ -5,6 +5,7 @@
 # back and forth in time. A sample of it is in make check (tests/gdb.bats).
 #
 # shellcheck disable=SC2154 # good comes from lib.bash, the rest from session.bash
+# shellcheck disable=SC2030,SC2031 # each test is a process of its own, and that is meant
 
 load ../lib
 load session
@@ -73,3 +74,36 @@ foreign() { # image, function
 
 @test "a QEMU of somebody else's: 32 bits" { foreign "$good/build/x86_32/stage3.elf" remap_kernel; }
 @test "a QEMU of somebody else's: 64 bits" { foreign "$good/build/x86_64/stage3.elf" remap_kernel; }
+
+# The domain that stage 6 builds: to its first instruction, through its boot, and back to dom0.
+guest_of() { # dom0's kind, the guest's kind
+	cat >"$BATS_TEST_TMPDIR/script" <<-'END'
+		xen guest 1
+		info symbol $pc
+		xen start-info
+		xen p2m 0x100
+		xen hypercalls on
+		continue
+		xen pt
+		xen guest 1
+		xen guest 0
+		xen pt
+	END
+	run timeout 100 make -C "$good" --no-print-directory gdb STAGE=6 ARCH="$1" GUEST_ARCH="$2" \
+		GDB_OPTIONS="-x $BATS_TEST_TMPDIR/script -ex quit" </dev/null
+}
+
+@test "xen guest: every dom0, every guest" {
+	for dom0 in x86_32 x86_64; do
+		for guest in x86_32 x86_64; do
+			guest_of $dom0 $guest
+			ends 0 "startup_xen in section .text"
+			ends 0 "magic          'xen-3.0-$guest"
+			ends 0 "an ordinary domain"
+			ends 0 "nr_pages       0x400"
+			ends 0 "PFN 0x100 is MFN"
+			ends 0 "the end: xen_exit, at its linked VA"
+			[[ $output != *Exception* && $output != *physdev_op* ]] # dom0 alone asks for ports
+		done
+	done
+}
