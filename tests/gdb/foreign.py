@@ -5,9 +5,6 @@ GDB has just connected, and the machine has not run yet. START in the environmen
 """
 
 import os
-import sys
-
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import gdb
 from inside import LOOKS, check, refused, registers, run, session, xen

@@ -5,7 +5,7 @@
 # runs as many files of checks (tests/gdb/*.py) as go together.
 
 # Where the checks find inside.py.
-export PYTHONPATH=tests/gdb
+export PYTHONPATH=$top/tests/gdb
 
 # What a remap adds to P=V, for EXPECT: the pmd page's part that is needed, or all that the shared table maps.
 remapped_x86_32=0xc0000000-0xc01fffff
