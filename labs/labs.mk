@@ -11,13 +11,13 @@
 
 labs := $(patsubst labs/lab%/lab.mk,%,$(wildcard labs/lab*/lab.mk))
 
-ifdef LAB
 # make would run what stands behind a $ in a path, and the shell what stands behind a quote.
 open := (
 odd-characters := $$ ` " ' ; & | < > * ? ! \ $(open) { } [
-$(foreach name,WORK OUT,$(if $(strip $(filter-out 0 1,$(words $(value $(name))))$(foreach c,$(odd-characters),$(findstring $(c),$(value $(name))))),\
+$(foreach name,SUBMISSIONS RESULTS $(if $(LAB),WORK OUT),$(if $(strip $(filter-out 0 1,$(words $(value $(name))))$(foreach c,$(odd-characters),$(findstring $(c),$(value $(name))))),\
 	$(error $(name)= has a space or another character that a path may not have here: use letters, digits and . / + - _ @)))
 
+ifdef LAB
 ifneq ($(LAB),all)
 ifeq ($(filter $(labs),$(LAB)),)
 $(error LAB=$(LAB) is not known here: use LAB= one of $(sort $(labs)), or LAB=all with make grade)

@@ -41,6 +41,12 @@ grade: need-lab $(hypervisor)
 hint: need-lab
 	@tools/lab hint '$(LAB)' '$(WORK)' '$(OUT)' '$(TASK)'
 
+# A course: a folder a student in SUBMISSIONS (labs/grader/batch.py).
+grade-batch: $(hypervisor)
+	@tools/doctor --need run,lab,batch
+	@RESULTS='$(RESULTS)' SANDBOX='$(SANDBOX)' FORCE='$(FORCE)' tools/python -m grader.batch '$(SUBMISSIONS)' $(LAB)
+.PHONY: grade-batch
+
 # The grader of a lab, packed for a course's service (labs/grader/bundle.py).
 gradescope classroom50: need-lab $(hypervisor)
 	@tools/doctor --need run,lab
