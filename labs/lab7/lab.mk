@@ -16,6 +16,6 @@ override ARCH := $(firstword $(fault))
 lab-replaces := $(basename $(lastword $(fault)))
 override lab-folder = $(OUT)/bug$(BUG)
 override lab-objects = $(B)/fault.o
-else ifneq ($(filter run gdb rewind pagetables,$(MAKECMDGOALS)),)
+else ifneq ($(filter run gdb rewind pagetables explore record,$(MAKECMDGOALS)),)
 $(error lab 7 has several kernels, which one? BUG= one of $(bugs))
 endif

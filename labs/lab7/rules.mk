@@ -7,7 +7,7 @@ lab-bugs: ready
 	@for bug in $(bugs); do $(MAKE) -s --no-print-directory lab-image LAB=7 BUG=$$bug >/dev/null || exit 1; done
 .PHONY: lab-bugs
 
-run gdb-ready lab-image: $(OUT)/module
+run gdb-ready explore record lab-image: $(OUT)/module
 $(OUT)/module:
 	@mkdir -p $(@D)
 	@seq 500000 >$@

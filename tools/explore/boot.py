@@ -95,8 +95,8 @@ class Boot:
         return self._map(self._log, self.log_size())
 
     def ram(self):
-        """The machine's memory, as it is now."""
-        return self._map(self._ram, self.monitor.memory_size())
+        """The machine's memory, which goes on changing."""
+        return mmap.mmap(self._ram, self.monitor.memory_size(), prot=mmap.PROT_READ)
 
     def want(self, mfns):
         """From now on Xen's stores into these pages are recorded."""

@@ -11,7 +11,7 @@ from .numbers import json_number
 
 _LINE = re.compile(r"^ *([0-9a-f]+):\t(.*)$", re.MULTILINE)
 _LONGEST = 15  # bytes of an instruction
-_FLAVOUR = {32: ("i386",), 64: ("i386", "-M", "x86-64")}
+_MACHINE = {32: "i386", 64: "i386:x86-64"}
 
 
 def of_image(path):
@@ -24,7 +24,7 @@ def of_bytes(data, address, bits):
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
         file.flush()
-        found = _read(["objdump", "-D", "-z", "-b", "binary", "-m", *_FLAVOUR[bits], "--no-show-raw-insn",
+        found = _read(["objdump", "-D", "-z", "-b", "binary", "-m", _MACHINE[bits], "--no-show-raw-insn",
                        f"--adjust-vma={address:#x}", f"--stop-address={address + 1:#x}", file.name])
     return found.get(address, "(unknown)")
 

@@ -7,16 +7,15 @@ import os
 from xenpt.guest import Guest
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 from xenpt.paging import PagingError
+from xenpt.start_info import SIF_MOD_START_PFN, StartInfo
 
 from . import registers
 from .code import Code
 from .events import Events
-from .memory import Memory
+from .memory import FILLED, Memory
 from .numbers import json_number as number
 
 FORMAT = "boot recording 1"
-# What free pages hold; the second is a debug Xen's.
-_FILLED = (b"\0" * PAGE_SIZE, b"\xc2" * PAGE_SIZE)
 # At most so many pages are held: a large module need not be in the recording.
 _MOST_PAGES = 1024
 # So many stores are rows of their own.
@@ -50,7 +49,7 @@ def make(recording, info, title):
         "stores": _packed(store for store in trace.stores if not store.by_xen),
         "xen_stores": _packed(store for store in trace.stores if store.by_xen),
         "console": [recording.console.decode("latin-1"), [[0, trace.console_before], *([ran.step, ran.console] for ran in trace.xen)]],
-        "memory": _memory(recording),
+        "memory": _memory(recording, events),
         **_machine(recording, events),
         **_debug(info),
     }, events
@@ -160,21 +159,31 @@ def _packed(stores):
     return rows
 
 
-def _memory(recording):
+def _memory(recording, events):
     """The guest's pages at the entry: maddr -> bytes; of those that are filled with one byte, runs [MFN, count, byte]. What is in
     neither is not known."""
-    pages, filled = {}, []
-    shared_info = [recording.boot.shared_info >> PAGE_SHIFT] if recording.boot else []
-    for mfn in sorted([*recording.pages.values(), *shared_info]):
-        page = recording.ram[mfn << PAGE_SHIFT:(mfn + 1) << PAGE_SHIFT]
-        if page not in _FILLED:
-            if len(pages) < _MOST_PAGES:
+    pages, filled, module = {}, [], _inside_module(recording, events.tables[0][1])
+    for mfn in sorted([*recording.pages.values(), recording.boot.shared_info >> PAGE_SHIFT]):
+        page = recording.ram.read_page(mfn << PAGE_SHIFT)
+        if page not in FILLED:
+            if len(pages) < _MOST_PAGES and mfn not in module:
                 pages[str(mfn << PAGE_SHIFT)] = base64.b64encode(page).decode()
         elif filled and filled[-1][0] + filled[-1][1] == mfn and filled[-1][2] == page[0]:
             filled[-1][1] += 1
         else:
             filled.append([mfn, 1, page[0]])
     return {"pages": pages, "filled": filled}
+
+
+def _inside_module(recording, guest):
+    """The MFNs of a module's pages but for the first and the last: it is the reader's own file, and may be large."""
+    where = recording.boot.start_info
+    info = StartInfo(recording.ram.read_page(where & -PAGE_SIZE)[where % PAGE_SIZE:], guest.bits)
+    start = info.mod_start << PAGE_SHIFT if info.flags & SIF_MOD_START_PFN else info.mod_start
+    pages = range(start + PAGE_SIZE, start + info.mod_len - PAGE_SIZE, PAGE_SIZE)
+    if info.flags & SIF_MOD_START_PFN:
+        return {recording.pages.get(paddr >> PAGE_SHIFT) for paddr in pages}
+    return {(guest.space.walk(va).maddr or 0) >> PAGE_SHIFT for va in pages}
 
 
 def _text(path):

@@ -21,9 +21,24 @@ _ARGUMENTS = {32: "ebx ecx edx esi edi".split(), 64: "rdi rsi rdx r10 r8".split(
 _NUMBER = {32: "eax", 64: "rax"}
 # More pictures of page tables than this are not made.
 MOST_TABLES = 60
-_LONGEST_INSTRUCTION, _GATE_SIZE = 15, 2
+_LONGEST_INSTRUCTION, _GATE_SIZE, _PREFIXED_CPUID = 15, 2, 7
 _GATE = re.compile(r"vector (\d+): .*?VA (0x[0-9a-f]+)")
 _PAGE_FAULT = 14
+_CRASH = re.compile(rb"^\(XEN\) (d[0-9]+v[0-9]+ Unhandled: [^\r\n]*)", re.MULTILINE)
+
+
+def _in_words(text, before, distance):
+    """A privileged instruction, with what it is given; before: the registers."""
+    if text == "ud2" and distance == _PREFIXED_CPUID:
+        return f"cpuid of leaf {_low(before, 'ax'):#x}, behind Xen's prefix (ud2 and the letters xen)"
+    if text == "wrmsr":
+        return f"wrmsr: MSR {_low(before, 'cx'):#x} := {_low(before, 'dx') << 32 | _low(before, 'ax'):#x}"
+    return f"`{text}`"
+
+
+def _low(named, name):
+    """The lower half of a register, whatever the guest's width."""
+    return (getattr(named, "r" + name, None) or getattr(named, "e" + name, 0)) & 0xFFFFFFFF
 
 
 class Moment:
@@ -65,8 +80,11 @@ class Events:
         self._look_at_tables(0)
         for ran in recording.trace.xen:
             self._add(ran.step - 1, ran.step, ran.instructions)
-        last = len(recording.values) - 1
-        if self._is_hypercall(last):
+        last, crash = len(recording.values) - 1, _CRASH.search(recording.console)
+        if crash:
+            self.rows.append({"step": last, "back": None, "instructions": None, "kind": "crash",
+                              "text": f"`{self._text(last)}`: {crash[1].decode('latin-1')}; Xen ended the guest", "details": []})
+        elif self._is_hypercall(last):
             self._add(last, None, None)
 
     def _text(self, step):
@@ -143,7 +161,7 @@ class Events:
         if vector is not None:
             return {"kind": "fault", "text": f"exception {vector} in `{text}`; {then}", **depth}
         if _PRIVILEGED.match(text):
-            return {"kind": "emulated", "text": f"`{text}` is Xen's to execute; {then}"}
+            return {"kind": "emulated", "text": f"{_in_words(text, before, distance)}, executed by Xen; {then}"}
         return {"kind": "event", "text": f"Xen came in at `{text}`; {then}", **depth}
 
     @staticmethod

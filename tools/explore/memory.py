@@ -3,23 +3,46 @@
 
 from xenpt.memory import PAGE_SIZE, BadPage
 
+# What free pages hold; the second is a debug Xen's. Most pages are such.
+FILLED = (b"\0" * PAGE_SIZE, b"\xc2" * PAGE_SIZE)
+
+
+class Ram:
+    """Machine memory at one moment, copied page by page."""
+
+    def __init__(self, data):
+        self.size, self._pages = len(data), {}
+        filled = {page: page for page in FILLED}
+        for maddr in range(0, self.size, PAGE_SIZE):
+            page = data[maddr:maddr + PAGE_SIZE]
+            self._pages[maddr] = filled.get(page, page)  # one copy of each that has nothing in it
+
+    def read_page(self, maddr):
+        if maddr not in self._pages:
+            raise BadPage(f"maddr {maddr:#x} is beyond the machine's memory")
+        return self._pages[maddr]
+
 
 class Memory:
     """Goes forward through a recording; read_page() as xenpt.memory wants it."""
 
     def __init__(self, at_entry, stores):
-        self._data = bytearray(at_entry)
-        self._stores = stores
+        self._at_entry, self._stores = at_entry, stores
+        self._changed = {}
         self._next = 0
 
     def read_page(self, maddr):
-        if not 0 <= maddr <= len(self._data) - PAGE_SIZE:
-            raise BadPage(f"maddr {maddr:#x} is beyond the machine's memory")
-        return bytes(self._data[maddr:maddr + PAGE_SIZE])
+        if maddr in self._changed:
+            return bytes(self._changed[maddr])
+        return self._at_entry.read_page(maddr)
 
     def forward(self, step):
         """To the moment before the instruction of a step."""
         while self._next < len(self._stores) and self._stores[self._next].step < step:
             store = self._stores[self._next]
-            self._data[store.maddr:store.maddr + store.size] = store.value.to_bytes(8, "little")[:store.size]
+            offset = store.maddr % PAGE_SIZE
+            page = store.maddr - offset
+            if page not in self._changed:
+                self._changed[page] = bytearray(self._at_entry.read_page(page))
+            self._changed[page][offset:offset + store.size] = store.value.to_bytes(8, "little")[:store.size]
             self._next += 1

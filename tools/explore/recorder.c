@@ -168,8 +168,9 @@ static bool goes_round(uint64_t va)
 		period = distance;
 		return false;
 	}
-	if (++matched <
-	    period * (slot->long_period == period ? FEW_TURNS : TURNS))
+	if (!out->skipped &&
+	    ++matched <
+		    period * (slot->long_period == period ? FEW_TURNS : TURNS))
 		return false;
 	slot->long_period = out->period = period;
 	out->skipped++;

@@ -8,12 +8,13 @@ import tempfile
 from typing import NamedTuple
 
 from xenpt.guest import Boot as BootData
-from xenpt.memory import PAGE_SHIFT, PAGE_SIZE, BadPage
+from xenpt.memory import PAGE_SHIFT
 from xenpt.paging import PagingError
 from xenpt.translate import FrameList
 
 from . import registers
 from .boot import Boot, RecordError
+from .memory import Ram
 from .trace import Trace
 
 _REGISTER = re.compile(r"\b([A-Z]+[0-9]*) ?=([0-9a-f]+)")
@@ -30,23 +31,11 @@ class Now:
                 setattr(self, "r" + name[1:], int(value, 16))
 
 
-class Ram:
-    """Bytes, as xenpt.memory wants them."""
-
-    def __init__(self, data):
-        self.data = data
-
-    def read_page(self, maddr):
-        if not 0 <= maddr <= len(self.data) - PAGE_SIZE:
-            raise BadPage(f"maddr {maddr:#x} is beyond the machine's memory")
-        return self.data[maddr:maddr + PAGE_SIZE]
-
-
 class Recording(NamedTuple):
     """All that is known of one boot."""
     trace: Trace
     values: list  # the registers before each step
-    ram: bytes  # at the entry
+    ram: Ram  # at the entry
     boot: BootData
     pages: dict  # PFN -> MFN of the guest's pages
     console: bytes
@@ -58,10 +47,10 @@ def record(image, bits, flags):
     """Boots an image twice."""
     say(f"recording {image}: what it executes ...")
     first = Boot(image, flags)
-    ram, data, pages = b"", None, {}
+    ram, data, pages = Ram(b""), None, {}
     for _ in first.waits():
-        ram = first.ram()
-        data, pages = _at_entry(first, Ram(ram), bits)
+        ram = Ram(first.ram())
+        data, pages = _at_entry(first, ram, bits)
         first.want(pages.values())
         if data:
             first.want([data.shared_info >> PAGE_SHIFT])

@@ -4,7 +4,7 @@
 import re
 
 # The log is switched on so much before it is needed (and one turn of the loop): it begins with the next block.
-EARLY_BLOCKS, EARLY = 500, 16
+EARLY_BLOCKS, EARLY = 500, 64
 
 _HEX = rb"([0-9a-f]+)"
 _SEGMENTS = rb".*\n" + b"".join(name + rb" ?=" + _HEX + rb".*\n" for name in (b"ES", b"CS", b"SS", b"DS", b"FS", b"GS"))

@@ -33,9 +33,13 @@ class Frames {
 		return frames;
 	}
 
+	// The row of the debug information; Xen's hypercall page has none, but nothing on the stack either.
 	frameAt(at) {
 		const index = lastAtMost(this.rows, at, ([low]) => low);
-		return index >= 0 && at < this.rows[index][1] ? this.rows[index] : null;
+		if (index >= 0 && at < this.rows[index][1])
+			return this.rows[index];
+		const inPage = this.recording.symbolAt(this.recording.base + BigInt(at)).startsWith("hypercall_page");
+		return inPage ? [0, 0, this.sp, this.word, { [this.pc]: -this.word }] : null;
 	}
 
 	caller({ registers, cfa, step }, saved) {

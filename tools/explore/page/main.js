@@ -24,15 +24,19 @@ class Page {
 	showHead({ title, end }) {
 		document.title = `${title}, step by step`;
 		document.getElementById("title").textContent = title;
-		const last = end.said.findLastIndex((line) => line.includes("(transcript: "));
-		document.getElementById("end").append(...end.said.slice(Math.max(0, last)).map((line) =>
-			element("div", {}, line.replace(/ \(transcript: .*\)$/, ""))));
+		document.getElementById("end").append(...this.verdict().map((line) => element("div", {}, line)));
 		document.getElementById("end").className = end.status ? "bad" : "good";
+	}
+
+	// How the boot ended, in tools/boot's words, with the diagnosis if it went wrong.
+	verdict() {
+		const { said } = this.recording.data.end, first = said.findLastIndex((line) => line.includes("(transcript: "));
+		return said.slice(Math.max(0, first)).map((line) => line.replace(/ \(transcript: .*\)$/, ""));
 	}
 
 	makePanes() {
 		this.panes = [];
-		for (const kind of [SourcePane, CodePane, RegisterPane, CallPane, InspectorPane, TablePane, EventPane, ConsolePane, StartInfoPane])
+		for (const kind of [SourcePane, CodePane, RegisterPane, CallPane, EventPane, TablePane, InspectorPane, ConsolePane, StartInfoPane])
 			this.panes.push(new kind(this.recording, this));
 		this.inspector = this.panes.find((one) => one instanceof InspectorPane);
 		this.tables = this.panes.find((one) => one instanceof TablePane);

@@ -70,11 +70,11 @@ class Recording {
 		return { index, linked: BigInt(linked), text, symbol, file, line };
 	}
 
-	// The instruction at a linked address, or undefined.
+	// The instruction that a linked address is in; undefined if there is none.
 	instructionAt(linked) {
-		this.codeIndex ??= new Map(this.data.code.map(([at], index) => [BigInt(at), index]));
-		const index = this.codeIndex.get(linked);
-		return index === undefined ? undefined : this.instruction(index);
+		this.starts ??= this.data.code.map(([at]) => BigInt(at));
+		const index = lastAtMost(this.starts, linked);
+		return index < 0 || linked - this.starts[index] > 15n ? undefined : this.instruction(index);
 	}
 
 	// "file:line", the same for all instructions of a line.

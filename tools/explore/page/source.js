@@ -4,6 +4,7 @@
 class SourcePane {
 	constructor(recording, page) {
 		this.recording = recording;
+		this.page = page;
 		this.body = pane("source", "Source");
 		this.heading = document.getElementById("source-heading");
 		this.file = null;
@@ -32,19 +33,25 @@ class SourcePane {
 	}
 
 	show(step) {
-		const { file, line, symbol } = this.recording.place(step);
+		const here = this.recording.place(step), caller = here.file < 0 ? this.caller(step) : null;
+		const { file, line, symbol } = caller ?? here, name = this.recording.symbolName(here.symbol);
 		if (file !== this.file)
 			this.open(file);
 		this.current?.removeAttribute("aria-current");
-		const name = this.recording.symbolName(symbol);
-		this.heading.textContent = file < 0 ? "Source: none for this instruction" :
-			`${this.recording.data.files[file].path}:${line}${name ? `, ${name}` : ""}`;
+		this.heading.textContent = file < 0 ? `Source: none for ${name || "this instruction"}` :
+			`${caller ? `${name}, called from ` : ""}${this.recording.data.files[file].path}:${line}, ${this.recording.symbolName(symbol)}`;
 		this.current = this.rows[line - 1];
 		this.count(step);
 		if (this.current) {
 			this.current.setAttribute("aria-current", "step");
 			reveal(this.body, this.current);
 		}
+	}
+
+	// What has no source, such as Xen's hypercall page, was called from somewhere that has.
+	caller(step) {
+		const frames = this.page.frames.stack(step).map(({ here }) => this.recording.instructionAt(this.recording.base + BigInt(here.at)));
+		return frames.find((instruction) => instruction && instruction.file >= 0) ?? null;
 	}
 
 	open(file) {
@@ -66,7 +73,6 @@ class SourcePane {
 			if (row.firstChild.textContent !== text)
 				row.firstChild.textContent = text;
 			row.classList.toggle("executed", Boolean(steps));
-			row.classList.toggle("later", Boolean(steps) && !times);
 		});
 	}
 }
