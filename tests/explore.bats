@@ -41,3 +41,34 @@ of_recording() { # expression
 	# Loops are cut, and what is left out is counted.
 	[ "$(of_recording 'len(r["steps"]) < 100000 < sum(count for _, count, _ in r["gaps"])')" = True ]
 }
+
+@test "the registers of ten steps, and the page tables at the end, are those that GDB sees" {
+	record build/x86_32/stage3.elf
+	run timeout 120 tools/python tests/explore/truth.py "$json" build/x86_32/stage3.elf "$BATS_TEST_TMPDIR"
+	[[ $output =~ ^140\ registers ]]
+	ends 0 ", 0 differences"
+	[[ $output != *" 0 entries"* ]]
+}
+
+# Whether the recording fits the schema; says where not.
+fits_schema() {
+	tools/python - "$json" <<-'END'
+		import json, sys, jsonschema
+		with open("tools/explore/recording.schema.json", encoding="utf-8") as file:
+		    schema = json.load(file)
+		with open(sys.argv[1], encoding="utf-8") as file:
+		    recording = json.load(file)
+		for error in jsonschema.Draft202012Validator(schema).iter_errors(recording):
+		    sys.exit(f"{list(error.absolute_path)[:6]}: {error.message[:300]}")
+	END
+}
+
+@test "a recording fits its schema, also that of a boot that crashes after six instructions" {
+	record build/x86_64/stage4.elf
+	fits_schema
+	record build/x86_32/stage1.elf
+	fits_schema
+	sed -i 's/"cut":false/"cut":"no"/' "$json"
+	run fits_schema
+	ends 1 "is not of type 'boolean'"
+}

@@ -43,7 +43,7 @@ def write(arguments):
     info = DebugInfo(image)
     recording = record(arguments.image, info.bits, [arguments.flag] if arguments.flag else [])
     data, events = document.make(recording, info, arguments.title or os.path.basename(arguments.image))
-    text = json.dumps(data, separators=(",", ":")) + "\n" if arguments.json else page.make(data, events)
+    text = json.dumps(data, separators=(",", ":")) + "\n" if arguments.json else page.make(data, page.pictures_of(events))
     with open(arguments.file + ".new", "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(arguments.file + ".new", arguments.file)

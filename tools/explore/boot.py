@@ -15,9 +15,9 @@ from xenqemu.monitor import Monitor
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 PLUGIN = os.path.join(TOP, "build", "explore", "recorder.so")
 
-# What the plugin writes (recorder.c): three numbers in the first record's place, and what it says when it waits.
+# What the plugin writes (recorder.c): a head and records; and what it says when it waits.
 RECORD = struct.Struct("<IIQQ")
-_HEAD = struct.Struct("<QQQ")
+_HEAD = struct.Struct("<4Q16x")
 # How many machine pages may be marked as those in which Xen's stores are of interest.
 _PAGES = 1 << 20
 _WAIT, _ANSWER = struct.Struct("<QQ"), struct.Struct("<Q")
@@ -34,14 +34,14 @@ class RecordError(Exception):
 
 
 class Boot:
-    """A boot of an image. Use: for in_guest, n in boot.waits(): ...; boot.next_stop = n. Then the rest is there."""
+    """A boot of an image, with more settings for tools/boot. Use: for in_guest, n in boot.waits(): ...; boot.next_stop = n. Then the rest is there."""
 
-    def __init__(self, image, flags=(), stop_in_xen=0, build=None):
+    def __init__(self, image, flags=(), stop_in_xen=0, **environment):
         self.next_stop = NEVER
         self._log, self._ram, self._wanted, self._out = map(os.memfd_create, ("log", "ram", "wanted", "out"))
         os.truncate(self._wanted, _PAGES)
         os.truncate(self._ram, MOST_RAM)
-        os.truncate(self._out, (MOST_RECORDS + 1) * RECORD.size)
+        os.truncate(self._out, _HEAD.size + MOST_RECORDS * RECORD.size)
         self._control, control = socket.socketpair()
         monitor, theirs = socket.socketpair()
         plugin = os.open(PLUGIN, os.O_RDONLY)
@@ -53,7 +53,7 @@ class Boot:
             [os.path.join(TOP, "tools", "boot"), *flags, image], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, pass_fds=shared,
             env=dict(os.environ, QEMU_OPTIONS=options, RAM=f"/proc/self/fd/{self._ram}",
-                     **({"BUILD": build} if build else {})))
+                     **environment))
         for end in (control, theirs):
             end.close()
         os.close(plugin)
@@ -109,9 +109,10 @@ class Boot:
         self.process.communicate()
 
     def records(self):
-        """What the plugin has written, as the bytes of RECORDs; and (count, period) of a loop in which it ends."""
-        count, period, skipped = _HEAD.unpack(self._map(self._out, RECORD.size))
-        return self._map(self._out, (count + 1) * RECORD.size)[RECORD.size:], (skipped, period)
+        """What the plugin has written, as the bytes of RECORDs; (count, period) of a loop in which it ends; whether it ends
+        before the boot does."""
+        count, period, skipped, full = _HEAD.unpack(self._map(self._out, _HEAD.size))
+        return self._map(self._out, _HEAD.size + count * RECORD.size)[_HEAD.size:], (skipped, period), bool(full)
 
     @staticmethod
     def _map(fd, size):

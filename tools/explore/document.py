@@ -44,11 +44,12 @@ def make(recording, info, title):
         "repeated": sorted(trace.repeated.items()),
         "gaps": [[gap.step, gap.count, gap.period] for gap in trace.gaps],
         "looping": trace.looping and [trace.looping.count, trace.looping.period],
+        "cut": trace.full,
         "events": events.rows,
         "tables": [step for step, *_ in events.tables],
         "stores": _packed(store for store in trace.stores if not store.by_xen),
         "xen_stores": _packed(store for store in trace.stores if store.by_xen),
-        "console": [recording.console.decode("latin-1"), [[0, trace.console_before], *([ran.step, ran.console] for ran in trace.xen)]],
+        "console": [recording.console.decode("latin-1"), [[0, trace.console_before or len(recording.console)], *([ran.step, ran.console] for ran in trace.xen)]],
         "memory": _memory(recording, events),
         **_machine(recording, events),
         **_debug(info),
@@ -61,12 +62,14 @@ def _base(info):
 
 
 def _last_space(recording, bits):
-    """The address space at the last step."""
+    """The address space at the last step, if there is one."""
+    if not recording.boot:
+        return None
     memory = Memory(recording.ram, recording.trace.stores)
     memory.forward(len(recording.values))
     last = next(values for values in reversed(recording.values) if values)
     try:
-        return Guest(memory, registers.Named(last, bits), bits, recording.boot).space if recording.boot else None
+        return Guest(memory, registers.Named(last, bits), bits, recording.boot).space
     except PagingError:
         return None
 
@@ -162,6 +165,8 @@ def _packed(stores):
 def _memory(recording, events):
     """The guest's pages at the entry: maddr -> bytes; of those that are filled with one byte, runs [MFN, count, byte]. What is in
     neither is not known."""
+    if not events.tables:
+        return {"pages": {}, "filled": []}
     pages, filled, module = {}, [], _inside_module(recording, events.tables[0][1])
     for mfn in sorted([*recording.pages.values(), recording.boot.shared_info >> PAGE_SHIFT]):
         page = recording.ram.read_page(mfn << PAGE_SHIFT)

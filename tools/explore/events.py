@@ -71,7 +71,7 @@ class Events:
         self.recording, self.info, self.code = recording, info, code
         self.memory = Memory(recording.ram, recording.trace.stores)
         self.tables, self.rows = [], []
-        if not recording.boot:
+        if not recording.boot or not recording.values:
             return
         self._changed_pages, self._goes_on, self._gates = {}, None, {}
         for store in recording.trace.stores:

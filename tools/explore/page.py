@@ -22,7 +22,7 @@ def embedded(document):
     return json.dumps(document, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def pictures(events):
+def pictures_of(events):
     """The page tables at the entry and after each change of them, which is marked."""
     before = None
     for step, guest, _ in events.tables:
@@ -30,12 +30,12 @@ def pictures(events):
         before = guest
 
 
-def make(document, events):
-    """The text of the file."""
-    document = {**document, "pictures": list(pictures(events))}
+def make(document, pictures):
+    """The text of the file; pictures are of the document's tables."""
     page = _read("page.html")
     scripts = "\n".join(_read(name) for name in SCRIPTS)
-    for name, text in (("style", _read("page.css")), ("script", scripts), ("recording", embedded(document))):
+    recording = embedded({**document, "pictures": list(pictures)})
+    for name, text in (("style", _read("page.css")), ("script", scripts), ("recording", recording)):
         before, mark, after = page.partition(f"/*{name}*/")
         assert mark, name
         page = before + text + after

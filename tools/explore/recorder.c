@@ -63,6 +63,8 @@ static struct {
 	uint64_t count;
 	uint64_t period;  /* of the loop that is left out at this moment, */
 	uint64_t skipped; /* and how many of its instructions already */
+	uint64_t full;	  /* the recording ends before the boot */
+	uint64_t unused[2];
 	struct record record[];
 } * out;
 static uint64_t capacity;
@@ -73,7 +75,7 @@ static int control, console = -1;
 static bool xen_is_up, guest_is_up, in_guest;
 static uint64_t last_va;
 static struct record *last;
-static uint64_t guest_count, xen_blocks, xen_count;
+static uint64_t guest_count, steps, xen_blocks, xen_count;
 static uint64_t stop_in_xen, stop_in_guest;
 
 /* A loop is at most so many instructions long; its first turns are written
@@ -82,6 +84,8 @@ static uint64_t stop_in_xen, stop_in_guest;
 #define TURNS	   64
 #define FEW_TURNS  3
 #define FEW_STORES 16
+/* A boot with more steps is recorded up to here. */
+#define MOST_STEPS 500000
 static struct {
 	uint64_t va;
 	uint64_t when; /* it was executed last */
@@ -104,7 +108,8 @@ static struct record *add(enum kind kind, uint32_t size, uint64_t where,
 {
 	struct record *record = &out->record[out->count];
 
-	if (out->count == capacity)
+	out->full = out->full || out->count == capacity;
+	if (out->full)
 		return NULL;
 	*record = (struct record){kind, size, where, value};
 	out->count++;
@@ -179,11 +184,21 @@ static bool goes_round(uint64_t va)
 
 static void executed_in_guest(uint64_t va)
 {
+	bool left_out;
+
 	if (guest_count == stop_in_guest)
 		wait_for_answer(true, guest_count);
-	last = goes_round(va) ? NULL : add(EXECUTED, 1, va, 0);
+	left_out = goes_round(va);
+	if (xen_count && !left_out)
+		add(XEN_RAN, 0, guest_is_up ? xen_count : xen_blocks,
+		    console_size());
+	xen_count = 0;
+	guest_is_up = in_guest = true;
+	last = left_out ? NULL : add(EXECUTED, 1, va, 0);
 	last_va = va;
 	guest_count++;
+	out->full = out->full || steps == MOST_STEPS;
+	steps += !left_out;
 }
 
 static void guest_executed(unsigned int cpu, void *data)
@@ -191,19 +206,18 @@ static void guest_executed(unsigned int cpu, void *data)
 	uint64_t va = (uintptr_t)data;
 
 	(void)cpu;
-	if (in_guest && last_va == va) {
-		if (last)
-			last->size++;
-		return;
-	}
-	if (!in_guest)
-		end_loop();
-	if (xen_count)
-		add(XEN_RAN, 0, guest_is_up ? xen_count : xen_blocks,
-		    console_size());
-	xen_count = 0;
-	guest_is_up = in_guest = true;
-	executed_in_guest(va);
+	if (!in_guest || last_va != va)
+		executed_in_guest(va);
+	else if (last)
+		last->size++;
+}
+
+/* No hypercall is left out, how often it may be made. */
+static void guest_calls(unsigned int cpu, void *data)
+{
+	(void)cpu;
+	end_loop();
+	executed_in_guest((uintptr_t)data);
 }
 
 /* In the turns that are left out only the last value of each place counts, and
@@ -263,6 +277,15 @@ static void stored(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t va,
 	}
 }
 
+/* int $0x82 or syscall */
+static bool is_hypercall(const struct qemu_plugin_insn *insn)
+{
+	const unsigned char *code = qemu_plugin_insn_haddr(insn);
+
+	return code &&
+	       (!memcmp(code, "\xcd\x82", 2) || !memcmp(code, "\x0f\x05", 2));
+}
+
 /* A block is Xen's or the guest's by its address, once Xen has come to run at
  * its own. */
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
@@ -285,8 +308,10 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
 		va = qemu_plugin_insn_vaddr(insn);
 		if (!in_xen)
 			qemu_plugin_register_vcpu_insn_exec_cb(
-				insn, guest_executed, QEMU_PLUGIN_CB_NO_REGS,
-				(void *)(uintptr_t)va);
+				insn,
+				is_hypercall(insn) ? guest_calls
+						   : guest_executed,
+				QEMU_PLUGIN_CB_NO_REGS, (void *)(uintptr_t)va);
 		qemu_plugin_register_vcpu_mem_cb(insn, stored,
 						 QEMU_PLUGIN_CB_NO_REGS,
 						 QEMU_PLUGIN_MEM_W, NULL);

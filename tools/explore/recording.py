@@ -17,6 +17,7 @@ from .boot import Boot, RecordError
 from .memory import Ram
 from .trace import Trace
 
+_PATIENCE = "600"  # seconds
 _REGISTER = re.compile(r"\b([A-Z]+[0-9]*) ?=([0-9a-f]+)")
 
 
@@ -55,13 +56,17 @@ def record(image, bits, flags):
         if data:
             first.want([data.shared_info >> PAGE_SHIFT])
     trace = Trace(*first.records())
-    if not trace.addresses:
-        raise RecordError(f"the image was not started:\n{first.said}")
+    console = _console(first.said)
+    if not console:
+        raise RecordError(f"there was no boot:\n{first.said}")
+    if not trace.addresses:  # Xen did not start it: there is only what Xen said
+        return Recording(trace, [], ram, None, {}, console, first.process.returncode, first.said)
     say(f"recording {image}: the registers of {len(trace.addresses)} steps ...")
     with tempfile.TemporaryDirectory() as folder:
-        second = Boot(image, flags, trace.blocks_before - registers.EARLY_BLOCKS, folder)
+        # It takes long between two lines of the console, and is ended here.
+        second = Boot(image, flags, trace.blocks_before - registers.EARLY_BLOCKS, BUILD=folder, SILENCE=_PATIENCE, TIMEOUT=_PATIENCE)
         values = registers.record(second, trace, bits)
-    return Recording(trace, values, ram, data, pages, _console(first.said), first.process.returncode, first.said)
+    return Recording(trace, values, ram, data, pages, console, first.process.returncode, first.said)
 
 
 def say(text):

@@ -37,8 +37,9 @@ class Trace:
     """The steps of a boot. Of each: the address of its instruction, its number among all that were executed, and how many
     times it was repeated (REP), if it was."""
 
-    def __init__(self, records, looping):
-        """looping: (count, period) of a loop in which the recording ends."""
+    def __init__(self, records, looping, full):
+        """looping: (count, period) of a loop in which the recording ends; full: it ends before the boot does."""
+        self.full = full
         self.addresses, self.numbers, self.repeated = array.array("Q"), array.array("Q"), {}
         self.gaps, self.stores, self.xen = [], [], []
         number = 0

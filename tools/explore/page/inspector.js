@@ -11,7 +11,7 @@ class InspectorPane {
 		this.input = element("input", { type: "text", id: "address", size: 22, placeholder: "VA 0xc0101540, or a symbol" });
 		const form = element("form", { onsubmit: (event) => this.ask(event) }, element("label", { for: "address" }, "Look at "),
 			this.input, element("button", { type: "submit" }, "look"));
-		this.words = element("div", { "aria-live": "polite" }, element("p", { class: "note" }, "Point at a coloured number, or type one."));
+		this.words = element("div", { "aria-live": "polite" });
 		this.body.append(legend(), form, this.words);
 	}
 

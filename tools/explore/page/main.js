@@ -6,6 +6,10 @@ const PLAY_MS = 120, ADDRESS_MS = 250;
 class Page {
 	constructor(data) {
 		this.recording = new Recording(data);
+		if (!this.recording.length) {
+			this.showNothing(data);
+			return;
+		}
 		this.memory = new Memory(data);
 		this.paging = new Paging(this.recording, this.memory);
 		this.frames = new Frames(this.recording, this.paging);
@@ -28,6 +32,14 @@ class Page {
 		document.getElementById("end").className = end.status ? "bad" : "good";
 	}
 
+	// Xen did not start the image: there is only what it said.
+	showNothing(data) {
+		this.showHead(data);
+		document.getElementById("where").textContent = "Xen did not start this image: no instruction of it was executed.";
+		new ConsolePane(this.recording).show(0);
+		settle();
+	}
+
 	// How the boot ended, in tools/boot's words, with the diagnosis if it went wrong.
 	verdict() {
 		const { said } = this.recording.data.end, first = said.findLastIndex((line) => line.includes("(transcript: "));
@@ -40,6 +52,8 @@ class Page {
 			this.panes.push(new kind(this.recording, this));
 		this.inspector = this.panes.find((one) => one instanceof InspectorPane);
 		this.tables = this.panes.find((one) => one instanceof TablePane);
+		// To begin with, the entry where it is linked: mapped or not, that is what a boot is about.
+		this.inspector.number = { kind: "VA", value: this.recording.place(0).linked };
 	}
 
 	makeControls() {
@@ -118,7 +132,9 @@ class Page {
 	}
 
 	lastWords() {
-		const looping = this.recording.data.looping;
+		const { looping, cut } = this.recording.data;
+		if (cut)
+			return "The boot went on from here, but this is as much of it as is recorded.";
 		return looping ? `The recording ends in a loop: ${looping[0]} more instructions, in turns of ${looping[1]}.` :
 			"This is the last instruction of the guest.";
 	}

@@ -37,7 +37,7 @@ class Recording {
 
 	apply(registers, change) {
 		for (let i = 0; change && i < change.length; i += 2)
-			registers[change[i]] += BigInt(change[i + 1]);
+			registers[change[i]] += fromJson(change[i + 1]);
 		return registers;
 	}
 
@@ -143,6 +143,11 @@ class Recording {
 		this.events ??= new Map(this.data.events.map((event) => [event.step, event]));
 		return this.events.get(step);
 	}
+}
+
+// A number of a recording: beyond 2^53 it is text, and BigInt() knows no sign before 0x.
+function fromJson(number) {
+	return typeof number === "string" && number.startsWith("-") ? -BigInt(number.slice(1)) : BigInt(number);
 }
 
 // The index of the last item of a sorted list whose key is at most a limit; -1 if there is none.

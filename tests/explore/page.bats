@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The page of make explore, in a browser: a long test, part of `make check-doc`.
+
+load ../lib
+# shellcheck disable=SC2154 # fault() sets image
+
+setup_file() {
+	make -s build/explore/recorder.so
+	good_tree x86_32/stage2
+}
+
+# Makes the page of an image, as $page.
+explore() { # IMAGE [option...]
+	page=$BATS_TEST_TMPDIR/page.html
+	BUILD=$BATS_TEST_TMPDIR run tools/python -m explore "${@:2}" "$1" "$page"
+	ends 0 "$page"
+}
+
+@test "every key, every link, there and back: stage 4, on a large and on a small screen" {
+	explore build/x86_32/stage4.elf
+	tests/explore/browse "$page" tests/explore/steps.js
+	tests/explore/browse "$page" tests/explore/steps.js 390
+	# A teacher's memory stick has room for it.
+	[ "$(stat -c %s "$page")" -lt 1500000 ]
+}
+
+@test "the same with 64 bits, and with a boot of six instructions" {
+	explore build/x86_64/stage4.elf
+	tests/explore/browse "$page" tests/explore/steps.js
+	explore build/x86_32/stage1.elf --flag=--proof-of-life
+	tests/explore/browse "$page" tests/explore/steps.js
+}
+
+@test "a kernel that loops has a page, which says so" {
+	fault x86_32/stage2 stage2-hypercall/early.c 's/xen_exit\(VERDICT_SUCCESS\);/for (;;);/'
+	SILENCE=2 explore "$image"
+	grep -q '"looping":\[' "$page"
+	tests/explore/browse "$page" tests/explore/steps.js
+}
+
+@test "an image that Xen refuses has a page with Xen's reasons" {
+	fault x86_32/stage2 stage1-notes/notes.S 's/"yes"/"maybe"/'
+	explore "$image"
+	tests/explore/browse "$page" tests/explore/nothing.js
+}
+
+@test "what a guest prints, and what things are called, stays text" {
+	page=$BATS_TEST_TMPDIR/page.html
+	BUILD=$BATS_TEST_TMPDIR tools/python -m explore --json build/x86_32/stage2.elf "$BATS_TEST_TMPDIR/recording.json"
+	tools/python - "$BATS_TEST_TMPDIR/recording.json" "$page" <<-'END'
+		import json, sys
+		from explore import page
+		evil = '</script><!-- <img src="x" onerror="window.hacked = 1"> <script>window.hacked = 1</script>'
+		with open(sys.argv[1], encoding="utf-8") as file:
+		    recording = json.load(file)
+		recording["title"] = evil
+		recording["end"]["said"] = [evil, "(transcript: x)" + evil]
+		recording["console"][0] = evil * 200
+		for symbol in recording["symbols"]:
+		    symbol[0] += evil if symbol[0] != "xen_entry" else ""
+		for row in recording["code"]:
+		    row[1] = evil
+		for file in recording["files"]:
+		    file["path"] = file["text"] = evil
+		for event in recording["events"]:
+		    event["text"] += evil
+		for row in recording["functions"]:
+		    row["name"] = evil
+		with open(sys.argv[2], "w", encoding="utf-8") as file:
+		    file.write(page.make(recording, ["<svg xmlns='http://www.w3.org/2000/svg'/>" for _ in recording["tables"]]))
+	END
+	tests/explore/browse "$page" tests/explore/steps.js
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What every page of `make explore` has to do. Run behind the page's own script (tests/explore/browse).
+
+let checks = 0;
+function check(good, what) {
+	checks++;
+	if (!good)
+		console.log(`bad: ${what}`);
+}
+
+// All that a reader sees of a step, but for what scrolls.
+function seen() {
+	const current = [...document.querySelectorAll("[aria-current]")].map((one) => one.textContent).join("|");
+	return `${document.getElementById("where").textContent}#${document.getElementById("panes").textContent}#${current}`;
+}
+
+function press(key) {
+	document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+}
+
+const page = thePage, { recording } = page, last = recording.length - 1;
+const sample = [...new Set(Array.from({ length: 60 }, (_, i) => Math.floor(i * last / 59)))];
+
+// Forward, back, and at random: a step is the same from wherever one comes to it.
+const first = new Map();
+for (const step of sample) {
+	page.go(step);
+	first.set(step, seen());
+}
+for (const step of [...sample].reverse().concat([...sample].sort((a, b) => a * 7919 % 101 - b * 7919 % 101))) {
+	page.go(step);
+	check(seen() === first.get(step), `step ${step} differs, by where one comes from`);
+}
+
+// The registers of the deltas, forward and from the nearest key.
+for (const step of sample) {
+	let sum = recording.names.map(() => 0n);
+	if (step > 400)
+		continue;
+	for (let i = 0; i <= step; i++)
+		sum = recording.apply(sum, recording.data.changes[i]);
+	check(String(sum) === String(recording.registers(step)), `the registers of step ${step}`);
+}
+
+// Every key leads in its direction, and to a step.
+for (const [key, , words] of page.ways.all) {
+	const middle = Math.floor(last / 2);
+	page.go(middle);
+	press(key);
+	const back = / back|before|first|call of/.test(words), distance = page.step - middle;
+	check(Number.isInteger(page.step) && (back ? distance <= 0 : distance >= 0), `key ${key} leads from ${middle} to ${page.step}`);
+	if (/Arrow|Home|End/.test(key) && last > 1)
+		check(distance !== 0, `key ${key} leads nowhere`);
+}
+page.go(0);
+press("ArrowLeft");
+check(page.step === 0, "before the first step is none");
+press("End");
+press("ArrowRight");
+check(page.step === last, "behind the last step is none");
+
+// Marks: each hypercall's key leads to a step at which one is made.
+page.go(0);
+press("h");
+if (page.ways.marks.hypercall.length)
+	check(recording.eventAt(page.step)?.kind === "hypercall", "h leads to a hypercall");
+
+// Links.
+for (const link of [...document.querySelectorAll('#events a[href^="#step="]')].slice(0, 20)) {
+	location.hash = link.getAttribute("href");
+	page.follow();
+	check(page.step === Number(link.textContent), `link ${link.getAttribute("href")}`);
+}
+for (const [hash, good] of [["#step=5", () => page.step === Math.min(5, last)], ["#step=-1", () => page.step === 0],
+	["#step=1e99", () => page.step <= last], ["#at=xen_entry", () => recording.symbolName(recording.place(page.step).symbol) === "xen_entry" || last < 3],
+	["#event=nothing", () => page.step === 0], ["#<img src=x>", () => page.step === 0]]) {
+	history.replaceState(null, "", hash);
+	page.follow();
+	check(good(), `the address ${hash} leads to step ${page.step}`);
+}
+
+// What a number is: every word that is known can be asked, and the translation is that of the page tables.
+page.go(last);
+for (const [word, value] of [["VA", "0xc0100000"], ["P=V", "0x100000"], ["PFN", "0x100"], ["MFN", "0x3100"], ["maddr", "0x3100000"]]) {
+	page.inspector.look({ kind: word, value: BigInt(value) });
+	check(page.inspector.words.textContent.includes(`${word} ${value}`), `${word} ${value} can be looked at`);
+}
+
+// Nothing from outside becomes markup, nothing sticks out, everything has a name.
+check(!document.querySelector("#panes img, #panes script, header img, #end img") && !window.hacked, "text became markup");
+check(document.documentElement.scrollWidth <= window.innerWidth, `the page is ${document.documentElement.scrollWidth} wide`);
+for (const button of document.querySelectorAll("button, input"))
+	check(button.getAttribute("aria-label") || button.textContent.trim() || button.labels?.length, `a ${button.tagName} without a name`);
+for (const section of document.querySelectorAll("section"))
+	check(document.getElementById(section.getAttribute("aria-labelledby"))?.textContent, `section ${section.id} has no heading`);
+
+console.log(`done: ${checks} checks`);
