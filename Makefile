@@ -271,10 +271,11 @@ pdf: doc
 	@tools/doc/pdf
 
 check-doc: pdf $(stock)
-	@tools/doctor --need doctest,lab,gdb
+	@tools/doctor --need doctest,lab,gdb,explore
 	@tests/doc/browse
 	@tests/doc/paper
 	@tools/doc/transcripts README.md lessons/*.md labs/lab*/README.md
+	@tests/run tests/explore/page.bats
 
 transcripts: $(hypervisor) $(stock)
 	@tools/doc/transcripts --update README.md lessons/*.md labs/lab*/README.md

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2154 # fault() sets image
 #
 # The page of make explore, in a browser: a long test, part of `make check-doc`.
 
 load ../lib
-# shellcheck disable=SC2154 # fault() sets image
 
 setup_file() {
 	make -s build/explore/recorder.so
