@@ -34,7 +34,7 @@
 ##   MEM=MiB  DOM0_MEM=MiB    memory of the machine and of dom0, if IMAGE= needs more
 ##   GUEST=n|file  GUEST_ARCH=kind  GUEST_MEM=MiB  GUESTS=2  LAYOUT=far    stage 6
 ##   NATIVE=y             boot stage 5 without Xen
-##   PVH=qemu|microvm|dom0|n   who enters stage 7, and how (qemu: without Xen; n: as PV)
+##   PVH=qemu|microvm|dom0|domU|n   who enters stage 7, and how (qemu: without Xen; n: as PV)
 ##   XEN=file|stock       use this hypervisor        XEN_SRC=folder  build it from this source
 ##   ACCEL=tcg|kvm        how QEMU runs it (tcg)     V=1  whole transcript  SLOW=n  limits times n
 ##   ERRATUM=n            the 2007 patch's mistake n (1 to 9) put back: see what it does
@@ -42,6 +42,7 @@
 
 include src/errata/errata.mk
 include labs/labs.mk
+include src/stage7-pvh/domu.mk
 
 STAGE   ?= 4
 ARCH    ?= x86_32

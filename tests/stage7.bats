@@ -12,7 +12,7 @@ load lib
 
 modes=(x86_32 x86_32-2g x86_32-1g x86_32-nopae x86_64)
 
-setup_file() { good_tree "${modes[@]/%//stage7}"; }
+setup_file() { good_tree "${modes[@]/%//stage7}" x86_64/stage6 x86_32/stage6; }
 
 # Boots without Xen, by the seventh note.
 by_qemu() { # image
@@ -30,7 +30,7 @@ by_qemu() { # image
 	done
 }
 
-@test "so does QEMU's microvm, which has no firmware and no PC's devices" {
+@test "so does QEMU's microvm, which has hardly any of a PC's devices" {
 	for mode in x86_32 x86_64; do
 		PVH=microvm by_qemu "$good/build/$mode/stage7.elf"
 		ends 0 "in ring 0, on a bare machine"
@@ -54,6 +54,35 @@ as_dom0() { # image
 		ends 0 'command line: "first=1, second"'
 		ends 0 "module: $(stat -c %s README.md) bytes"
 	done
+}
+
+# Has a stage 6 on Debian's Xen build it as a PVH guest.
+as_domU() { # image, stage 6's mode if it is not 64 bits
+	[ -e build/xen-stock/xen ] || skip "needs Debian's own Xen: tools/build-xen --stock"
+	guest=$1
+	CMDLINE="guest=pvh${CMDLINE+ $CMDLINE}" MODULE=$guest PVH=domU XEN=${on-$top/build/xen-stock/xen} \
+		boot "$good/build/${2-x86_64}/stage6.elf"
+}
+
+@test "stage 6 builds a PVH domain of it, of either width, with a module" {
+	for mode in x86_64 x86_32-nopae; do
+		as_domU "$good/build/$mode/stage7.elf"
+		ends 0 "one vcpu, PVH"
+		ends 0 "[domain 1]   tick 3"
+		ends 0 "in ring 0, on Xen as PVH"
+		ends 0 "[domain 1]   hvm_start_info: version 1, flags 0x0"
+		ends 0 "[domain 1]   memory: 1024 pages (4 MiB)"
+		ends 0 "the guest ended with reason 0 (poweroff)"
+	done
+	run make run STAGE=7 PVH=domU XEN=stock PAE=n MODULE=README.md CMDLINE="x y"
+	ends 0 "[domain 1]   module: $(stat -c %s README.md) bytes"
+	ends 0 'command line: "x y '
+}
+
+@test "stage 6 builds a PV domain of it, too" {
+	run make run STAGE=6 GUEST=7 GUEST_ARCH=x86_64
+	ends 0 "[domain 1] stage 4: xen_start_kernel"
+	ends 0 "the guest ended with reason 0 (poweroff)"
 }
 
 @test "the same file is a PV guest: then it is stage 4" {
@@ -147,6 +176,20 @@ long=stage7-pvh/pvh-head_64.S
 	diagnosed 4 pvh-no-svm
 	on=$top/build/xen/xen as_dom0 "$good/build/x86_64/stage7.elf"
 	diagnosed 3 pvh-xen-without-hvm
+}
+
+@test "a PVH domain: without the note, without HVM, with PAE tables; and a panic in it is a crash" {
+	as_domU "$good/build/x86_64/stage6.elf"
+	ends 1 "image: it has no note PHYS32_ENTRY"
+	diagnosed 1 guest-domain-refused
+	on=$top/build/xen/xen as_domU "$good/build/x86_64/stage7.elf"
+	diagnosed 1 pvh-domain-refused
+	as_domU "$good/build/x86_32/stage7.elf"
+	diagnosed 1 pvh-domain-pae
+	fault x86_64/stage7 stage7-pvh/pvh-enlighten.c 's/^\tstart_kernel/\t*(volatile int *)0x1234 = 0;\n&/'
+	as_domU "$image"
+	ends 1 "[domain 1] FAULT: vector 14"
+	diagnosed 1 guest-domain-crashed
 }
 
 @test "PAE tables as PVH under Xen in TCG: refused by make, and named if booted all the same" {

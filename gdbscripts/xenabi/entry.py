@@ -27,8 +27,9 @@ def xen_entry(image: Image) -> int:
 
 
 def as_pvh() -> bool:
-    """Whether this boot is to be by the note PHYS32_ENTRY: PVH= of the environment, as for tools/boot."""
-    return os.environ.get("PVH", "n") not in ("", "n")
+    """Whether this boot is to be by the note PHYS32_ENTRY: PVH= of the environment, as for tools/boot. (With domU
+    it is another's image that is entered so.)"""
+    return os.environ.get("PVH", "n") not in ("", "n", "domU")
 
 
 def pvh_entry(image: Image) -> int:

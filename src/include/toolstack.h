@@ -39,6 +39,7 @@ struct image {
 	u64 virt_base;		  /**< VA of the guest's paddr 0; 0 is P=V */
 	u64 entry;		  /**< VA: the note's, or the ELF header's */
 	u64 hypercall_page;	  /**< VA, or NO_ADDRESS: guest sets it up */
+	u64 phys_entry;		  /**< paddr: note PHYS32_ENTRY, or 0 */
 	u64 end;		  /**< the first paddr beyond it */
 	bool is_xen;		  /**< note XEN_VERSION begins with xen-3.0 */
 	bool pae;		  /**< note PAE_MODE begins with yes */
@@ -78,10 +79,12 @@ struct guest {
 	domid_t id;
 	struct image image;
 	struct file module; /**< of size 0 if it gets none */
+	bool pvh;	    /**< with a ring 0 and page tables of its own */
 
 	unsigned long nr_pages;		/**< all that it has */
 	unsigned long nr_mapped;	/**< those that its first tables map */
-	xen_pfn_t p2m[MAX_GUEST_PAGES]; /**< MFN by PFN, in our word width */
+	xen_pfn_t p2m[MAX_GUEST_PAGES]; /**< MFN by PFN, in our word width;
+					     PVH: PFN by PFN */
 
 	/** @{ Where everything lies: PFNs. */
 	unsigned long mod_start, mfn_list, start_info, store, console;
@@ -139,8 +142,12 @@ void find_files(struct file *image, struct file *module);
 /** @return the ELF file inside a bzImage; any other file as it is */
 struct file unpack_bzimage(struct file file);
 
-/** Reads the ELF headers and notes, or ends the run with what is wrong. */
-void image_parse(struct image *image, struct file file);
+/**
+ * Reads the ELF headers and notes, or ends the run with what is wrong.
+ *
+ * @param pvh whether the image is to be entered as PVH
+ */
+void image_parse(struct image *image, struct file file, bool pvh);
 
 /** @{ One program header of an image, or one section header. */
 struct segment image_segment(const struct image *image, unsigned int index);
@@ -213,6 +220,13 @@ mfn_t shared_info_mfn(const struct guest *guest);
 
 /** Sets the registers that the guest begins with. */
 void set_context(const struct guest *guest);
+
+/** @{ A PVH guest's: memory for its second level of tables, and the rest. */
+void pvh_set_pool(const struct guest *guest);
+void pvh_write_start_info(const struct guest *guest);
+void pvh_set_parameters(const struct guest *guest);
+void pvh_set_context(const struct guest *guest);
+/** @} */
 
 /** @{ Dom0's end of the guest's console ring: maps, prints, unmaps it. */
 void console_open(struct guest *guest);

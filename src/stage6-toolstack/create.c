@@ -11,15 +11,16 @@
 /** Event channel ports beyond the first, which Xen keeps. */
 #define LAST_PORT 127
 
-/* Every PV domain begins with 64 bits. Changing that later, with memory, would
- * leave Xen's own mappings of it in the wrong format: -EACCES.
+/* Every PV domain begins with 64 bits, and a PVH one chooses for itself.
+ * Changing that later, with memory, would leave Xen's own mappings of it in the
+ * wrong format: -EACCES.
  */
 //! [set_width]
 static void set_width(const struct guest *guest)
 {
 	struct xen_domctl op = {.u.address_size.size = guest->image.bits};
 
-	if (guest->image.bits == 64)
+	if (guest->pvh || guest->image.bits == 64)
 		return;
 	hypercall_must(domctl(&op, XEN_DOMCTL_set_address_size, guest->id),
 		       "domctl(set_address_size) of domain %u", guest->id);
@@ -38,6 +39,12 @@ void create_domain(struct guest *guest)
 			.grant_opts = XEN_DOMCTL_GRANT_version(1),
 		}};
 
+	if (guest->pvh) {
+		op.u.createdomain.flags =
+			XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
+		op.u.createdomain.arch.emulation_flags = XEN_X86_EMU_LAPIC;
+	}
+
 	hypercall_must(domctl(&op, XEN_DOMCTL_createdomain, 0),
 		       "domctl(createdomain)");
 	guest->id = op.domain;
@@ -46,7 +53,7 @@ void create_domain(struct guest *guest)
 	op = (struct xen_domctl){.u.max_vcpus.max = 1};
 	hypercall_must(domctl(&op, XEN_DOMCTL_max_vcpus, guest->id),
 		       "domctl(max_vcpus) of domain %u", guest->id);
-	printk("toolstack: created domain %u, %u bits, one vcpu\n", guest->id,
-	       guest->image.bits);
+	printk("toolstack: created domain %u, %u bits, one vcpu%s\n", guest->id,
+	       guest->image.bits, guest->pvh ? ", PVH" : "");
 }
 //! [create_domain]

@@ -91,12 +91,16 @@ struct segment image_section(const struct image *image, unsigned int index)
 	return section;
 }
 
-static void check(const struct image *image)
+static void check_notes(const struct image *image)
 {
 	if (!image->is_xen || !image->loader)
 		panic("image: it has no notes of a Xen guest (XEN_VERSION xen-3.0 and LOADER generic)");
 	if (image->bits == 32 && !image->pae)
 		panic("image: its note PAE_MODE is not yes, and Xen runs no other 32-bit guests");
+}
+
+static void check_size(const struct image *image)
+{
 	if (!image->end)
 		panic("image: it has nothing to load");
 	if (image->end > (u64)MAX_GUEST_PAGES << PAGE_SHIFT)
@@ -104,7 +108,7 @@ static void check(const struct image *image)
 		      image->end, MAX_GUEST_PAGES);
 }
 
-void image_parse(struct image *image, struct file file)
+void image_parse(struct image *image, struct file file, bool pvh)
 {
 	const struct class *class;
 
@@ -129,7 +133,11 @@ void image_parse(struct image *image, struct file file)
 		image->end = max(image->end, part.paddr + part.memsz);
 	}
 	image_take_notes(image);
-	check(image);
+	check_size(image);
+	if (!pvh)
+		check_notes(image);
+	else if (!image->phys_entry)
+		panic("image: it has no note PHYS32_ENTRY, and so no entry as PVH");
 	printk("toolstack: image of %u bits, ends at paddr %#llx, entry VA %#llx, paddr 0 at VA %#llx\n",
 	       image->bits, image->end, image->entry, image->virt_base);
 }

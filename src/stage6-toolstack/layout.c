@@ -40,7 +40,20 @@ static void move_far(struct guest *guest)
 	guest->console = FAR_PFN + 1;
 }
 
-/* Everything, one behind the other. @return the first free PFN */
+/* Top level first. @return the first free PFN */
+static unsigned long place_tables(struct guest *guest, unsigned long next)
+{
+	guest->tables = next;
+	guest->nr_tables = count_tables(guest);
+	for (unsigned int l = guest->levels; l >= 1; l--)
+		guest->level[l].first = take(&next, guest->level[l].count);
+	guest->stack = take(&next, 1);
+	return next;
+}
+
+/* Everything, one behind the other. A PVH guest has neither a p2m nor tables of
+ * ours. @return the first free PFN
+ */
 //! [place]
 static unsigned long place(struct guest *guest)
 {
@@ -50,17 +63,12 @@ static unsigned long place(struct guest *guest)
 
 	guest->mod_start =
 		take(&next, PAGE_ALIGN(guest->module.size) >> PAGE_SHIFT);
-	guest->mfn_list = take(&next, PAGE_ALIGN(list) >> PAGE_SHIFT);
+	if (!guest->pvh)
+		guest->mfn_list = take(&next, PAGE_ALIGN(list) >> PAGE_SHIFT);
 	guest->start_info = take(&next, 1);
 	guest->store = take(&next, 1);
 	guest->console = take(&next, 1);
-
-	guest->tables = next;
-	guest->nr_tables = count_tables(guest);
-	for (unsigned int l = guest->levels; l >= 1; l--)
-		guest->level[l].first = take(&next, guest->level[l].count);
-	guest->stack = take(&next, 1);
-	return next;
+	return guest->pvh ? next : place_tables(guest, next);
 }
 //! [place]
 
@@ -83,8 +91,13 @@ void lay_out(struct guest *guest)
 
 	if (option("layout=far"))
 		move_far(guest);
-	printk("toolstack: layout, PFNs: p2m %#lx, start_info %#lx, store %#lx, console %#lx, %u tables %#lx, stack %#lx\n",
-	       guest->mfn_list, guest->start_info, guest->store, guest->console,
-	       guest->nr_tables, guest->tables, guest->stack);
+	if (guest->pvh)
+		printk("toolstack: layout, PFNs: hvm_start_info %#lx, store %#lx, console %#lx\n",
+		       guest->start_info, guest->store, guest->console);
+	else
+		printk("toolstack: layout, PFNs: p2m %#lx, start_info %#lx, store %#lx, console %#lx, %u tables %#lx, stack %#lx\n",
+		       guest->mfn_list, guest->start_info, guest->store,
+		       guest->console, guest->nr_tables, guest->tables,
+		       guest->stack);
 }
 //! [lay_out]

@@ -41,6 +41,9 @@ static void take_note(struct image *image, u32 type, const u8 *desc, u64 length)
 	case XEN_ELFNOTE_ENTRY:
 		image->entry = value;
 		break;
+	case XEN_ELFNOTE_PHYS32_ENTRY:
+		image->phys_entry = value;
+		break;
 	case XEN_ELFNOTE_HYPERCALL_PAGE:
 		image->hypercall_page = value;
 		break;

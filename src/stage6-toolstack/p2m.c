@@ -36,7 +36,8 @@ static void populate_batch(struct guest *guest, unsigned long pfn)
 }
 
 /* The list goes in with PFNs and comes back with MFNs. Xen writes the m2p, the
- * other direction, on the way.
+ * other direction, on the way. Of a PVH guest's the MFNs stay with Xen, and a
+ * PFN names a page to all others, too.
  */
 //! [populate]
 void populate(struct guest *guest)
@@ -50,8 +51,12 @@ void populate(struct guest *guest)
 		guest->p2m[pfn] = pfn;
 	for (unsigned long pfn = 0; pfn < guest->nr_pages; pfn += BATCH)
 		populate_batch(guest, pfn);
-	printk("toolstack: %lu pages, PFN 0 is MFN %#lx\n", guest->nr_pages,
-	       mfn_x(guest_mfn(guest, 0)));
+	if (guest->pvh)
+		printk("toolstack: %lu pages, whose MFNs are Xen's matter\n",
+		       guest->nr_pages);
+	else
+		printk("toolstack: %lu pages, PFN 0 is MFN %#lx\n",
+		       guest->nr_pages, mfn_x(guest_mfn(guest, 0)));
 }
 //! [populate]
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Stage 6: all of stage 4 but its main.c, and the toolstack; what it builds a domain of is its module.
 #
-# Included by the Makefile. GUEST=n is a stage, GUEST=file any other image; GUEST_ARCH= is the stage's kind. MODULE= and
+# Included by the Makefile. GUEST=n is a stage, GUEST=file any other image; GUEST_ARCH= and GUEST_PAE= are the stage's kind. MODULE= and
 # CMDLINE= are the guest's. GUESTS=2 builds two of them, which share a page. LAYOUT=far has the toolstack lay store and console far above the page tables, GUEST_MEM=MiB
 # gives the guest more memory than it needs.
 
@@ -34,6 +34,8 @@ $(call one-of,GUESTS,1 2)
 GUEST ?= $(if $(filter 2,$(GUESTS)),pair,4)
 GUEST_ARCH ?= $(ARCH)
 $(call one-of,GUEST_ARCH,x86_32 x86_64)
+GUEST_PAE ?= y
+$(call one-of,GUEST_PAE,y n)
 LAYOUT ?= near
 $(call one-of,LAYOUT,near far)
 ifneq ($(GUEST_MEM)$(shell seq 4 64 | grep -x '$(GUEST_MEM)'),$(GUEST_MEM)$(GUEST_MEM))
@@ -43,26 +45,26 @@ export GUEST_MEM GUEST_IMAGE
 # What boots the machine: for `make run`, and for GDB.
 boots := run gdb rewind pagetables
 $(boots): override CMDLINE := $(strip $(CMDLINE) $(if $(filter far,$(LAYOUT)),layout=far) $(GUEST_MEM:%=guest_mem=%) \
-	$(if $(filter 2,$(GUESTS)),guests=2))
+	$(if $(filter 2,$(GUESTS)),guests=2) $(if $(filter domU,$(PVH)),guest=pvh))
 # In a debugger time jumps ahead whenever the machine is stopped, and the guest would be given up.
 gdb rewind pagetables: override CMDLINE += seconds=86400
 # Xen's usual scheduler sets so many timers for two domains that are busy that, at QEMU's rate, they are all it does.
 $(boots): export XEN_OPTIONS := $(if $(filter 2,$(GUESTS)),sched=credit)
 
-ifneq ($(filter 0 1 2 3 4 5 pair,$(GUEST)),)
-guest-mode := $(if $(filter $(ARCH),$(GUEST_ARCH)),$(O),build/$(GUEST_ARCH))$(GUEST_ERRATUM:%=-erratum%)
+ifneq ($(filter 0 1 2 3 4 5 7 pair,$(GUEST)),)
+guest-mode := $(if $(filter $(ARCH),$(GUEST_ARCH)),$(O),build/$(GUEST_ARCH)$(mode-$(GUEST_PAE)))$(GUEST_ERRATUM:%=-erratum%)
 GUEST_IMAGE := $(guest-mode)/$(if $(filter pair,$(GUEST)),pair.elf,stage$(GUEST).$(if $(filter 5,$(GUEST)),bzImage,elf))
 
 # The guest is made by a make of its own: it may be of another kind than dom0.
 run gdb-ready guest-files: guest
 guest: ready
 	@mkdir -p $(guest-mode) && flock $(guest-mode)/.lock $(MAKE) --no-print-directory STAGE=$(or $(filter-out pair,$(GUEST)),4) ARCH=$(GUEST_ARCH) \
-		$(if $(filter $(ARCH),$(GUEST_ARCH)),,PAE=y VMSPLIT=3G) GUEST= GUEST_ARCH= ERRATUM=$(GUEST_ERRATUM) MODULE= $(GUEST_IMAGE)
+		$(if $(filter $(ARCH),$(GUEST_ARCH)),,PAE=$(GUEST_PAE) VMSPLIT=3G) GUEST= GUEST_ARCH= ERRATUM=$(GUEST_ERRATUM) MODULE= $(GUEST_IMAGE)
 .PHONY: guest
 else
 GUEST_IMAGE := $(GUEST)
 ifeq ($(wildcard $(GUEST)),)
-$(error GUEST=$(GUEST) is no file, and no stage that can be a guest: use one of 0 1 2 3 4 5, or the path of an image)
+$(error GUEST=$(GUEST) is no file, and no stage that can be a guest: use one of 0 1 2 3 4 5 7, or the path of an image)
 endif
 endif
 

@@ -9,25 +9,26 @@ stage7 := $(filter-out %/exit-native.o,$(stage4)) $(call objects,stage7-pvh) \
 $(B)/stage7.elf: $(stage7) $(O)/obj/stage4-start-kernel/early.o
 
 # How it is entered: PVH=qemu or microvm by QEMU alone, on a PC or its smallest machine; dom0 by Xen; n is a PV guest. An
-# IMAGE= of the reader's own may be entered so, too.
+# IMAGE= of the reader's own may be entered so, too. PVH=domU is stage 6's guest: see domu.mk.
 ifeq ($(STAGE)$(IMAGE),7)
 PVH ?= qemu
 else
 PVH ?= n
 endif
-$(call one-of,PVH,qemu microvm dom0 n)
-ifeq ($(filter 7,$(STAGE))$(IMAGE)$(filter n,$(PVH))$(filter-out 0,$(MAKELEVEL)),)
+$(call one-of,PVH,qemu microvm dom0 domU n)
+ifeq ($(filter 7 6-domU,$(STAGE) $(STAGE)-$(PVH))$(IMAGE)$(filter n,$(PVH))$(filter-out 0,$(MAKELEVEL)),)
 $(error PVH=$(PVH) needs a note that stage $(STAGE) has not: use STAGE=7, or IMAGE=file)
 endif
 ifneq ($(filter 7,$(STAGE))$(filter-out n,$(PVH)),)
 override NATIVE := $(if $(filter qemu microvm,$(PVH)),y,n)
 endif
 # The kit's own Xen is built without what PVH needs.
-ifeq ($(PVH)$(XEN),dom0)
+ifneq ($(filter dom0 domU,$(PVH)$(XEN)),)
 XEN := stock
 endif
 # QEMU's TCG sets a bit in the top level of PAE tables that is reserved there; Xen looks, and reads no more of the guest.
-ifneq ($(filter $(ACCEL)-$(PVH)-$(ARCH)-$(PAE)-$(IMAGE),tcg-dom0-x86_32-y-),)
+pvh-kind := $(if $(filter domU,$(PVH)),$(or $(GUEST_ARCH),$(ARCH))-$(or $(GUEST_PAE),y),$(ARCH)-$(PAE))
+ifneq ($(filter $(ACCEL)-$(PVH)-$(pvh-kind)-$(IMAGE),tcg-dom0-x86_32-y- tcg-domU-x86_32-y-),)
 $(error PVH=$(PVH) with PAE needs a real processor (ACCEL=kvm): use ARCH=x86_64, or PAE=n)
 endif
 export PVH

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * What a PVH guest has in place of a p2m, page tables and start_info.
+ *
+ * Called by build_pvh_guest(). Xen keeps the second level of tables, from the
+ * guest's paddrs to maddrs, in memory that is set apart for it. The rest is one
+ * struct in the guest's memory, and numbers that the guest asks Xen for.
+ *
+ * Source: docs/misc/pvh.pandoc in Xen's tree; xen/arch-x86/hvm/start_info.h.
+ */
+#include "hypercall.h"
+#include "string.h"
+#include "toolstack.h"
+#include "xen-ops.h"
+#include <xen/arch-x86/hvm/start_info.h>
+#include <xen/hvm/params.h>
+
+/** Bytes for the second level: 4 KiB map 2 MiB, and some are always needed. */
+#define POOL_SIZE (2 << 20)
+
+/** One page of the guest's: hvm_start_info and all that it names. */
+struct start_page {
+	struct hvm_start_info info;
+	struct hvm_modlist_entry module;
+	struct hvm_memmap_table_entry memory;
+	char cmd_line[MAX_GUEST_CMDLINE];
+};
+
+void pvh_set_pool(const struct guest *guest)
+{
+	struct xen_domctl op = {.u.paging_mempool.size = POOL_SIZE};
+
+	hypercall_must(
+		domctl(&op, XEN_DOMCTL_set_paging_mempool_size, guest->id),
+		"domctl(set_paging_mempool_size) of domain %u", guest->id);
+}
+
+//! [pvh_write_start_info]
+void pvh_write_start_info(const struct guest *guest)
+{
+	u64 paddr = (u64)guest->start_info << PAGE_SHIFT;
+	struct start_page page = {
+		.info =
+			{
+				.magic = XEN_HVM_START_MAGIC_VALUE,
+				.version = 1,
+				.nr_modules = guest->module.size ? 1 : 0,
+				.modlist_paddr =
+					paddr +
+					offsetof(struct start_page, module),
+				.cmdline_paddr =
+					paddr +
+					offsetof(struct start_page, cmd_line),
+				.memmap_paddr =
+					paddr +
+					offsetof(struct start_page, memory),
+				.memmap_entries = 1,
+			},
+		.module = {.paddr = (u64)guest->mod_start << PAGE_SHIFT,
+			   .size = guest->module.size},
+		.memory = {.size = (u64)guest->nr_pages << PAGE_SHIFT,
+			   .type = XEN_HVM_MEMMAP_TYPE_RAM},
+	};
+
+	memcpy(page.cmd_line, xen_start_info->cmd_line, sizeof(page.cmd_line));
+	guest_write(guest, paddr, &page, sizeof(page));
+	printk("toolstack: hvm_start_info is at paddr %#llx\n", paddr);
+}
+//! [pvh_write_start_info]
+
+static void set(const struct guest *guest, u32 index, u64 value)
+{
+	struct xen_hvm_param param = {
+		.domid = guest->id, .index = index, .value = value};
+
+	hypercall_must(HYPERVISOR_hvm_op(HVMOP_set_param, &param),
+		       "hvm_op(HVMOP_set_param), index %u of domain %u", index,
+		       guest->id);
+}
+
+//! [pvh_set_parameters]
+void pvh_set_parameters(const struct guest *guest)
+{
+	set(guest, HVM_PARAM_CONSOLE_PFN, guest->console);
+	set(guest, HVM_PARAM_CONSOLE_EVTCHN, guest->console_port);
+	set(guest, HVM_PARAM_STORE_PFN, guest->store);
+	set(guest, HVM_PARAM_STORE_EVTCHN, guest->store_port);
+}
+//! [pvh_set_parameters]
