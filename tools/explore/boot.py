@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One boot with the plugin in it (recorder.c): an ordinary `make run`, which is made to wait here and there.
+"""One boot with the plugin in it (recorder/): an ordinary `make run`, which is made to wait here and there.
 
 Everything that QEMU shares with us are files without a name, inherited through tools/boot and tools/machine.
 """
@@ -15,7 +15,7 @@ from xenqemu.monitor import Monitor
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 PLUGIN = os.path.join(TOP, "build", "explore", "recorder.so")
 
-# What the plugin writes (recorder.c): a head and records; and what it says when it waits.
+# What the plugin writes (recorder/record.h): a head and records; and what it says when it waits.
 RECORD = struct.Struct("<IIQQ")
 _HEAD = struct.Struct("<4Q16x")
 # How many machine pages may be marked as those in which Xen's stores are of interest.

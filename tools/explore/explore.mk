@@ -6,9 +6,11 @@
 HOSTCC := gcc
 recorder := build/explore/recorder.so
 
-$(recorder): tools/explore/recorder.c tools/explore/qemu-plugin.h | ready
+recorder-sources := $(wildcard tools/explore/recorder/*.c)
+
+$(recorder): $(recorder-sources) $(wildcard tools/explore/recorder/*.h) | ready
 	@mkdir -p $(@D)
-	$(Q)$(HOSTCC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -fPIC -shared -o $@ $<
+	$(Q)$(HOSTCC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -fPIC -fvisibility=hidden -shared -o $@ $(recorder-sources)
 
 # A stage's recording lies beside its image, that of any other image in build/.
 explored := $(or $(IMAGE),$(image))

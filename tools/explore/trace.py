@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from .boot import RECORD
 
-EXECUTED, STORED, XEN_RAN, LOOPED, XEN_STORED = range(1, 6)  # recorder.c
+EXECUTED, STORED, XEN_RAN, LOOPED, XEN_STORED = range(1, 6)  # recorder/record.h
 
 
 class Gap(NamedTuple):

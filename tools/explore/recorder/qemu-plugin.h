@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * As much of QEMU's plugin interface as recorder.c uses.
+ * As much of QEMU's plugin interface as the recorder uses.
  *
  * Debian's QEMU loads plugins, but its packages leave the header out. These are
  * declarations of the functions that every QEMU from 7.2 on exports; their
