@@ -109,4 +109,8 @@ guest_of() { # dom0's kind, the guest's kind
 			[[ $output != *Exception* && $output != *physdev_op* ]] # dom0 alone asks for ports
 		done
 	done
+
+@test "a Linux, from its first instruction to beyond the move of its p2m" {
+	[ -e build/linux/vmlinuz ] || skip "there is no build/linux/vmlinuz (make linux)"
+	DOM0_MEM=512 CMDLINE="console=hvc0 earlyprintk=xen" checks build/linux/vmlinuz none linux
 }

@@ -17,10 +17,10 @@ remapped_x86_64="0x7f80000000-0x7f803fffff 0xffff880000000000-0xffff8800003fffff
 
 # All checks of these files pass, in one session at the image's first instruction, but those that may be skipped.
 checks() { # image, pattern of the names that may be skipped, files
-	local image=$1 may_skip=$2 symbols=${1%.*}.elf file files=() bad
+	local image=$1 may_skip=$2 symbols=${1/%.bzImage/.elf} file files=() bad
 	shift 2
 	for file; do files+=(-x "tests/gdb/$file.py"); done
-	SYMBOLS=$symbols BUILD=$BATS_TEST_TMPDIR run timeout 300 tools/gdb "$image" -batch "${files[@]}"
+	SYMBOLS=$symbols BUILD=$BATS_TEST_TMPDIR run timeout 900 tools/gdb "$image" -batch "${files[@]}"
 	bad=$(grep -E '^FAILED|^skipped|Traceback|Python Exception' <<<"$output" | grep -vE "^skipped ($may_skip): " || :)
 	if [ -n "$bad" ] || [ "$(grep -c '^all checks ran$' <<<"$output")" != $# ]; then
 		printf '%s\n' "$image, $*:" "${bad:-"not all checks ran: $output"}"
