@@ -70,6 +70,7 @@ class Attach(gdb.Command):
         session.begin(folder, image)
         session.machine, session.boot = machine, boot
         with plain_errors():
+            session.stopped_with = session.stub.registers().raw
             timeline().now().name = ENTRY
             end_stop.watch()
 

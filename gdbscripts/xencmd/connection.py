@@ -58,6 +58,9 @@ def arrived(session):
 
     GDB takes a breakpoint for hit where it saw the machine stop last; connecting again lets it see."""
     forget()
+    session.stopped_with = session.stub.registers().raw
+    if session.timeline:
+        session.timeline.stopped()
     pc = gdb.selected_frame().pc()
     if any(pc == place.address for b in gdb.breakpoints() if b.enabled for place in b.locations):
         standing, address = session.stub.standing, remote().details

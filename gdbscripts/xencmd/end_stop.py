@@ -14,6 +14,7 @@ import gdb
 from xenqemu.position import NoPosition, Position
 
 from .hypercall_watch import lower
+from .interrupts import uninterrupted
 from .places import crashes, ends, in_xen
 from .session import plain_errors, session
 
@@ -28,6 +29,7 @@ class EndStop(gdb.Breakpoint):
         self.silent = True  # or it would be called "Breakpoint -3"
         self.commands = "frame"
 
+    @uninterrupted  # it stops anyhow
     def stop(self):
         session.deciding = True
         try:
@@ -88,4 +90,5 @@ class AtEnd(gdb.Command):
 
 
 AtEnd()
-gdb.execute("define hook-continue\nxen-at-end\nend")
+for command in "continue step stepi next nexti finish until advance jump signal".split():
+    gdb.execute(f"define hook-{command}\nxen-at-end\nend")

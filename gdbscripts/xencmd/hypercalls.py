@@ -11,17 +11,19 @@ stops the machine is set beside it.
 import gdb
 
 from .hypercall_watch import Watch, lower
+from .interrupts import stops_if_interrupted
 from .places import hypercall_gate, in_xen
 from .session import plain_errors, session
 
 
 class Gate(gdb.Breakpoint):
-    """GDB's breakpoint at one of the two places. Never stops for the reader."""
+    """GDB's breakpoint at one of the two places. Stops for the reader only if he pressed Ctrl-C meanwhile."""
 
     def __init__(self, address):
         super().__init__(f"*{lower(address):#x}", type=gdb.BP_HARDWARE_BREAKPOINT, internal=True)
         self.silent = True
 
+    @stops_if_interrupted
     def stop(self):
         session.deciding = True
         try:

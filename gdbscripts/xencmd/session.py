@@ -44,6 +44,7 @@ class Session:
     def begin(self, folder=None, image=None):
         """All that was known is forgotten. folder is make gdb's, with the sockets and the console's transcript."""
         self.folder, self._image = folder, image
+        self.stopped_with = None  # see registers.py
         self.machine = self.boot = self.timeline = self.gate = self.xen_file = None
         self.cr3 = None  # that of the domain that the commands are about, if the machine has several
         self._stub = self._monitor = self._ram = self._connection = None

@@ -9,11 +9,13 @@ import itertools
 import gdb
 
 from xenqemu import back
+from xenqemu.patience import work_clock
 from xenqemu.position import NoPosition
 from xenqemu.timeline import Timeline
 
 from .arguments import number
 from .connection import arrived
+from .interrupts import uninterrupted
 from .places import ends, hypercall_gate
 from .session import plain_errors, session
 
@@ -27,7 +29,8 @@ def timeline():
     """The machine's checkpoints. The first, at the entry, was made by `xen attach`."""
     stub = session.stub
     if not session.timeline:
-        session.timeline = Timeline(stub, session.monitor, session.folder)
+        session.timeline = Timeline(stub, session.monitor, session.folder,
+                                    clock=work_clock(session.machine.processor_time))
     session.timeline.stub = stub
     session.timeline.guards = set(ends())
     # Not where it is taken: a stop there can make Xen put it off, again and again.
@@ -35,17 +38,30 @@ def timeline():
     return session.timeline
 
 
+@uninterrupted
 def on_stop(_):
     """GDB's machine has stopped."""
     if not session.timeline:
         return
     try:
         line = timeline()
+        line.stopped()
         if not line.here or abs(session.monitor.icount() - line.here.position.icount) > SMALL:
             line.now()
             line.forget_old()
     except (gdb.GdbError, NoPosition):
         pass  # not every moment can be gone back to
+
+
+@uninterrupted
+def on_change(_):
+    """The reader has changed memory or a register."""
+    if not session.timeline or session.deciding:
+        return
+    try:
+        timeline().changed()
+    except (*session.errors, gdb.GdbError) as error:
+        print(f"what you changed is not kept if you go back: {error}")
 
 
 def moved():
@@ -118,13 +134,17 @@ class Back(gdb.Command):
 
     def invoke(self, argument, from_tty):
         with plain_errors():
+            line = timeline()
+            changes = line.changes()
             if argument.startswith("to "):
-                back.back_to(timeline(), addresses(argument[3:].strip()))
+                back.back_to(line, addresses(argument[3:].strip()))
             else:
                 count = number(argument or "1", "xen back [N], or xen back to LOCATION", is_address=False)
                 if not 0 < count <= 1000000:
                     raise gdb.GdbError(f"xen back {argument}: between 1 and 1000000 instructions")
-                back.back(timeline(), count)
+                back.back(line, count)
+            for change in set(changes) - set(line.changes()):
+                print(f"this is before your change, which is undone here: `xen restart {change}` comes back to it")
         moved()
 
 
@@ -148,6 +168,8 @@ def in_image(address):
 
 
 gdb.events.stop.connect(on_stop)
+gdb.events.memory_changed.connect(on_change)
+gdb.events.register_changed.connect(on_change)
 Checkpoint()
 Restart()
 Back()

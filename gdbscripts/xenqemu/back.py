@@ -6,7 +6,7 @@ from collections import Counter
 from . import trace
 from .position import Moment
 from .search import last_run
-from .timeline import CHANGED, PATIENCE, Lost
+from .timeline import CHANGED, SLICE, Lost
 from .way import way_to
 
 # How many instructions before its goal a landing may switch from breakpoints to steps.
@@ -72,7 +72,8 @@ def _run_by(stub, addresses, hits):
         for hit in range(hits):
             if hit:
                 stub.step()
-            if not stub.run(PATIENCE) or stub.registers().rip not in addresses:
+            stub.run_on(SLICE)
+            if stub.registers().rip not in addresses:
                 raise Lost(CHANGED)
 
 

@@ -3,6 +3,8 @@
 
 import os
 import re
+import time
+from collections.abc import Callable
 
 _given = os.environ.get("SLOW") or "1"
 SLOW = int(_given) if re.fullmatch("[1-9][0-9]{0,2}", _given) else 1  # tools/boot and make refuse what is no factor
@@ -10,3 +12,10 @@ SLOW = int(_given) if re.fullmatch("[1-9][0-9]{0,2}", _given) else 1  # tools/bo
 
 def patiently(seconds: float) -> float:
     return seconds * SLOW
+
+
+def work_clock(processor_time: Callable[[], float]) -> Callable[[], float]:
+    """A clock that goes by the seconds that a process computes: a busy host slows it, too. A process that stands still does
+    not stop it for good."""
+    began = time.monotonic()
+    return lambda: processor_time() + (time.monotonic() - began) / 10

@@ -48,6 +48,8 @@ _SYSTEM = "fs_base gs_base k_gs_base cr0 cr2 cr3 cr4 cr8 efer".split()
 _SHORT = "eflags cs ss ds es fs gs".split()
 _NAMES = _GPRS + _SHORT + _SYSTEM
 _LAYOUT = struct.Struct("<17Q7I9Q")
+# The bytes of those before the system's registers.
+GENERAL = struct.calcsize("<17Q7I")
 
 # One packet carries at most this many bytes of memory: half of QEMU's limit, a quarter where it is written.
 _CHUNK, _WRITE_CHUNK = 0x800, 0x400
@@ -89,6 +91,7 @@ class Stub:
         self.packets = 0
         self.standing: set[int] = set()
         self.deadline: float | None = None
+        self.clock: Callable[[], float] = time.monotonic
         self._received = b""
         self._by_maddr, self._mode = False, -1  # what is asked for, and what QEMU was told last
 
@@ -152,16 +155,19 @@ class Stub:
 
     def request(self, text: str) -> str:
         """Sends a packet and returns the answer."""
-        self.send(text)
-        return self.receive()
+        with _whole():
+            self.send(text)
+            return self.receive()
 
     def requests(self, texts: Sequence[str]) -> Iterator[str]:
         """Several at once: the answers come in their order. Saves waiting for each before the next is asked."""
         for first in range(0, len(texts), _AT_ONCE):
             asked = texts[first:first + _AT_ONCE]
-            for text in asked:
-                self.send(text)
-            yield from [self.receive() for _ in asked]
+            with _whole():
+                for text in asked:
+                    self.send(text)
+                answers = [self.receive() for _ in asked]
+            yield from answers
 
     def human(self, line: str) -> str:
         """A line for QEMU's monitor, which answers here, too: its output."""
@@ -187,6 +193,15 @@ class Stub:
     def set_register(self, name: str, value: int) -> None:
         data = value.to_bytes(4 if name in _SHORT else 8, "little")
         self.must(f"P{_NAMES.index(name):x}={data.hex()}")
+
+    def set_registers(self, raw: bytes) -> None:
+        """All at once, as registers().raw has them, while 32-bit code runs: then QEMU takes four bytes of some where it
+        gives eight. CR0, CR4 and EFER need each other, so it takes two rounds."""
+        wide = [raw[at:at + 4] for at in range(GENERAL, _LAYOUT.size, 8)]
+        for _ in range(2):
+            self.must(f"G{(raw[:GENERAL] + b''.join(wide) + raw[_LAYOUT.size:]).hex()}")
+        if self.registers().raw != raw:
+            raise StubError("QEMU does not take the registers as it gives them")
 
     def read(self, address: int, count: int, physical: bool = False) -> bytes:
         """Bytes at a virtual address of the moment, or at a maddr. Unreadable if there is nothing."""
@@ -271,7 +286,7 @@ class Stub:
         """Until a breakpoint: True. After limit seconds it is stopped: False."""
         self._in_time()
         if limit and self.deadline:
-            limit = min(limit, max(0.01, self.deadline - time.monotonic()))
+            limit = min(limit, max(0.01, self.deadline - self.clock()))
         self.send("c")
         try:
             _stop(self.receive(limit))
@@ -284,6 +299,11 @@ class Stub:
                 raise
         # A breakpoint and the interruption may have crossed: that stop is not ours.
         return not self._interrupt().startswith("T02")
+
+    def run_on(self, every: float) -> None:
+        """Until a breakpoint; inside patience() no longer than that allows, which is looked at now and then."""
+        while not self.run(every):
+            pass
 
     def run_till(self, late: Callable[[], bool], every: float = 0.2) -> bool:
         """Until a breakpoint: True. When late(), asked now and then, says so, it is stopped: False."""
@@ -301,9 +321,9 @@ class Stub:
         return _stop(self.receive())
 
     @contextlib.contextmanager
-    def patience(self, seconds: float) -> Iterator[None]:
+    def patience(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
         """While this holds nothing is run after so many seconds, and Ctrl-C waits until the next run: no packet is cut."""
-        self.deadline = time.monotonic() + seconds
+        self.deadline, self.clock = clock() + seconds, clock
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield
@@ -316,7 +336,7 @@ class Stub:
             return
         if signal.sigtimedwait({signal.SIGINT}, 0):
             raise KeyboardInterrupt
-        if time.monotonic() > self.deadline:
+        if self.clock() > self.deadline:
             raise TooLate("this takes too long")
 
 
@@ -325,3 +345,13 @@ def _stop(answer: str) -> str:
     if answer[:1] in ("W", "X"):
         raise Gone("QEMU ended")
     return answer
+
+
+@contextlib.contextmanager
+def _whole() -> Iterator[None]:
+    """While this holds Ctrl-C waits: a packet without its answer would leave the next one with the wrong answer."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

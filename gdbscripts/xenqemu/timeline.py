@@ -14,15 +14,15 @@ machine cannot be stopped after a number of instructions.
 
 import contextlib
 import itertools
+import time
 
-from .patience import patiently
-from .position import Position
+from .position import NoPosition, Position
 from .stub import TooLate
 
 # How many automatic checkpoints are kept (9 MiB each).
 KEEP = 40
-# Seconds that going back may take, and a slice of running before a look at where it is.
-PATIENCE, SLICE = patiently(15), 0.3
+# Seconds of the machine's work that going back may take, and a slice of running before a look at where it is.
+PATIENCE, SLICE = 15, 0.3
 
 
 class Lost(Exception):
@@ -45,6 +45,8 @@ class Checkpoint:
         self.straight = straight
         self.arrival = position
         self.name = None
+        self.change = False  # made where the reader changed the machine: no run leads here
+        self.kept = False
 
     def ancestors(self):
         """The checkpoints that were run on from to come here, from the nearest."""
@@ -62,16 +64,17 @@ class Timeline:
     """All checkpoints of a machine. `here` is the last one saved or loaded.
 
     guards are addresses just before QEMU would end: nothing runs past them by itself.
-    landmarks are addresses that come by now and then, but not often: where a hypercall is done."""
+    landmarks are addresses that come by now and then, but not often: where a hypercall is done. clock tells seconds."""
 
-    def __init__(self, stub, monitor, folder, guards=(), landmarks=()):
+    def __init__(self, stub, monitor, folder, guards=(), landmarks=(), clock=time.monotonic):
         self.stub = stub
         self.monitor = monitor
         self.folder = folder
+        self.clock = clock
         self.guards = set(guards)
         self.landmarks = set(landmarks)
         self.checkpoints = []
-        self.here = None
+        self.here = self.stop = None
         self._tags = itertools.count()
 
     def save(self, position=None, parent=None, way=None, hits=None, straight=False):
@@ -93,7 +96,8 @@ class Timeline:
         with self.stub.breakpoints(addresses):
             for _ in range(hits):
                 self.stub.step()
-                if not self.stub.run(PATIENCE) or self.stub.registers().rip not in addresses:
+                self.stub.run_on(SLICE)
+                if self.stub.registers().rip not in addresses:
                     raise Lost(CHANGED)
 
     def run_until(self, latest):
@@ -108,18 +112,22 @@ class Timeline:
         """Going back from `now`, which this gives: it ends in time, and here again if it ends without success."""
         origin = self.now()
         try:
-            with self.stub.patience(PATIENCE):
+            with self.stub.patience(PATIENCE, self.clock):
                 yield origin
         except BaseException as error:
             self.load(origin)
             if isinstance(error, TooLate):
-                raise Lost(f"not found in {PATIENCE:g} s, so this is where you were: go back from a moment nearer to it, "
+                raise Lost(f"not found in {PATIENCE} s of the machine's work, so this is where you were: go back from a moment nearer to it, "
                            "or `xen restart` a checkpoint before it and go forward") from None
             if isinstance(error, KeyboardInterrupt):
                 raise Lost("interrupted: this is where you were") from None
             raise
         finally:
             self.forget_old()
+
+    def changes(self):
+        """The names of the reader's changes on the way here."""
+        return [c.name for c in (self.here, *self.here.ancestors()) if c.change] if self.here else []
 
     def named(self):
         return {c.name: c for c in self.checkpoints if c.name}
@@ -131,13 +139,41 @@ class Timeline:
             return self.here
         return self.save(position)
 
+    # ---- what a reader changes ----------------------------------------------------------
+
+    def stopped(self):
+        """The machine has stopped for the reader: what he may change was so."""
+        try:
+            self.stop = Position(self.stub, self.monitor)
+        except NoPosition:
+            self.stop = None  # then nothing before it can be gone back to
+
+    def changed(self):
+        """He has changed it. What is behind the change is kept; its parent is what was before, as if no time had passed."""
+        now, old = Position(self.stub, self.monitor), None
+        before = self.here if self.here and self.here.position.icount == now.icount else None
+        if before and before.change:
+            before, old = before.parent, before
+        if not before and self.stop:
+            before = Checkpoint(None, self.stop, self.here, None, None, False)
+            before.kept = True
+            self.checkpoints.append(before)
+        self.here = before  # the parent, also if that is nobody
+        made = self.save(now, way=[])
+        made.change = True
+        made.name = old.name if old else next(name for name in (f"change{n}" for n in itertools.count(1)) if name not in self.named())
+        if old:
+            self.monitor.delete(old.tag)
+            self.checkpoints.remove(old)
+        return made
+
     def forget_old(self):
         """Deletes the oldest that have no name, first those that did not lead here.
 
         What was run on from a deleted one was run on from its parent, too."""
         led_here = [self.here, *self.here.ancestors()]
-        spare = [c for c in self.checkpoints if not c.name and c not in led_here]
-        needed = [c for c in reversed(led_here[2:]) if not c.name]
+        spare = [c for c in self.checkpoints if not (c.name or c.kept or c in led_here)]
+        needed = [c for c in reversed(led_here[2:]) if not (c.name or c.kept)]
         for old in spare[:-KEEP] + needed[:-KEEP]:
             self.monitor.delete(old.tag)
             self.checkpoints.remove(old)

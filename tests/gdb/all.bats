@@ -58,6 +58,12 @@ natively() { # mode
 	ends 0 " transcripts"
 }
 
+@test "into Xen and back, what a reader changes, Ctrl-C a hundred times" {
+	START=flush_batch checks "$good/build/x86_32/stage3.elf" none xenside
+	START=flush_batch checks "$good/build/x86_64/stage3.elf" none xenside
+	TIMES=100 checks "$good/build/x86_32/stage4.elf" none interrupt
+}
+
 # A machine of the kit's Xen, started as anybody would: GDB comes over TCP, from another folder.
 foreign() { # image, function
 	local port qemu

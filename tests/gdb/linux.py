@@ -3,10 +3,7 @@
 
 import random
 import re
-import sys
 import time
-
-sys.path.insert(0, "tests/gdb")
 
 import gdb
 from inside import check, gva2gpa, registers, run, session, xen

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Ctrl-C stops a running guest, each time, whether hypercalls are shown or not. Run by tests/gdb/session.bash.
+
+TIMES in the environment is how often (20).
+"""
+
+import os
+import random
+import subprocess
+import time
+
+import gdb
+from inside import check, registers, run, xen
+
+TIMES = int(os.environ.get("TIMES", "20"))
+LIMIT = 1 if os.cpu_count() > 2 * os.getloadavg()[0] else 15  # seconds; on a busy host GDB itself is slow
+
+
+def interrupted():
+    """Lets the guest run, and stops it after a moment. Where it was at its end before, it begins again."""
+    delay, begin = random.random() * 0.1, time.monotonic()
+    # Not a thread: that would take the signal itself.
+    finger = subprocess.Popen(["sh", "-c", f"sleep {delay}; kill -INT {os.getpid()}"], start_new_session=True)
+    said = gdb.execute("continue", to_string=True)
+    took = time.monotonic() - begin
+    finger.wait()
+    assert "Traceback" not in said and "Python" not in said, said[-400:]
+    registers()
+    if "the end: " in said:
+        xen("restart entry")
+        return False
+    assert took < delay + LIMIT, f"it did not stop in time: {took:.1f} s"
+    return True
+
+
+@check
+def control_c_stops_each_time():
+    random.seed(1)
+    stopped = 0
+    for number in range(TIMES):
+        if number % 10 == 0:
+            xen(f"hypercalls {'on' if number // 10 % 2 else 'off'}")
+        try:
+            stopped += interrupted()
+        except KeyboardInterrupt:
+            xen("restart entry")  # it came between two commands, where it has nothing to stop
+    assert stopped > TIMES // 4, f"only {stopped} times before the end of the boot"
+    xen("hypercalls off")
+    xen("pt")
+
+
+run()

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A step into Xen, its backtrace, and on to the guest; no step beyond the end. Run by tests/gdb/session.bash.
+
+START in the environment is a function that makes a hypercall.
+"""
+
+import os
+
+import gdb
+from inside import check, refused, registers, run, xen
+
+
+@check
+def a_step_into_xen_says_where_it_went_and_how_to_come_back():
+    gdb.execute(f"thbreak {os.environ['START']}", to_string=True)
+    gdb.execute("continue", to_string=True)
+    refused("where", "the guest runs, not Xen")
+    said = ""
+    while not registers().in_xen:
+        guest = registers()
+        said = gdb.execute("stepi", to_string=True)
+    assert f"for the guest's instruction at VA {guest.rip:#x} <hypercall_page" in said and "`xen step` goes on" in said, said
+    gdb.execute("stepi 400", to_string=True)
+    where = xen("where").splitlines()
+    assert where[0].startswith("#0 ") and " at " in where[0] and any(" do_mmu_update+" in line for line in where), where
+    xen("step")
+    assert not registers().in_xen and registers().rip == guest.rip + 2
+    assert registers().rax == 0, "mmu_update's result"
+    xen("back 1")
+    assert registers().raw == guest.raw
+    xen("step")
+    assert not registers().in_xen and registers().rip == guest.rip + 2
+
+
+@check
+def nothing_steps_beyond_the_end():
+    xen("end")
+    end = registers().raw
+    for command in ("continue", "stepi", "si", "step", "next", "nexti", "finish", "until", "advance *0", "xen step"):
+        try:
+            gdb.execute(command, to_string=True)
+        except gdb.error as error:
+            assert "this is the end of the boot" in str(error), error
+        else:
+            raise AssertionError(f"{command} left the end")
+    assert registers().raw == end
+
+
+run()
