@@ -20,6 +20,7 @@
 ## make lab LAB=n         a lab to work on, in work/labn (1 to 9); make run LAB=n boots it
 ## make grade LAB=n       its points, and what is wrong
 ## make hint LAB=n [TASK=n]    the next of three hints for a task
+## make answers LAB=n     the answers to its page's questions, after full points
 ## make grade-batch SUBMISSIONS=folder [LAB=n]   a course: a table in build/batch
 ## make gradescope LAB=n  its grader, packed for Gradescope; make classroom50 for Classroom 50
 ## make check-labs        the grader against all wrong answers that are known

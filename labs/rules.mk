@@ -10,10 +10,11 @@ sandbox = $(if $(SANDBOX),tools/sandbox -r src/include -r $(WORK) -r $< -w $(@D)
 
 # $(call reader's-object,object without .o,the reader's file,file below src/). An older file may take the place of a
 # newer one, such as a copy that was kept: what counts is the contents, so their sum is kept, too. The work folder of an
-# earlier time may be gone: -MP says so of headers, the last line of the source.
+# earlier time may be gone: -MP says so of headers, the last line of the source. What the compiler says is kept.
 define reader's-object
 $(1).o: $(2) $(1).sum | ready
-	$$(Q)$$(sandbox) $$(CC) $$(reader-flags) $(if $(filter %.S,$(2)),-D__ASSEMBLY__) -I$$(dir src/$(3)) -MD -MP -Wa,--MD,$(1).as.d -c $$< -o $$@
+	$$(Q)$$(sandbox) $$(CC) $$(reader-flags) $(if $(filter %.S,$(2)),-D__ASSEMBLY__) -I$$(dir src/$(3)) -MD -MP -Wa,--MD,$(1).as.d -c $$< -o $$@ 2>$(1).log; \
+		status=$$$$?; cat $(1).log >&2; exit $$$$status
 	@echo '$(2):' >>$(1).d
 
 $(1).sum: $(2) look-again
@@ -40,6 +41,10 @@ grade: need-lab $(hypervisor)
 
 hint: need-lab
 	@tools/lab hint '$(LAB)' '$(WORK)' '$(OUT)' '$(TASK)'
+
+answers: need-lab
+	@tools/lab answers '$(LAB)' '$(OUT)'
+.PHONY: answers
 
 # A course: a folder a student in SUBMISSIONS (labs/grader/batch.py).
 grade-batch: $(hypervisor)

@@ -150,6 +150,25 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
 	ends 2 "make lab LAB=3 makes it"
 }
 
+@test "answers to a page's questions come after full points, and what is to be read is there" {
+	local lab line
+	solved 2
+	run make -s -C "$good" answers LAB=2 OUT="$out"
+	ends 2 "come after full points: make grade LAB=2"
+	grade 2
+	points 0 "12 of 12"
+	[[ $output == *"make lab LAB=3"*"make answers LAB=2"* ]]
+	run make -s -C "$good" answers LAB=2 OUT="$out"
+	ends 0 "Answers to lab 2's questions"
+	for lab in labs/lab[1-9]; do
+		[ "$(sed -n '/^## Questions/,$p' "$lab/README.md" | grep -cE '^([0-9]+\.|-) ')" = "$(grep -cE '^([0-9]+\.|-) ' "$lab/answers.md")" ] ||
+			{ echo "$lab: answers"; false; }
+		while IFS= read -r line; do
+			grep -q "^##* ${line#*, }\$" "${line%%, *}" || { echo "$lab: no $line"; false; }
+		done < <(sed -nE "s/^read = '([^,]*), \"(.*)\"'$/\1, \2/p" "$lab/lab.toml")
+	done
+}
+
 @test "an empty file, no file, and one that does not compile: a word each, at once" {
 	solved 3
 	: >"$work/walk.c"

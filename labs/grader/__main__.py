@@ -16,7 +16,7 @@ import traceback
 
 from xenqemu.stub import Gone, Late
 
-from .lab import Lab, NotGraded, Stopped, numbers
+from .lab import Lab, NotGraded, Stopped, numbers, progress
 from .ownrun import check_runs
 from .report import FORMS, Finding, keep
 from .running import end_on_signals, locked
@@ -86,9 +86,11 @@ def main():
         else:
             reports = [grade(Lab(number, *folders()))]
     except NotGraded as error:
+        progress("")
         return refuse(str(error))
     except OSError as error:
         return refuse(f"cannot keep the result: {error}")
+    progress("")
     print(FORMS[form](reports))
     if any(r.stopped and r.stopped.id == LOST for r in reports):
         return NOT_GRADED

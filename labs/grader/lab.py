@@ -11,6 +11,7 @@ import re
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
 import tomllib
 
@@ -23,6 +24,7 @@ from .report import Finding, Report, Task
 from .running import end, locked, running
 
 COMPILE_SECONDS = 20  # of processor time, for one process
+SCREEN = 79  # columns
 LARGEST_IMAGE = 8 << 20  # bytes
 LARGEST_MADE, LARGEST_PROCESS = 64 << 20, 1 << 30  # bytes: a stage has 0.1 MB, its compiler takes 0.1 GB
 NOTES = ("GUEST_OS", "GUEST_VERSION", "XEN_VERSION", "FEATURES", "PAE_MODE", "LOADER")  # of src/stage1-notes/notes.S
@@ -64,6 +66,7 @@ class Lab:
         tasks = [Task(**{"read": data.get("lesson", ""), **task}) for task in data["task"]]
         self.report = Report(number, data["title"], tasks)
         self.runs = data.get("run", [])
+        self.report.learned, self.report.next = data.get("learned", ""), data.get("next", "")
         self.sources = self.settings.get("lab-files", "").split()
 
     def task(self, name):
@@ -73,6 +76,7 @@ class Lab:
         """Runs examine(task, ...) if the task may begin; it is right if that finds nothing."""
         task = self.task(name)
         if self.report.may_begin(task):
+            progress(f"lab {self.number}: task {self.report.tasks.index(task) + 1}, {task.title}")
             task.state = "right"
             try:
                 examine(task, *args)
@@ -112,6 +116,7 @@ class Lab:
 
     def build(self, **settings):
         """Makes the image, for one kind of kernel; returns its path."""
+        progress(f"lab {self.number}: building the kernel")
         words = [f"{name}={value}" for name, value in settings.items()]
         os.makedirs("build", exist_ok=True)
         command = ["make", "--no-print-directory", "-s", "lab-image", f"LAB={self.number}", f"WORK={self.work}", f"OUT={self.out}", *words]
@@ -128,6 +133,7 @@ class Lab:
             self.own(refuse_foreign_errors, errors, self.work)
             raise Stopped("compile-error", first_errors(errors))
         image = output.strip().splitlines()[-1]
+        self.report.warnings = list(warnings_below(os.path.dirname(image)))
         self.own(refuse_foreign, taken_in(os.path.dirname(image)), self.work)
         if image.endswith(".elf") and "stage1-notes/notes.S" not in self.sources:
             refuse_notes(image)
@@ -144,6 +150,21 @@ class Lab:
     def run_folder(self):
         """An empty folder for one machine."""
         return tempfile.mkdtemp(prefix="run-", dir=self.out)
+
+
+def progress(text):
+    """A line that the next one overwrites, for whoever waits at a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text[:SCREEN]}" if text else "\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def warnings_below(folder):
+    """What the compiler had to say of the reader's files, each once."""
+    found = []
+    for path in sorted(glob.glob(os.path.join(glob.escape(folder), "obj", "**", "*.log"), recursive=True)):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            found += [line.strip().replace(os.getcwd() + "/", "") for line in file if "warning: " in line]
+    return dict.fromkeys(found)
 
 
 def clean_environment():

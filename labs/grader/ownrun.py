@@ -9,7 +9,7 @@ Called by __main__.py.
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from .lab import clean_environment
+from .lab import clean_environment, progress
 from .running import end, running
 
 SECONDS = 400  # by the clock: tools/boot has limits of its own, which SLOW= stretches
@@ -21,6 +21,7 @@ def check_runs(lab):
     """Boots the kernel in each way; what does not come through is a finding of the last task."""
     if not lab.report.complete or not lab.runs:
         return
+    progress(f"lab {lab.number}: make run")
     with ThreadPoolExecutor(JOBS) as pool:
         ends = list(pool.map(lambda words: run(lab, words), lab.runs))
     for words, (good, said) in zip(lab.runs, ends):

@@ -7,6 +7,7 @@ check was never reached has none: silence is not success.
 
 import json
 import os
+import sys
 import textwrap
 from dataclasses import dataclass, field
 
@@ -60,6 +61,8 @@ class Report:
         self.number, self.title, self.tasks = number, title, tasks
         self.stopped = None  # a Finding that ended the grading
         self.files = {}  # what is kept: what it is, path
+        self.warnings = []  # the compiler's
+        self.learned = self.next = ""  # for full points
 
     @property
     def score(self):
@@ -92,7 +95,7 @@ class Report:
                 "number": i + 1, "name": t.name, "title": t.title, "state": t.state, "why": t.why,
                 "score": t.score, "points": t.points, "findings": [vars(f) for f in t.findings],
             } for i, t in enumerate(self.tasks)],
-            "files": self.files,
+            "files": self.files, "warnings": self.warnings,
         }
 
 
@@ -110,19 +113,53 @@ def finding_lines(finding, indent):
         yield f"{indent}read {finding.read}"
 
 
+RED, YELLOW, GREEN = 31, 33, 32
+
+
+def in_colour(text, number):
+    """On a terminal, unless NO_COLOR says no (no-color.org)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty():
+        return text
+    return f"\033[{number}m{text}\033[0m"
+
+
+def score_of(task):
+    number = GREEN if task.state == "right" else YELLOW if task.score else RED
+    return in_colour(f"{task.score:2}/{task.points:<2}", number)
+
+
 def as_text(report):
     lines = [f"lab {report.number}: {report.title}", ""]
     if report.stopped:
         lines += [*finding_lines(report.stopped, "  "), ""]
     for number, task in enumerate(report.tasks, 1):
-        lines.append(f"  {task.score:2}/{task.points:<2}  task {number}  {task.name}: {task.title}")
+        lines.append(f"  {score_of(task)}  task {number}  {task.name}: {task.title}")
         if task.state in ("skipped", "not reached"):
             lines.append(f"         {task.state}" + (f": {task.why}" if task.why else ""))
         for finding in task.findings:
             lines += finding_lines(finding, "         ")
     lines += ["", f"  {report.score} of {report.points} points"]
+    lines += what_next(report)
     lines += [f"  {what}: {path}" for what, path in sorted(report.files.items())]
     return "\n".join(lines)
+
+
+MOST_WARNINGS = 5
+
+
+def what_next(report):
+    """Behind the points: what was learned, or where to begin."""
+    if report.complete:
+        answers = f"the questions' answers: make answers LAB={report.number}" if os.path.exists(f"labs/lab{report.number}/answers.md") else ""
+        return [wrap(text, "  ") for text in (report.learned, report.next, answers) if text]
+    lines = []
+    if report.warnings:
+        lines += ["  the compiler warns, which often names the mistake:"]
+        lines += [wrap(printable(text), "    ") for text in report.warnings[:MOST_WARNINGS]]
+    first = next((number for number, task in enumerate(report.tasks, 1) if task.state != "right"), 0)
+    if first and not report.stopped:
+        lines += [f"  begin with task {first}; a hint: make hint LAB={report.number} TASK={first}"]
+    return lines
 
 
 def as_table(reports):
