@@ -70,11 +70,11 @@ def taken_in(out):
 
 def is_own(path, work):
     """Whether a kernel of the reader's may be made of a file: his own, a header of the kit's, or one of the system's."""
-    real, top = os.path.realpath(path.replace("\\ ", " ")), os.getcwd()
+    real = os.path.realpath(path.replace("\\ ", " "))
+    sources, labs = (os.path.realpath(folder) + "/" for folder in ("src", "labs"))
     if real.startswith(HEADERS) or real.startswith(os.path.realpath(work) + "/"):
         return True
-    kit = real.startswith((top + "/src/", top + "/labs/lab"))
-    return kit and (real.endswith(".h") or real.startswith(top + "/labs/"))
+    return real.startswith(labs) or real.startswith(sources) and real.endswith(".h")
 
 
 def refuse_foreign(paths, work):

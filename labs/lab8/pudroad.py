@@ -140,6 +140,10 @@ def check_text(task, run):
     others, (pud, pgd) = run.wants[:1], run.wants[1:]
     if run.lost_p2m:
         return overrun(task, run)
+    asked = {request.ptr & ~3: request.val for request in run.requests}
+    for want in (pud, pgd):  # Xen adds USER where it is missing
+        if (asked.get(want.maddr, want.value) ^ want.value) & ~SEEN_OR_WRITTEN:
+            explain_value(task, guest, want, asked[want.maddr], "was to hold")
     bad = run.first_bad_page(guest.load_offset, (guest.image_end + PAGE - 1) & -PAGE)
     if bad is not None or not run.right(pud) or not run.right(pgd):
         asked = {request.ptr & ~3 for request in run.requests}

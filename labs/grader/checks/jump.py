@@ -94,7 +94,8 @@ def judge_fields(task, guest, when, before, after, moved):
 
 
 ROOM = 128  # bytes that a reader may leave free above his stack, as Linux does
-UNUSED = b"\x0f\x0b"  # ud2, as code
+UNUSED = b"\x0f\x0b"  # ud2, as code: what lies below the new stack
+ABOVE = b"\xcc\x0f\x0b\xcc"  # and what lies above its end, which is nobody's to read
 MARK = 0xbad0c0de  # what stands at code, and is no address
 
 
@@ -104,7 +105,7 @@ def check_jump(task, boot):
     target = guest.paddr("hypercall_page") + PAGE // 2  # no code, and nobody else comes there
     guest.write(target, MARK.to_bytes(4, "little"))
     stack = (boot.calls.saved["rsp"] & -PAGE) - 0x400
-    guest.write(stack - 2 * ROOM, UNUSED * 2 * ROOM)  # on both sides: a target out of the new stack leads nowhere
+    guest.write(stack - 2 * ROOM, UNUSED * ROOM + ABOVE * (ROOM // 2))  # a target out of the new stack leads nowhere
     machine.stop_at(target, "code P=V")
     machine.stop_at(guest.paddr("xen_start_kernel"), "xen_start_kernel P=V")
     event = boot.calls.call("jump_to", target, stack, meet=lambda event: event.name.endswith("P=V")).event
@@ -138,7 +139,7 @@ def explain_jump(task, boot, event, target, stack):
     elif ip == MARK:
         task.fail("jump-indirect", f"""{said}, but at {ip:#x}, which is what stands in memory there: jmp *(%eax) reads the address to go to at EAX, jmp *%eax
             takes EAX itself.""")
-    elif ip == int.from_bytes(UNUSED * (guest.word // 2), "little"):
+    elif ip is not None and ip & -2 == int.from_bytes(ABOVE, "little") & -2:
         task.fail("jump-elsewhere", f"""{said}: {boot.describe(event)}. That was read from the new stack: the arguments are on the old one, so fetch both
             before ESP changes.""")
     elif ip is not None and ip == boot.calls.saved["rax"] & guest.mask:

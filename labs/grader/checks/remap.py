@@ -125,6 +125,10 @@ def check_entries(task, boot, before, allowed=()):
     guest = boot.guest
     wants = {want.maddr: want for want in wanted(guest, before)}
     depths = {table: depth for depth, table in before.seen.space.tables(before.seen.is_guests)}
+    for request in boot.watch.requests:  # Xen may add what is missing
+        want = wants.get(request.ptr & ~7)
+        if want and (request.val ^ want.value) & ~USED:
+            explain_value(task, guest, want, request.val, "was to hold")
     for paddr, old, new in entry_changes(guest.memory.changes(), guest.info["pt_base"], guest.info["nr_pt_frames"]):
         maddr = guest.maddr(paddr)
         level = before.seen.space.mode.levels[depths[maddr & -PAGE]].name if maddr & -PAGE in depths else "page-table"
