@@ -15,7 +15,7 @@ import stat
 from .report import Finding
 
 LONGEST_FILE = 200_000
-HEADERS = ("/usr/include/", "/usr/lib/gcc/", "/usr/lib/clang/", "/usr/lib/llvm")
+HEADERS = ("/usr/include/", "/usr/lib/gcc/", "/usr/lib/clang/", "/usr/lib/llvm", "/usr/lib/linux/")
 
 
 class NotOwn(Exception):

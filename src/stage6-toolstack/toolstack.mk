@@ -48,8 +48,6 @@ $(boots): override CMDLINE := $(strip $(CMDLINE) $(if $(filter far,$(LAYOUT)),la
 	$(if $(filter 2,$(GUESTS)),guests=2) $(if $(filter domU,$(PVH)),guest=pvh))
 # In a debugger time jumps ahead whenever the machine is stopped, and the guest would be given up.
 gdb rewind pagetables: override CMDLINE += seconds=86400
-# Xen's usual scheduler sets so many timers for two domains that are busy that, at QEMU's rate, they are all it does.
-$(boots): export XEN_OPTIONS := $(if $(filter 2,$(GUESTS)),sched=credit)
 
 ifneq ($(filter 0 1 2 3 4 5 7 pair,$(GUEST)),)
 guest-mode := $(if $(filter $(ARCH),$(GUEST_ARCH)),$(O),build/$(GUEST_ARCH)$(mode-$(GUEST_PAE)))$(GUEST_ERRATUM:%=-erratum%)
