@@ -116,6 +116,18 @@ as_domU() { # image, stage 6's mode if it is not 64 bits
 	[ ! -e build/xen-stock/xen ] || grep -qE '^7 x86_64 dom0 - 0 1[0-9] [0-9]{5} succeeded$' <<<"$seen"
 }
 
+@test "GDB: the entry without paging, hvm_start_info, the kernel's own tables; under Xen it says what it cannot" {
+	run timeout 100 make --no-print-directory gdb STAGE=7 CMDLINE="a b" MODULE=README.md GDB_OPTIONS="-batch -ex 'xen pt' \
+		-ex 'xen start-info' -ex 'hbreak start_kernel' -ex continue -ex 'xen pt walk start_kernel' -ex 'xen back'"
+	ends 0 "startup_pvh ()"
+	ends 0 "paging is off (CR0.PG is 0)"
+	[[ $output =~ hvm_start_info\ is\ at\ paddr\ 0x.*version\ +1\ .*\"a\ b\".*module\ 0\ .*"$(stat -c %s README.md) bytes" ]]
+	[[ $output =~ pgd\[3\]\ .*PRESENT\ ACCESSED.*pmd\[0\]\ .*so\ VA\ 0xc01.*is\ maddr\ 0x1 ]]
+	ends 0 "pvh_start_kernel () at"
+	PVH=dom0 run tools/gdb "$good/build/x86_64/stage7.elf" -batch
+	ends 1 "make gdb STAGE=7 looks at it without Xen"
+}
+
 # ---- what can go wrong, and what is said of it ----
 
 # The end of a run, and the diagnosis.

@@ -72,6 +72,8 @@ class Attach(gdb.Command):
         with plain_errors():
             session.stopped_with = session.stub.registers().raw
             timeline().now().name = ENTRY
+            if as_pvh():
+                session.hvm_start_info = session.stub.registers().rbx
             end_stop.watch()
 
 
@@ -126,6 +128,9 @@ def run_to_image(stub, machine):
 
 def entry_addresses(image, native):
     """Where the image begins."""
+    if as_pvh() and not native:
+        raise StubError("under Xen a PVH kernel has a second level of tables, which QEMU's stub does not go through: "
+                        "make gdb STAGE=7 looks at it without Xen")
     if as_pvh():
         return {pvh_entry(image)}
     if not native:

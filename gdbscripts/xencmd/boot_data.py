@@ -4,7 +4,7 @@
 import gdb
 
 from xenabi import loader_text
-from xenpt import start_info_text
+from xenpt import hvm_start_info, start_info_text
 
 from .arguments import none
 from .session import plain_errors, session
@@ -31,13 +31,20 @@ def loaded_file():
 
 
 class StartInfo(gdb.Command):
-    """start_info, field by field, and what each means at this moment: xen start-info."""
+    """start_info, field by field, and what each means at this moment: xen start-info.
+
+    Of a kernel that was entered as PVH, hvm_start_info."""
 
     def __init__(self):
         super().__init__("xen start-info", gdb.COMMAND_DATA, gdb.COMPLETE_NONE)
 
     def invoke(self, argument, from_tty):
         none(argument, "xen start-info")
+        if session.hvm_start_info is not None:
+            with plain_errors(), session.stub.physical():
+                for line in hvm_start_info.lines(session, session.hvm_start_info):
+                    print(line)
+            return
         with session.guest(needs_start=True) as guest:
             for line in start_info_text.lines(guest):
                 print(line)

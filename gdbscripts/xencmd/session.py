@@ -46,6 +46,7 @@ class Session:
         self.folder, self._image = folder, image
         self.stopped_with = None  # see registers.py
         self.machine = self.boot = self.timeline = self.gate = self.xen_file = None
+        self.hvm_start_info = None  # its paddr, of a kernel that was entered as PVH
         self.cr3 = None  # that of the domain that the commands are about, if the machine has several
         self._stub = self._monitor = self._ram = self._connection = None
 
