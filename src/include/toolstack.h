@@ -145,7 +145,9 @@ struct file unpack_bzimage(struct file file);
 /**
  * Reads the ELF headers and notes, or ends the run with what is wrong.
  *
- * @param pvh whether the image is to be entered as PVH
+ * @param image what was read, for the functions that build the guest
+ * @param file  the ELF file
+ * @param pvh   whether the image is to be entered as PVH
  */
 void image_parse(struct image *image, struct file file, bool pvh);
 
