@@ -9,7 +9,8 @@
 #   the code host, goes.
 # - "Next: ...", the last line of a lesson, goes: the book has a way on of its own.
 # - A picture is put into the page, so that it follows the page's light and dark.
-# - `name()` becomes a link to the function, in code letters.
+# - `name()` becomes a link to the function, in code letters; `make explore STAGE=3 AT=event=mmu_update` one to the recorded
+#   boot, at that moment.
 
 # lessons/3-remap.md: lesson-3-remap; labs/lab3/README.md: lab3; the README: kit.
 function page_label(path, parts, n) {
@@ -87,6 +88,27 @@ function is_xens_struct(text, line) {
 	return text ~ /^struct [a-z_]+$/ && (getline line < ("build/doc/pages/struct-" substr(text, 8) ".markdown")) > 0
 }
 
+# The page that tools/doc/recordings makes by such a command: recorded/stage3-2G.html#event=mmu_update; nothing if it makes none.
+function recorded(command, words, n, i, name, moment, value) {
+	name = moment = ""
+	n = split(command, words, " ")
+	for (i = 3; i <= n; i++) {
+		value = words[i]
+		sub(/^[A-Z]+=/, "", value)
+		if (words[i] ~ /^STAGE=[0-5]$/)
+			name = "stage" value name
+		else if (words[i] ~ /^ERRATUM=[1-8]$/)
+			name = "erratum" value name
+		else if (words[i] == "ARCH=x86_64" || words[i] == "VMSPLIT=2G")
+			name = name "-" value
+		else if (words[i] ~ /^AT=/)
+			moment = "#" value
+		else
+			return ""
+	}
+	return name ~ /^(stage[0-5]|stage3-(2G|x86_64)|erratum[1-8])$/ ? "recorded/" name ".html" moment : ""
+}
+
 # Code spans pass through, but for names of functions and of structs of Xen's.
 function spans(text, out, parts, n, i) {
 	# A link's text may hold a span, so links come first.
@@ -98,6 +120,8 @@ function spans(text, out, parts, n, i) {
 	for (i = 2; i <= n; i += 2) {
 		if (parts[i] ~ /^[a-z_][a-z0-9_]*\(\)$/)
 			out = out "<tt>" parts[i] "</tt>"
+		else if (parts[i] ~ /^make explore [A-Z]/ && recorded(parts[i]) != "")
+			out = out "<a href=\"" recorded(parts[i]) "\"><tt>" parts[i] "</tt></a>"
 		else if (is_xens_struct(parts[i]))
 			out = out "@ref struct-" substr(parts[i], 8) " \"" parts[i] "\""
 		else {

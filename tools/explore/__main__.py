@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Called by `make explore` and `make record`:
 
-	tools/python -m explore [--json] [--symbols ELF] [--title TEXT] [--flag=[--any|--proof-of-life]] IMAGE FILE
+	tools/python -m explore [--json] [--symbols ELF] [--title TEXT] [--at MOMENT] [--flag=[--any|--proof-of-life]] IMAGE FILE
 
 Boots IMAGE under Xen, as tools/boot does (with its environment), and writes the recording to FILE: a page, or JSON. The
 exit status says whether there is a file; how the boot ended stands in it.
@@ -26,6 +26,7 @@ def main():
     parser.add_argument("--json", action="store_true", help="the recording alone")
     parser.add_argument("--symbols", help="the ELF file with the symbols, if IMAGE has none itself")
     parser.add_argument("--title")
+    parser.add_argument("--at", help="at which moment the page is to open, such as event=mmu_update,2")
     parser.add_argument("--flag", default="", help="for tools/boot")
     parser.add_argument("image")
     parser.add_argument("file")
@@ -47,7 +48,7 @@ def write(arguments):
     with open(arguments.file + ".new", "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(arguments.file + ".new", arguments.file)
-    print(os.path.abspath(arguments.file))
+    print(os.path.abspath(arguments.file) + (f"#{arguments.at}" if arguments.at else ""))
 
 
 main()

@@ -16,7 +16,8 @@ $(recorder): $(recorder-sources) $(wildcard tools/explore/recorder/*.h) | ready
 explored := $(or $(IMAGE),$(image))
 recording := $(if $(IMAGE),build/$(basename $(notdir $(IMAGE))),$(basename $(image)))
 recorded-of := $(if $(IMAGE),$(notdir $(IMAGE)),stage $(STAGE)$(ERRATUM:%= with erratum %)$(BUG:%= with bug %), $(notdir $(B)))
-record-options := --symbols '$(explored:.bzImage=.elf)' --title '$(recorded-of)' \
+# AT=at=start_kernel, AT=line=remap.c:40, AT=event=mmu_update,2: at which moment the page opens.
+record-options := $(AT:%=--at '%') --symbols '$(explored:.bzImage=.elf)' --title '$(recorded-of)' \
 	--flag=$(if $(IMAGE),--any,$(boot-flags))
 
 explore record: ready $(below) $(recorder)
@@ -25,4 +26,9 @@ explore record: ready $(below) $(recorder)
 	@$(if $(IMAGE),,mkdir -p $(O) && flock $(O)/.lock $(MAKE) --no-print-directory $(image))
 	@tools/python -m explore $(if $(filter record,$@),--json) $(record-options) '$(explored)' \
 		'$(recording).$(if $(filter record,$@),recording.json,html)'
-.PHONY: explore record
+
+# For tools/doc/recordings: builds the image, and names it.
+explored: ready
+	@mkdir -p $(O) && flock $(O)/.lock $(MAKE) -s --no-print-directory $(image)
+	@echo '$(explored)'
+.PHONY: explore record explored

@@ -93,7 +93,8 @@ class Ways {
 		});
 	}
 
+	// The n-th event whose text begins so: a hypercall's name, wrmsr, page fault.
 	toEvent(name, number = "1") {
-		return this.recording.data.events.filter(({ text }) => text.startsWith(`${name}(`))[Number(number) - 1]?.step;
+		return this.recording.data.events.filter(({ text }) => text.startsWith(name))[Number(number) - 1]?.step;
 	}
 }
