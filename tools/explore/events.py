@@ -83,7 +83,7 @@ class Events:
         last, crash = len(recording.values) - 1, _CRASH.search(recording.console)
         if crash:
             self.rows.append({"step": last, "back": None, "instructions": None, "kind": "crash",
-                              "text": f"`{self._text(last)}`: {crash[1].decode('latin-1')}; Xen ended the guest", "details": []})
+                              "text": f"`{self._text(last)}`: {crash[1].decode('latin-1')}; Xen ended the guest", "failed": True})
         elif self._is_hypercall(last):
             self._add(last, None, None)
 

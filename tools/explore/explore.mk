@@ -15,7 +15,7 @@ $(recorder): $(recorder-sources) $(wildcard tools/explore/recorder/*.h) | ready
 # A stage's recording lies beside its image, that of any other image in build/.
 explored := $(or $(IMAGE),$(image))
 recording := $(if $(IMAGE),build/$(basename $(notdir $(IMAGE))),$(basename $(image)))
-recorded-of := $(if $(IMAGE),$(notdir $(IMAGE)),stage $(STAGE)$(ERRATUM:%= with erratum %)$(BUG:%= with bug %), $(notdir $(B)))
+recorded-of := $(if $(IMAGE),$(notdir $(IMAGE)),$(LAB:%=lab %: )stage $(STAGE)$(ERRATUM:%= with erratum %)$(BUG:%= with bug %), $(notdir $(O)))
 # AT=at=start_kernel, AT=line=remap.c:40, AT=event=mmu_update,2: at which moment the page opens.
 record-options := $(AT:%=--at '%') --symbols '$(explored:.bzImage=.elf)' --title '$(recorded-of)' \
 	--flag=$(if $(IMAGE),--any,$(boot-flags))

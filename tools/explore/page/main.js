@@ -94,8 +94,13 @@ class Page {
 	follow() {
 		const [, word, value] = /^#(\w+)=(.*)$/.exec(decodeURIComponent(location.hash)) ?? [];
 		const step = { step: () => Number(value), at: () => this.ways.toSymbol(value), line: () => this.ways.toLine(value),
-			event: () => this.ways.toEvent(...value.split(",")) }[word]?.() ?? 0;
+			event: () => this.ways.toEvent(...value.split(",")) }[word]?.() ?? (location.hash ? 0 : this.beginning());
 		this.go(Number.isInteger(step) ? step : 0);
+	}
+
+	// A boot that went wrong is opened at its end.
+	beginning() {
+		return this.recording.data.end.status ? this.recording.length - 1 : 0;
 	}
 
 	go(step) {
