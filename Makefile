@@ -305,6 +305,12 @@ matrix: build/xen/xen $(stock)
 	@tools/matrix
 .PHONY: images matrix
 
+# The explainer: does it name the cause of each fault in a table?
+check-explain: $(hypervisor)
+	@tools/doctor --need run,lab
+	@tools/python tests/explain/run.py
+.PHONY: check-explain
+
 include tests/unit/unit.mk
 
 # The floor that the loop is measured against: the six notes, and a shutdown.

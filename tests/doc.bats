@@ -205,13 +205,6 @@ transcripts() { # file...
 	[ "$count" -gt 12 ]
 }
 
-@test "the diagnoses send the reader to lessons that exist" {
-	local lesson
-	while read -r lesson; do
-		[ -f "$lesson" ] || { echo "no $lesson"; false; }
-	done < <(sed -n 's/^read: //p' tools/diagnoses.txt)
-}
-
 @test "what Doxygen reads has the lines of the file, so that it counts right" {
 	local file
 	while read -r file; do

@@ -32,7 +32,7 @@ shell_scripts() {
 }
 
 @test "Python: packages import what README lets them" {
-	tracked 'gdbscripts/*/*.py' 'labs/*/*.py' 'tools/explore/*.py' | xargs tools/python tests/imports.py
+	tracked 'gdbscripts/*/*.py' 'labs/*/*.py' 'tools/explore/*.py' 'tools/explain/*.py' | xargs tools/python tests/imports.py
 }
 
 @test "every file of ours says under which licence it is" {

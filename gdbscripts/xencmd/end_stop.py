@@ -18,7 +18,9 @@ from .interrupts import uninterrupted
 from .places import crashes, ends, in_xen
 from .session import plain_errors, session
 
-DIAGNOSE = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "diagnose")
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+EXPLAIN = [os.path.join(TOP, "tools", "python"), "-m", "explain"]
+EXPLAIN_SECONDS = 60  # it boots the image again: half a second on a quiet host
 
 
 class EndStop(gdb.Breakpoint):
@@ -53,8 +55,9 @@ def explain(rip):
         where = f"{Position(session.stub, session.monitor).address:#x}"
     except NoPosition:
         where = "xen"
-    said = subprocess.run([DIAGNOSE, session.path("log"), "crash", session.image.path, where],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=False)
+    image = os.path.realpath(session.path("image"))
+    said = subprocess.run([*EXPLAIN, session.path("log"), "crash", image, where],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=EXPLAIN_SECONDS, check=False)
     print(said.stdout or said.stderr, end="")
 
 

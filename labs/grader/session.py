@@ -11,11 +11,11 @@ import os
 import re
 import subprocess
 
+import explain
 from xenabi.image import Image
 from xenqemu.stub import Gone, Late
 
 from .calls import Caller
-from .diagnoses import diagnose
 from .guest import Guest
 from .lab import NotGraded, Stopped
 from .machine import BOOT_SECONDS, End, Fault, Loop, Machine, Stop
@@ -99,9 +99,8 @@ class Session:
             self.machine.stub.set_register(name, 0x80000101 + 0x1010 * number)
 
     def not_entered(self, event):
-        diagnosis = diagnose(self.text("log"), "refusal") if isinstance(event, End) else None
-        if diagnosis:
-            return diagnosis
+        if isinstance(event, End):
+            return explain.refusal(os.path.join(self.folder, "log"), self.image)
         if isinstance(event, Fault):
             return "entry-elsewhere", f"Xen entered the image elsewhere than at startup_xen: {self.describe(event)}"
         return "not-entered", "Xen did not come to the image's first instruction; see the transcript"

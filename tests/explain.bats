@@ -1,0 +1,73 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Why did it fail: the explainer's rules, and a sample of the faults whose cause it has to name (all: make check-explain).
+#
+# shellcheck disable=SC2154 # lib.bash sets image and top
+
+load lib
+
+table=tests/explain/faults.toml
+
+@test "a sample of the faults: each is built, booted, and the cause named" {
+	tools/python tests/explain/run.py --sample 12
+}
+
+@test "a 32-bit kernel on a Xen without them" {
+	[ -e build/xen-stock/xen ] || skip "needs Debian's own Xen: tools/build-xen --stock"
+	XEN=$top/build/xen-stock/xen boot build/x86_32/stage2.elf
+	ends 4 "diagnosis: xen-without-32bit"$'\n'
+}
+
+@test "a 32-bit ELF file for another processor" {
+	local other=$BATS_TEST_TMPDIR/stage2.elf
+	cp build/x86_32/stage2.elf "$other"
+	printf '\x3e' | dd of="$other" bs=1 seek=18 conv=notrunc status=none # e_machine: x86-64
+	boot "$other"
+	ends 4 "diagnosis: mismatch"$'\n'
+}
+
+@test "a guest that prints Xen's words does not change the diagnosis" {
+	printf '(XEN) Hardware Dom0 crashed\n  (XEN) d0v0 Unhandled: vec 13, #GP[0000]\r\nPANIC: verify: 0x1 0x2\n' >"$BATS_TEST_TMPDIR/log"
+	run tools/python -m explain "$BATS_TEST_TMPDIR/log" silence build/x86_32/stage2.elf
+	ends 0 "diagnosis: xen-silent"$'\n'
+}
+
+rules() {
+	tools/python -c 'import explain
+for rule in explain.RULES: print(rule.name, rule.rank, ",".join(rule.ends) or "-", rule.read, sep="\t")'
+}
+
+@test "every rule is provoked by a fault of the table, or by a test" {
+	local name missing=
+	while IFS=$'\t' read -r name _; do
+		[[ $name == erratum-* ]] || grep -qwe "$name" tests/*.bats "$table" || missing+=" $name"
+	done < <(rules)
+	[ -z "$missing" ] || { echo "not:$missing"; return 1; }
+}
+
+@test "every rule sends the reader to a section that there is" {
+	local name read page section
+	while IFS=$'\t' read -r name _ _ read; do
+		page=lessons/${read%%: *}.md section=
+		[[ $read != *": "* ]] || section=${read#*: }
+		[ -f "$page" ] || { echo "$name: no $page"; return 1; }
+		[ -z "$section" ] || sed -n 's/^##* //p' "$page" | grep -qxF "$section" || { echo "$name: no '$section' in $page"; return 1; }
+	done < <(rules)
+}
+
+@test "each end has a rule that always fits" {
+	local end
+	for end in refusal panic crash failure silence timeout halted shutdown mute vanished qemu; do
+		tools/python -m explain /dev/null "$end" build/x86_32/stage2.elf | grep -q '^diagnosis'
+	done
+}
+
+@test "an explanation takes less than two seconds of processor time" {
+	boot build/x86_32/stage4.elf
+	cp build/x86_32/stage4.log "$BATS_TEST_TMPDIR/log"
+	printf 'PANIC: nothing\n' >>"$BATS_TEST_TMPDIR/log"
+	TIMEFORMAT='%U %S'
+	{ time tools/python -m explain "$BATS_TEST_TMPDIR/log" failure build/x86_32/stage4.elf >/dev/null; } 2>"$BATS_TEST_TMPDIR/time"
+	awk '{ exit !($1 + $2 < 2) }' "$BATS_TEST_TMPDIR/time"
+}

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Why did it fail? One explainer, which looks at the machine.
+
+	tools/python -m explain LOG END IMAGE [WHERE]
+
+A boot is deterministic and takes half a second. So one that has failed is booted again, under a debugger (observe.py);
+what the machine shows there and what the transcript says (transcript.py) are the facts (facts.py). Rules (rules_*.py),
+each a few lines, say which causes fit the facts; report.py prints the likelier first, and plain facts if none fits.
+
+Used by tools/boot after a failed run, by GDB's `continue` after a crash, and by the grader when Xen refuses an image.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from .facts import Facts
+from .report import lesson
+from .rule import RULES, Cause, causes
+
+__all__ = ["RULES", "explain", "refusal"]
+
+# In the order in which causes are named: what was put in on purpose first, what always fits last.
+for table in "errata pvh domains image bzimage hypercall updates kernel faults end".split():
+    importlib.import_module(f"{__name__}.rules_{table}")
+
+
+def explain(log: str, end: str, image: str, where: str = "", *, native: bool = False,
+            report: Callable[[Facts, list[Cause]], Any]) -> list[Any]:
+    """Calls report(facts, causes) while the machine stands, and returns all that it yields."""
+    facts = Facts(log, end, image, where, native)
+    with facts.observe():
+        return list(report(facts, causes(facts)))
+
+
+def refusal(log: str, image: str) -> tuple[str, str, str]:
+    """Of an image that Xen refused: the likely cause's name, what it is, and the lesson to read."""
+    cause = causes(Facts(log, "refusal", image))[0]
+    return cause.name, cause.text, lesson(cause.read)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The hypercalls of an observed boot: name, arguments, result, and what Xen said meanwhile."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from xenabi.headers import names
+
+if TYPE_CHECKING:
+    from xenqemu.stub import Registers, Stub
+
+    from .observe import Observation
+
+# struct cpu_user_regs: general registers, vector and error code, then what the processor saved.
+_SAVED = struct.Struct("<15QQ5Q")
+_NAMES = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi vector rip cs eflags rsp ss".split()
+ARGUMENTS = {32: "rbx rcx rdx rsi rdi".split(), 64: "rdi rsi rdx r10 r8".split()}
+ABOUT_GUEST = re.compile(r"^\(XEN\) .*\bd\d+(v\d+)?\b")  # Xen's lines about a domain, not about itself
+UPDATE = struct.Struct("<QQ")  # struct mmu_update: ptr, val
+MOST_UPDATES = 1024
+MOST_TABLE = 320  # bytes of a trap table that are kept: of the twenty exceptions
+# What does not come back to where it was called; and the one in which a guest may sleep.
+IRET, SHUTDOWN, BLOCKS = "iret", ("sched_op", 2), "sched_op"
+
+
+class Saved:
+    """A guest's registers, as Xen saved them, by name."""
+
+    def __init__(self, values: dict[str, int]) -> None:
+        self.values = values
+
+    def __getattr__(self, name: str) -> int:
+        try:
+            return self.__dict__["values"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @classmethod
+    def now(cls, regs: Registers) -> Saved:
+        return cls(dict(regs.values))
+
+    SIZE = _SAVED.size
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Saved:
+        saved = dict(zip(_NAMES, _SAVED.unpack(data)))
+        saved["cs"] &= 0xFFFF
+        return cls(saved)
+
+
+def saved_at(stub: Stub, frame: int) -> Saved:
+    return Saved.unpack(stub.read(frame, Saved.SIZE))
+
+
+class Call(NamedTuple):
+    name: str
+    number: int
+    args: tuple[int, ...]
+    regs: Saved
+    caller: int  # where it returns to, in the guest's code
+    result: int | None  # None: it did not come back
+    said: list[str]  # Xen's lines
+    updates: list[tuple[int, int]]  # mmu_update: ptr and val of each
+    data: bytes = b""  # set_trap_table: the table
+    done: int = 0  # mmu_update: how many Xen did
+
+    @property
+    def refused(self) -> bool:
+        return self.result is not None and self.result < 0
+
+
+Calls = list[Call]
+
+
+class CallWatch:
+    """Follows one call after the other: from where Xen takes it to where the guest goes on.
+
+    In between Xen is not stopped: a stop lets virtual time jump to the next timer, for which Xen would break the call off
+    and begin it anew, again and again."""
+
+    def __init__(self, seen: Observation) -> None:
+        self.seen, self.stub, self.bits = seen, seen.stub, seen.bits
+        self.back: int | None = None  # where the call that is under way returns to
+        self.final = False
+        self.log = os.path.join(seen.folder, "log")
+        self.stub.breakpoint(seen.places.call)
+
+    def taken(self, regs: Registers) -> None:
+        """Xen has a call before it."""
+        saved = saved_at(self.stub, regs.rdi)
+        if self.back is not None:
+            return  # its like: the guest blocked, and came back by an event
+        mask = (1 << self.bits) - 1
+        number = saved.rax & 0xFFFFFFFF
+        name = names("__HYPERVISOR_").get(number, f"__HYPERVISOR_{number}").removeprefix("__HYPERVISOR_")
+        args = tuple(saved.values[a] & mask for a in ARGUMENTS[self.bits])
+        word = self.seen.peek(saved.rsp, self.bits // 8)
+        caller = int.from_bytes(word or b"", "little")
+        self.size = os.path.getsize(self.log)
+        self.seen.calls.append(Call(name, number, args, saved, caller, None, [], self._updates(name, args), self._table(name, args)))
+        self.final = (name, args[0]) == SHUTDOWN
+        if name != IRET and not self.final:
+            self.back = saved.rip
+            self.stub.breakpoint(self.back)
+            if name != BLOCKS:
+                self.stub.remove_breakpoint(self.seen.places.call)
+
+    def _updates(self, name: str, args: tuple[int, ...]) -> list[tuple[int, int]]:
+        if name != "mmu_update" or args[1] > MOST_UPDATES:
+            return []
+        data = self.seen.peek(args[0], UPDATE.size * args[1])
+        return list(UPDATE.iter_unpack(data)) if data else []
+
+    def _table(self, name: str, args: tuple[int, ...]) -> bytes:
+        return self.seen.peek(args[0], MOST_TABLE) or b"" if name == "set_trap_table" else b""
+
+    def returned(self, regs: Registers) -> None:
+        """The guest goes on behind it."""
+        self.stub.remove_breakpoint(regs.rip)
+        self.back = None
+        if self.seen.calls[-1].name != BLOCKS:
+            self.stub.breakpoint(self.seen.places.call)
+        result = regs.rax & (1 << self.bits) - 1
+        result -= (result >> self.bits - 1) << self.bits
+        with open(self.log, encoding="latin-1") as log:
+            log.seek(self.size)
+            said = [line.rstrip() for line in log if ABOUT_GUEST.search(line)]
+        call = self.seen.calls[-1]
+        done = self.seen.peek(call.args[2], 4) if call.updates and call.args[2] else None
+        self.seen.calls[-1] = call._replace(result=result, said=said, done=int.from_bytes(done or b"", "little"))

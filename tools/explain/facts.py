@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""All that is known of a run that failed: what rules ask, and what is listed if none of them fits."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import re
+import subprocess
+
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE, BadPage
+from xenpt.paging import PagingError
+from xenpt.space import Walk
+from xenqemu.stub import StubError
+
+from . import numbers
+from .calls import Call
+from .fault import Fault, from_dump
+from .observe import EXIT, Observation
+from .source import Source
+from .transcript import Transcript
+
+# What the end of a run says itself: hypercalls that tell of others.
+_TELLING = ("console_io", "physdev_op")
+_ENDING = ("panic.c", "exit.c", "printk.c", "console.c", "string.c", "ring.c", "serial.c")  # files of stage 2 by which a run ends
+BLOCK = 0x100  # bytes: so long are the runs of instructions that QEMU logs the registers of
+MOST_FRAMES = 12
+SERIES = 3  # an exception that comes more often than that comes by itself
+STACK = 1024  # bytes: so far return addresses are looked for
+TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Facts:
+    """end: how it ended, in tools/boot's words; where: the address at which a run was stopped, "idle" or "xen"."""
+
+    def __init__(self, log: str, end: str, image: str, where: str = "", native: bool = False) -> None:
+        self.said = Transcript(_bytes(log))
+        self.end, self.image_path, self.where_said, self.native = end, image, where, native
+        self.source = Source(image)
+        self.bits, self.mask = self.source.bits, self.source.mask
+        self.pvh = os.environ.get("PVH", "n")
+        self.seen: Observation | None = None
+        self.bzimage = _bzimage(image) if image.endswith(".bzImage") else []
+
+    def observe(self) -> contextlib.AbstractContextManager:
+        """Boots it again, if it came as far as the guest. While this holds, memory can be read."""
+        if self.native or self.pvh != "n" or self.said.entry is None or self.end in ("refusal", "qemu") or not self.source.image:
+            return contextlib.nullcontext()
+        exits = [va for name in (EXIT,) for va in [self.source.va(name)] if va is not None]
+        exits += [va - self.source.offset & self.mask for va in exits]
+        starts = self.source.va("xen_entry") if self.source.va("boot_params") is None else None
+        self.seen = Observation(self.image_path, self.said.entry, self.bits, exits,
+                                None if starts is None else starts - self.source.offset & self.mask)
+        return self.seen
+
+    # ---- what was printed ---------------------------------------------------------
+
+    def xen(self, pattern: str) -> re.Match[str] | None:
+        return self.said.xen_said(pattern)
+
+    def guest(self, pattern: str) -> re.Match[str] | None:
+        return self.said.guest_said(pattern)
+
+    @functools.cached_property
+    def panic(self) -> str:
+        """What the kernel's own panic() said."""
+        match = self.guest(r"PANIC: (.*)")
+        return match[1] if match else ""
+
+    # ---- the machine at the end ------------------------------------------------------
+
+    @functools.cached_property
+    def fault(self) -> Fault | None:
+        """The exception that the run ended by; None if it did not."""
+        faults = self.seen.faults if self.seen else []
+        if self.end == "failure" and not self.guest("^FAULT: vector") or self.end not in ("crash", "failure", "timeout", "silence"):
+            return None
+        if self.repeated:
+            return self.repeated[0]
+        if self.end in ("timeout", "silence"):
+            return None
+        if faults:
+            return faults[-1]
+        return from_dump(self.said) if self.end == "crash" else None
+
+    @functools.cached_property
+    def repeated(self) -> list[Fault]:
+        """The same exception again and again: all of them, if it is that what the run ended in."""
+        faults = self.seen.faults if self.seen else []
+        keys = [(x.vector, x.ip, x.cr2 if x.page else 0) for x in faults]
+        often = [x for x, key in zip(faults, keys) if key in keys[-SERIES:] and keys.count(key) > SERIES]
+        return often
+
+    def walk(self, va: int) -> Walk | None:
+        """The page tables' answer at the end."""
+        if not self.seen or not self.seen.boot:
+            return None
+        try:
+            return self._guest.space.walk(va)
+        except (PagingError, StubError, BadPage):
+            return None
+
+    @functools.cached_property
+    def _guest(self):
+        return self.seen.guest()
+
+    def pfn(self, mfn: int) -> int | None:
+        return self.pfn_of.get(mfn)
+
+    @property
+    def pfn_of(self) -> dict[int, int]:
+        return getattr(self.seen, "pfn_of", {}) if self.seen else {}
+
+    @property
+    def p2m(self) -> list[int]:
+        return getattr(self.seen, "p2m", []) if self.seen else []
+
+    @property
+    def nr_pages(self) -> int:
+        return len(self.p2m) or 4096
+
+    @property
+    def info(self):
+        """start_info as it was at the entry."""
+        return getattr(self.seen, "info", None) if self.seen else None
+
+    @functools.cached_property
+    def page_offset(self) -> int:
+        """VA of all memory, less its paddr: PAGE_OFFSET."""
+        return 0xFFFF880000000000 if self.bits == 64 else self.source.offset
+
+    # ---- things that have an address ---------------------------------------------------
+
+    def thing(self, paddr: int) -> str:
+        """What Xen put at a P=V address, or what of the image is there; empty if nothing."""
+        va = paddr + self.source.offset & self.mask
+        if va in self.source.extent:
+            page = self.source.va("hypercall_page")
+            if page is not None and 0 <= va - page < PAGE_SIZE:
+                return f"the hypercall page, stub {(va - page) // 32}" + (f" + {(va - page) % 32}" if (va - page) % 32 else "")
+            return self.source.name(va) or "the image"
+        for name, extent in self.said.layout.items():
+            if name != "TOTAL" and paddr in extent and not name.startswith("Loaded"):
+                offset = paddr - extent.start
+                return _NAMES.get(name, name) + (f" + {offset:#x}" if offset else "")
+        return ""
+
+    def number(self, n: int, *words: str) -> str:
+        """What a number is, in a few words; of these kinds only, if any are named."""
+        kinds = [k for k in numbers.what(self, n) if not words or k.word in words]
+        return kinds[0].text if kinds else ""
+
+    def is_a(self, n: int, *words: str) -> bool:
+        return any(k.word in words for k in numbers.what(self, n))
+
+    # ---- hypercalls ------------------------------------------------------------------------
+
+    @property
+    def calls(self) -> list[Call]:
+        return self.seen.calls if self.seen else []
+
+    @functools.cached_property
+    def refused(self) -> Call | None:
+        """The hypercall whose refusal the run ended by: the last but for those that tell of it."""
+        if self.end not in ("failure", "silence", "timeout", "shutdown", "mute", "halted") or self.panic and "hypercall refused" not in self.panic:
+            return None
+        before = [c for c in self.calls if c.refused and not (c.name in _TELLING and self.panic and "console_io" not in self.panic)]
+        return before[-1] if before else None
+
+    @functools.cached_property
+    def update(self) -> tuple[int, int] | None:
+        """Of a refused mmu_update the pair, ptr and val, that Xen refused."""
+        call = self.refused
+        if not call or not call.updates:
+            return None
+        return call.updates[min(call.done, len(call.updates) - 1)]
+
+    def xen_said_then(self, pattern: str) -> bool:
+        """Whether Xen said so of the call that was refused; without an observation, at all."""
+        if self.refused:
+            return any(re.search(pattern, line) for line in self.refused.said)
+        return bool(self.xen(pattern))
+
+    # ---- where ------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def where(self) -> str:
+        """Where it ended, in the source's words."""
+        if self.where_said in ("idle", "xen"):
+            return {"idle": "idle, the guest waits for an event", "xen": "in Xen, at work for the guest"}[self.where_said]
+        context = self.xen(r"CONTEXT: .*guest \(d([1-9]\d*)v")
+        address = self.address
+        if context and self.end in ("crash", "failure") and address is not None and not self.fault:
+            return f"VA {address:#x} of the domain that stage 6 built"
+        return "" if address is None else self.source.place(address)
+
+    @functools.cached_property
+    def address(self) -> int | None:
+        """The instruction that it ended at."""
+        if self.where_said.startswith("0x"):
+            return int(self.where_said, 16)
+        if self.fault:
+            return self.fault.ip
+        if self.panic and self.seen and self.seen.ended == "exit":
+            return next((a for a in self.on_stack()[:MOST_FRAMES] if not self.source.line(a).partition(":")[0].endswith(_ENDING)), None)
+        dumped = [self.xen(r"RIP: .*<([0-9a-f]+)>"), self.guest(r"^ +[ER]IP VA 0x([0-9a-f]+) ")]
+        found = [int(m[1], 16) for m in dumped if m]
+        return found[-1] if found else None
+
+    def on_stack(self):
+        """Addresses of code on the stack at the end, the innermost first."""
+        word = self.bits // 8
+        top = self.seen.regs.rsp & self.mask
+        data = self.seen.peek(top, min(STACK, PAGE_SIZE - top % PAGE_SIZE) or STACK) or b""
+        words = (int.from_bytes(data[at:at + word], "little") for at in range(0, len(data) - word + 1, word))
+        return [w - 1 for w in words if self.source.is_code(w - 1) and self.is_behind_call(w)]
+
+    def is_behind_call(self, address: int) -> bool:
+        """Whether it can be a return address: CALL with a distance, or through a register or memory."""
+        code = self.code(address - 7, 7)
+        return len(code) == 7 and (code[2] == 0xE8 or code[5] == 0xFF and code[6] & 0x38 == 0x10)
+
+    @property
+    def function(self) -> str:
+        return self.source.function(self.address) if self.address is not None else ""
+
+    def code(self, address: int, count: int) -> bytes:
+        """Bytes of code, in the machine."""
+        return (self.seen.peek(address, count) if self.seen else None) or b""
+
+    # ---- the way there ---------------------------------------------------------------------
+
+    @functools.cached_property
+    def steps(self):
+        return self.seen.trail.steps() if self.seen else []
+
+    def first_seen(self, value: int) -> str:
+        """The line of source that ran when a value first appeared in a register, before the end."""
+        steps = [] if self.seen and self.seen.trail.cut else self.steps
+        if self.fault:
+            last = [i for i, s in enumerate(steps) if 0 <= self.fault.ip - s.address < BLOCK]
+            steps = steps[:last[-1] + 1] if last else []
+        for before, step in zip(steps, steps[1:]):
+            if value in step.registers.values() and value not in before.registers.values():
+                name = next(n for n, v in step.registers.items() if v == value)
+                if name not in ("EIP", "RIP", "EFL", "RFL"):
+                    return self.source.place(before.address)
+        return ""
+
+    @functools.cached_property
+    def landed(self) -> int | None:
+        """The first address outside the image's code that the processor ran at, when it has left that."""
+        for before, step in zip(reversed(self.steps[:-1]), reversed(self.steps)):
+            if self.source.is_code(before.address) and not self.source.is_code(step.address):
+                return None if self.seen.trail.cut else step.address
+        return None
+
+    def word(self, symbol: str) -> int | None:
+        """A variable of the image's, one word large, at the end."""
+        va = self.source.va(symbol)
+        for address in () if va is None else (va, va - self.source.offset & self.mask):
+            data = self.seen.peek(address, self.bits // 8) if self.seen else None
+            if data:
+                return int.from_bytes(data, "little")
+        return None
+
+    @functools.cached_property
+    def left_at(self) -> str:
+        """The last place in the image's code, when the processor has left it."""
+        if self.seen and self.seen.trail.cut:
+            return ""
+        for step in reversed(self.steps):
+            if self.source.is_code(step.address):
+                return self.source.place(step.address)
+        return ""
+
+
+_NAMES = {"Phys-Mach map": "the p2m (mfn_list)", "Start info": "start_info", "Page tables": "the page tables",
+          "Boot stack": "Xen's boot stack", "Init. ramdisk": "the module"}
+
+
+def _bytes(path: str) -> bytes:
+    """What was printed; nothing if QEMU did not even start."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _bzimage(path: str) -> list[str]:
+    """What is wrong with a bzImage, which Xen does not say."""
+    done = subprocess.run([os.path.join(TOOLS, "bzimage"), path], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    return done.stdout.splitlines()
+
+
+def page_of(number: int) -> int:
+    return number >> PAGE_SHIFT

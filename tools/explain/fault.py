@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""An exception: what the processor said of it. Source: Intel SDM volume 3A, chapter 6."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from .calls import Saved
+from .transcript import Transcript
+
+NAMES = {0: "#DE", 1: "#DB", 3: "#BP", 6: "#UD", 8: "#DF", 10: "#TS", 11: "#NP", 12: "#SS", 13: "#GP", 14: "#PF", 17: "#AC"}
+PRESENT, WRITE, FETCH = 1, 2, 16
+
+
+class Fault(NamedTuple):
+    vector: int
+    error: int
+    cr2: int
+    regs: Saved
+    after_calls: int = 0  # how many hypercalls had been made
+
+    @property
+    def ip(self) -> int:
+        return self.regs.rip
+
+    @property
+    def page(self) -> bool:
+        return self.vector == 14
+
+    @property
+    def fetch(self) -> bool:
+        """Whether code was to be run there."""
+        return self.page and (bool(self.error & FETCH) or self.cr2 == self.ip)
+
+    @property
+    def write(self) -> bool:
+        return self.page and bool(self.error & WRITE)
+
+    @property
+    def denied(self) -> bool:
+        """Whether something is mapped there, but does not allow this."""
+        return self.page and bool(self.error & PRESENT)
+
+    @property
+    def doing(self) -> str:
+        return "running code" if self.fetch else "writing" if self.write else "reading"
+
+
+def from_dump(said: Transcript) -> Fault | None:
+    """From Xen's dump, where the machine was not looked at."""
+    head = said.xen_said(r"Unhandled: vec (\d+), #\w+(?:\[([0-9a-f]+)\])?")
+    at = said.xen_said(r"RIP: .*<([0-9a-f]+)>")
+    if not head or not at:
+        return None
+    walk = said.xen_said(r"Pagetable walk from ([0-9a-f]+)")
+    registers = {name: int(value, 16) for line in said.xen for name, value in re.findall(r"\b(r[a-ds]\w|rbp|r8|r9|r1\d): ([0-9a-f]{16})", line)}
+    registers["rip"] = int(at[1], 16)
+    return Fault(int(head[1]), int(head[2] or "0", 16), int(walk[1], 16) if walk else 0, Saved(registers))

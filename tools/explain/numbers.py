@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a number is: an address of the image, linked or P=V, a machine address, an entry, a trap of Xen's, ...
+
+Most mistakes of early boot are one kind of number in another's place. what() says each kind that a number can be.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
+
+if TYPE_CHECKING:
+    from .facts import Facts
+
+CLOBBERED = 0xDEADF00D  # what a debug Xen leaves in a hypercall's argument registers
+FRESH = 0xC2C2C2C2  # and in pages that it hands out
+M2P = {32: 0xF5800000, 64: 0xFFFF800000000000}
+SELECTORS = {0xE019: "FLAT_KERNEL_CS", 0xE021: "FLAT_KERNEL_DS", 0xE033: "FLAT_KERNEL_CS", 0xE02B: "FLAT_KERNEL_SS"}
+NEAR = 0x1000  # so close to CLOBBERED or FRESH is something added to it
+XEN_END = {32: 1 << 32, 64: 0xFFFF880000000000}
+
+
+class Kind(NamedTuple):
+    word: str
+    text: str
+
+
+def what(f: Facts, n: int) -> list[Kind]:
+    """All that a number can be, the likelier first; empty if it means nothing."""
+    n &= f.mask
+    return [Kind(word, text) for word, text in _kinds(f, n) if text]
+
+
+def _kinds(f: Facts, n: int):
+    if 0 <= n - CLOBBERED + NEAR < 2 * NEAR or n & 0xFFFFFFFF == CLOBBERED:
+        yield "clobbered", f"{CLOBBERED:#x} is what a debug Xen leaves in the argument registers of a hypercall"
+    if FRESH in (n & 0xFFFFFFFF, n & 0xFFFFFFFF & -NEAR | FRESH & NEAR - 1, n >> 32):
+        yield "fresh", f"{FRESH:#x} is what a debug Xen fills fresh pages with: memory that nobody has cleared"
+    if n in SELECTORS:
+        yield "selector", f"a segment selector, {SELECTORS[n]}, as it stands in a frame beside the address"
+    if n < PAGE_SIZE:
+        yield "null", f"NULL, or {n:#x} bytes behind it" if n else "NULL"
+    if M2P[f.bits] <= n < XEN_END[f.bits]:
+        yield "xen", f"in Xen's own part of the address space (read as the m2p: entry of MFN {(n - M2P[f.bits]) // (f.bits // 8):#x})"
+    thing = f.thing(n)
+    if thing:
+        yield "pv", f"P=V address of {thing}"
+    for offset, word in ((f.page_offset, "linked"), (f.source.offset, "linked")):
+        thing = offset and f.thing(n - offset & f.mask)
+        if thing:
+            yield word, f"linked VA of {thing}"
+            break
+    twice = n - 2 * f.page_offset & f.mask
+    if f.page_offset and f.thing(twice):
+        yield "twice", f"PAGE_OFFSET added twice to P=V {twice:#x}, {f.thing(twice)}"
+    negative = n + f.page_offset & f.mask
+    if f.page_offset and f.thing(negative) and not f.thing(n):
+        yield "minus", f"P=V {negative:#x}, {f.thing(negative)}, less PAGE_OFFSET"
+    yield from _machine(f, n)
+
+
+def _machine(f: Facts, n: int):
+    pfn = f.pfn_of.get(n >> PAGE_SHIFT)
+    if pfn is not None:
+        flags = n & PAGE_SIZE - 1
+        if flags & 1 and n > PAGE_SIZE:
+            yield "entry", f"a page-table entry's value: MFN {n >> PAGE_SHIFT:#x} (PFN {pfn:#x}) with flags {flags:#x}"
+        yield "maddr", f"machine address of PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT) or 'a page of this guest'}"
+    if n in f.pfn_of:
+        yield "mfn", f"the MFN of PFN {f.pfn_of[n]:#x}, {f.thing(f.pfn_of[n] << PAGE_SHIFT) or 'a page of this guest'}"
+    if 0 < n < f.nr_pages:
+        yield "pfn", f"the PFN of {f.thing(n << PAGE_SHIFT) or 'a page of this guest'}"
+    elif PAGE_SIZE <= n < f.nr_pages << PAGE_SHIFT and not f.thing(n):
+        yield "pv", f"P=V, beyond all that Xen put there; PFN {n >> PAGE_SHIFT:#x} of {f.nr_pages:#x}"

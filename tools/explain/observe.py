@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The failed run once more, under observation: what the guest asked Xen for, which exceptions it got, where it ended.
+
+	with Observation.of(image, entry) as seen: ...		seen.calls, seen.faults, seen.guest, ...
+
+While the `with` holds, the machine stands where the run ended, and its memory can be read. Breakpoints are in Xen, where
+they change nothing for the guest, and at the guest's own xen_exit(). Where xen-syms is missing there are only the latter.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+
+from xenpt.guest import Boot, Guest
+from xenpt.memory import PAGE_SIZE, BadPage
+from xenpt.paging import PagingError
+from xenpt.start_info import StartInfo
+from xenqemu.machine import GUESTS_PART, Machine
+from xenqemu.monitor import MonitorError
+from xenqemu.stub import Registers, StubError
+
+from .calls import CallWatch, Calls, Saved, saved_at
+from .fault import Fault
+from .trail import Trail
+from .xen_places import XenPlaces
+
+# Seconds of QEMU's processor time: to the guest's first instruction, and from there to the end.
+TO_ENTRY, TO_END = 8.0, 1.2
+PATIENCE = 20.0  # the same by the clock, on a host that is busy
+MOST_STOPS = 1500
+LOG_EVERY = 0.02  # seconds between looks at how long the instruction log is
+EXIT = "xen_exit"
+
+
+class Observation:
+    """A boot of an image; see above. entry is the address that Xen says it enters at; exits and starts are the addresses of
+    the functions at which it ends and, P=V, begins."""
+
+    def __init__(self, image: str, entry: int, bits: int, exits: list[int], starts: int | None) -> None:
+        self.bits, self.entry, self.exits, self.starts = bits, entry, exits, starts
+        self.argument: int | None = None  # of the first function in C
+        self.entered = 0
+        self.folder = tempfile.mkdtemp(prefix="explain.", dir=os.environ.get("BUILD") or "build")
+        self.calls: Calls = []
+        self.faults: list[Fault] = []
+        self.msrs: list[tuple[int, int]] = []
+        self.leaves: list[int] = []
+        self.ended = "not entered"
+        self.regs: Saved | None = None  # the guest's, at the end
+        self.trail = Trail(self.folder)
+        self.machine = Machine(self.folder, image, module=os.environ.get("MODULE", ""), cmdline=os.environ.get("CMDLINE", ""),
+                               options=["-dfilter", GUESTS_PART])
+        try:
+            self.places = XenPlaces(os.path.join(os.path.dirname(os.environ.get("XEN") or "build/xen/xen"), "xen-syms"), bits)
+            self.stub = self.machine.connect()
+            self._run()
+        except (StubError, MonitorError):
+            self.ended = "gone" if self.ended != "not entered" else self.ended
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Observation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.machine.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # ---- running ---------------------------------------------------------------
+
+    def _late(self, seconds: float):
+        begin, clock = self.machine.processor_time(), time.monotonic()
+        return lambda: self.trail.look(self.machine) or self.machine.processor_time() - begin > seconds \
+            or time.monotonic() - clock > PATIENCE
+
+    def _run(self) -> None:
+        self.stub.breakpoint(self.entry)
+        late = self._late(TO_ENTRY)
+        while True:
+            if not self.stub.run_till(late, LOG_EVERY):
+                return
+            self.at_entry = self.stub.registers()
+            if self.at_entry.cs & 3:
+                break
+            self.stub.step()
+        self.ended = "unknown"
+        self.stub.remove_breakpoint(self.entry)
+        self._at_entry()
+        self.trail.start(self.machine)
+        self.watch = CallWatch(self) if self.places.call else None
+        for address in {*self.places.stops, *self.exits, *([self.starts] if self.starts else [])}:
+            self.stub.breakpoint(address)
+        late = self._late(TO_END)
+        for _ in range(MOST_STOPS):
+            if not self.stub.run_till(late, LOG_EVERY):
+                return self._stopped_late()
+            if self._visit(self.stub.registers()):
+                return None
+            self.stub.step()
+        return self._stopped_late()
+
+    def _visit(self, regs: Registers) -> bool:
+        """Whether this is the end."""
+        what = self.places.stops.get(regs.rip)
+        if regs.rip in self.exits and what is None:
+            self.ended, self.regs = "exit", Saved.now(regs)
+        elif regs.rip == self.starts and not regs.in_xen:
+            word = regs.rdi if self.bits == 64 else int.from_bytes(self.peek(regs.rsp + 4, 4) or b"", "little")
+            self.argument = word if self.argument is None else self.argument
+            self.entered += 1
+        elif self.watch and regs.rip == self.watch.back and not regs.in_xen:
+            self.watch.returned(regs)
+        elif self.watch and regs.rip == self.places.call:
+            self.watch.taken(regs)
+            self.trail.new_window(self.machine)
+            if self.watch.final:
+                self.ended, self.regs = "shutdown", self.calls[-1].regs
+        elif what == "inject":
+            event = self.stub.read(regs.rdi, 16)
+            saved = saved_at(self.stub, self.places.frame(self.stub, self.machine.monitor))
+            error = max(0, int.from_bytes(event[4:8], "little", signed=True))  # -1: this exception has none
+            self.faults.append(Fault(event[0], error, int.from_bytes(event[8:16], "little"), saved, len(self.calls)))
+        elif what == "msr":
+            self.msrs.append((regs.rsi & 0xFFFFFFFF, regs.rdx))
+        elif what == "cpuid":
+            self.leaves.append(regs.rsi & 0xFFFFFFFF)
+        elif what == "crash":
+            self.ended = "crash"
+            self.regs = saved_at(self.stub, self.places.frame(self.stub, self.machine.monitor))
+        elif what == "halt":
+            self.ended = "halt"
+        return self.ended in ("exit", "crash", "halt", "shutdown")
+
+    def _stopped_late(self) -> None:
+        """It loops, or waits."""
+        self.ended = "loop"
+        now = self.stub.registers()
+        self.regs = Saved.now(now)
+        if now.in_xen:
+            self.ended = "in xen"
+            self.regs = saved_at(self.stub, self.places.frame(self.stub, self.machine.monitor))
+
+    # ---- looking -----------------------------------------------------------------
+
+    def read_page(self, maddr: int) -> bytes:
+        """For xenpt."""
+        try:
+            return self.stub.read(maddr, PAGE_SIZE, physical=True)
+        except StubError as error:
+            raise BadPage(str(error)) from None
+
+    def _at_entry(self) -> None:
+        regs = self.at_entry
+        self.start_info = regs.rsi
+        self.boot: Boot | None = None
+        self.info: StartInfo | None = None
+        try:
+            self.boot = Boot.at_entry(self, regs, self.bits, regs.rsi)
+            guest = self.guest()
+            self.info = guest.start_info()
+            count = self.info.nr_pages * self.bits // 8
+            table = guest.space.read(self.info.mfn_list, count) or b""
+            self.p2m = [int.from_bytes(table[at:at + self.bits // 8], "little") for at in range(0, len(table), self.bits // 8)]
+        except (PagingError, BadPage):
+            self.p2m = []
+        self.pfn_of = {mfn: pfn for pfn, mfn in enumerate(self.p2m)}
+
+    def guest(self) -> Guest:
+        """The guest as it is now."""
+        return Guest(self, self.stub.registers(), self.bits, self.boot)
+
+    def peek(self, va: int, count: int) -> bytes | None:
+        """The guest's memory, at a VA."""
+        try:
+            return self.stub.peek(va & (1 << self.bits) - 1, count)
+        except StubError:
+            return None
+
+    @property
+    def lost_start_info(self) -> int | None:
+        """What xen_entry() got in place of start_info; None if it got that."""
+        return None if self.argument in (None, self.start_info) else self.argument

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""An explanation in print, for `make run`, GDB and the grader."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+
+from .facts import Facts
+from .fault import NAMES
+from .rule import Cause
+
+WIDTH, INDENT = 114, 18
+
+
+def paragraph(title: str, text: str) -> Iterator[str]:
+    lines = textwrap.wrap(text, WIDTH - INDENT, break_long_words=False, break_on_hyphens=False) or [""]
+    for number, line in enumerate(lines):
+        yield "  " + (title if not number else "").ljust(INDENT - 2) + line
+
+
+def lesson(read: str) -> str:
+    """lessons/3-remap.md, "A pseudo-physical address in ptr": from 3-remap: A pseudo..."""
+    page, _, section = read.partition(": ")
+    return f"lessons/{page}.md" + (f', "{section}"' if section else "")
+
+
+def lines(facts: Facts, found: list[Cause]) -> Iterator[str]:
+    """The whole explanation."""
+    first = found[0]
+    yield f"diagnosis: {first.name}"
+    for number, line in enumerate(evidence(facts)):
+        yield from paragraph("what was seen" if not number else "", line)
+    if facts.where:
+        yield from paragraph("where", facts.where)
+    yield from paragraph("likely cause", first.text)
+    if first.unlike:
+        yield from paragraph("to be sure", first.unlike)
+    for other in found[1:]:
+        yield from paragraph("or", f"{other.name}: {other.text}")
+    yield from paragraph("read", lesson(first.read))
+
+
+def evidence(facts: Facts) -> list[str]:
+    """The lines that gave it away: Xen's last words, and the kernel's."""
+    seen = [f"(XEN) {line}" for line in facts.said.reasons] if facts.end in ("refusal", "panic", "crash") else []
+    if facts.refused:
+        seen = facts.refused.said[-2:]
+    own = facts.guest(r"^.*(PANIC: |FAULT: vector ).*$")
+    seen += [own[0]] if own and facts.end in ("failure", "crash") else []
+    if facts.fault:
+        seen.append(fault_text(facts))
+    if not seen:
+        seen = [line for line in facts.said.lines if line.strip() and "****" not in line][-1:]
+    return [line[:160] for line in dict.fromkeys(seen)]
+
+
+def fault_text(facts: Facts) -> str:
+    """The exception, and the walk to the address that it is about."""
+    fault = facts.fault
+    name = NAMES.get(fault.vector, f"vector {fault.vector}")
+    if not fault.page:
+        return name + (f", error code {fault.error:#x}" if fault.error else "")
+    words = f"{name} {fault.doing} VA {fault.cr2:#x}"
+    walk = facts.walk(fault.cr2)
+    if walk and walk.problem:
+        return f"{words}: {walk.problem}"
+    if walk and facts.fault.denied:
+        bars = [e for e in walk.path if fault.write and not e.value & 2 or fault.fetch and e.value >> 63 or not e.value & 4]
+        return words + (f": {bars[0].name} is {bars[0].value:#x}, which does not allow it" if bars else ": mapped, but not so")
+    return words
+
+
+def plain(facts: Facts) -> str:
+    """What is known, where nothing fits: numbers in sight and what they are, the last hypercall."""
+    told = []
+    if facts.fault and facts.fault.page:
+        kind = facts.number(facts.fault.cr2)
+        told.append(f"VA {facts.fault.cr2:#x} is {kind or 'nothing that is known here'}.")
+        first = facts.first_seen(facts.fault.cr2)
+        told.append(f"The number first appeared at {first}." if first else "")
+    calls = [c for c in facts.calls if c.name not in ("console_io", "physdev_op")]
+    if calls:
+        last = calls[-1]
+        told.append(f"The last hypercall but for the console's was {last.name}({', '.join(f'{a:#x}' for a in last.args[:4])})"
+                    + (f" = {last.result}." if last.result is not None else ", which did not come back."))
+    if facts.fault and not facts.source.is_code(facts.fault.ip) and facts.left_at:
+        told.append(f"The image's code was left at {facts.left_at}.")
+    return re.sub(" +", " ", " ".join(told)).strip()

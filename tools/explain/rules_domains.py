@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 6: what happened to the domain that it built. Dom0 itself is well, and reports failure."""
+
+from .rule import rule
+
+LESSON = "10-the-other-side"
+
+
+@rule("guest-domain-crashed", LESSON, "failure")
+def _(f):
+    if f.guest(r"^toolstack: the guest ended with reason 3 \(crash\)"):
+        return """The domain that stage 6 built has crashed; dom0, which built it, is well. What the guest or Xen printed before that
+            tells why: (d1) or [domain 1] begins the guest's lines. GUEST=1 has to end so: it can do nothing else."""
+
+
+@rule("guest-domain-reason", LESSON, "failure")
+def _(f):
+    ended = f.guest(r"^toolstack: the guest ended with reason ([^03]\S*.*)")
+    if ended:
+        return f"""The domain that stage 6 built shut down, but with reason {ended[1]} and not with 0 (poweroff), which is a domU's word
+            for success. GUEST=0 asks for a reboot: that stage knows itself only as dom0."""
+
+
+@rule("guest-domain-refused", LESSON, "failure")
+def _(f):
+    if f.panic.startswith("image: "):
+        return """What stage 6 got as GUEST= cannot be made into a domain; the line says why. A kernel with two levels (PAE=n) or
+            without Xen's notes is refused here as Xen would refuse it as dom0."""
+
+
+@rule("guest-domain-never-ends", LESSON + ": A vcpu that is not online", "failure")
+def _(f):
+    if f.guest(r"PANIC: toolstack: domain [0-9]+ is not at its end"):
+        return """The domain that stage 6 built is still there, but has not shut down: it waits for an event that does not come, spins,
+            or was never let run. Dom0 is well."""
+
+
+@rule("guest-domain-zombie", LESSON + ": The ring still mapped", "failure")
+def _(f):
+    if f.guest(r"PANIC: toolstack: domain [0-9]+ is a zombie"):
+        return """The domain was destroyed, but Xen keeps it for a page of it that is still mapped elsewhere: dom0 has to unmap the
+            console ring, and its window, before it destroys the domain."""
+
+
+@rule("guest-domain-pin", LESSON + ": A page table that is mapped writable", "failure")
+def _(f):
+    if f.guest(r"PANIC: hypercall refused: mmuext_op\(MMUEXT_PIN_L[34]_TABLE\)"):
+        return """Xen looked at the page tables that stage 6 wrote, and did not take them. Its lines above name the entry: most often a
+            page table that is mapped writable, by the guest's own ptes or by a window of dom0's, or a PFN in place of an MFN."""
+
+
+@rule("guest-domain-memory", LESSON + ": No memory allowed", "failure")
+def _(f):
+    if f.panic.startswith("memory_op(populate_physmap)"):
+        return """Xen gave the domain that stage 6 builds fewer pages than it was asked for. If it says Over-allocation, max_mem allows
+            no more; otherwise the machine has no more: GUEST_MEM=MiB makes it larger."""

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Getting a voice: CPUID, the MSR, the hypercall page, and how it is called. Stage 2."""
+
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
+
+from .facts import Facts
+from .rule import rule
+
+LESSON = "2-hypercall-page"
+WRMSR = b"\x0f\x30"
+LEAF, BASE = 0x40000002, 0x40000000  # CPUID's leaf that tells the MSR, and what it tells
+STUB = 32
+MOST_STUBS = 2 * PAGE_SIZE  # so far a call can miss the page and still have been meant for it
+
+
+def page(f: Facts) -> int | None:
+    """P=V address of the hypercall page."""
+    va = f.source.va("hypercall_page")
+    return None if va is None else va - f.source.offset & f.mask
+
+
+def written(f: Facts) -> tuple[int, int] | None:
+    """Number and value of the WRMSR that faulted, or of the last that Xen got."""
+    if f.fault and f.fault.vector == 13 and f.code(f.fault.ip, 2) == WRMSR:
+        regs = f.fault.regs
+        return regs.rcx & 0xFFFFFFFF, (regs.rdx & 0xFFFFFFFF) << 32 | regs.rax & 0xFFFFFFFF
+    return f.seen.msrs[-1] if f.seen and f.seen.msrs else None
+
+
+@rule("cpuid-without-prefix", LESSON + ": CPUID without the prefix", "failure")
+def _(f):
+    said = f.guest('not under Xen: CPUID leaf 0x40000000 names "(.*?)"')
+    if said and (f.seen is None or 0x40000000 not in f.seen.leaves):
+        return f"""CPUID was answered by the processor below ("{said[1]}"), not by Xen: the forced-emulation prefix is missing. A
+            paravirtual guest has to write ud2a; .ascii "xen"; cpuid (XEN_CPUID in Xen's headers)."""
+
+
+@rule("cpuid-misread", LESSON + ": CPUID that asks Xen", "failure")
+def _(f):
+    said = f.guest('not under Xen: CPUID leaf 0x40000000 names "(.*?)"')
+    if said and f.seen and f.seen.leaves:
+        return f"""Xen was asked for CPUID leaf {", ".join(f"{n:#x}" for n in f.seen.leaves)} and answered; but what the kernel read out
+            of it, "{said[1]}", is not its name. The name is in EBX, ECX, EDX of leaf 0x40000000, in this order, and EAX is the last leaf."""
+
+
+@rule("entered-again", "4-start-kernel: A null pointer")
+def _(f):
+    if f.seen and f.seen.entered > 1:
+        return f"""xen_entry() was entered {f.seen.entered} times: something led back to the beginning. A call or jump to address 0 does, while P=V is
+            mapped: page 0 and what follows are zeros, harmless instructions, up to the image's first. A function pointer that is NULL, or
+            a jump to a number taken from a fresh stack. {f"The image's code was left at {f.left_at}." if f.left_at else ""}"""
+
+
+@rule("start_info-lost", "1-notes: The first instructions", "crash", "failure")
+def _(f):
+    lost = f.seen.lost_start_info if f.seen and not f.bzimage else None
+    if lost is not None:
+        return f"""start_info was lost on the way from the head to xen_entry(): Xen passed P=V {f.seen.start_info:#x} in ESI (RSI), and
+            xen_entry() got {lost:#x}{about(f, lost)}. The head has to pass the register on before it uses it: pushed on 32 bits, in RDI
+            on 64."""
+
+
+def about(f: Facts, n: int) -> str:
+    kind = f.number(n)
+    return f" ({kind})" if kind else ""
+
+
+@rule("msr-low-bits", LESSON + ": A frame number instead of an address", "crash", "failure")
+def _(f):
+    wrmsr = written(f)
+    if wrmsr and f.xen(r"wrmsr hypercall page index 0x[0-9a-f]+ unsupported"):
+        value = wrmsr[1]
+        if page(f) is not None and page(f) % PAGE_SIZE:
+            return f"""hypercall_page is at P=V {page(f):#x}, which does not begin a page, so its machine address {value:#x} has low bits,
+                {value % PAGE_SIZE:#x}: an index to Xen, and there is only page 0. Align it to 4096 bytes."""
+        return f"""The low 12 bits of what is written to the hypercall-page MSR are an index, and there is only page 0: write the page's
+            machine address and nothing else. Here the value is {value:#x}{about(f, value)}."""
+
+
+@rule("msr-wrong-number", LESSON + ": Which number is the page", "crash", "failure")
+def _(f):
+    wrmsr = written(f)
+    if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[0] != BASE:
+        return f"""Xen has no MSR {wrmsr[0]:#x}{about(f, wrmsr[0])}. The number of the hypercall-page MSR is in EBX of CPUID leaf {LEAF:#x}, here
+            {BASE:#x}."""
+
+
+@rule("msr-given-pfn", LESSON + ": A PFN instead of an MFN", "crash", "failure")
+def _(f):
+    wrmsr = written(f)
+    if wrmsr and f.xen("Bad GMFN [0-9a-f]+ .*to MSR"):
+        want = f.p2m[page(f) >> PAGE_SHIFT] << PAGE_SHIFT if page(f) is not None and f.p2m else 0
+        value = wrmsr[1]
+        pfn = f.pfn(value >> PAGE_SHIFT)
+        if pfn is not None:
+            return None
+        kind = f" That is {f.number(value, 'pv', 'linked', 'mfn', 'pfn', 'twice', 'clobbered')}." \
+            if f.number(value, "pv", "linked", "mfn", "pfn", "twice", "clobbered") else ""
+        return f"""The hypercall-page MSR got {value:#x}, a page that is not this guest's.{kind} It takes the page's machine address,
+            {want:#x}: the page number, PFN {(page(f) or 0) >> PAGE_SHIFT:#x}, has to go through mfn_list."""
+
+
+@rule("msr-other-page", LESSON + ": A PFN instead of an MFN")
+def _(f):
+    wrmsr = written(f)
+    if not wrmsr or page(f) is None or not f.p2m or wrmsr[0] != BASE or page(f) % PAGE_SIZE:
+        return None
+    pfn = f.pfn(wrmsr[1] >> PAGE_SHIFT)
+    if pfn is not None and pfn != page(f) >> PAGE_SHIFT:
+        thing = f.thing(pfn << PAGE_SHIFT) or "a page that nothing was put in"
+        refused = "Xen may not write stubs there: a guest's page tables are not writable." if f.fault and f.code(f.fault.ip, 2) == WRMSR \
+            else "Xen wrote its stubs over what was there."
+        return f"""The hypercall-page MSR got {wrmsr[1]:#x}, which is PFN {pfn:#x}: {thing}. hypercall_page is PFN
+            {page(f) >> PAGE_SHIFT:#x}. {refused}"""
+
+
+def came_by_stub(f: Facts) -> bool:
+    """Whether the image's code was left for the hypercall page."""
+    return any(f.thing(s.address).startswith("the hypercall page") or
+               f.thing(s.address - f.source.offset & f.mask).startswith("the hypercall page") for s in f.steps[-400:])
+
+
+@rule("code-outside-image", LESSON + ": A hypercall before there is a page", "crash", "failure")
+def _(f):
+    if not f.fault or f.source.is_code(f.fault.ip) or not f.seen or f.fault.fetch and not came_by_stub(f):
+        return None
+    if not f.seen.msrs and came_by_stub(f):
+        return f"""The processor ran on where there is no code, up to {f.fault.ip:#x}. A hypercall was made, at {f.left_at}, before Xen had
+            filled the hypercall page (the MSR was never written): it is all zeros, which are harmless instructions, and execution
+            slides through them into whatever follows."""
+
+
+@rule("stub-number", LESSON + ": Why a page", "crash", "failure")
+def _(f):
+    if not f.fault or not f.seen or page(f) is None or not f.seen.msrs or f.source.is_code(f.fault.ip):
+        return None
+    for step in reversed(f.steps):
+        for base in (page(f), f.source.va("hypercall_page")):
+            offset = step.address - base
+            called = step.address in (step.registers.get("EAX"), step.registers.get("RAX"))
+            if called and 0 <= offset < MOST_STUBS and (offset >= PAGE_SIZE or offset % STUB not in (0, 5, 7)):
+                if offset >= PAGE_SIZE:
+                    return f"""A hypercall was made by calling {step.address:#x}, stub {offset // STUB} of a page that has {PAGE_SIZE // STUB}
+                        of {STUB} bytes: beyond its end lies something else. There is no such hypercall."""
+                return f"""A call went into the hypercall page at byte {offset}, which is in the middle of stub {offset // STUB} (int3, {STUB}
+                    bytes each): stub n begins at byte {STUB} * n. What size does the kernel take a stub to have?"""
+        if f.source.is_code(step.address):
+            break
+    return None
+
+
+@rule("clobbered-argument", LESSON + ": The code")
+def _(f):
+    if f.fault and f.fault.page and f.is_a(f.fault.cr2, "clobbered"):
+        return f"""The address {f.fault.cr2:#x} comes from a register that held an argument of a hypercall: {f.number(f.fault.cr2, "clobbered")}.
+            To the compiler such a register must count as changed: "+b", "+c", ... and not "b", "c" in hypercall()'s asm."""
+
+
+@rule("hypercall-page-differs", LESSON + ": Why a page", "failure")
+def _(f):
+    if f.panic.startswith("hypercall page: "):
+        calls = [c for c in f.calls if c.regs.rip != 0][-6:]
+        asked = ", then ".join(f"{c.name}({c.args[0]:#x}, {c.args[1]:#x}) = {c.result}" for c in calls if c.name != "console_io")
+        return f"""The same hypercall gave two answers, by Xen's gate and by the page: it does not get to Xen as it was meant. Xen took
+            {asked or "nothing"}. Compare the number (the stub that is called) and the registers of the arguments, in their order."""
+
+
+@rule("console-arguments", LESSON + ": Why a page", "mute", "silence", "timeout", "failure")
+def _(f):
+    wrong = [c for c in f.calls if c.name == "console_io" and (c.args[1] > 1 << 16 or c.args[0] > 1)]
+    if wrong:
+        number, count, text = wrong[0].args[:3]
+        return f"""console_io got {number:#x} as its operation, {count:#x}{about(f, count)} as the number of bytes and {text:#x}{about(f, text)} as
+            the text's address. The order is CONSOLEIO_write (0), count, text; exchanged, Xen prints what lies at the wrong place, or
+            nothing."""

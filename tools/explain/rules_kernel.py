@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the kernel itself found wrong: the checks of stages 3 and 4 that end in panic(), and what never came."""
+
+import re
+
+from xenpt.memory import PAGE_SHIFT
+
+from .rule import rule
+
+REMAP, JUMP = "3-remap", "4-start-kernel"
+
+
+def numbers(text: str) -> list[int]:
+    return [int(n, 16) for n in re.findall(r"0x([0-9a-f]+)", text)]
+
+
+@rule("repointed-too-early", JUMP + ": What still points low", "failure")
+def _(f):
+    limit = (numbers(f.panic) + [0])[0] if f.panic.startswith("remap: limit paddr") else 0
+    if f.page_offset and limit >= f.page_offset:
+        return f"""The limit, {limit:#x}, is a linked address ({f.number(limit - 1, "linked") or "PAGE_OFFSET and more"}): start_info was repointed before
+            the remap, which needs its P=V addresses."""
+
+
+@rule("limit-beyond", REMAP + ": How far the remap must reach", "failure")
+def _(f):
+    if f.panic.startswith("remap: limit paddr"):
+        limit, last = numbers(f.panic)[:2]
+        if limit >= f.page_offset:
+            return None
+        parts = f.source.image.loaded() if f.source.image else []
+        end = max((p.paddr + p.memsz for p in parts), default=0)
+        return f"""All that the kernel goes on using ends at paddr {limit:#x}, and the last that has a free linked address is {last:#x}: above
+            it is Xen, or P=V. The image itself ends at paddr {end:#x}{", a large .bss?" if end > limit // 2 else ", so it is one of the other terms of the limit"}."""
+
+
+@rule("limit-not-ours", REMAP + ": How far the remap must reach", "failure")
+def _(f):
+    if f.panic.startswith("limit: MFN"):
+        return """start_info names a page by its MFN (console or store) that the p2m does not have. Dom0 has no such pages: the union holds
+            something else there. Or the m2p was asked a PFN."""
+
+
+@rule("empty-source-entry", REMAP + ": Walking the tables in software", "failure")
+def _(f):
+    if f.panic.startswith(("remap: the entry at", "page table walk: ")):
+        number = numbers(f.panic)[-1] if numbers(f.panic) else 0
+        pfn = f.pfn(number >> PAGE_SHIFT)
+        kind = f"That names PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT) or 'an ordinary page'}." if pfn is not None else ""
+        return f"""The walk came to an entry that maps nothing, or leads to no table of this guest: it took a wrong index or address, or the
+            limit lies beyond what Xen mapped for the start. {kind}
+            {f"{number:#x} does not begin an entry: its low bits, {number & 0xFFF:#x}, look like the flags of one." if number & 7 else ""}"""
+
+
+@rule("remap-wrong-page", REMAP + ": Walking the tables in software", "failure")
+def _(f):
+    if f.panic.startswith("verify: "):
+        va = numbers(f.panic)[1]
+        walk = f.walk(va)
+        pfn = f.pfn(walk.maddr >> PAGE_SHIFT) if walk and walk.maddr is not None else None
+        leads = f" VA {va:#x} leads to PFN {pfn:#x} by {', '.join(f'{e.name} = {e.value:#x}' for e in walk.path[1:])}." if pfn is not None else ""
+        return f"""The linked address leads to another page than P=V does: the entry was copied from, or to, a wrong index.{leads}
+            P=V {numbers(f.panic)[0]:#x} is PFN {numbers(f.panic)[0] >> PAGE_SHIFT:#x}."""
+
+
+@rule("jump-stays-low", JUMP + ": A jump that stays low", "failure")
+def _(f):
+    at, top = (numbers(f.panic) + [0, 0])[:2] if f.panic.startswith("stack: xen_start_kernel's") else (0, 0)
+    if at and top < f.page_offset <= at:
+        return f"""The stack is the linked one, VA {at:#x}, but the code still runs P=V: to it init_stack's top is {top:#x}. The jump did not leave the
+            mapping it runs in: a relative jump does not, nor one to the P=V address. It takes a register that holds the linked VA."""
+
+
+@rule("stack-elsewhere", JUMP + ": The jump", "failure")
+def _(f):
+    if f.panic.startswith("stack: xen_start_kernel's"):
+        at, top = numbers(f.panic)[:2]
+        bottom = top - 0x2000
+        kind = "inside init_stack, but not at its upper end" if bottom <= at < top else \
+            "just below init_stack: its lower end was taken for its top" if bottom - 64 <= at < bottom else f.number(at) or "no stack of the kernel's"
+        return f"""The jump landed on another stack: VA {at:#x} is {kind}. The top of init_stack is VA {top:#x}, and a stack is used from its
+            upper end downwards."""
+
+
+@rule("stack-overflow", JUMP + ": The jump", "failure")
+def _(f):
+    if f.panic.startswith("stack: the lower end"):
+        return f"""init_stack overflowed: the word at its lower end, VA {numbers(f.panic)[0]:#x}, was written over. It has two pages (THREAD_SIZE);
+            a large array, deep recursion, or a stack pointer that began too low."""
+
+
+@rule("start-info-not-repointed", JUMP + ": What still points low", "failure", "crash", "silence")
+def _(f):
+    pointer = f.word("xen_start_info") if f.seen else None
+    right = f.seen.start_info + f.page_offset & f.mask if f.seen else 0
+    dropping = any(c.name == "set_trap_table" for c in f.calls) and not any(c.name == "set_callbacks" for c in f.calls)
+    if pointer is not None and pointer != right and dropping and not f.fault:
+        return f"""xen_start_info is {pointer:#x}{f" ({f.number(pointer)})" if f.number(pointer) else ""}, and should be VA {right:#x}: start_info was not
+            repointed before the jump. What it pointed to was used all the same, since page 0 is an ordinary page while P=V holds."""
+
+
+@rule("identity-map-still-there", JUMP + ": What a kernel sets up first", "failure")
+def _(f):
+    if not f.panic.startswith("P=V is still mapped"):
+        return None
+    walk = f.walk(0)
+    flushed = any(c.name == "mmuext_op" for c in f.calls)
+    dropped = [c for c in f.calls if c.name == "mmu_update"][-1:]
+    if walk and walk.problem:
+        return f"""The pgd entries of P=V are gone ({walk.problem}), but the processor still remembers them: the TLB has to be flushed
+            {"after" if flushed else "(mmuext_op, MMUEXT_TLB_FLUSH_LOCAL) after"} the update."""
+    return f"""The pgd entries of the P=V mapping were not all cleared: {walk.path[1].name + f" is {walk.path[1].value:#x}" if walk and len(walk.path) > 1 else "VA 0 is mapped"}.
+        Or it was not the pgd that was looked at: is xen_start_info set, and start_info's pt_base repointed, before the jump?
+        The last mmu_update had {dropped[0].args[1] if dropped else 0} updates."""
+
+
+@rule("timer-never-ticked", JUMP + ": What a kernel sets up first", "failure")
+def _(f):
+    if f.panic.startswith("timer: "):
+        bound = [c for c in f.calls if c.name == "event_channel_op"]
+        return f"""The kernel was woken, but not by its timer: is the virtual interrupt bound to the port that is looked for, is the time it asks
+            for in nanoseconds since Xen's start? {len(bound)} event-channel hypercalls were made."""
+
+
+@rule("shared-info-elsewhere", JUMP + ": What a kernel sets up first", "silence", "timeout", "failure", "crash")
+def _(f):
+    va = f.source.va("shared_info_page")
+    walk = f.walk(va) if va is not None and f.info and any(c.name == "set_callbacks" for c in f.calls) else None
+    if walk and walk.maddr is not None and walk.maddr >> PAGE_SHIFT != f.info.shared_info >> PAGE_SHIFT:
+        mfn = walk.maddr >> PAGE_SHIFT
+        pfn = f.pfn(mfn)
+        return f"""shared_info is not where the kernel looks for it: VA {va:#x} maps MFN {mfn:#x}
+            ({f"PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT) or 'an ordinary page'}" if pfn is not None else "no page of this guest"}), and Xen's
+            shared info page is maddr {f.info.shared_info:#x} (start_info says so: a machine address, to which nothing may be added).
+            Events and time are told there, so none arrives."""
+
+
+@rule("timer-cancelled", JUMP + ": What a kernel sets up first", "silence")
+def _(f):
+    timers = [c for c in f.calls if c.name == "set_timer_op"]
+    if timers and not any(timers[-1].args[:2 if f.bits == 32 else 1]) and f.where_said != "xen":
+        return "The last set_timer_op asked for time 0, which cancels the timer. It takes a time in nanoseconds since Xen's start."
+
+
+@rule("magic", REMAP, "failure")
+def _(f):
+    if "does not begin with xen-3.0" in f.panic:
+        va = numbers(f.panic)[0]
+        right = f.seen.start_info if f.seen else 0
+        return f"""{va:#x} is not start_info{f" ({f.number(va)})" if f.number(va) else ""}: Xen passed P=V {right:#x} in ESI (RSI). Or something wrote
+            over it."""

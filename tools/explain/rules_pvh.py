@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 7: entered as PVH, by QEMU, by Xen as dom0, or as a domain of stage 6's. Nothing is booted again for these."""
+
+import re
+
+from .rule import rule
+
+LESSON = "11-pvh"
+
+
+@rule("pvh-no-note", LESSON, "qemu")
+def _(f):
+    if any("without PVH ELF Note" in line for line in f.said.lines):
+        return """QEMU found no note of type PHYS32_ENTRY in the file, in a segment of type PT_NOTE: without it, it does not know where to
+            enter an ELF file. Of the stages, only stage 7 has it."""
+
+
+@rule("pvh-no-note-xen", LESSON, "refusal")
+def _(f):
+    if f.xen("^Unable to find XEN_ELFNOTE_PHYS32_ENTRY"):
+        return """Xen was asked to enter this image as PVH (dom0=pvh), and it has no note PHYS32_ENTRY, which says where. As a PV dom0 it may
+            boot all the same: PVH=n."""
+
+
+@rule("pvh-virtual-entry-xen", LESSON, "refusal")
+def _(f):
+    if f.pvh == "dom0" and f.xen("^ERROR: ELF start or entries are out of bounds"):
+        return """The note PHYS32_ENTRY holds an address outside the image as it is loaded: a virtual one, from which LOAD_OFFSET was not
+            taken."""
+
+
+@rule("pvh-no-iommu", LESSON, "refusal")
+def _(f):
+    if f.xen("iommu must be enabled for PVH hardware domain"):
+        return """A PVH dom0's devices write to memory by its own addresses, which are not the machine's: Xen needs an IOMMU to translate
+            them. The machine has none (QEMU: -device amd-iommu), or an option of Xen's turned it off."""
+
+
+@rule("pvh-no-svm", LESSON, "refusal")
+def _(f):
+    if f.pvh == "dom0" and f.xen("^Error creating d0: -(22|95)"):
+        return """This processor has no virtualization, or not the second level of page tables (AMD: SVM and NPT, Intel: VT-x and EPT), and
+            Xen makes no PVH guest without them. QEMU imitates AMD's: -cpu EPYC."""
+
+
+@rule("pvh-xen-without-hvm", LESSON, "crash", "failure", "refusal")
+def _(f):
+    if f.pvh == "dom0" and f.xen(r"^\*\*\* Building a PV Dom0"):
+        return """This Xen went past dom0=pvh and began a PV dom0: it was built without CONFIG_HVM, as the kit's own is. XEN=stock has it."""
+
+
+@rule("pvh-domain-refused", LESSON, "failure")
+def _(f):
+    if f.pvh == "domU" and f.panic.startswith("hypercall refused: domctl(createdomain)"):
+        return """Xen makes no PVH domain here: it was built without CONFIG_HVM (XEN=stock has it), or the processor has no virtualization
+            (QEMU imitates AMD's: -cpu EPYC)."""
+
+
+@rule("pvh-domain-pae", LESSON, "failure")
+def _(f):
+    if re.match("toolstack: domain [0-9]+ is not at its end", f.panic) and f.guest(r"^\[domain [0-9]+\]   paging on: three levels"):
+        return """The guest's first hypercall with paging on never ends. Its tables are PAE's, and QEMU's TCG sets a bit in their top-level
+            entries that is reserved there; Xen then reads no more of this guest. Use GUEST_ARCH=x86_64, or GUEST_PAE=n."""
+
+
+@rule("pvh-triple-fault", LESSON, "shutdown")
+def _(f):
+    if f.xen("^d[0-9]+v[0-9]+ Triple fault"):
+        return """An exception found no handler, and the fault of not finding one found none, too: there is no IDT yet. The dump shows where.
+            An rsp near 4 GiB is a stack pointer that began at 0: nobody gives a PVH kernel a stack."""
+
+
+@rule("pvh-paging-too-early", LESSON, "vanished")
+def _(f):
+    if f.guest(r"^\(QEMU\) reset, after an exception: v=0e e=0000 .*pc=0*([0-9a-f]+) .* CR2=0*\1 "):
+        return """Paging was turned on, and the very next instruction is not mapped where it runs: CR3 does not hold the tables' address, or
+            they have no P=V."""
+
+
+@rule("pvh-long-mode-order", LESSON, "vanished")
+def _(f):
+    if f.guest(r"^\(QEMU\) reset, after an exception: v=0d .* CR0=00000011 .* EFER=0*[15]0[01]$"):
+        return """A general protection fault on the way into long mode. CR0's PG may be set only after CR4's PAE, CR3, and EFER's LME."""
+
+
+@rule("pvh-no-code", LESSON, "silence")
+def _(f):
+    if f.pvh in ("qemu", "microvm") and "no code of the image" in f.where and not f.guest("^stage 7:"):
+        return """The processor runs what is no code, and nothing was printed. Either the note PHYS32_ENTRY holds a virtual address, or the
+            head used one (of the stack, say) before there was paging: without it, a store beyond memory is lost, and a return reads
+            nonsense."""
+
+
+@rule("pvh-pae-accessed", LESSON, "silence")
+def _(f):
+    if f.pvh == "dom0" and f.where_said == "xen" and f.guest("^stage 7: pvh_entry"):
+        return """The kernel's first hypercall with paging on never ends. If this is a PAE kernel in QEMU's TCG: TCG sets a bit in the top-level
+            entry that is reserved there, and Xen reads no more of this guest. Use ARCH=x86_64 or PAE=n."""

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Addresses of an image in the source's words: function, file and line."""
+
+from __future__ import annotations
+
+import functools
+import re
+import subprocess
+
+from xenabi.image import ElfError, Image
+
+
+class Source:
+    """An image's symbols; also of one that has none, whose addresses stay numbers."""
+
+    def __init__(self, path: str) -> None:
+        self.path = re.sub(r"\.bzImage$", ".elf", path)
+        try:
+            self.image: Image | None = Image(self.path)
+            self.offset = self.image.load_offset
+            self.bits = self.image.bits
+        except (OSError, ElfError):
+            self.image, self.offset, self.bits = None, 0, 32
+        self.mask = (1 << self.bits) - 1
+
+    @functools.cached_property
+    def extent(self) -> range:
+        """The linked VAs of the image."""
+        parts = self.image.loaded() if self.image else []
+        return range(parts[0].vaddr, parts[-1].vaddr + parts[-1].memsz) if parts else range(0)
+
+    @functools.cached_property
+    def code(self) -> range:
+        """Those of its code."""
+        text = self.image.section(".text") if self.image else None
+        return range(text[0], text[0] + text[1]) if text else range(0)
+
+    def linked(self, address: int) -> tuple[int, str] | None:
+        """The linked VA of an address in the image, and the word for what it was: VA or P=V."""
+        if address in self.extent:
+            return address, "VA"
+        va = address + self.offset & self.mask
+        return (va, "P=V") if va in self.extent else None
+
+    def is_code(self, address: int) -> bool:
+        found = self.linked(address)
+        return bool(found) and found[0] in self.code
+
+    def va(self, symbol: str) -> int | None:
+        return self.image.symbols.get(symbol) if self.image else None
+
+    def name(self, address: int) -> str:
+        """symbol, or symbol+0x12; empty if it is not in the image."""
+        found = self.linked(address)
+        symbol = found and self.image.symbol_at(found[0])
+        if not symbol:
+            return ""
+        return symbol.name + (f"+{found[0] - symbol.value:#x}" if found[0] != symbol.value else "")
+
+    def function(self, address: int) -> str:
+        return self.name(address).partition("+")[0]
+
+    @functools.lru_cache(maxsize=None)
+    def line(self, address: int) -> str:
+        """file:line, below src/ or work/; empty if there is none."""
+        found = self.linked(address)
+        if not found:
+            return ""
+        said = subprocess.run(["addr2line", "-e", self.path, f"{found[0]:#x}"], capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL).stdout.strip()
+        return "" if "?" in said else re.sub(r"^.*/((src|work|labs)/)", r"\1", said).partition(" (")[0]
+
+    def place(self, address: int) -> str:
+        """P=V 0x100123: function, file:line"""
+        found = self.linked(address)
+        word = found[1] if found else "VA"
+        if not found or found[0] not in self.code:
+            return f"{word} {address:#x}: no code of the image"
+        return f"{word} {address:#x}: {', '.join(w for w in (self.function(address), self.line(address)) if w)}"

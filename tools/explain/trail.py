@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The guest's instructions, each with the registers before it: what QEMU's log has, as long as that stays short.
+
+A loop over all of memory would make a log of hundreds of megabytes, so there is a limit, from one hypercall to the next.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from xenqemu.machine import Machine
+
+MOST_BYTES, WINDOW = 16 << 20, 8 << 20
+_REGISTER = re.compile(r"\b([ER][A-Z][A-Z]|R[ 0-9][0-9])=([0-9a-f]+)")
+
+
+class Step(NamedTuple):
+    """One instruction, about to be executed."""
+    address: int
+    registers: dict[str, int]  # by QEMU's names: EAX or RAX
+
+
+class Trail:
+    """A window: what came after the last hypercall but a few, unless that alone is too long (cut)."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder, self.number = folder, 0
+        self.running = False
+        self.cut = False
+
+    @property
+    def path(self) -> str:
+        return os.path.join(self.folder, f"trace{self.number}")
+
+    def start(self, machine: Machine) -> None:
+        machine.monitor.order(f"logfile trace{self.number}")
+        machine.monitor.order("log exec,cpu,nochain")
+        self.running, self.cut = True, False
+
+    def look(self, machine: Machine) -> bool:
+        """Stops logging at the limit. Never late itself."""
+        if self.running and _size(self.path) > MOST_BYTES:
+            machine.monitor.order("log none")
+            self.running, self.cut = False, True
+        return False
+
+    def new_window(self, machine: Machine) -> None:
+        """At a hypercall: begins anew if much was logged before it."""
+        if _size(self.path) > WINDOW:
+            before, self.number = self.path, self.number + 1
+            self.start(machine)
+            os.unlink(before)
+
+    def steps(self) -> list[Step]:
+        """All of them, in order."""
+        return list(self._read())
+
+    def _read(self) -> Iterator[Step]:
+        if not os.path.exists(self.path):
+            return
+        with open(self.path, encoding="latin-1") as log:
+            blocks = log.read().split("Trace ")[1:]
+        for number, block in enumerate(blocks):
+            # A block that was entered but had to wait is logged twice, and counts once.
+            if number + 1 < len(blocks) and "\nStopped " in block:
+                continue
+            address = int(block.split("/", 2)[1], 16)
+            yield Step(address, {name: int(value, 16) for name, value in _REGISTER.findall(block, 0, 700)})
+
+
+def _size(path: str) -> int:
+    return os.path.getsize(path) if os.path.exists(path) else 0
