@@ -197,8 +197,9 @@ transcripts() { # file...
 
 @test "every command that README and lessons name is a rule of make" {
 	local target count=0
+	mapfile -t rules < <(git ls-files '*.mk')
 	while read -r target; do
-		grep -qE "^([a-z0-9-]+ )*$target( [a-z0-9-]+)*:" Makefile src/*/*.mk gdbscripts/*.mk labs/*.mk tests/unit/*.mk ||
+		grep -qE "^([a-z0-9-]+ )*$target( [a-z0-9-]+)*:" Makefile "${rules[@]}" ||
 			{ echo "no rule for make $target"; false; }
 		count=$((count + 1))
 	done < <(grep -ohE '(`|^\$ )make [a-z][a-z0-9-]*' README.md lessons/*.md | sed 's/.*make //' | sort -u)
