@@ -58,6 +58,14 @@ help:
 
 # ---- the variables: a bad value is refused, with the good ones -------------
 
+# Of what is given on the command line each name has to occur somewhere; a misspelt one would be lost without a word.
+ifeq ($(MAKELEVEL),0)
+given := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(filter-out -%,$(name))))
+$(foreach name,$(given),$(if $(shell grep -d skip -lwe '$(name)' Makefile src/*/*.mk labs/*.mk labs/*/*.mk gdbscripts/*.mk \
+	tests/unit/*.mk tools/* labs/grader/*.py gdbscripts/*/*.py),,\
+	$(error nothing here knows a variable $(name): `make` alone lists them)))
+endif
+
 # $(call one-of,NAME,good values)
 one-of = $(if $(filter-out 1,$(words $($(1))))$(filter-out $(2),$($(1))),\
 	$(error $(1)=$($(1)) is not known here: use $(1)= one of $(2)))
@@ -106,41 +114,64 @@ mode-flags := -m32 -march=i686 -DCONFIG_PAGE_OFFSET=$(offset-$(VMSPLIT))
 mode-flags += $(if $(filter y,$(PAE)),-DCONFIG_X86_PAE)
 bits := 32
 endif
-LDFLAGS := $(if $(filter 64,$(bits)),-m elf_x86_64,-m elf_i386)
 
 Q := $(if $(V),,@)
 
 # ---- compiling --------------------------------------------------------------
 
-CC := gcc
-LD := ld
+# On a host that is no PC another compiler makes x86 code: Debian's cross compiler, unless CROSS_COMPILE= says otherwise.
+# What scripts call by plain names (nm, objdump, gdb, ...) they find in build/cross.
+CROSS_COMPILE ?= $(if $(filter x86_64 i%86,$(shell uname -m)),,x86_64-linux-gnu-)
+export CROSS_COMPILE
+ifneq ($(CROSS_COMPILE),)
+export PATH := $(shell tools/cross '$(CROSS_COMPILE)'):$(PATH)
+endif
 
-CFLAGS := $(mode-flags) -std=gnu11 -Og -g -Wall -Wextra -Werror
+CC := $(CROSS_COMPILE)gcc
+LD := $(CROSS_COMPILE)ld
+
+# CFLAGS= and LDFLAGS= of the reader's go behind those that are needed.
+given-flags = $(if $(filter command,$(origin $(1))),$($(1)))
+own-cflags := $(call given-flags,CFLAGS)
+own-ldflags := $(call given-flags,LDFLAGS)
+
+override LDFLAGS := $(if $(filter 64,$(bits)),-m elf_x86_64,-m elf_i386)
+override CFLAGS := $(mode-flags) -std=gnu11 -Og -g -Wall -Wextra -Werror
 # No operating system below, no library beside.
-CFLAGS += -ffreestanding -nostdlib -fno-stack-protector -fcf-protection=none
-CFLAGS += -mno-sse -mno-mmx -fno-asynchronous-unwind-tables
+override CFLAGS += -ffreestanding -nostdlib -fno-stack-protector -fcf-protection=none
+override CFLAGS += -mno-sse -mno-mmx -fno-asynchronous-unwind-tables
 # Virtual address 0 is an ordinary page while the kernel runs P=V.
-CFLAGS += -fno-delete-null-pointer-checks
+override CFLAGS += -fno-delete-null-pointer-checks
 # The code runs at two addresses: it must be right at both (src/include/hidden.h).
 # The last one keeps gas from hiding uses of the GOT from the linker script's ASSERT.
-CFLAGS += -fpie -include src/include/hidden.h -fno-jump-tables -Wa,-mrelax-relocations=no
-CFLAGS += -Isrc/include -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
+override CFLAGS += -fpie -include src/include/hidden.h -fno-jump-tables -Wa,-mrelax-relocations=no
+override CFLAGS += -Isrc/include -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
 # Linux's headers for boot loaders are the same for both widths; Debian has them in one's folder.
-CFLAGS += -idirafter /usr/include/x86_64-linux-gnu
+override CFLAGS += -idirafter /usr/include/x86_64-linux-gnu
 
 # One segment that is read, written and executed: this is how early it is. Only some linkers have to be told.
-LDFLAGS += -z max-page-size=4096 -z noexecstack --build-id=none $(filter --no-warn-rwx-segments,$(shell $(LD) --help))
+override LDFLAGS += -z max-page-size=4096 -z noexecstack --build-id=none $(filter --no-warn-rwx-segments,$(shell $(LD) --help 2>/dev/null))
 
-$(O)/obj/%.o: src/%.c | ready
+override CFLAGS += $(own-cflags)
+override LDFLAGS += $(own-ldflags)
+
+# What was compiled or linked in another way is made again.
+$(O)/flags: export FLAGS = $(CC) $(CFLAGS) / $(LD) $(LDFLAGS)
+$(O)/flags: look-again
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+	@printf '%s\n' "$$FLAGS" | cmp -s - $@ || printf '%s\n' "$$FLAGS" >$@
+.PHONY: look-again
+
+$(O)/obj/%.o: src/%.c $(O)/flags | ready
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(WARN) -MMD -MP -c $< -o $@
 
 # Xen's headers leave their C out when they see __ASSEMBLY__.
-$(O)/obj/%.o: src/%.S | ready
+$(O)/obj/%.o: src/%.S $(O)/flags | ready
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CFLAGS) $(WARN) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
-$(O)/xen.lds: src/stage1-notes/xen.lds.S src/include/page.h | ready
+$(O)/xen.lds: src/stage1-notes/xen.lds.S src/include/page.h $(O)/flags | ready
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -E -P -x assembler-with-cpp $< -o $@
 

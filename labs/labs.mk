@@ -24,6 +24,12 @@ $(error LAB=$(LAB) is not known here: use LAB= one of $(sort $(labs)), or LAB=al
 endif
 include labs/lab$(LAB)/lab.mk
 
+# A lab is graded as what it is for, which its lab.mk says.
+ifneq ($(filter grade,$(MAKECMDGOALS)),)
+$(foreach name,STAGE ARCH PAE VMSPLIT,$(if $(filter command,$(origin $(name))),\
+	$(error make grade LAB=$(LAB) grades what the lab is about: leave $(name)= out, it is for make run)))
+endif
+
 # Where the reader works, and where everything goes that is made of it.
 WORK ?= work/lab$(LAB)
 OUT  ?= build/lab$(LAB)

@@ -76,5 +76,5 @@ fault() { # image, file below src/, sed arguments
 	find "$good/build" -mindepth 1 -maxdepth 1 \( -name "${1%/*}" -o -name 'xen*' \) -exec cp -a -t "$tree/build" {} +
 	sed -E -i "${@:3}" "$tree/src/$2"
 	! cmp -s "src/$2" "$tree/src/$2" || { echo "nothing in src/$2 fits this any more"; return 1; }
-	make_image "$tree" "$1" CC="gcc -w"
+	make_image "$tree" "$1" WARN=-w
 }

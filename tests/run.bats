@@ -127,6 +127,44 @@ group_is_gone() { ! kill -0 -- "-$1" 2>/dev/null; }
 	refused "use VMSPLIT= one of 3G 2G 1G" VMSPLIT=4G
 	refused "use ACCEL= one of tcg kvm" ACCEL=hvf
 	refused "one paging mode" ARCH=x86_64 VMSPLIT=2G
+	refused "nothing here knows a variable CFLAG" CFLAG=-O2
+	refused "SLOW=0 is not a factor" SLOW=0
+	run make --no-print-directory grade LAB=3 ARCH=x86_64
+	ends 2 "leave ARCH= out"
+}
+
+# How often the compiler was called, and with which words.
+compiled() { # words, more arguments for make
+	make -C "$BATS_TEST_TMPDIR/tree" V=1 "${@:2}" build/x86_32/stage1.elf | grep -cF -- "$1" || :
+}
+
+@test "other flags, another compiler: all is made again, and CFLAGS= comes behind what is needed" {
+	cp -a "$runs" "$BATS_TEST_TMPDIR/tree"
+	compiled " -c " >/dev/null
+	[ "$(compiled " -c ")" = 0 ]
+	[ "$(compiled "-fpie")" = 0 ]
+	[ "$(compiled " -DSOME" CFLAGS=-DSOME)" -gt 2 ]
+	[ "$(compiled " -c " CFLAGS=-DSOME)" = 0 ]
+	[ "$(compiled "-fpie")" -gt 2 ]
+	[ "$(compiled "gcc -g0 " CC="gcc -g0")" -gt 2 ]
+}
+
+# As on a machine of another kind: what the plain names lead to is of no use there.
+@test "CROSS_COMPILE=: nothing is made or read by the plain names" {
+	local tool tools=$BATS_TEST_TMPDIR/wrong
+	command -v x86_64-linux-gnu-gcc || skip "no x86_64-linux-gnu-gcc here"
+	mkdir "$tools"
+	for tool in gcc cc cpp ld as nm objcopy objdump readelf addr2line strip; do
+		printf '#!/bin/sh\necho "%s $*" >>%s\nexit 1\n' "$tool" "$BATS_TEST_TMPDIR/calls" >"$tools/$tool"
+	done
+	chmod +x "$tools"/*
+	cp -a "$runs" "$BATS_TEST_TMPDIR/tree"
+	rm -rf "$BATS_TEST_TMPDIR"/tree/build/x86_*
+	for stage in 4 5; do
+		run env PATH="$tools:$PATH" make -C "$BATS_TEST_TMPDIR/tree" run STAGE=$stage CROSS_COMPILE=x86_64-linux-gnu-
+		ends 0 "succeeded"
+	done
+	[ ! -e "$BATS_TEST_TMPDIR/calls" ] || { cat "$BATS_TEST_TMPDIR/calls"; false; }
 }
 
 @test "a hypervisor that is not there is refused" {

@@ -127,7 +127,7 @@ machine() { # QEMU option...
 # A stage 5 with one file of src/ changed.
 faulty_source() { # mode, file below src/, sed arguments
 	fault "$1/stage5" "${@:2}"
-	make_bzimage "$BATS_TEST_TMPDIR/tree" "$1" CC="gcc -w"
+	make_bzimage "$BATS_TEST_TMPDIR/tree" "$1" WARN=-w
 	image=${image%.elf}.bzImage
 }
 

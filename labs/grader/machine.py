@@ -35,6 +35,7 @@ Fault = namedtuple("Fault", "vector error cr2 ip regs")
 Loop = namedtuple("Loop", "regs")
 End = namedtuple("End", "status")
 
+INLINED = {"guest_wrmsr_xen": "guest_wrmsr"}  # since Xen 4.21, into a caller with the same arguments
 HALT = "machine_halt"  # Xen's function, when it has said its last word
 X86_EVENT_CR2 = 8  # offset in Xen's struct x86_event; the vector is at 0, the error code at 4
 XEN_STACK = 32768
@@ -77,10 +78,11 @@ class Machine(qemu.Machine):
             del self.stops[address]
 
     def stop_in_xen(self, symbol):
-        """Returns whether this Xen has such a symbol."""
-        if symbol in self.xen_symbols:
-            self.stop_at(self.xen_symbols[symbol], symbol)
-        return symbol in self.xen_symbols
+        """Returns whether this Xen has such a function. A Xen without xen-syms beside it has none."""
+        address = self.xen_symbols.get(symbol) or self.xen_symbols.get(INLINED.get(symbol))
+        if address:
+            self.stop_at(address, symbol)
+        return bool(address)
 
     def go(self, seconds=STEP_SECONDS):
         if self.ended:

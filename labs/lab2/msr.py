@@ -60,9 +60,9 @@ def ask_elsewhere(boot):
     machine, guest = boot.machine, boot.guest
     pfn = guest.paddr("hypercall_page") // PAGE
     slot = guest.info["mfn_list"] + pfn * guest.word
+    if not all([machine.stop_in_xen(MSR), machine.stop_in_xen(ANSWER)]):
+        return None, True  # this Xen cannot be looked into
     machine.stop_at(guest.paddr("cpuid_xen_msr_base"), "cpuid_xen_msr_base")
-    machine.stop_in_xen(MSR)
-    machine.stop_in_xen(ANSWER)
     asked, written = [], []
 
     def meet(event):
@@ -77,7 +77,7 @@ def ask_elsewhere(boot):
     guest.write(slot, HIGH_MFN.to_bytes(guest.word, "little"))
     event = boot.calls.call("setup_hypercall_page", guest.info_paddr, meet=meet).event
     if isinstance(event, End):
-        return None, None, True
+        return None, True
     guest.write(slot, guest.p2m[pfn].to_bytes(guest.word, "little"))
     for name in ("cpuid_xen_msr_base", MSR, ANSWER):
         machine.pass_by(name)

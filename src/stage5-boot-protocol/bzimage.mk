@@ -8,11 +8,11 @@ unpacker := $(patsubst src/%,$(O)/unpacker/%.o,$(basename \
 	$(filter-out %/payload.S,$(wildcard src/stage5-boot-protocol/boot/*.[cS])) \
 	$(addprefix src/stage2-hypercall/,exit-native.c exit-verdict.c serial.c string.c)))
 
-$(O)/unpacker/%.o: src/%.c | ready
+$(O)/unpacker/%.o: src/%.c $(O)/flags | ready
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(unpacker-flags) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(unpacker-flags) $(WARN) -MMD -MP -c $< -o $@
 
-$(O)/unpacker/%.o: src/%.S | ready
+$(O)/unpacker/%.o: src/%.S $(O)/flags | ready
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(unpacker-flags) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
@@ -20,7 +20,7 @@ $(O)/unpacker/%.o: src/%.S | ready
 
 # The kernel without its symbols, and gzip without a time stamp: as Linux packs its vmlinux.
 $(B)/stage5.gz: $(B)/stage5.elf
-	$(Q)objcopy --strip-all $< $(@:.gz=.stripped)
+	$(Q)$(CROSS_COMPILE)objcopy --strip-all $< $(@:.gz=.stripped)
 	$(Q)gzip -n -9 <$(@:.gz=.stripped) >$@
 
 $(B)/stage5.payload.o: src/stage5-boot-protocol/boot/payload.S $(B)/stage5.gz
@@ -29,4 +29,4 @@ $(B)/stage5.payload.o: src/stage5-boot-protocol/boot/payload.S $(B)/stage5.gz
 # stage5.unpacker has the symbols of what runs before the kernel; stage5.elf those of the kernel.
 $(B)/stage5.bzImage: src/stage5-boot-protocol/boot/bzimage.lds $(unpacker) $(B)/stage5.payload.o
 	$(Q)$(LD) $(filter-out -m elf_%,$(LDFLAGS)) -m elf_i386 -T $< -o $(@:.bzImage=.unpacker) $(filter %.o,$^)
-	$(Q)objcopy -O binary $(@:.bzImage=.unpacker) $@
+	$(Q)$(CROSS_COMPILE)objcopy -O binary $(@:.bzImage=.unpacker) $@

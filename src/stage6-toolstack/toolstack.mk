@@ -19,7 +19,7 @@ $(B)/stage6.elf: $(O)/stage6.lds $(stage6) $(O)/obj/stage4-start-kernel/early.o
 	$(Q)$(LD) $(LDFLAGS) -T $< -o $@ $(filter %.o,$^)
 
 # domctl is only in the headers for those who say that they are tools.
-$(O)/obj/stage6-toolstack/%.o: CFLAGS += -D__XEN_TOOLS__ -Isrc/stage5-boot-protocol/boot
+$(O)/obj/stage6-toolstack/%.o: override CFLAGS += -D__XEN_TOOLS__ -Isrc/stage5-boot-protocol/boot
 -include $(wildcard $(O)/obj/stage5-boot-protocol/boot/*.d $(O)/obj/stage6-toolstack/pair/*.d)
 
 # GUESTS=2: a guest that is all of stage 4 but its main.c, too.

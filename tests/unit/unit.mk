@@ -32,4 +32,4 @@ unit: $(unit-tests)
 $(unit-tests): build/unit/%: $(unit-sources) $(unit-headers)
 	@tools/doctor --need check
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(unit-flags) -DMODE='"$*"' $(unit-$*) $(unit-sources) -o $@ -lcmocka
+	$(Q)$(if $(CROSS_COMPILE),/usr/bin/gcc,$(CC)) $(unit-flags) -DMODE='"$*"' $(unit-$*) $(unit-sources) -o $@ -lcmocka
