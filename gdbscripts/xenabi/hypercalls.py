@@ -19,25 +19,50 @@ from .headers import errors, names
 
 # A word that ends in _ is an operation; struct: points to what belongs to the operation before it, if that has any.
 ARGUMENTS = {
+    "callback_op": "CALLBACKOP_ struct:callback",
     "console_io": "CONSOLEIO_ number text",
+    "domctl": "va",
     "event_channel_op": "EVTCHNOP_ struct:evtchn",
+    "event_channel_op_compat": "va",
+    "fpu_taskswitch": "number",
+    "get_debugreg": "number",
+    "grant_table_op": "GNTTABOP_ struct:gnttab number",
+    "hvm_op": "HVMOP_ va",
+    "kexec_op": "number va",
     "memory_op": "XENMEM_ struct:xen",
     "mmu_update": "va number va domain",
     "mmuext_op": "va number va domain",
     "multicall": "va number",
+    "nmi_op": "XENNMI_ va",
     "physdev_op": "PHYSDEVOP_ struct:physdev",
+    "physdev_op_compat": "va",
+    "platform_op": "va",
     "sched_op": "SCHEDOP_ struct:sched",
+    "sched_op_compat": "SCHEDOP_ number",
+    "set_debugreg": "number va",
     "set_gdt": "va number",
+    "set_segment_base": "number va",
     "set_timer_op": "u64",
     "set_trap_table": "va",
     "stack_switch": "number va",
+    "sysctl": "va",
+    "update_descriptor": "u64 u64",
     "update_va_mapping": "va u64 flush",
+    "update_va_mapping_otherdomain": "va u64 flush domain",
     "vcpu_op": "VCPUOP_ number struct:vcpu",
     "vm_assist": "VMASST_CMD_ VMASST_TYPE_",
     "xen_version": "XENVER_ va",
+    "xsm_op": "va",
     "iret": "",
 }
 CALLBACKS = {32: "number va number va", 64: "va va va"}
+# Operations whose struct has another name than theirs.
+STRUCTS = {
+    **dict.fromkeys("xen_increase_reservation xen_decrease_reservation xen_populate_physmap".split(), "xen_memory_reservation"),
+    "xen_exchange": "xen_memory_exchange", "xen_set_memory_map": "xen_foreign_memory_map",
+    "xen_machphys_mfn_list": "xen_machphys_mfn_list", "vcpu_get_runstate_info": "vcpu_runstate_info",
+    "sched_shutdown_code": "sched_shutdown",
+}
 # struct trap_info in xen.h: vector, flags, cs, address.
 TRAP = {32: struct.Struct("<BBHI"), 64: struct.Struct("<BBH4xQ")}
 # struct trap_info's table and console_io's text end somewhere; if not, then here.
@@ -107,7 +132,8 @@ class Call:
         if kind == "text":
             return "" if self._text is None else " " + quoted(self._text)
         if kind.startswith("struct:"):
-            content = self.view.structure(f"{kind.removeprefix('struct:')}_{operation}", value)
+            name = f"{kind.removeprefix('struct:')}_{operation}"
+            content = self.view.structure(STRUCTS.get(name, name), value)
             return content and " " + content
         return ""
 

@@ -33,7 +33,9 @@ def of(view: View, name: str, arguments: Sequence[int]) -> Iterable[str]:
     if name == "update_va_mapping":
         value = arguments[1] | (arguments[2] << 32 if view.bits == 32 else 0)
         with view.guest() as guest:
-            return [f"VA {arguments[0]:#x}: {entry_text(guest, value)}"]
+            path = guest.space.walk(arguments[0]).path
+            old = f"{path[-1].value:#x}" if path and path[-1].level.shift == PAGE_SHIFT else "no table"
+            return [f"VA {arguments[0]:#x}: {old} -> {entry_text(guest, value)}"]
     return []
 
 
@@ -83,5 +85,15 @@ def operations(view: View, va: int, count: int) -> list[str]:
     data = view.read(va, count * OPERATION[view.bits].size)
     if data is None:
         return [f"VA {va:#x} cannot be read"]
-    return [f"{names('MMUEXT_').get(command, command)}, {argument:#x}"
-            for command, argument, _ in OPERATION[view.bits].iter_unpack(data)]
+    with view.guest() as guest:
+        return [operation(guest, *fields) for fields in OPERATION[view.bits].iter_unpack(data)]
+
+
+def operation(guest: Guest, command: int, first: int, second: int) -> str:
+    """One of them: its first number is a frame, or an address of the guest's; some have no arguments."""
+    name = names("MMUEXT_").get(command, f"MMUEXT {command}")
+    if name.startswith(("MMUEXT_INVLPG", "MMUEXT_SET_LDT")):
+        return f"{name}, VA {first:#x}" + (f", {second} entries" if name == "MMUEXT_SET_LDT" else "")
+    if name.startswith(("MMUEXT_PIN", "MMUEXT_UNPIN", "MMUEXT_NEW", "MMUEXT_CLEAR", "MMUEXT_COPY", "MMUEXT_MARK", "MMUEXT_UNMARK")):
+        return f"{name}, {text.frame(guest, first)}" + (f", from {text.frame(guest, second)}" if "COPY" in name else "")
+    return name if name.startswith("MMUEXT_") and ("FLUSH" in name) else f"{name}, {first:#x}"

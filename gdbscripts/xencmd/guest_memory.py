@@ -3,11 +3,12 @@
 
 import gdb
 
+from . import guest_types
 from .session import session
 
 
 class View:
-    """See xenabi.hypercalls.View. Types come from the image's own debug information."""
+    """See xenabi.hypercalls.View. Types come from the image's own debug information, or else from Xen's headers."""
 
     @property
     def bits(self):
@@ -20,12 +21,21 @@ class View:
             return None
 
     def structure(self, name, va):
-        try:
-            kind = gdb.lookup_type(f"struct {name}")
-        except gdb.error:
+        kind = self.type(name)
+        if not kind:
             return ""
         data = self.read(va, kind.sizeof)
         return gdb.Value(data, kind).format_string(max_elements=8) if data else ""
+
+    def type(self, name):
+        """The struct's type; None if neither the image nor the headers have it."""
+        for attempt in (True, False):
+            try:
+                return gdb.lookup_type(f"struct {name}")
+            except gdb.error:
+                if not attempt or not guest_types.load(self.bits):
+                    break
+        return None
 
     def place(self, va):
         return gdb.execute(f"info symbol {va:#x}", to_string=True).partition(" in section")[0].strip()

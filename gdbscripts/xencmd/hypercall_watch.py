@@ -4,6 +4,8 @@
 import os
 import struct
 
+import gdb
+
 from xenabi.hypercalls import Call, result
 
 from .guest_memory import View
@@ -26,8 +28,10 @@ class Watch:
 
     def __init__(self, entry, back):
         self.entry, self.back = entry, back
+        self.shown = None  # names; None for none, empty for all
+        self.stops = {}  # name -> condition, "" for always
         self.call = self.rip = self.frame = self.console = None
-        self.again = False
+        self.again = self.stopped = False
 
     def visit(self, stub):
         """The machine has stopped. Whether that was for us."""
@@ -51,8 +55,19 @@ class Watch:
             return
         self.console, self.rip = session.folder and console_size(session.folder), saved["rip"]
         self.call = Call(View(), saved["rax"] & 0xFFFFFFFF, [lower(saved[name]) for name in ARGUMENTS[session.bits()]])
+        if self.stops_here():
+            self.stopped = True
         if self.call.final:
             self.finish(None)
+
+    def stops_here(self):
+        """Whether the reader wants to stop at this call: `xen hypercalls break`."""
+        condition = self.stops.get(self.call.name)
+        if not condition:
+            return condition is not None
+        for number, argument in enumerate(self.call.arguments, 1):
+            gdb.set_convenience_variable(f"arg{number}", argument)
+        return bool(gdb.parse_and_eval(condition))
 
     def saved(self, stub):
         """The guest's registers."""
@@ -60,6 +75,9 @@ class Watch:
 
     def finish(self, outcome):
         """Tells of the call that was under way."""
+        if self.shown is None or self.shown and self.call.name not in self.shown:
+            self.call = None
+            return
         print(self.call if outcome is None else f"{self.call} = {outcome}")
         for line in self.call.details():
             print(f"  {line}")

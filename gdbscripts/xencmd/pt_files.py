@@ -5,6 +5,7 @@ import gdb
 
 from xenpt import diff, snapshot
 
+from . import connection, time
 from .session import plain_errors, session
 
 
@@ -34,9 +35,10 @@ class Save(gdb.Command):
 
 
 class Diff(gdb.Command):
-    """What changed in the page tables: xen pt diff FILE [FILE].
+    """What changed in the page tables: xen pt diff FILE [FILE], xen pt diff checkpoint NAME.
 
-    Compares two files of `xen pt save`, or one with this moment."""
+    Compares two files of `xen pt save`, or one with this moment, or a checkpoint
+    (see xen restart) with this moment."""
 
     def __init__(self):
         super().__init__("xen pt diff", gdb.COMMAND_DATA, gdb.COMPLETE_FILENAME)
@@ -44,7 +46,12 @@ class Diff(gdb.Command):
     def invoke(self, argument, from_tty):
         arguments = gdb.string_to_argv(argument)
         if len(arguments) not in (1, 2):
-            raise gdb.GdbError("usage: xen pt diff FILE [FILE]")
+            raise gdb.GdbError("usage: xen pt diff FILE [FILE], or xen pt diff checkpoint NAME")
+        if arguments[0] == "checkpoint" and arguments[1:]:
+            old = at_checkpoint(arguments[1])
+            with session.guest() as guest:
+                show(old, guest)
+            return
         with plain_errors():
             guests = [snapshot.load(path) for path in arguments]
         if len(guests) == 2:
@@ -52,6 +59,20 @@ class Diff(gdb.Command):
             return
         with session.guest() as guest:
             show(guests[0], guest)
+
+
+def at_checkpoint(name):
+    """The tables of a checkpoint; the machine is here again afterwards."""
+    with plain_errors():
+        line = time.timeline()
+        here, there = line.now(), time.named_checkpoint(name)
+        line.load(there)
+        try:
+            with session.guest() as guest:
+                return snapshot.Snapshot(snapshot.save(guest, session.stub.registers(), session.icount, ""))
+        finally:
+            line.load(here)
+            connection.forget()
 
 
 def show(old, new):

@@ -69,6 +69,13 @@ def moved():
     arrived(session)
 
 
+def named_checkpoint(name):
+    named = timeline().named()
+    if name not in named:
+        raise gdb.GdbError(f"there is no checkpoint {name}; there are: {', '.join(named)}")
+    return named[name]
+
+
 class Checkpoint(gdb.Command):
     """Keep this moment, to come back to it: xen checkpoint [NAME].
 
@@ -113,9 +120,7 @@ class Restart(gdb.Command):
             if not name:
                 print("checkpoints: " + ", ".join(named))
                 return
-            if name not in named:
-                raise gdb.GdbError(f"there is no checkpoint {name}; there are: {', '.join(named)}")
-            timeline().load(named[name])
+            timeline().load(named_checkpoint(name))
         moved()
 
 

@@ -58,7 +58,7 @@ def lines(guest, layout, mfn):
         return None
     count, kind = (struct.unpack_from("<Q", data, at)[0] for at in (layout.count_info, layout.type_info))
     pfn = guest.pfn(mfn)
-    return list(_words(f"MFN {mfn:#x} = " + ("not this guest's" if pfn is None else f"PFN {pfn:#x}"),
+    return list(_words(f"MFN {mfn:#x} = " + ("no PFN" if pfn is None else f"PFN {pfn:#x}"),
                        count, kind, _owner(guest, layout, data)))
 
 

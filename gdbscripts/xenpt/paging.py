@@ -12,8 +12,10 @@ USER = 1 << 2
 PSE = 1 << 7
 NX = 1 << 63
 
-_FLAGS = ["PRESENT", "RW", "USER", "PWT", "PCD", "ACCESSED", "DIRTY", "PSE", "GLOBAL",
-          "bit 9", "bit 10", "bit 11"]
+_FLAGS = dict(enumerate("PRESENT RW USER PWT PCD ACCESSED DIRTY PSE GLOBAL AVL9 AVL10 AVL11".split()))
+# Above the address: Xen marks a 64-bit guest's kernel pages and granted ones (asm/x86_64/page.h), the rest are for software.
+_FLAGS.update({bit: f"AVL{bit}" for bit in range(53, 59)})
+_FLAGS.update({52: "GUEST_KERNEL", **{bit: f"PKEY{bit - 59}" for bit in range(59, 62)}, 62: "GNTTAB", 63: "NX"})
 
 
 class PagingError(Exception):
@@ -87,11 +89,12 @@ def mode_of(cr0, cr4, efer, guest_bits):
 
 def flag_names(value):
     """Every flag of an entry, spelt out."""
-    names = [name for bit, name in enumerate(_FLAGS) if value >> bit & 1]
-    names += [f"bit {bit}" for bit in range(52, 63) if value >> bit & 1]
-    if value & NX:
-        names.append("NX")
-    return names
+    return [name for bit, name in _FLAGS.items() if value >> bit & 1]
+
+
+def reserved_names(value):
+    """Bits that must be 0: what software calls them means nothing then."""
+    return [name if bit < 52 or bit == 63 else f"bit {bit}" for bit, name in _FLAGS.items() if value >> bit & 1]
 
 
 def entry_maddr(value, size=1 << 12):

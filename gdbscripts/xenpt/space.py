@@ -132,7 +132,7 @@ class AddressSpace:
     def _broken(self, entry, path):
         """What is wrong with a present entry, by the bits and the path; None if it is well."""
         if entry.value & entry.level.reserved:
-            flags = paging.flag_names(entry.value & entry.level.reserved)
+            flags = paging.reserved_names(entry.value & entry.level.reserved)
             return f"{' '.join(flags)} {'is' if len(flags) == 1 else 'are'} set, which must be 0 at this level"
         if entry.is_page:
             # Bit 12 of a large page's entry is a memory type (PAT), and with two levels the next 8 belong to
