@@ -18,6 +18,7 @@ from xenpt.guest import NATIVE, Guest
 from xenpt.memory import BadPage, PAGE_SIZE
 from xenpt.paging import PagingError
 from xenpt.snapshot import SnapshotError
+from xenpt.vcpu import NoVcpu
 from xenqemu.monitor import Monitor, MonitorError
 from xenqemu.position import NoPosition
 from xenqemu.stub import StubError
@@ -27,7 +28,7 @@ from . import connection, find
 from .ram import Ram
 
 
-ERRORS = (PagingError, SnapshotError, ElfError, NoteError, XenSymsError, StubError, MonitorError, NoPosition, Lost, BadPage)
+ERRORS = (PagingError, SnapshotError, ElfError, NoteError, XenSymsError, StubError, MonitorError, NoPosition, Lost, BadPage, NoVcpu)
 # The code segments that Xen gives to kernels (xen/arch-x86/xen-x86_*.h), without the ring.
 GUEST_CS = {0xE018: 32, 0xE030: 64}
 

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What Xen and the guest keep of each other while it runs: `xen shared-info`, `xen events`, `xen vcpu`, `xen traps`."""
+
+import contextlib
+import re
+
+import gdb
+
+from xenabi.headers import names
+from xenabi.xensyms import vcpu_layout
+from xenpt import shared_info, text
+from xenpt.memory import PAGE_SHIFT
+from xenpt.vcpu import Vcpu
+
+from .arguments import none
+from .session import session
+from .translate import under_xen
+
+_TASK_REGISTER = re.compile(r"^TR =[0-9a-f]+ ([0-9a-f]+)", re.MULTILINE)
+
+
+@contextlib.contextmanager
+def shared():
+    """The guest, and its shared_info as it is now."""
+    with session.guest(needs_start=True) as guest:
+        under_xen(guest)
+        if not guest.boot.shared_info:
+            raise gdb.GdbError("where shared_info is, is not known: there is no start_info")
+        yield guest, shared_info.SharedInfo(guest.memory.read_page(guest.boot.shared_info), guest.bits)
+
+
+def vcpu(guest):
+    """The vcpu that runs, by Xen's own memory."""
+    layout = vcpu_layout(session.known_xen_syms())
+    base = int(_TASK_REGISTER.search(session.stub.human("info registers"))[1], 16)
+    if base < 1 << 32:  # in 32-bit code QEMU prints the lower half; Xen's image, which it is in, has one upper half
+        base |= (session.xen_symbol("restore_all_guest") or 0) >> 32 << 32
+    stack = guest.xen_space.read(base + 4, 8)  # rsp0 of the TSS
+    if not stack:
+        raise gdb.GdbError("Xen's TSS cannot be read: Xen is not that far")
+    return Vcpu(guest, layout, int.from_bytes(stack, "little"), session.xen_symbol("hardware_domain"))
+
+
+def place(va):
+    """<symbol>, or nothing."""
+    said = gdb.execute(f"info symbol {va:#x}", to_string=True).partition(" in section")[0].strip()
+    return "" if said.startswith("No symbol") else f"<{said}>"
+
+
+class SharedInfoCommand(gdb.Command):
+    """shared_info as it is now: upcall, time, clock, where the p2m is: xen shared-info."""
+
+    def __init__(self):
+        super().__init__("xen shared-info", gdb.COMMAND_DATA, gdb.COMPLETE_NONE)
+
+    def invoke(self, argument, from_tty):
+        none(argument, "xen shared-info")
+        with shared() as (guest, info):
+            mfn = guest.boot.shared_info >> PAGE_SHIFT
+            vas = [text.va(guest, m.va) for m in guest.virtual_addresses(mfn)]
+            print(f"shared_info is maddr {guest.boot.shared_info:#x}, mapped " + (f"at VA {', '.join(vas)}" if vas else "nowhere now"))
+            for line in shared_info.lines(info):
+                print(line)
+
+
+class Events(gdb.Command):
+    """The event channels: pending, masked, and what each is bound to: xen events.
+
+    What they are bound to is told by Xen's own memory, by xen-syms."""
+
+    def __init__(self):
+        super().__init__("xen events", gdb.COMMAND_DATA, gdb.COMPLETE_NONE)
+
+    def invoke(self, argument, from_tty):
+        none(argument, "xen events")
+        with shared() as (guest, info):
+            bound = vcpu(guest).channels() if session.xen_syms else {}
+        # A guest masks all ports first, or none; without Xen's word the others are those in use.
+        unmasked = set(range(info.ports)) - info.masked if info.masked and not session.xen_syms else set()
+        for port in sorted(bound.keys() | info.pending | unmasked):
+            what = bound.get(port, "")
+            if what.startswith("virq "):
+                what += f" ({names('VIRQ_').get(int(what.split()[1]), '?')})"
+            print(f"port {port:4}  {'pending' if port in info.pending else '-':7}  {'masked' if port in info.masked else '-':6}  {what}".rstrip())
+        print(f"upcalls {'masked' if info.evtchn_upcall_mask else 'not masked'}, "
+              f"{'one pending' if info.evtchn_upcall_pending else 'none pending'}; "
+              f"{text.plural(len(bound), 'channel')} bound" + ("" if session.xen_syms else " (unknown without xen-syms)"))
+
+
+class VcpuCommand(gdb.Command):
+    """What Xen keeps of the guest's processor: stack, callbacks, CR3: xen vcpu."""
+
+    def __init__(self):
+        super().__init__("xen vcpu", gdb.COMMAND_DATA, gdb.COMPLETE_NONE)
+
+    def invoke(self, argument, from_tty):
+        none(argument, "xen vcpu")
+        with session.guest() as guest:
+            under_xen(guest)
+            for line in vcpu(guest).lines(place):
+                print(line)
+
+
+class Traps(gdb.Command):
+    """The guest's handlers of exceptions, as set_trap_table has told Xen: xen traps."""
+
+    def __init__(self):
+        super().__init__("xen traps", gdb.COMMAND_DATA, gdb.COMPLETE_NONE)
+
+    def invoke(self, argument, from_tty):
+        none(argument, "xen traps")
+        with session.guest() as guest:
+            under_xen(guest)
+            for line in vcpu(guest).traps(place):
+                print(line)
+
+
+SharedInfoCommand()
+Events()
+VcpuCommand()
+Traps()
