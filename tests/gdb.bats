@@ -11,7 +11,7 @@ load gdb/session
 unset NATIVE SYMBOLS MEM DOM0_MEM
 
 setup_file() {
-	good_tree x86_32/stage3 x86_32-2g/stage3 x86_64/stage3
+	good_tree x86_32/stage3 x86_32/stage4 x86_32-2g/stage3 x86_64/stage3
 	make_image "$good" x86_32/stage5 build/x86_32/stage5.bzImage
 }
 
@@ -27,6 +27,10 @@ setup_file() {
 	EXPECT=$remapped_x86_32_2g checks "$good/build/x86_32-2g/stage3.elf" none tables
 	checks "$good/build/x86_32-2g/stage3.elf" none running
 	START=flush_batch checks "$good/build/x86_32-2g/stage3.elf" none changes ends
+}
+
+@test "stage 4: what Xen and the guest keep of each other, hypercalls by name" {
+	checks "$good/build/x86_32/stage4.elf" none runtime
 }
 
 @test "stage 3, 64-bit: tables against QEMU's own view, broken tables" {

@@ -28,6 +28,7 @@ ARGUMENTS = {
     "get_debugreg": "number",
     "grant_table_op": "GNTTABOP_ struct:gnttab number",
     "hvm_op": "HVMOP_ va",
+    "hypfs_op": "number va number va number",
     "kexec_op": "number va",
     "memory_op": "XENMEM_ struct:xen",
     "mmu_update": "va number va domain",

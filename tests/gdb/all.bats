@@ -62,6 +62,7 @@ natively() { # mode
 	START=flush_batch checks "$good/build/x86_32/stage3.elf" none xenside
 	START=flush_batch checks "$good/build/x86_64/stage3.elf" none xenside
 	TIMES=100 checks "$good/build/x86_32/stage4.elf" none interrupt
+	checks "$good/build/x86_64/stage4.elf" none runtime
 }
 
 # A machine of the kit's Xen, started as anybody would: GDB comes over TCP, from another folder.
