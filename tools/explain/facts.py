@@ -24,6 +24,9 @@ from .transcript import Transcript
 # What the end of a run says itself: hypercalls that tell of others.
 _TELLING = ("console_io", "physdev_op")
 _ENDING = ("panic.c", "exit.c", "printk.c", "console.c", "string.c", "ring.c", "serial.c")  # files of stage 2 by which a run ends
+# How a run that ended so ends when it is observed.
+SAME_END = {"crash": ("crash", "halt"), "failure": ("exit", "shutdown"), "mute": ("exit", "shutdown"), "silence": ("loop", "in xen", "crash"),
+            "timeout": ("loop", "in xen", "crash")}
 BLOCK = 0x100  # bytes: so long are the runs of instructions that QEMU logs the registers of
 MOST_FRAMES = 12
 SERIES = 3  # an exception that comes more often than that comes by itself
@@ -52,6 +55,11 @@ class Facts:
         starts = self.source.va("xen_entry") if self.source.va("boot_params") is None else None
         self.seen = Observation(self.image_path, self.said.entry, self.bits, exits,
                                 None if starts is None else starts - self.source.offset & self.mask)
+        if self.seen.ended not in SAME_END.get(self.end, (self.seen.ended,)):
+            # Another run than this: somebody has changed it from outside (GDB), or it takes longer than is waited here.
+            self.seen.close()
+            self.seen = None
+            return contextlib.nullcontext()
         return self.seen
 
     # ---- what was printed ---------------------------------------------------------

@@ -161,7 +161,7 @@ def _(f):
             2008."""
 
 
-@rule("mismatch", "0-machine", "refusal")
+@rule("mismatch", "0-machine", "refusal", rank=1)
 def _(f):
     if f.xen("^Mismatch between Xen and DOM0 kernel"):
         return """The image is not of a kind that this Xen runs: compare its two lines "Xen  kernel" and "Dom0 kernel" (V=1), and the

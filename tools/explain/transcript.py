@@ -14,6 +14,7 @@ XEN = "(XEN) "
 # Xen's dump of registers and stack: the machine tells the same, and better.
 _DUMP = re.compile(r"----\[|^(CPU|RIP|RFLAGS|r[a-z0-9]+|cr0|cr3|fsb|ds|Guest stack|Xen call trace|Xen stack): |^ +[0-9a-f]{8}|^ L[1-4]\["
                    r"|^Pagetable walk from|^domain_crash_sync called|^x86_64/|^Guest stack|^Reboot in|^\*+$|^Manual reset|^Panic on CPU|^$")
+_ALWAYS = "Could not construct domain 0"
 _GUEST = re.compile(r"\bd[0-9]+v[0-9]+\b|extable")
 _LAYOUT = re.compile(r"^ (Loaded kernel|Phys-Mach map|Start info|Page tables|Boot stack|Init\. ramdisk|TOTAL): +([0-9a-f]+)->([0-9a-f]+)")
 
@@ -53,7 +54,8 @@ class Transcript:
         lines = [line for line in self.xen[:ends[0] if ends else None] if not _DUMP.search(line)]
         if not panics:
             return [line for line in lines if _GUEST.search(line)][-2:]
-        return lines[-2:] + [line for line in self.xen[ends[-1] + 1:] if not _DUMP.search(line)][:1]
+        reason = lines[-1:] if lines and lines[-1].startswith("ERROR") else lines[-2:]
+        return reason + [line for line in self.xen[ends[-1] + 1:] if not _DUMP.search(line) and line != _ALWAYS][:1]
 
 
 def _last(pattern: str, lines: list[str]) -> re.Match[str] | None:
