@@ -39,6 +39,7 @@
 ##   XEN=file|stock       use this hypervisor        XEN_SRC=folder  build it from this source
 ##   ACCEL=tcg|kvm        how QEMU runs it (tcg)     V=1  whole transcript  SLOW=n  limits times n
 ##   ERRATUM=n            the 2007 patch's mistake n (1 to 9) put back: see what it does
+##   WORK=folder OUT=folder FORCE=y GRADE_FORMAT=json|junit|tap  for labs; LAB=all
 ##   LAB=7 BUG=n          one of the six broken kernels of lab 7, for run, gdb, explore, ...
 
 include src/errata/errata.mk

@@ -7,6 +7,7 @@
 #	STAGE, ARCH, VMSPLIT	what it boots
 #	lab-files		files below src/ that the reader gets, without what stands in the snippets lab-blanks
 #	lab-replaces		the objects they stand in for, where these have other names
+#	lab-carries		snippets that the reader has written in an earlier lab: 3:copy_mapping
 #	lab-adds		files labs/labn/*.S that are linked as well
 
 labs := $(patsubst labs/lab%/lab.mk,%,$(wildcard labs/lab*/lab.mk))

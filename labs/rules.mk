@@ -32,7 +32,7 @@ $(WORK)/%:
 endif
 
 lab: need-lab ready
-	@tools/lab copy $(LAB) '$(WORK)' '$(lab-blanks)' $(lab-files)
+	@OUT='$(OUT)' CARRIES='$(lab-carries)' tools/lab copy $(LAB) '$(WORK)' '$(lab-blanks)' $(lab-files)
 	@mkdir -p $(O) && flock $(O)/.lock $(MAKE) -s $(stage$(STAGE))
 
 grade: need-lab $(hypervisor)

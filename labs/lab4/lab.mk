@@ -4,3 +4,4 @@ STAGE   ?= 3
 VMSPLIT ?= 2G
 lab-files := stage3-remap/remap.c
 lab-blanks := remap_kernel_pgd remap_kernel
+lab-carries := 3:copy_mapping 3:remap_kernel_pmd
