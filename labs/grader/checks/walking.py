@@ -8,6 +8,8 @@ would go through; the walk from outside tells.
 from ..tables import PAGE, Tables
 from .translation import no_answer
 
+SHIFT = {"pmd": 21, "pud": 30, "pgd": 30}  # of an address, to the level's index
+
 
 def addresses(guest):
     """VAs that have a table for their pmd entry at the start: every slot (32-bit), or P=V (64-bit)."""
@@ -29,10 +31,10 @@ def check_walk(task, boot, level="pmd", vas=None):
         if result.value is None:
             return explain_fault(task, boot, what, result, steps)
         if result.value != want:
-            return explain(task, guest, what, result.value, want, steps, step.level)
+            return explain(task, guest, what, va, result.value, want, steps, step.level)
 
 
-def explain(task, guest, what, got, want, steps, level):
+def explain(task, guest, what, va, got, want, steps, level):
     table, index = want & -PAGE, want % PAGE // 8
     said = f"{what} gives P=V {got:#x}, and the entry is at P=V {want:#x} (entry {index} of the {level} page at P=V {table:#x})"
     pages = {guest.paddr_of(s.maddr) & -PAGE: s.level for s in steps.values() if guest.paddr_of(s.maddr) is not None}
@@ -52,7 +54,7 @@ def explain(task, guest, what, got, want, steps, level):
             is; the walk has to follow it.""")
     elif got == want - table + (table >> 12):
         task.fail("walk-pfn", f"{said}: the table's PFN was used as an address. Multiply by the page size (pfn_to_paddr()).")
-    elif got > table and (got - table) % 8 == 0 and (got - table) // 8 - index in range(512, 1 << 29, 512):
+    elif got == table + 8 * (va >> SHIFT[level]):
         task.fail("walk-wrong-index", f"""{said}: that is entry {(got - table) // 8}, and a table has 512. The upper bits of the address belong to the levels
             above: {level}_index(va) takes them off.""")
     elif got - want in [steps[l].value & 0xfff for l in steps]:
