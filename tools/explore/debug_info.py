@@ -28,12 +28,12 @@ class DebugInfo:
         self.symbols = sorted(self._symbols(elf))
         self.sections = [(s["sh_addr"], s["sh_size"], s.name) for s in elf.iter_sections()
                          if s["sh_flags"] & 2 and s["sh_size"]]
-        self._rows = []
+        self._rows, self._programs = [], {}
         self.functions = None
         if elf.has_dwarf_info():
             dwarf = elf.get_dwarf_info()
             self._read_lines(dwarf)
-            self.functions = Functions(dwarf, self.bits)
+            self.functions = Functions(dwarf, self.bits, self._path)
         self._rows.sort(key=lambda row: row[0])
         self._starts = [row[0] for row in self._rows]
         self._symbol_starts = [symbol[0] for symbol in self.symbols]
@@ -53,21 +53,21 @@ class DebugInfo:
             program = dwarf.line_program_for_CU(unit)
             if not program:
                 continue
-            folder = unit.get_top_DIE().attributes.get("DW_AT_comp_dir")
-            folder = folder.value.decode("utf-8", "replace") if folder else ""
+            self._programs[unit.cu_offset] = program
             before = None
             for entry in program.get_entries():
                 state = entry.state
                 if state is None:
                     continue
                 if before and before.address != state.address:
-                    self._rows.append((before.address, state.address, Line(self._file(program, before.file, folder), before.line)))
+                    self._rows.append((before.address, state.address, Line(self._path(unit, before.file), before.line)))
                 before = None if state.end_sequence else state
 
-    @staticmethod
-    def _file(program, number, folder):
+    def _path(self, unit, number):
         """The path of a file, from the top of the kit if it is inside."""
-        header = program.header
+        folder = unit.get_top_DIE().attributes.get("DW_AT_comp_dir")
+        folder = folder.value.decode("utf-8", "replace") if folder else ""
+        header = self._programs[unit.cu_offset].header
         five = header.version >= 5
         entry = header.file_entry[number if five else number - 1]
         name, directory = entry.name.decode("utf-8", "replace"), entry.dir_index

@@ -114,7 +114,7 @@ def _debug(info):
 
 
 def _moved(function, base):
-    return {"name": function["name"], "ranges": _moved_ranges(function["ranges"], base),
+    return {**function, "ranges": _moved_ranges(function["ranges"], base),
             "variables": [_moved_variable(variable, base) for variable in function["variables"]],
             "inlined": [_moved(row, base) for row in function["inlined"]]}
 

@@ -21,14 +21,15 @@ REGISTERS = {
 
 
 class Functions:
-    """rows: {"name", "ranges", "file", "variables", "inlined"}; types.rows; frames: [low, high, register, offset, saved]."""
+    """rows: {"name", "ranges", "variables", "inlined"}, and "call", [path, line], of an inlined one; variables: the static ones;
+    types.rows; frames: [low, high, register, offset, saved]. path_of(unit, number) gives the path of a file."""
 
-    def __init__(self, dwarf, bits):
+    def __init__(self, dwarf, bits, path_of):
         set_global_machine_arch("x64" if bits == 64 else "x86")
         self.bits = bits
         self.types = Types(bits // 8)
         self.rows, self.variables = [], []
-        self._dwarf = dwarf
+        self._dwarf, self._path_of = dwarf, path_of
         self._locations = LocationParser(dwarf.location_lists())
         for unit in dwarf.iter_CUs():
             self._expressions = DWARFExprParser(unit.structs)
@@ -55,6 +56,8 @@ class Functions:
                     scopes.append((child, self._ranges(child) or where))
                 elif child.tag == "DW_TAG_inlined_subroutine":
                     self._add(child, row["inlined"])
+        if "DW_AT_call_file" in die.attributes:
+            row["call"] = [self._path_of(self._unit, number_of(die, "DW_AT_call_file")), number_of(die, "DW_AT_call_line", 0)]
         rows.append(row)
 
     def _name(self, die):

@@ -12,7 +12,7 @@ class Frames {
 		[this.pc, this.sp] = recording.bits === 64 ? ["rip", "rsp"] : ["eip", "esp"];
 	}
 
-	// From the innermost: {name, at (linked address), variables}; functions that were inlined count as frames.
+	// From the innermost: {name, here, path, line, variables}; functions that were inlined count as frames.
 	stack(step) {
 		const frames = [], values = this.recording.registers(step);
 		if (!values)
@@ -54,14 +54,24 @@ class Frames {
 		let found = this.recording.data.functions.find(inside);
 		const chain = [];
 		while (found) {
-			chain.unshift({ name: found.name, inlined: chain.length > 0, here,
+			// Where a function is that something was inlined in: at the call.
+			if (chain.length && found.call)
+				[chain[0].path, chain[0].line] = found.call;
+			chain.unshift({ name: found.name, inlined: chain.length > 0, here, ...this.origin(here.at),
 				variables: found.variables.filter(({ scope }) => !scope || inside({ ranges: scope })) });
 			found = found.inlined.find(inside);
 		}
 		if (!chain.length)
 			chain.push({ name: this.recording.symbolAt(this.recording.base + BigInt(here.at)).split("+")[0] || "?",
-				here, variables: [] });
+				here, ...this.origin(here.at), variables: [] });
 		return chain;
+	}
+
+	// {path, line} of an address counted from the base; nothing, if it has no source.
+	origin(at) {
+		const instruction = this.recording.instructionAt(this.recording.base + BigInt(at));
+		return instruction && instruction.file >= 0 ?
+			{ path: this.recording.data.files[instruction.file].path, line: instruction.line } : {};
 	}
 
 	// ---- variables ---------------------------------------------------------

@@ -34,12 +34,13 @@ class SourcePane {
 
 	show(step) {
 		const here = this.recording.place(step), caller = here.file < 0 ? this.caller(step) : null;
-		const { file, line, symbol } = caller ?? here, name = this.recording.symbolName(here.symbol);
+		const file = caller ? caller.file : here.file, line = caller ? caller.line : here.line;
+		const name = this.recording.symbolName(here.symbol);
 		if (file !== this.file)
 			this.open(file);
 		this.current?.removeAttribute("aria-current");
 		this.heading.textContent = file < 0 ? `Source: none for ${name || "this instruction"}` :
-			`${caller ? `${name}, called from ` : ""}${this.recording.data.files[file].path}:${line}, ${this.recording.symbolName(symbol)}`;
+			`${caller ? `${name}, called from ` : ""}${this.recording.data.files[file].path}:${line}, ${caller?.name ?? name}`;
 		this.current = this.rows[line - 1];
 		this.count(step);
 		if (this.current) {
@@ -48,10 +49,12 @@ class SourcePane {
 		}
 	}
 
-	// What has no source, such as Xen's hypercall page, was called from somewhere that has.
+	// What has no source, such as Xen's hypercall page, was called from somewhere that has; headers tell little of it.
 	caller(step) {
-		const frames = this.page.frames.stack(step).map(({ here }) => this.recording.instructionAt(this.recording.base + BigInt(here.at)));
-		return frames.find((instruction) => instruction && instruction.file >= 0) ?? null;
+		const frames = this.page.frames.stack(step).filter(({ path }) => path);
+		const frame = frames.find(({ path }) => !path.endsWith(".h")) ?? frames[0];
+		const file = frame ? this.recording.data.files.findIndex(({ path }) => path === frame.path) : -1;
+		return file < 0 ? null : { file, line: frame.line, name: frame.name };
 	}
 
 	open(file) {

@@ -55,17 +55,12 @@ class CallPane {
 			this.body.replaceChildren(element("p", {}, "Nothing is known of the functions here."));
 	}
 
-	frame({ name, inlined, here, variables }, index) {
-		const instruction = this.recording.instructionAt(this.recording.base + BigInt(here.at)), at = this.lineOf(instruction);
+	frame({ name, inlined, here, path, line, variables }, index) {
 		const rows = variables.map((variable) => this.variable(variable, here)).filter(Boolean);
 		return element("details", { open: index < 2 },
-			element("summary", {}, element("b", {}, name), inlined ? " (inlined)" : "", at ? element("span", { class: "soft" }, ` ${at}`) : null),
+			element("summary", {}, element("b", {}, name), inlined ? " (inlined)" : "",
+				path ? element("span", { class: "soft" }, ` ${path.split("/").at(-1)}:${line}`) : null),
 			rows.length ? element("table", {}, element("tbody", {}, ...rows)) : null);
-	}
-
-	lineOf(instruction) {
-		return instruction && instruction.file >= 0 ?
-			`${this.recording.data.files[instruction.file].path.split("/").at(-1)}:${instruction.line}` : "";
 	}
 
 	variable(variable, here) {
