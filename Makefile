@@ -17,7 +17,7 @@
 ## make rewind [STAGE=n]  the same at the end of the boot: `xen back` goes back in time
 ## make explore [STAGE=n]      record the boot: a page to go through it step by step, both ways
 ## make pagetables [STAGE=n]   its page tables at the entry and at the end: text, difference, pictures
-## make lab LAB=n         a lab to work on, in work/labn (1 to 9); make run LAB=n boots it
+## make lab LAB=n         a lab to work on, in work/labn (1 to 10); make run LAB=n boots it
 ## make grade LAB=n       its points, and what is wrong
 ## make hint LAB=n [TASK=n]    the next of three hints for a task
 ## make answers LAB=n     the answers to its page's questions, after full points

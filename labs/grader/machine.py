@@ -44,9 +44,9 @@ SAVED = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi error".split(
 
 
 class Machine(qemu.Machine):
-    def __init__(self, folder, image, xen, module=None, native=False):
-        """folder is an empty one; the serial port's bytes are left there as log."""
-        super().__init__(folder, image, xen, module=module or "", native=native)
+    def __init__(self, folder, image, xen, module=None, native=False, **settings):
+        """folder is an empty one; the serial port's bytes are left there as log. settings are variables of tools/machine's."""
+        super().__init__(folder, image, xen, module=module or "", native=native, **settings)
         self.stub = None
         try:
             self.stub = self.connect()

@@ -29,7 +29,7 @@ EXCEPTIONS = {0: "division error", 3: "breakpoint", 6: "undefined instruction", 
 class Session:
     native = False  # whether there is no Xen below
 
-    def __init__(self, lab, image, module=None, name="transcript.log"):
+    def __init__(self, lab, image, module=None, name="transcript.log", **settings):
         self.lab, self.image = lab, image
         self.symbols = re.sub(r"\.bzImage$", ".elf", image)  # of the kernel that is packed in it
         self.elf = Image(self.symbols)
@@ -37,7 +37,7 @@ class Session:
         self.kept = os.path.join(lab.out, name)
         lab.report.files[name.partition(".")[0]] = self.kept
         try:
-            self.machine = Machine(self.folder, image, os.environ.get("XEN") or "build/xen/xen", module, self.native)
+            self.machine = Machine(self.folder, image, os.environ.get("XEN") or "build/xen/xen", module, self.native, **settings)
         except (Gone, Late):
             why = self.text("errors").splitlines()[:1]
             self.clear()

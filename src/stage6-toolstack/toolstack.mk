@@ -14,12 +14,12 @@ $(O)/stage6.lds: src/stage1-notes/xen.lds.S src/include/page.h | ready
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -DLOAD_PHYSICAL_ADDR=0x400000 -E -P -x assembler-with-cpp $< -o $@
 
-$(B)/stage6.elf: $(O)/stage6.lds $(stage6) $(O)/obj/stage4-start-kernel/early.o
+$(B)/stage6.elf: $(O)/stage6.lds $(stage6) $(O)/obj/stage4-start-kernel/early.o $(lab-objects)
 	@mkdir -p $(@D)
-	$(Q)$(LD) $(LDFLAGS) -T $< -o $@ $(filter %.o,$^)
+	$(Q)$(LD) $(LDFLAGS) -T $< -o $@ $(filter-out $(replaced-objects),$(filter %.o,$^))
 
 # domctl is only in the headers for those who say that they are tools.
-$(O)/obj/stage6-toolstack/%.o: override CFLAGS += -D__XEN_TOOLS__ -Isrc/stage5-boot-protocol/boot
+$(addsuffix /obj/stage6-toolstack/%.o,$(sort $(O) $(B))): override CFLAGS += -D__XEN_TOOLS__ -Isrc/stage5-boot-protocol/boot
 -include $(wildcard $(O)/obj/stage5-boot-protocol/boot/*.d $(O)/obj/stage6-toolstack/pair/*.d)
 
 # GUESTS=2: a guest that is all of stage 4 but its main.c, too.
@@ -57,7 +57,7 @@ GUEST_IMAGE := $(guest-mode)/$(if $(filter pair,$(GUEST)),pair.elf,stage$(GUEST)
 run gdb-ready guest-files: guest
 guest: ready
 	@mkdir -p $(guest-mode) && flock $(guest-mode)/.lock $(MAKE) --no-print-directory STAGE=$(or $(filter-out pair,$(GUEST)),4) ARCH=$(GUEST_ARCH) \
-		$(if $(filter $(ARCH),$(GUEST_ARCH)),,PAE=$(GUEST_PAE) VMSPLIT=3G) GUEST= GUEST_ARCH= ERRATUM=$(GUEST_ERRATUM) MODULE= $(GUEST_IMAGE)
+		$(if $(filter $(ARCH),$(GUEST_ARCH)),,PAE=$(GUEST_PAE) VMSPLIT=3G) GUEST= GUEST_ARCH= ERRATUM=$(GUEST_ERRATUM) LAB= WORK= OUT= MODULE= $(GUEST_IMAGE)
 .PHONY: guest
 else
 GUEST_IMAGE := $(GUEST)

@@ -18,3 +18,4 @@ transcripts() { # lab
 @test "lab 7: the transcripts are true" { transcripts 7; }
 @test "lab 8: the transcripts are true" { transcripts 8; }
 @test "lab 9: the transcripts are true" { transcripts 9; }
+@test "lab 10: the transcripts are true" { transcripts 10; }

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One boot of a toolstack, watched from outside while it builds a guest.
+
+What it asks of Xen is seen at the stubs of dom0's hypercall page. Which machine pages the guest has, Xen says itself, in its
+answer to populate_physmap; so the guest's memory can be read whatever the reader's code makes of it. Numbers of the ABI:
+xen/memory.h, xen/domctl.h, xen/arch-x86/xen.h.
+"""
+
+import subprocess
+from types import SimpleNamespace
+
+from grader.checks.frames import frames_of
+from grader.lab import NotGraded, clean_environment
+from grader.machine import Stop
+from grader.session import Session
+from grader.tables import PAGE, MachineMemory
+from xenabi.image import Image
+from xenpt.guest import Boot, Guest
+
+from .layout import Layout
+
+STUB = 32  # bytes of a stub of the hypercall page
+MEMORY_OP, MMUEXT_OP, DOMCTL = 12, 26, 36
+POPULATE = 6  # XENMEM_populate_physmap
+DESTROY, UNPAUSE, INFO, SET_CONTEXT = 2, 4, 5, 12  # XEN_DOMCTL_
+PINS = {0: 1, 1: 2, 2: 3, 3: 4}  # MMUEXT_PIN_Ln_TABLE: n
+DOMCTL_U, INFO_FLAGS, INFO_SHARED, CONTEXT_HANDLE = 16, 20, 64, 24  # offsets in struct xen_domctl
+SHUTDOWN = 1 << 2  # XEN_DOMINF_shutdown
+OUT_RING, OUT_SIZE, OUT_CONS, OUT_PROD = 1024, 2048, 3080, 3084  # struct xencons_interface
+LATE = b"its last words\n"
+ENTRY = "the guest's entry"
+OLD = b"\xc2"  # what a page holds that nobody has written to
+MOST = 4000  # hypercalls of a run
+# Machine pages above 4 GiB: a cr3 of 32 bits cannot name them as it is. Xen need not clear all of it.
+LARGE = {"MEM": "5120", "XEN_OPTIONS": "bootscrub=0"}
+
+
+class Building(Session):
+    """A boot of stage 6. What it was seen to do is left in attributes; None or empty is what it did not come to."""
+
+    def __init__(self, lab, image, guest, dom0_kind, guest_kind, words):
+        super().__init__(lab, image, guest, f"transcript-{dom0_kind}-builds-{guest_kind}.log", cmdline=words, **LARGE)
+        self.who = f"a guest of {guest_kind[4:]} bits, built by a dom0 of {dom0_kind[4:]}"
+        self.words = words
+        self.layout = Layout(Image(guest), far="layout=far" in words)
+        self.pages = {}  # PFN: MFN, as Xen gave them
+        self.pins, self.context, self.shared = [], None, None
+        self.sealed = self.list = self.info = self.entry = self.left = None
+        self.frames, self.mapped, self.event = {}, {}, None
+        self.lines, self.verdict = [], None
+        self.late = False  # whether the guest's last words were written
+
+    @staticmethod
+    def guest_image(arch):
+        """Stage 4, as the tree has it."""
+        path = f"build/{arch}/stage4.elf"
+        done = subprocess.run(["make", "-s", "--no-print-directory", f"ARCH={arch}", path], env=clean_environment(), check=False,
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode:
+            raise NotGraded(f"{path} could not be built: {done.stderr.strip()}")
+        return path
+
+    @classmethod
+    def run(cls, lab, image, guest, *kind):
+        """Boots it to its end."""
+        with cls(lab, image, guest, *kind) as run:
+            run.watch()
+            run.lines = run.guest_lines()
+            if isinstance(run.event, Stop) and run.event.name == "dom0's end":
+                run.verdict = run.event.regs["rdi"] & 0xff if run.guest.bits == 64 else run.number(run.event.regs["rsp"] + 4, 4)
+        return run
+
+    # ---- on the way -------------------------------------------------------------
+
+    def watch(self):
+        machine, page = self.machine, self.elf.address("hypercall_page")
+        machine.pass_by("pv_inject_event")  # dom0 has handlers of its own, and tries them
+        for number in (MEMORY_OP, MMUEXT_OP, DOMCTL):
+            machine.stop_at(page + STUB * number, number)
+        machine.stop_at(self.elf.address("xen_exit"), "dom0's end")
+        machine.stop_at(self.layout.entry, ENTRY)
+        for _ in range(MOST):
+            self.event = machine.go()
+            if not isinstance(self.event, Stop) or self.event.name in ("dom0's end", "xen_exit"):
+                return
+            if self.event.regs["cs"] & 3:  # Xen has code at the same addresses
+                {MEMORY_OP: self.memory, MMUEXT_OP: self.mmuext, DOMCTL: self.domctl,
+                 ENTRY: self.enter_guest}.get(self.event.name, lambda _: None)(self.event.regs)
+
+    def arguments(self, regs):
+        names = ("rbx", "rcx", "rdx", "rsi") if self.guest.bits == 32 else ("rdi", "rsi", "rdx", "r10")
+        values = [regs[name] & self.guest.mask for name in names]
+        if self.guest.bits == 64:
+            values[3] = regs["r10"] if regs["r10"] <= 0xffff else regs["rcx"] & 0xffff
+        return values
+
+    def returned(self, regs):
+        """Lets the hypercall return; its result, or None if it does not."""
+        back = self.number(regs["rsp"], self.guest.word)
+        self.machine.stop_at(back, "back")
+        event = self.machine.go()
+        while isinstance(event, Stop) and event.name == ENTRY:  # Xen may run the guest meanwhile
+            self.enter_guest(event.regs)
+            event = self.machine.go()
+        self.machine.pass_by("back")
+        if not isinstance(event, Stop) or event.name != "back":
+            return None
+        value = event.regs["rax"] & 0xffffffff
+        return value - ((value & 0x80000000) << 1)
+
+    def number(self, va, size):
+        return int.from_bytes(self.machine.stub.peek(va, size) or b"", "little")
+
+    def memory(self, regs):
+        """memory_op: the list goes in with PFNs, and comes back with MFNs."""
+        cmd, arg = self.arguments(regs)[:2]
+        if cmd & 63 != POPULATE:
+            return
+        word = self.guest.word
+        at, count = self.number(arg, word), self.number(arg + word, word)
+        pfns = self.guest.words(self.machine.stub.peek(at, count * word) or b"")
+        self.returned(regs)
+        self.pages.update(zip(pfns, self.guest.words(self.machine.stub.peek(at, count * word) or b"")))
+        for pfn in set(pfns) & set(self.layout.filled) & set(self.pages):  # fresh pages hold anything
+            self.put(pfn, 0, OLD * PAGE)
+
+    def mmuext(self, regs):
+        ops, count, _, domain = self.arguments(regs)
+        cmd, mfn = self.number(ops, 4), self.number(ops + self.guest.word, self.guest.word)
+        if cmd not in PINS or not count:
+            return
+        self.seal()
+        pin = SimpleNamespace(level=PINS[cmd], mfn=mfn, domain=domain, ret=self.returned(regs))
+        self.pins.append(pin)
+
+    def domctl(self, regs):
+        op = self.arguments(regs)[0]
+        cmd = self.number(op, 4)
+        if cmd == SET_CONTEXT:
+            self.seal()
+            raw = self.machine.stub.peek(self.number(op + CONTEXT_HANDLE, self.guest.word), self.layout.context.size) or b""
+            self.context = SimpleNamespace(raw=raw, ret=self.returned(regs))
+        elif cmd == UNPAUSE:
+            self.seal()
+            types = frames_of(self)
+            self.frames = {pfn: types.of(self.pages[pfn]) for pfn in self.layout.tables if pfn in self.pages}
+        elif cmd == INFO:
+            if self.returned(regs) == 0:
+                self.informed(op)
+        elif cmd == DESTROY and self.left is None:
+            self.left = SimpleNamespace(mapped=self.mapped_by_dom0(), ring=self.page(self.layout.console))
+
+    def informed(self, op):
+        """Xen says how the guest is. Once it says that it has shut down, there is more in its ring: it wrote that before its end."""
+        self.shared = self.number(op + INFO_SHARED, 8) or self.shared
+        if self.entry and not self.late and self.number(op + INFO_FLAGS, 4) & SHUTDOWN:
+            self.late = True
+            ring = self.page(self.layout.console)
+            end = int.from_bytes(ring[OUT_PROD:OUT_PROD + 4], "little")
+            for at, byte in enumerate(LATE, end):
+                self.put(self.layout.console, OUT_RING + at % OUT_SIZE, bytes([byte]))
+            self.put(self.layout.console, OUT_PROD, (end + len(LATE)).to_bytes(4, "little"))
+
+    def enter_guest(self, regs):
+        if self.entry is None and self.context and regs["cs"] & 3:  # Xen has code there, too
+            self.entry = regs
+            self.machine.pass_by(ENTRY)
+
+    def seal(self):
+        """The guest's memory is as it was filled: before Xen looks at it."""
+        if self.sealed is not None or not self.pages:
+            return
+        self.mapped = self.mapped_by_dom0()
+        self.sealed = {pfn: self.page(pfn) for pfn in self.layout.tables}
+        self.list = b"".join(self.page(pfn) for pfn in self.layout.list_pages)
+        self.info = self.page(self.layout.start_info)
+
+    # ---- memory --------------------------------------------------------------------
+
+    def page(self, pfn):
+        """A page of the guest's."""
+        mfn = self.pages.get(pfn)
+        return (self.machine.stub.peek(mfn * PAGE, PAGE, physical=True) if mfn else None) or bytes(PAGE)
+
+    def put(self, pfn, offset, data):
+        self.machine.stub.write(self.pages[pfn] * PAGE + offset, data, physical=True)
+
+    def mapped_by_dom0(self):
+        """PFNs of the guest's that dom0 has mapped now, and where."""
+        registers = self.machine.stub.registers()
+        memory = MachineMemory(self.machine.stub)
+        if self.guest.boot is None:
+            return {}
+        dom0 = Guest(memory, registers, self.guest.bits, self.guest.boot)
+        pfns = {mfn: pfn for pfn, mfn in self.pages.items()}
+        return {pfns[m.mfn]: m.va for m in dom0.space.mappings(dom0.is_guests) if m.mfn in pfns}
+
+    def enter(self):
+        super().enter()
+        entry = SimpleNamespace(**self.guest.entry_regs)
+        self.guest.boot = Boot.at_entry(MachineMemory(self.machine.stub), entry, self.guest.bits, self.guest.info_paddr)

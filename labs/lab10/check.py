@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Lab 10: three guests are built, and each is looked at from outside on its way.
+
+A toolstack that is wrong may be right for one kind of guest, one layout, one machine. So one guest has the other width, one
+has store and console far above its tables, and all of them machine pages above 4 GiB.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from .building import Building
+from .contents import check_p2m, check_start_info
+from .life import check_context, check_serve
+from .sealing import check_pin, check_tables
+
+# dom0's kind, the guest's, dom0's command line.
+KINDS = (("x86_32", "x86_32", "layout=far"), ("x86_32", "x86_64", ""), ("x86_64", "x86_32", "words=for the guest"))
+JOBS = 2
+
+
+def check(lab):
+    images = {arch: lab.build(ARCH=arch) for arch in ("x86_32", "x86_64")}
+    guests = {arch: Building.guest_image(arch) for arch in ("x86_32", "x86_64")}
+    with ThreadPoolExecutor(JOBS) as pool:
+        runs = list(pool.map(lambda kind: Building.run(lab, images[kind[0]], guests[kind[1]], *kind), KINDS))
+    lab.check("p2m", each(check_p2m), runs)
+    lab.check("tables", each(check_tables), runs)
+    lab.check("pin", each(check_pin), runs)
+    lab.check("start_info", each(check_start_info), runs)
+    lab.check("context", each(check_context), runs)
+    lab.check("serve", each(check_serve), runs)
+
+
+def each(examine):
+    """The same of every guest, up to the first finding."""
+    def all_of(task, runs):
+        for run in runs:
+            if task.state == "right":
+                examine(task, run)
+    return all_of

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The guest's first instruction, and its end."""
+
+from grader.machine import Stop
+from grader.tables import PAGE
+
+from .building import OUT_CONS, OUT_PROD
+from .contents import ends_with
+
+VERDICT_SUCCESS = 0x10  # src/include/console.h
+IN_KERNEL, ONLINE = 1 << 2, 1 << 5  # VGCF_: xen/arch-x86/xen.h
+SELECTORS = {32: (0xe019, 0xe021), 64: (0xe033, 0xe02b)}  # FLAT_KERNEL_CS, FLAT_KERNEL_SS
+IF = 1 << 9
+
+
+def check_context(task, run):
+    layout, context = run.layout, run.context
+    if context is None or not context.raw:
+        task.fail("context-none", f"for {run.who}, no registers were set. {ends_with(run)}")
+        return
+
+    def number(offset):
+        return int.from_bytes(context.raw[offset:offset + layout.word], "little")
+
+    flags, ss, sp, cr3 = (number(getattr(layout.context, name)) for name in ("flags", "kernel_ss", "kernel_sp", "cr3"))
+    top, stack = run.pages[layout.tables.start], (layout.stack + 1) * PAGE
+    folded = top << 12 if layout.bits == 64 else (top << 12 | top >> 20) & 0xffffffff
+    if cr3 == layout.tables.start << 12:
+        task.fail("context-cr3-pfn", f"for {run.who}, cr3 is {cr3:#x}: made of the PFN. The processor knows only machine pages.")
+    elif cr3 != folded and cr3 == top << 12 & (1 << layout.bits) - 1:
+        task.fail("context-cr3-not-folded", f"for {run.who}, cr3 is {cr3:#x} for MFN {top:#x}, which is above 4 GiB: 32 bits have no room for that, so the "
+                  f"upper bits go to the lowest (xen_pfn_to_cr3), which gives {folded:#x}. Below 4 GiB nobody would have noticed.")
+    elif cr3 != folded:
+        task.fail("context-cr3", f"for {run.who}, cr3 is {cr3:#x}; the top table is MFN {top:#x}, which gives {folded:#x}.")
+    elif context.ret != 0:
+        task.fail("context-refused",
+                  f"for {run.who}, Xen refused the registers, with {context.ret}: are the flags right (VGCF_in_kernel)? {ends_with(run)}")
+    elif not flags & IN_KERNEL:
+        task.fail("context-in-kernel",
+                  f"for {run.who}, the flags lack VGCF_in_kernel: the guest begins in its kernel. With 32 bits nothing shows it.")
+    elif not flags & ONLINE:
+        task.fail("context-online", f"for {run.who}, the flags lack VGCF_online: Xen takes the registers, and never runs the processor.")
+    elif ss != SELECTORS[layout.bits][1]:
+        task.fail("context-kernel-ss",
+                  f"for {run.who}, kernel_ss is {ss:#x}, not FLAT_KERNEL_SS: Xen would find no stack on the way from user mode to the kernel.")
+    elif sp != stack:
+        task.fail("context-kernel-sp",
+                  f"for {run.who}, kernel_sp is {sp:#x}; the stack begins at {stack:#x}. No stage has user mode, so nothing shows it here.")
+    elif run.entry is None:
+        task.fail("context-ip",
+                  f"for {run.who}, the guest was let run and never came to its first instruction, VA {layout.entry:#x}. {ends_with(run)}")
+    else:
+        check_entry(task, run, stack)
+
+
+def check_entry(task, run, stack):
+    """The registers as the guest has them."""
+    regs, layout = run.entry, run.layout
+    info, mask = layout.start_info * PAGE, (1 << layout.bits) - 1
+    cs, ss = SELECTORS[layout.bits]
+    if regs["rsp"] & mask != stack:
+        below = " That is the stack page's first byte, and a stack grows down." if regs["rsp"] & mask == stack - PAGE else ""
+        task.fail("context-sp", f"for {run.who}, the stack pointer is {regs['rsp'] & mask:#x}, and should be {stack:#x}.{below}")
+    elif regs["rsi"] & mask != info:
+        task.fail("context-si", f"for {run.who}, ESI or RSI is {regs['rsi'] & mask:#x}; start_info is at VA {info:#x}.")
+    elif regs["cs"] & 0xfffc != cs & 0xfffc or regs["ss"] & 0xfffc != ss & 0xfffc:
+        task.fail("context-selectors",
+                  f"for {run.who}, CS is {regs['cs']:#x} and SS {regs['ss']:#x}; Xen's flat segments for a kernel are {cs:#x} and {ss:#x}.")
+    elif layout.bits == 32 and any(regs[name] & 0xfffc != ss & 0xfffc for name in ("ds", "es", "fs", "gs")):
+        task.fail("context-selectors", f"for {run.who}, DS, ES, FS and GS are not all FLAT_KERNEL_DS: " +
+                  ", ".join(f"{regs[n]:#x}" for n in ("ds", "es", "fs", "gs")) + ".")
+    elif not regs["eflags" if "eflags" in regs else "rflags"] & IF:
+        task.fail("context-flags", f"for {run.who}, the flags register lacks IF.")
+
+
+def check_serve(task, run):
+    left = run.left
+    if left is None:
+        task.fail("serve-no-end", f"for {run.who}, the domain was never destroyed. {ends_with(run)} Does attend() see that it has shut down?")
+        return
+    if left.mapped:
+        pfn, va = next(iter(left.mapped.items()))
+        name = {run.layout.console: ", its console,", run.layout.store: ", its store,"}.get(pfn, "")
+        task.fail("serve-still-mapped", f"for {run.who}, the domain is destroyed while PFN {pfn:#x}{name} is still mapped in dom0, at VA {va:#x}: Xen keeps that page, "
+                  "and with it the domain, for ever.")
+        return
+    cons, prod = (int.from_bytes(left.ring[at:at + 4], "little") for at in (OUT_CONS, OUT_PROD))
+    if prod != cons and cons:
+        task.fail("serve-lost-lines", f"for {run.who}, what the guest wrote right before its end was never read. When Xen says that it has shut down, all of it is in "
+                  "the ring: so ask first, and drain the ring then. The other way round the last lines are lost, now and then.")
+    elif prod != cons:
+        task.fail("serve-not-drained",
+                  f"for {run.who}, nothing that the guest wrote into its console ring was ever read: {prod} bytes are there at its end.")
+    elif not isinstance(run.event, Stop) or run.event.name != "dom0's end":
+        task.fail("serve-no-verdict", f"for {run.who}, dom0 did not come to its own end. {ends_with(run)}")
+    elif run.verdict != VERDICT_SUCCESS:
+        task.fail("serve-reason", f"for {run.who}, the guest ended well (reason 0), and dom0 reports a failure: {ends_with(run)} The reason is in the flags, "
+                  "from bit XEN_DOMINF_shutdownshift on.")
