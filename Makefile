@@ -14,6 +14,7 @@
 ## make check-doc         each of its pages in a browser, and all transcripts in them
 ## make bench             how long the loop takes, how large the images are
 ## make gdb [STAGE=n]     boot stage n and stop at its first instruction, in GDB; `help xen` there
+## make gdbserver, make vscode, make compile_commands    for other debuggers and for editors
 ## make rewind [STAGE=n]  the same at the end of the boot: `xen back` goes back in time
 ## make explore [STAGE=n]      record the boot: a page to go through it step by step, both ways
 ## make pagetables [STAGE=n]   its page tables at the entry and at the end: text, difference, pictures
@@ -250,7 +251,7 @@ xen: build/xen/xen
 
 # From here on XEN is a path, also if the reader's command line has it.
 override XEN := $(or $(hypervisor),$(XEN))
-export XEN ACCEL NATIVE CMDLINE MODULE MEM DOM0_MEM V SLOW
+export XEN ACCEL NATIVE CMDLINE MODULE MEM DOM0_MEM GDBINIT V SLOW
 
 image := $(B)/stage$(STAGE).$(if $(filter 5,$(STAGE)),bzImage,elf)
 below := $(if $(filter y,$(NATIVE)),,$(hypervisor))

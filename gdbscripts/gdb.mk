@@ -18,7 +18,18 @@ gdb: gdb-ready
 # The same, at the end of the boot; `xen back` leads into it, `xen restart entry` to its beginning.
 rewind: gdb-ready
 	@SYMBOLS='$(gdb-symbols)' tools/gdb '$(gdb-image)' -ex 'xen end' $(GDB_OPTIONS)
-.PHONY: gdb rewind
+
+# The machine alone, for a GDB of the reader's own, or an editor's: at build/gdbserver/stub.
+gdbserver: gdb-ready
+	@echo "gdbserver: $(gdb-image)"
+	@FOLDER=build/gdbserver SYMBOLS='$(gdb-symbols)' tools/gdb '$(gdb-image)' -batch -ex 'xen serve'
+
+vscode:
+	@tools/vscode $(STAGE) '$(gdb-symbols)'
+
+compile_commands:
+	@tools/compile-commands
+.PHONY: gdb rewind gdbserver vscode compile_commands
 
 gdb-tables := $(B)/$(basename $(notdir $(gdb-image)))$(if $(filter y,$(NATIVE)),-native).pagetables
 

@@ -5,6 +5,7 @@ QEMU always sends 64-bit registers. For a 32-bit image GDB gets a description of
 as pairs, before it connects.
 """
 
+import importlib
 import os
 
 import gdb
@@ -55,6 +56,7 @@ class Connect(gdb.Command):
             if words:
                 session.xen_file, session.gate = self.xen_file(words[1]), None
             at_load_address(session.image)
+        importlib.import_module("xencmd.serve").adopt()  # which comes after this one
         where = f"VA {registers.rip:#x}" + (", in Xen" if registers.in_xen else "")
         print(f"connected; the machine stands at {where if registers.cr0 >> 31 else 'its beginning: paging is off'}; "
               f"the guest has {session.bits(registers)} bits")

@@ -33,6 +33,11 @@ class Monitor:
             raise MonitorError(f"QEMU's monitor at {path}: {error}") from error
         self.execute("qmp_capabilities")
 
+    def close(self) -> None:
+        """QEMU serves one at a time: now another may come."""
+        self._file.close()
+        self.socket.close()
+
     def execute(self, command: str, **arguments: object) -> Any:
         try:
             self._file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")

@@ -116,8 +116,34 @@ guest_of() { # dom0's kind, the guest's kind
 			[[ $output != *Exception* && $output != *physdev_op* ]] # dom0 alone asks for ports
 		done
 	done
+}
 
 @test "a Linux, from its first instruction to beyond the move of its p2m" {
 	[ -e build/linux/vmlinuz ] || skip "there is no build/linux/vmlinuz (make linux)"
 	DOM0_MEM=512 CMDLINE="console=hvc0 earlyprintk=xen" checks build/linux/vmlinuz none linux
+}
+
+@test "make gdbserver, and an editor's GDB as make vscode sets it up" {
+	cd "$good"
+	setsid make --no-print-directory gdbserver STAGE=3 >"$BATS_TEST_TMPDIR/server" 2>&1 3>&- &
+	local server=$!
+	within 600 grep -q "^waiting for a debugger" "$BATS_TEST_TMPDIR/server"
+	run make --no-print-directory gdbserver STAGE=3
+	ends 2 "build/gdbserver is in use"
+	make --no-print-directory vscode STAGE=3
+	run timeout 100 python3 "$top/tests/gdb/editor.py" .vscode/launch.json
+	kill -- "-$server"
+	ends 0 "an editor's GDB came through"
+}
+
+@test "make compile_commands: each source of each stage, once for each mode that has it" {
+	run make -C "$good" --no-print-directory compile_commands
+	ends 0 "7 modes"
+	python3 - "$good" <<-'END'
+		import json, os, sys
+		entries = json.load(open(f"{sys.argv[1]}/compile_commands.json"))
+		files = {e["file"] for e in entries}
+		assert "src/stage3-remap/remap.c" in files and all(os.path.exists(f"{sys.argv[1]}/{f}") for f in files)
+		assert sum(e["file"] == "src/stage3-remap/remap.c" for e in entries) == 7
+	END
 }

@@ -35,8 +35,9 @@ def the_p2m_is_followed_when_it_has_moved():
         session.stub.run(1)
     gdb.execute("maintenance flush register-cache", to_string=True)
     random.seed(1)
+    entries = shared_info().max_pfn
     with session.guest() as guest:
-        assert guest.translation.nr_pages == shared_info().max_pfn
+        assert guest.translation.nr_pages == entries
         known = 0
         for pfn in random.sample(range(session.boot.nr_pages), 500):
             mfn = guest.translation.p2m(pfn)
