@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2154 # fault() sets image
 #
 # make record: what is written down of a boot is what happened in it.
 
@@ -6,6 +7,7 @@ load lib
 
 setup_file() {
 	make -s build/explore/recorder.so
+	good_tree x86_32/stage2
 }
 
 # A recording, as $json; what tools/explore says is in $output. Transcripts go below the test's own folder.
@@ -48,6 +50,16 @@ of_recording() { # expression
 	[[ $output =~ ^140\ registers ]]
 	ends 0 ", 0 differences"
 	[[ $output != *" 0 entries"* ]]
+}
+
+@test "a crash is explained as by make run" {
+	fault x86_32/stage2 stage2-hypercall/early.c 's/xen_exit\(VERDICT_SUCCESS\);/*(volatile int *)0xd0000000 = 1;/'
+	boot "$image"
+	ends 3 "#PF writing VA 0xd0000000"
+	printf '%s\n' "${lines[@]}" | sed -n '/^diagnosis/,$p' >"$BATS_TEST_TMPDIR/plain"
+	record "$image"
+	of_recording '"\n".join(r["end"]["said"])' | sed -n '/^diagnosis/,$p' | diff "$BATS_TEST_TMPDIR/plain" -
+	[ "$(of_recording 'r["events"][-1]["kind"], r["events"][-1]["step"] == len(r["steps"]) - 1')" = "('crash', True)" ]
 }
 
 # Whether the recording fits the schema; says where not.
