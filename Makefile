@@ -2,46 +2,47 @@
 #
 # Every command of the kit. `make` alone prints this help:
 #
-## make run [STAGE=n]     build stage n (0 to 7; 4 if you do not say) and boot it under Xen
-## make check             run the tests; check-gdb, check-labs and check-doc take longer
+## make run [STAGE=n]     build stage n (0 to 7, usually 4), boot it under Xen
+## make check             the tests; check-gdb, check-labs, check-doc take longer
 ## make check-gdb         the commands in GDB, on every stage in every mode
-## make unit              the unit tests alone: the remap against model page tables
-## make matrix            boot every stage in every mode on every hypervisor: a table
-## make notes [STAGE=n]  what Xen will read of its ELF notes; also IMAGE=file
+## make unit              the unit tests alone: the remap against model tables
+## make matrix            every stage, mode and hypervisor booted: a table
+## make notes [STAGE=n]   what Xen will read of its ELF notes; also IMAGE=file
 ## make diff STAGE=n      what stage n adds to the one before
-## make doc               the book: lessons, sources with every name a link; build/doc/html/index.html
+## make doc               the book, every name a link: build/doc/html/index.html
 ## make pdf               the same on paper: build/doc/book.pdf
-## make check-doc         each of its pages in a browser, and all transcripts in them
+## make check-doc         its pages in a browser, and all transcripts in them
 ## make bench             how long the loop takes, how large the images are
-## make gdb [STAGE=n]     boot stage n and stop at its first instruction, in GDB; `help xen` there
-## make gdbserver, make vscode, make compile_commands    for other debuggers and for editors
-## make rewind [STAGE=n]  the same at the end of the boot: `xen back` goes back in time
-## make explore [STAGE=n]      record the boot: a page to go through it step by step, both ways
-## make pagetables [STAGE=n]   its page tables at the entry and at the end: text, difference, pictures
-## make lab LAB=n         a lab to work on, in work/labn (1 to 10); make run LAB=n boots it
+## make gdb [STAGE=n]     boot it, stop at its first instruction; `help xen` there
+## make gdbserver, make vscode, make compile_commands    for other debuggers, editors
+## make rewind [STAGE=n]  the same at the end of the boot; `xen back` goes back
+## make explore [STAGE=n]      record the boot: a page to step through, both ways
+## make pagetables [STAGE=n]   its page tables at entry and end: text, pictures
+## make lab LAB=n         a lab to work on, in work/labn; make run LAB=n boots it
 ## make grade LAB=n       its points, and what is wrong
 ## make hint LAB=n [TASK=n]    the next of three hints for a task
 ## make answers LAB=n     the answers to its page's questions, after full points
 ## make grade-batch SUBMISSIONS=folder [LAB=n]   a course: a table in build/batch
-## make gradescope LAB=n  its grader, packed for Gradescope; make classroom50 for Classroom 50
+## make gradescope LAB=n  its grader, packed for Gradescope; or classroom50
 ## make check-labs        the grader against all wrong answers that are known
 ## make doctor            what is on this machine, what is missing, what fixes it
-## make xen               build the hypervisor (other commands do so when it is missing)
+## make xen               build the hypervisor (others do so when it is missing)
 ## make clean             delete what was built, but not the hypervisor
 ##
 ## Variables, after the command:
-##   ARCH=x86_32|x86_64   PAE=y|n   VMSPLIT=3G|2G|1G     which kind of kernel (x86_32, y, 3G)
-##   CMDLINE="words"  MODULE=file                        reach the guest
-##   IMAGE=file           boot this image instead of a stage    SYMBOLS=file  its ELF file, for gdb
-##   MEM=MiB  DOM0_MEM=MiB    memory of the machine and of dom0, if IMAGE= needs more
-##   GUEST=n|file  GUEST_ARCH=kind  GUEST_MEM=MiB  GUESTS=2  LAYOUT=far    stage 6
-##   NATIVE=y             boot stage 5 without Xen
-##   PVH=qemu|microvm|dom0|domU|n   who enters stage 7, and how (qemu: without Xen; n: as PV)
-##   XEN=file|stock       use this hypervisor        XEN_SRC=folder  build it from this source
-##   ACCEL=tcg|kvm        how QEMU runs it (tcg)     V=1  whole transcript  SLOW=n  limits times n
-##   ERRATUM=n            the 2007 patch's mistake n (1 to 9) put back: see what it does
-##   WORK=folder OUT=folder FORCE=y GRADE_FORMAT=json|junit|tap  for labs; LAB=all
-##   LAB=7 BUG=n          one of the six broken kernels of lab 7, for run, gdb, explore, ...
+##   ARCH=x86_32|x86_64  PAE=y|n  VMSPLIT=3G|2G|1G    which kind (x86_32, y, 3G)
+##   CMDLINE="words"  MODULE=file                     reach the guest
+##   IMAGE=file  SYMBOLS=file   boot this instead of a stage; its ELF file for gdb
+##   MEM=MiB  DOM0_MEM=MiB      memory of the machine and of dom0
+##   GUEST=n|file  GUEST_ARCH=kind  GUEST_MEM=MiB  GUESTS=2  LAYOUT=far   stage 6
+##   NATIVE=y                   boot stage 5 without Xen
+##   PVH=qemu|microvm|dom0|domU|n   who enters stage 7 (qemu: no Xen; n: as PV)
+##   XEN=file|stock  XEN_SRC=folder   this hypervisor; build it from this source
+##   ACCEL=tcg|kvm  V=1  SLOW=n   how QEMU runs it; all lines; limits times n
+##   CC= LD= CFLAGS= LDFLAGS= CROSS_COMPILE=    with what, and how, it is built
+##   ERRATUM=n                  the 2007 patch's mistake n (1 to 9) put back
+##   WORK=folder OUT=folder FORCE=y GRADE_FORMAT=json|junit|tap   for labs; LAB=all
+##   LAB=7 BUG=n                a broken kernel of lab 7, for run, gdb, explore
 
 include src/errata/errata.mk
 include labs/labs.mk

@@ -44,3 +44,7 @@ shell_scripts() {
 @test "spelling" {
 	tracked | grep -vE '\.(svg|json)$' | xargs codespell --ignore-words=tests/spelling.txt
 }
+
+@test "what make prints as help fits a terminal" {
+	make | awk 'length > 80 { print; bad = 1 } END { exit bad }'
+}
