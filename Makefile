@@ -14,7 +14,7 @@
 ## make check-doc         its pages in a browser, and all transcripts in them
 ## make bench             how long the loop takes, how large the images are
 ## make gdb [STAGE=n]     boot it, stop at its first instruction; `help xen` there
-## make gdbserver, make vscode, make compile_commands    for other debuggers, editors
+## make gdbserver, make vscode, make compile_commands   for other debuggers
 ## make rewind [STAGE=n]  the same at the end of the boot; `xen back` goes back
 ## make explore [STAGE=n]      record the boot: a page to step through, both ways
 ## make pagetables [STAGE=n]   its page tables at entry and end: text, pictures
