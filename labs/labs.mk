@@ -10,7 +10,7 @@
 #	lab-carries		snippets that the reader has written in an earlier lab: 3:copy_mapping
 #	lab-adds		files labs/labn/*.S that are linked as well
 
-labs := $(patsubst labs/lab%/lab.mk,%,$(wildcard labs/lab*/lab.mk))
+labs := $(shell printf "%s\n" $(patsubst labs/lab%/lab.mk,%,$(wildcard labs/lab*/lab.mk)) | sort -n)
 
 # make would run what stands behind a $ in a path, and the shell what stands behind a quote.
 open := (
@@ -21,7 +21,7 @@ $(foreach name,SUBMISSIONS RESULTS $(if $(LAB),WORK OUT),$(if $(strip $(filter-o
 ifdef LAB
 ifneq ($(LAB),all)
 ifeq ($(filter $(labs),$(LAB)),)
-$(error LAB=$(LAB) is not known here: use LAB= one of $(sort $(labs)), or LAB=all with make grade)
+$(error LAB=$(LAB) is not known here: use LAB= one of $(labs), or LAB=all with make grade)
 endif
 include labs/lab$(LAB)/lab.mk
 

@@ -71,5 +71,5 @@ lab-image: $(image)
 -include $(wildcard labs/lab$(LAB)/rules.mk)
 
 need-lab:
-	@[ -n '$(LAB)' ] || { echo "which lab? LAB=n, one of $(sort $(labs))" >&2; exit 1; }
+	@[ -n '$(LAB)' ] || { echo "which lab? LAB=n, one of $(labs)" >&2; exit 1; }
 .PHONY: lab grade hint check-labs lab-image need-lab

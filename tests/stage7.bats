@@ -88,7 +88,7 @@ as_domU() { # image, stage 6's mode if it is not 64 bits
 @test "the same file is a PV guest: then it is stage 4" {
 	for mode in x86_32 x86_64; do
 		boot "$good/build/$mode/stage7.elf"
-		ends 0 "ELF: note: PHYS32_ENTRY = 0x1000"
+		ends 0 "ELF: note: PHYS32_ENTRY = 0x10"
 		ends 0 "stage 4: xen_start_kernel"
 		ends 0 "all done"
 	done
@@ -173,7 +173,7 @@ long=stage7-pvh/pvh-head_64.S
 	fault x86_32/stage7 $head 's/^\tpush\t%ebx.*/\tmov %cr0, %eax; or $0x80000000, %eax; mov %eax, %cr0\n&/'
 	by_qemu "$image"
 	diagnosed 7 pvh-paging-too-early
-	ends 7 "where           P=V 0x1000"
+	ends 7 "where           P=V 0x10"
 	fault x86_64/stage7 $long 's/or\t\$CR4_PAE, %eax/nop/'
 	by_qemu "$image"
 	diagnosed 7 pvh-long-mode-order

@@ -47,6 +47,7 @@ class Machine(qemu.Machine):
     def __init__(self, folder, image, xen, module=None, native=False, **settings):
         """folder is an empty one; the serial port's bytes are left there as log. settings are variables of tools/machine's."""
         super().__init__(folder, image, xen, module=module or "", native=native, **settings)
+        self.native = native
         self.stub = None
         try:
             self.stub = self.connect()
@@ -129,7 +130,7 @@ class Machine(qemu.Machine):
     def guest_registers(self):
         """The registers; where Xen is running on the guest's behalf, those it will return to."""
         regs = self.registers()
-        frame = self.guest_frame(regs["rsp"]) if regs["cs"] & 3 == 0 else None
+        frame = self.guest_frame(regs["rsp"]) if self.ring0_is_xen(regs["cs"]) else None
         if frame:
             saved = self.stub.read(frame - 8 * len(SAVED), 8 * (len(SAVED) + 4))
             words = [int.from_bytes(saved[at:at + 8], "little") for at in range(0, len(saved), 8)]
@@ -159,7 +160,10 @@ class Machine(qemu.Machine):
                      int.from_bytes(event[X86_EVENT_CR2:], "little"), guest["rip"], guest)
 
     def in_xen(self):
-        return self.stub.registers().cs & 3 == 0
+        return self.ring0_is_xen(self.stub.registers().cs)
+
+    def ring0_is_xen(self, cs):
+        return cs & 3 == 0 and not self.native
 
     def leave(self, ip):
         """Has the guest stand at another place, where a breakpoint is, wherever it was stopped."""

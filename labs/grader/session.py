@@ -37,7 +37,7 @@ class Session:
         self.kept = os.path.join(lab.out, name)
         lab.report.files[name.partition(".")[0]] = self.kept
         try:
-            self.machine = Machine(self.folder, image, os.environ.get("XEN") or "build/xen/xen", module, self.native, **settings)
+            self.machine = Machine(self.folder, image, self.xen(), module, self.native, **settings)
         except (Gone, Late):
             why = self.text("errors").splitlines()[:1]
             self.clear()
@@ -48,6 +48,9 @@ class Session:
         self.watched = running(self.machine.qemu)
         self.watched.__enter__()
         self.guest = None
+
+    def xen(self):
+        return os.environ.get("XEN") or "build/xen/xen"
 
     def __enter__(self):
         try:

@@ -5,6 +5,7 @@ A Native is a session whose machine has nobody below the kernel: a paddr is a
 maddr, and the first stop is where the unpacker enters the kernel.
 """
 
+from grader.checks.bare import Bare
 from grader.lab import Stopped
 from grader.machine import BOOT_SECONDS, Stop
 from grader.session import Session
@@ -14,24 +15,6 @@ from .bootparams import PC, STARTUP_32, SUBARCH, field, kept, stop_at_ways
 
 CR0_PAGING = 1 << 31
 MOST_PASSES = 100
-
-
-class Bare:
-    """What Guest is under Xen, as far as it is needed."""
-    bits, word, mask = 32, 4, 0xffffffff
-
-    def __init__(self, machine, elf):
-        self.machine, self.elf = machine, elf
-        part = elf.loaded()[0]
-        self.load_offset = self.page_offset = part.vaddr - part.paddr & self.mask
-        self.image_end = elf.address("_end") - self.load_offset & self.mask
-
-    def paddr(self, symbol):
-        va = self.elf.address(symbol)
-        return None if va is None else va - self.load_offset & self.mask
-
-    def read(self, paddr, size):
-        return self.machine.stub.read(paddr, size, physical=True)
 
 
 class Native(Session):

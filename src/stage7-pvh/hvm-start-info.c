@@ -24,8 +24,9 @@ static void check_modules(const struct hvm_start_info *info)
 	const struct hvm_modlist_entry *module =
 		(const void *)(vaddr_t)info->modlist_paddr;
 
-	check_range("the list of modules", info->modlist_paddr,
-		    (u64)info->nr_modules * sizeof(*module));
+	if (info->nr_modules)
+		check_range("the list of modules", info->modlist_paddr,
+			    (u64)info->nr_modules * sizeof(*module));
 	for (u32 i = 0; i < info->nr_modules; i++)
 		check_range("a module", module[i].paddr, module[i].size);
 }
@@ -39,7 +40,7 @@ void pvh_check_start_info(const struct hvm_start_info *info)
 
 	check_modules(info);
 	check_range("the command line", info->cmdline_paddr, 1);
-	if (info->version >= 1)
+	if (info->version >= 1 && info->memmap_entries)
 		check_range("the memory map", info->memmap_paddr,
 			    (u64)info->memmap_entries *
 				    sizeof(struct hvm_memmap_table_entry));

@@ -16,7 +16,7 @@
 #define pa(symbol)	((symbol) - LOAD_OFFSET)
 
 //! [startup_pvh]
-	.section .head.text, "ax"
+	.text
 	.globl	startup_pvh
 startup_pvh:
 	cld

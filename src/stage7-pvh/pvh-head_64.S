@@ -38,9 +38,9 @@ pvh_pgd:	.skip	PAGE_SIZE
 pvh_pud:	.skip	PAGE_SIZE
 pvh_pmd:	.skip	PAGE_SIZE
 
-//! [startup_pvh]
-	.section .head.text, "ax"
+	.text
 	.code32
+//! [startup_pvh]
 	.globl	startup_pvh
 startup_pvh:
 	cld

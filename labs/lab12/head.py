@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Lab 12: what has to hold when C begins."""
+
+from grader.machine import Stop
+from grader.tables import PAGE, MachineMemory
+from xenpt import paging
+from xenpt.memory import Cached
+from xenpt.space import AddressSpace
+
+LARGE, MAPPED = 2 << 20, 1 << 30  # bytes
+THREAD_SIZE = 2 * PAGE
+LONG_MODE, PAGING = 0x400, 1 << 31  # EFER.LMA, CR0.PG
+INTERRUPTS, DIRECTION = 0x200, 0x400
+
+
+def check_head(task, boot):
+    machine, guest = boot.machine, boot.guest
+    before = {paddr: guest.read(paddr, PAGE) for paddr in (boot.info_paddr & -PAGE, guest.image_end + PAGE & -PAGE)}
+    machine.stop_at(guest.paddr("pvh_entry"), "pvh_entry")
+    event = machine.go()
+    if not isinstance(event, Stop) or event.name != "pvh_entry":
+        return task.fail("head-not-c", f"""the head does not come to pvh_entry(): {boot.describe(event)}. It was entered with ESP = 0, the direction
+            flag set, and junk in all registers but EBX: the contract promises no more. An exception resets the machine, since nobody handles one yet.""")
+    machine.pass_by("pvh_entry")
+    regs = event.regs
+    if not regs["efer"] & LONG_MODE or not regs["cr0"] & PAGING:
+        return task.fail("head-not-long", "pvh_entry() is 64-bit code, and the processor is not in long mode when it comes there.")
+    if regs["rdi"] != boot.info_paddr:
+        task.fail("head-argument", f"pvh_entry()'s argument, RDI, is {regs['rdi']:#x}. EBX had the paddr of hvm_start_info, {boot.info_paddr:#x}.")
+    check_stack(task, guest, regs)
+    if regs["eflags"] & DIRECTION:
+        task.fail("head-direction", "C counts on string instructions that go upwards: cld. The contract does not promise it.")
+    if regs["eflags"] & INTERRUPTS:
+        task.fail("head-interrupts", "interrupts are on at pvh_entry(), and there is no IDT.")
+    check_mappings(task, guest, regs)
+    for paddr, page in before.items():
+        if guest.read(paddr, PAGE) != page:
+            task.fail("head-damage", f"the page at paddr {paddr:#x} is not what the loader left there: the head has written beyond the image.")
+    return None
+
+
+def check_stack(task, guest, regs):
+    bottom = guest.paddr("init_stack")
+    if not bottom < regs["rsp"] <= bottom + THREAD_SIZE:
+        task.fail("head-stack", f"RSP is {regs['rsp']:#x} at pvh_entry(), and init_stack has paddr {bottom:#x} to {bottom + THREAD_SIZE - 1:#x}.")
+    elif regs["rsp"] % 16 != 8:
+        task.fail("head-stack-aligned", f"""RSP is {regs['rsp']:#x} at pvh_entry(). Before the call that leads there it is to be a multiple of 16: that is
+            the compiler's convention on 64 bits.""")
+
+
+def check_mappings(task, guest, regs):
+    space = AddressSpace(Cached(MachineMemory(guest.machine.stub)), paging.FOUR_LEVEL, regs["cr3"])
+    image = guest.image_end - guest.elf.loaded()[0].paddr
+    for name, offset, size in ("P=V", 0, MAPPED), ("PAGE_OFFSET", guest.page_offset, MAPPED), ("LOAD_OFFSET", guest.load_offset, image + LARGE):
+        for paddr in range(0, size, LARGE):
+            walk = space.walk(offset + paddr)
+            if walk.problem or walk.maddr != paddr:
+                which = name.lower().replace("=", "-is-").replace("_", "-")
+                led = walk.problem or f"leads to paddr {walk.maddr:#x}"
+                task.fail(f"head-map-{which}", f"""{name}: paddr {paddr:#x} should be at VA {offset + paddr:#x}, and there the walk {led}. PVH_MAPPED
+                    promises 1 GiB at P=V and at PAGE_OFFSET, and the image at LOAD_OFFSET.""")
+                break
+            if not walk.rights.write:
+                task.fail("head-map-read-only", f"VA {offset + paddr:#x} is mapped read-only.")
+                break

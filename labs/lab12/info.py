@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Lab 12: pvh_check_start_info(), asked about what the loaders at hand do not say.
+
+Source: xen/arch-x86/hvm/start_info.h.
+"""
+
+import struct
+
+from grader.machine import End, Stop
+
+MAGIC = 0x336ec578
+AT = 16 << 20  # paddr: nobody's yet
+MODULES, MAP = AT + 0x200, AT + 0x800
+BEYOND = 2 << 30  # paddr: the machine has none there, and nothing is mapped
+
+
+def start_info(magic=MAGIC, version=1, modules=0, modlist=0, cmdline=0, memmap=0, entries=0):
+    return struct.pack("<4I4QII", magic, version, 0, modules, modlist, cmdline, 0, memmap, entries, 0)
+
+
+ONE = struct.pack("<4Q", AT + 0x1000, 5000, 0, 0)
+FAR = struct.pack("<4Q", BEYOND, 5000, 0, 0)
+LONG = struct.pack("<4Q", AT, BEYOND, 0, 0)
+WRAPS = struct.pack("<4Q", AT, 2 ** 64 - AT, 0, 0)
+
+# What it is called for the reader, the finding's name, the struct, its modules.
+GOOD = (
+    ("one with nothing but its magic", "refuses-plain", start_info(), b""),
+    ("one with a map and a command line", "refuses-plain", start_info(cmdline=AT + 0x400, memmap=MAP, entries=2), b""),
+    ("version 0, which ends before the memory map; behind it lies something else", "version-0", start_info(version=0, memmap=BEYOND, entries=9), b""),
+    ("version 2, which has more fields and all of version 1", "version-2", start_info(version=2, memmap=MAP, entries=1), b""),
+    ("version 1 with no ranges, and no address for them", "empty-map", start_info(memmap=BEYOND), b""),
+    ("one without modules, and with an address for them", "no-modules", start_info(modlist=BEYOND), b""),
+    ("two modules", "refuses-modules", start_info(modules=2, modlist=MODULES), ONE + ONE),
+)
+BAD = (
+    ("another magic", "magic", start_info(magic=0x336ec579), b""),
+    ("the magic of a PV guest, xen-", "magic", start_info(magic=0x2d6e6578), b""),
+    ("a memory map beyond 1 GiB", "map-beyond", start_info(memmap=BEYOND, entries=1), b""),
+    ("a memory map of 4 GiB and 8 bytes", "map-long", start_info(memmap=MAP, entries=0x0aaaaaab), b""),
+    ("version 2 with a memory map beyond 1 GiB", "map-version-2", start_info(version=2, memmap=BEYOND, entries=1), b""),
+    ("a command line beyond 1 GiB", "cmdline-beyond", start_info(cmdline=BEYOND), b""),
+    ("a list of modules beyond 1 GiB", "modlist-beyond", start_info(modules=1, modlist=BEYOND), b""),
+    ("a second module beyond 1 GiB", "module-beyond", start_info(modules=2, modlist=MODULES), ONE + FAR),
+    ("a module of 2 GiB", "module-long", start_info(modules=1, modlist=MODULES), LONG),
+    ("a module whose end wraps around", "module-wraps", start_info(modules=1, modlist=MODULES), WRAPS),
+)
+
+
+def check_info(task, boot):
+    event = boot.machine.go()
+    if not isinstance(event, Stop) or event.name != "pvh_check_start_info":
+        return task.fail("info-not-reached", f"pvh_entry() did not come to pvh_check_start_info(): {boot.describe(event)}.")
+    boot.begin_calls()
+    for cases, taken in (GOOD, True), (BAD, False):
+        for what, name, info, modules in cases:
+            ask(task, boot, (what, name, info, modules), taken)
+            if boot.machine.ended or task.findings:
+                return None
+    return None
+
+
+def ask(task, boot, case, taken):
+    what, name, info, modules = case
+    boot.guest.write(AT, info)
+    boot.guest.write(MODULES, modules or bytes(64))
+    result = boot.calls.call("pvh_check_start_info", AT)
+    if isinstance(result.event, End):
+        task.fail("info-fell", f"asked about {what}, pvh_check_start_info() resets the machine: it reads what is not mapped, or does not return.")
+    elif taken and result.value is None:
+        task.fail(f"info-{name}", f"asked about {what}, pvh_check_start_info() does not return: {boot.describe(result.event)}. That is a good one.")
+    elif not taken and result.value is not None:
+        task.fail(f"info-{name}", f"asked about {what}, pvh_check_start_info() returns. Whoever reads that later reads what is not mapped: panic().")
+    elif not taken and not (isinstance(result.event, Stop) and result.event.name == "xen_exit"):
+        task.fail("info-no-panic", f"asked about {what}, pvh_check_start_info() neither returns nor panics: {boot.describe(result.event)}.")
