@@ -79,7 +79,7 @@ def guest_side():
     except NoPosition:
         return "Xen is at work for itself"
     except gdb.GdbError:
-        return "the guest waits"  # a machine that is not the kit's
+        return "for whose instruction is not known: that needs QEMU's monitor (QMP), which `make gdb` opens"
     place = gdb.execute(f"info symbol {address:#x}", to_string=True).partition(" in section")[0].strip()
     known = "" if place.startswith("No symbol") else f" <{place}>"
     return f"for the guest's instruction at VA {address:#x}{known}"
@@ -115,14 +115,24 @@ class Step(gdb.Command):
         none(argument, "xen step")
         with plain_errors():
             line, stub = timeline(), session.stub
-            if stub.registers().rip in ends():
+            registers = stub.registers()
+            if registers.rip in ends():
                 raise gdb.GdbError("this is the end of the boot: `xen back` goes back from here")
             with stub.patience(PATIENCE, line.clock):
-                stub.step()
-                if stub.registers().in_xen:
-                    to_guest(stub)
+                self.step(stub, registers.rip if not registers.in_xen else Position(stub, session.monitor).address)
         arrived(session)
         on_stop(None)
+
+    @staticmethod
+    def step(stub, instruction):
+        """Until another instruction than this is next: Xen may have something else to do in the middle of a hypercall, and
+        sends the guest back to it."""
+        while True:
+            stub.step()
+            if stub.registers().in_xen:
+                to_guest(stub)
+            if stub.registers().rip != instruction or stub.registers().in_xen:
+                return
 
 
 def to_guest(stub):

@@ -7,8 +7,8 @@ from .session import session
 
 # Where a stage ends: src/stage2-hypercall/exit.c, and stage 1's deliberate crash.
 GOOD_ENDS = ("xen_exit", "native_exit", "proof_of_life")
-# Where Xen ends a guest that did something it could not go on from.
-BAD_END = "__domain_crash"
+# Where Xen ends a guest that did something it could not go on from, and where dom0 ends the machine by a hypercall.
+BAD_END, SHUTDOWN = "__domain_crash", "hwdom_shutdown"
 # Where Xen takes the hypercalls of 32-bit and of 64-bit guests; the argument is a struct cpu_user_regs *.
 HYPERCALL = {32: "do_entry_int82", 64: "pv_hypercall"}
 # Who calls that, and how long it is at most.
@@ -26,6 +26,9 @@ def ends():
             places[symbols[name] - offset & (1 << 64) - 1] = f"{name}, P=V"
     for crash in crashes():
         places[crash] = "Xen ends the guest, which crashed (`xen back 1` leads to the instruction)"
+    shutdown = session.under_xen and session.xen_symbol(SHUTDOWN)
+    if shutdown:
+        places[shutdown] = "dom0 has Xen shut the machine down (SCHEDOP_shutdown)"
     return places
 
 
@@ -36,8 +39,9 @@ def crashes():
 
 
 def in_xen():
-    """The same, if GDB itself cannot set a breakpoint there: when it debugs a 32-bit guest, its addresses are too short."""
-    return crashes() if session.bits() == 32 else set()
+    """The ends in Xen, if GDB itself cannot set a breakpoint there: when it debugs a 32-bit guest, its addresses are too
+    short."""
+    return {address for address in ends() if address >> 47 and address >> 32 != 0xFFFFFFFF} if session.bits() == 32 else set()
 
 
 def hypercall_gate():

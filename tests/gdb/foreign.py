@@ -61,6 +61,8 @@ def what_needs_more_says_what():
 def with_xens_symbols_it_knows_more():
     xen(f"connect xen-syms {os.environ['XEN_SYMS']}")
     assert "owner: dom0" in xen("frame pfn 0x100")
+    assert "vcpu 0 of dom0" in xen("vcpu") and "no handlers" in xen("traps") and "0 channels bound" in xen("events")
+    refused("where", "the guest runs, not Xen")
     xen("hypercalls on")
     said = gdb.execute("finish", to_string=True)
     assert "mmu_update(" in said, said

@@ -27,7 +27,7 @@ def a_step_into_xen_says_where_it_went_and_how_to_come_back():
     assert not registers().in_xen and registers().rip == guest.rip + 2
     assert registers().rax == 0, "mmu_update's result"
     xen("back 1")
-    assert registers().raw == guest.raw
+    assert registers().rip == guest.rip  # Xen may have sent it back there in between, with other arguments left to do
     xen("step")
     assert not registers().in_xen and registers().rip == guest.rip + 2
 
