@@ -9,6 +9,7 @@ at all is an answer, too, and the next one can be made.
 
 from collections import namedtuple
 
+from .lab import Stopped
 from .machine import MOST_STOPS, End, Fault, Loop, Stop
 
 # value is None if the function did not return; event tells why.
@@ -50,6 +51,8 @@ class Caller:
 
     def call(self, name, *args, **how):
         """Calls a global function of the image."""
+        if self.guest.paddr(name) is None:
+            raise Stopped("function-missing", f"{name}() is in none of your files: was it deleted, misspelt, or made static?")
         return self.call_at(self.guest.paddr(name), *args, **how)
 
     def call_at(self, paddr, *args, returns="word", stack=None,

@@ -84,7 +84,7 @@ class Lab:
             except BaseException:
                 task.state = "wrong" if task.findings else "not reached"
                 raise
-            if task.state == "right":
+            if task.state == "right" or task.earned:
                 for session in args:
                     getattr(session, "side_effects", lambda _: None)(task)
         return task.state == "right"
@@ -132,6 +132,10 @@ class Lab:
                           "does a macro or an #include go round in a circle?")
         if code != 0:
             self.own(refuse_foreign_errors, errors, self.work)
+            missing = missing_functions(errors)
+            if missing:
+                raise Stopped("function-missing", f"{missing} is called by the rest of the kernel and is in none of your files: was it deleted, misspelt, "
+                              f"or made static? make lab LAB={self.number} FORCE=y makes a fresh copy, and keeps this one beside it")
             raise Stopped("compile-error", first_errors(errors))
         image = output.strip().splitlines()[-1]
         self.report.warnings = list(warnings_below(os.path.dirname(image)))
@@ -209,6 +213,12 @@ def refuse_notes(image):
     if names is None or sorted(names) != sorted(NOTES):
         raise Stopped("notes-changed", "a file of yours adds to the notes that Xen reads: they stand in stage 1's notes.S, and are not "
                       "this lab's to change")
+
+
+def missing_functions(text):
+    """Functions that the rest of the kernel calls and that are in no file: deleted, misspelt, or made static."""
+    names = dict.fromkeys(re.findall(r"undefined reference to [`']([\w.]+)'", text))
+    return ", ".join(f"{name}()" for name in names)
 
 
 def first_errors(text, most=4):

@@ -11,8 +11,10 @@ from .bootparams import DATA, MAGIC, NEWEST, PROTOCOL_SUBARCH, STARTUP_32, SUBAR
 
 ELSEWHERE = 0x30000  # paddr of free memory, for a second start_info
 OTHERS = "rax rbx rcx rdx rdi rbp".split()
-# Fields that a loader may fill in as well: setup_sects, boot_flag, type_of_loader, loadflags.
-MAY_SAY = {0x1f1, 0x1fe, 0x1ff, 0x210, 0x211}
+# Bytes that a loader may fill in as well: setup_sects, boot_flag, jump, type_of_loader, loadflags, heap_end_ptr, ext_loader_ver and _type.
+MAY_SAY = {0x1f1, 0x1fe, 0x1ff, 0x200, 0x201, 0x210, 0x211, *range(0x224, 0x228)}
+# And these, with what start_info says: ramdisk_image, ramdisk_size, cmd_line_ptr.
+MAY_TELL = {0x218: "mod_start", 0x21c: "mod_len", 0x228: "cmd_line"}
 
 
 def check_shim(task, boot):
@@ -39,7 +41,8 @@ def judge(task, boot, run, info, when):
         return task.fail("shim-esi-linked" if linked else "shim-esi-nowhere", f"{when}at startup_32, ESI is {run.esi:#x}, where nothing is mapped. "
                          + ("That is a linked address: it runs P=V here, so pa() takes LOAD_OFFSET off." if linked else ""))
     judge_fields(task, guest, run, info, when)
-    rest = [at for at, byte in enumerate(run.page) if byte and at not in MAY_SAY
+    said = {at for start, name in MAY_TELL.items() if told(guest, info, name) == field(run.page, start) for at in range(start, start + 4)}
+    rest = [at for at, byte in enumerate(run.page) if byte and at not in MAY_SAY | said
             and not MAGIC <= at < VERSION + 2 and not SUBARCH <= at < DATA + 8]
     if task.state == "right" and rest:
         task.fail("shim-other-fields", f"""{when}boot_params (P=V {run.esi:#x}) has {run.page[rest[0]]:#04x} at offset {rest[0]:#x}, a field that nobody
@@ -53,6 +56,11 @@ def judge(task, boot, run, info, when):
         task.fail("shim-stack", f"""{when}at startup_32, ESP is {run.esp:#x}, and Xen's boot stack is at {boot.calls.saved['rsp']:#x}. The kernel still
             runs on that: leave it.""")
     return None
+
+
+def told(guest, info, name):
+    """What a loader would say of this start_info: a P=V address, or a size."""
+    return info + guest.fields[name].offset if name == "cmd_line" else guest.info[name]
 
 
 def judge_fields(task, guest, run, info, when):

@@ -20,7 +20,7 @@ USED = 0x60  # ACCESSED and DIRTY: the processor's, not the kernel's
 LEVELS = {32: ("pgd", "pmd"), 64: ("pgd", "pud", "pmd")}
 
 # The moments: where the kernel stops, P=V or linked, and what is looked at there.
-MSR, LIMIT, TABLES, START_INFO, END = "console_select", "remap_kernel", "repoint_start_info", "xen_start_kernel", "xen_exit"
+MSR, LIMIT, TABLES, START_INFO, END = "verify_hypercall_page", "remap_kernel", "repoint_start_info", "xen_start_kernel", "xen_exit"
 MOMENTS = (MSR, LIMIT, TABLES, START_INFO, END)
 LINKED = (START_INFO, END)
 

@@ -151,6 +151,7 @@ def check_counts(task, boot, requests):
     if requests and boot.counts != want:
         task.fail("remap-counts", f"""remap_kernel() returns {boot.counts[0]} pgd, {boot.counts[1]} pud, {boot.counts[2]} pmd entries, and Xen was
             asked to write {want[0]} pgd, {want[2]} pmd entries. Each road returns how many it wrote, and remap_kernel() all of them.""")
+        task.earned = task.points - 1  # the remap itself is right
 
 
 def check_room(task, boot, handed):
@@ -161,6 +162,7 @@ def check_room(task, boot, handed):
         if array and array.size and va + UPDATE * count > array.value + array.size:
             task.fail("remap-overrun", f"""{array.name} has room for {array.size // UPDATE} updates, and Xen was handed {count}: what lies behind it in
                 memory was overwritten. A pmd entry reaches 2 MiB, so the pmd road goes in steps of PMD_SIZE.""")
+            task.earned = 0
 
 
 # ---- the pages -----------------------------------------------------------------
