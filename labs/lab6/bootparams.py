@@ -50,7 +50,7 @@ class Run:
         self.arrived = self.event.name if isinstance(self.event, Stop) and self.event.name in stops else ""
         if self.arrived:
             self.esi, self.esp = (self.event.regs[name] & guest.mask for name in ("rsi", "rsp"))
-            self.page = stub.read(self.esi, PAGE)
+            self.page = stub.peek(self.esi, PAGE)
             self.kept = kept(boot)
         if not boot.machine.ended:
             self.after = guest.read(self.start, end - self.start)
