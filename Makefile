@@ -5,6 +5,7 @@
 ## make run [STAGE=n]     build stage n (0 to 7, usually 4), boot it under Xen
 ## make check             the tests; check-gdb, check-labs, check-doc take longer
 ## make check-gdb         the commands in GDB, on every stage in every mode
+## make check-xl          the stages as domUs of Debian's xl, on a Linux dom0
 ## make unit              the unit tests alone: the remap against model tables
 ## make matrix            every stage, mode and hypervisor booted: a table
 ## make notes [STAGE=n]   what Xen will read of its ELF notes; also IMAGE=file
@@ -345,7 +346,7 @@ check-explain: $(hypervisor)
 	@tools/python tests/explain/run.py
 .PHONY: check-explain
 
-include tests/unit/unit.mk
+include tests/unit/unit.mk tests/xl/xl.mk
 
 # The floor that the loop is measured against: the six notes, and a shutdown.
 $(B)/floor.elf: tests/fixtures/floor.c $(O)/obj/stage1-notes/notes.o $(O)/xen.lds
