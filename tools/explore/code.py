@@ -47,11 +47,11 @@ def in_memory(space, address):
 
 class Code:
     """rows: (linked address, text, symbol, file, line) of all instructions of the functions that were executed; symbol and
-    file are indices. Where there is no function, of the instructions alone."""
+    file are indices. Where there is no function, of the instructions alone. The first stands for all of other domains."""
 
     def __init__(self, recording, info, space):
         """space: the address space in which what is not the image's own code is looked up."""
-        self.rows, self.index, self.files, self._info = [], {}, [], info
+        self.rows, self.index, self.files, self._info = [[0, "(another domain's)", -1, -1, 0]], {}, [], info
         listing = of_image(info.image.path)
         executed = {info.linked(address): address for address in set(recording.trace.addresses)}
         symbols = {info.symbol(va)[0] for va in executed if va in listing and info.symbol(va)}
@@ -68,6 +68,10 @@ class Code:
         if line and line.file not in self.files:
             self.files.append(line.file)
         return (symbol[0] if symbol else -1), (self.files.index(line.file) if line else -1), (line.line if line else 0)
+
+    def index_of(self, address, other):
+        """The row of an instruction, linked or P=V; if it is another domain's, the one that says so."""
+        return 0 if other else self.index[self._info.linked(address)]
 
     def text(self, address):
         """The instruction at an address, linked or P=V."""

@@ -17,7 +17,7 @@ from .numbers import json_number as number
 
 FORMAT = "boot recording 1"
 # At most so many pages are held: a large module need not be in the recording.
-_MOST_PAGES = 1024
+_MOST_PAGES = 400
 # So many stores are rows of their own.
 _FEW = 4
 
@@ -27,7 +27,9 @@ def make(recording, info, title):
     trace, bits, image = recording.trace, info.bits, info.image
     instructions = Code(recording, info, _last_space(recording, bits))
     events = Events(recording, info, instructions)
-    places = {address: index for index, address in enumerate(sorted(set(trace.addresses)))}
+    foreign = _foreign(recording, bits)
+    executed = [(address, step in foreign) for step, address in enumerate(trace.addresses)]
+    places = {place: index for index, place in enumerate(sorted(set(executed)))}
     return {
         "format": FORMAT,
         "title": title,
@@ -38,8 +40,8 @@ def make(recording, info, title):
         "files": [{"path": path, "text": _text(path)} for path in instructions.files],
         "symbols": [[name, number(value), size] for value, size, name in info.symbols],
         "code": instructions.rows,
-        "places": [[number(address), instructions.index[info.linked(address)]] for address in places],
-        "steps": [places[address] for address in trace.addresses],
+        "places": [[number(address), instructions.index_of(address, other)] for address, other in places],
+        "steps": [places[place] for place in executed],
         "changes": list(_changes(recording.values, len(registers.names(bits)))),
         "repeated": sorted(trace.repeated.items()),
         "gaps": [[gap.step, gap.count, gap.period] for gap in trace.gaps],
@@ -59,6 +61,15 @@ def make(recording, info, title):
 def _base(info):
     """Where the image is linked: addresses in debug information are counted from here."""
     return min(start for start, _, _ in info.sections)
+
+
+def _foreign(recording, bits):
+    """The steps of another domain (one that stage 6 has built): its page tables are not in this guest's pages."""
+    if not recording.boot:
+        return set()
+    cr3s = [values and registers.Named(values, bits).cr3 for values in recording.values]
+    own = {cr3s[0]} if bits == 32 else {mfn << PAGE_SHIFT for mfn in recording.pages.values()}
+    return {step for step, cr3 in enumerate(cr3s) if cr3 is not None and cr3 not in own}
 
 
 def _last_space(recording, bits):

@@ -19,8 +19,8 @@ _HYPERCALL = re.compile(r"int +\$0x82$|syscall")
 _PRIVILEGED = re.compile(r"(ud2|cpuid|rdmsr|wrmsr|hlt|cli|sti|lgdt|lidt|ltr|invlpg|in|out|iret)\w?\b|mov +.*%[cd]r[0-9]")
 _ARGUMENTS = {32: "ebx ecx edx esi edi".split(), 64: "rdi rsi rdx r10 r8".split()}
 _NUMBER = {32: "eax", 64: "rax"}
-# More pictures of page tables than this are not made.
-MOST_TABLES = 60
+# The page tables are looked at so often, counted in tables: a kernel of almost 1 GB has hundreds of them.
+MOST_TABLES = 1000
 _LONGEST_INSTRUCTION, _GATE_SIZE, _PREFIXED_CPUID = 15, 2, 7
 _GATE = re.compile(r"vector (\d+): .*?VA (0x[0-9a-f]+)")
 _PAGE_FAULT = 14
@@ -73,7 +73,7 @@ class Events:
         self.tables, self.rows = [], []
         if not recording.boot or not recording.values:
             return
-        self._changed_pages, self._goes_on, self._gates = {}, None, {}
+        self._changed_pages, self._goes_on, self._gates, self._looked_at = {}, None, {}, 0
         for store in recording.trace.stores:
             if store.by_xen:
                 self._changed_pages.setdefault(store.step, set()).add(store.maddr >> PAGE_SHIFT)
@@ -109,7 +109,7 @@ class Events:
                 self.rows.append(row)
             row["back"] = back
             self._outcome(row, step, back)
-            if back is not None and self._look_at_tables(back):
+            if back is not None and not self._goes_on and self._look_at_tables(back, row["step"]):
                 row["tables"] = len(self.tables) - 1
         except (PagingError, BadPage) as error:
             self.rows.append({"step": step, "back": back, "instructions": instructions, "kind": "other",
@@ -169,18 +169,21 @@ class Events:
         """Whether it is not the next instruction, or the same again: a handler of the guest's."""
         return not 0 <= distance <= _LONGEST_INSTRUCTION
 
-    def _look_at_tables(self, step):
-        """Whether the page tables, before this step, have changed since they were looked at last."""
+    def _look_at_tables(self, step, since=0):
+        """Whether the page tables, before this step, have changed since they were looked at last, by what Xen did from step `since`
+        on."""
         values = self.recording.values[step]
         if self.tables:
-            pages, cr3 = self._changed_pages.get(step - 1, set()), self._cr3
-            if len(self.tables) > MOST_TABLES or not pages & self._pages and cr3 == registers.Named(values, self.info.bits).cr3:
+            pages = set().union(*(self._changed_pages.get(at, ()) for at in range(since, step)))
+            cr3 = self._cr3
+            if self._looked_at > MOST_TABLES or not pages & self._pages and cr3 == registers.Named(values, self.info.bits).cr3:
                 return False
         self.memory.forward(step)
         now = registers.Named(values, self.info.bits)
         guest = Guest(self.memory, now, self.info.bits, self.recording.boot)
         self._pages = {table >> PAGE_SHIFT for _, table in guest.space.tables(guest.is_guests)}
         self._cr3 = now.cr3
+        self._looked_at += len(self._pages)
         text = snapshot.save(guest, now, step, self.info.image.build_id)
         saved = snapshot.Snapshot(text)
         if self.tables and not any(True for _ in diff.entries(self.tables[-1][1], saved)):

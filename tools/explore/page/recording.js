@@ -86,7 +86,7 @@ class Recording {
 	// Whether a step runs at another address than the linked one.
 	isPV(step) {
 		const [address, index] = this.data.places[this.data.steps[step]];
-		return address !== this.data.code[index][0];
+		return index > 0 && address !== this.data.code[index][0]; // the first row stands for other domains
 	}
 
 	// The linked address of one that may be P=V; null if it is not the image's.
