@@ -58,6 +58,12 @@ natively() { # mode
 	ends 0 " transcripts"
 }
 
+@test "the page for kernels of one's own: its transcript is true" {
+	[ -e build/linux/vmlinuz ] || skip "there is no build/linux/vmlinuz (make linux)"
+	SLOW=4 run tools/doc/transcripts gdbscripts/README.md
+	ends 0 " transcripts"
+}
+
 @test "into Xen and back, what a reader changes, Ctrl-C a hundred times" {
 	START=flush_batch checks "$good/build/x86_32/stage3.elf" none xenside
 	START=flush_batch checks "$good/build/x86_64/stage3.elf" none xenside
