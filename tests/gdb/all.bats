@@ -153,3 +153,20 @@ guest_of() { # dom0's kind, the guest's kind
 		assert sum(e["file"] == "src/stage3-remap/remap.c" for e in entries) == 7
 	END
 }
+
+@test "XTF's example, if a tree is given (XTF=, made with TESTS=tests/example)" {
+	local image seen=0
+	[ -n "${XTF-}" ] || skip "XTF= names no tree"
+	for image in "$XTF"/tests/example/test-pv{64,32pae}-example; do
+		[ -e "$image" ] || continue
+		seen=$((seen + 1))
+		BUILD=$BATS_TEST_TMPDIR run timeout 300 tools/gdb "$image" -batch -ex 'xen start-info' -ex 'xen hypercalls on set_trap_table' \
+			-ex 'xen end' -ex 'xen traps' -ex 'xen pt w+x'
+		ends 0 "magic          'xen-3.0-x86_"
+		ends 0 "vector 14: 0xe0"
+		ends 0 "the end: dom0 has Xen shut the machine down"
+		ends 0 "20 handlers"
+		ends 0 " physical reads"
+	done
+	[ "$seen" -gt 0 ] || { echo "nothing is made in $XTF/tests/example" && false; }
+}
