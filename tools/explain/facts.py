@@ -16,7 +16,7 @@ from xenqemu.stub import StubError
 
 from . import numbers
 from .calls import Call
-from .fault import Fault, from_dump
+from .fault import Fault, from_dump, from_kernel
 from .observe import EXIT, Observation
 from .source import Source
 from .transcript import Transcript
@@ -54,7 +54,8 @@ class Facts:
         exits += [va - self.source.offset & self.mask for va in exits]
         starts = self.source.va("xen_entry") if self.source.va("boot_params") is None else None
         self.seen = Observation(self.image_path, self.said.entry, self.bits, exits,
-                                None if starts is None else starts - self.source.offset & self.mask)
+                                None if starts is None else starts - self.source.offset & self.mask,
+                                self.end in ("silence", "timeout"))
         if self.seen.ended not in SAME_END.get(self.end, (self.seen.ended,)):
             # Another run than this: somebody has changed it from outside (GDB), or it takes longer than is waited here.
             self.seen.close()
@@ -90,7 +91,7 @@ class Facts:
             return None
         if faults:
             return faults[-1]
-        return from_dump(self.said) if self.end == "crash" else None
+        return from_dump(self.said) if self.end == "crash" else from_kernel(self.said)
 
     @functools.cached_property
     def repeated(self) -> list[Fault]:
@@ -108,6 +109,10 @@ class Facts:
             return self._guest.space.walk(va)
         except (PagingError, StubError, BadPage):
             return None
+
+    @property
+    def levels(self):
+        return self._guest.mode.levels
 
     @functools.cached_property
     def _guest(self):

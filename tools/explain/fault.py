@@ -57,3 +57,12 @@ def from_dump(said: Transcript) -> Fault | None:
     registers = {name: int(value, 16) for line in said.xen for name, value in re.findall(r"\b(r[a-ds]\w|rbp|r8|r9|r1\d): ([0-9a-f]{16})", line)}
     registers["rip"] = int(at[1], 16)
     return Fault(int(head[1]), int(head[2] or "0", 16), int(walk[1], 16) if walk else 0, Saved(registers))
+
+
+def from_kernel(said: Transcript) -> Fault | None:
+    """From what the kernel's own handler printed (src/stage4-start-kernel/traps.c)."""
+    head = said.guest_said(r"^FAULT: vector (\d+), error code 0x([0-9a-f]+), CR2 VA 0x([0-9a-f]+)")
+    at = said.guest_said(r"^ +[ER]IP VA 0x([0-9a-f]+) .*[ER]SP VA 0x([0-9a-f]+)")
+    if not head or not at:
+        return None
+    return Fault(int(head[1]), int(head[2], 16), int(head[3], 16), Saved({"rip": int(at[1], 16), "rsp": int(at[2], 16)}))

@@ -27,8 +27,8 @@ from .fault import Fault
 from .trail import Trail
 from .xen_places import XenPlaces
 
-# Seconds of QEMU's processor time: to the guest's first instruction, and from there to the end.
-TO_ENTRY, TO_END = 8.0, 1.2
+# Seconds of QEMU's processor time: to the guest's first instruction, and from there to the end, or into a loop.
+TO_ENTRY, TO_END, TO_LOOP = 8.0, 3.0, 1.2
 PATIENCE = 20.0  # the same by the clock, on a host that is busy
 MOST_STOPS = 1500
 LOG_EVERY = 0.02  # seconds between looks at how long the instruction log is
@@ -37,10 +37,11 @@ EXIT = "xen_exit"
 
 class Observation:
     """A boot of an image; see above. entry is the address that Xen says it enters at; exits and starts are the addresses of
-    the functions at which it ends and, P=V, begins."""
+    the functions at which it ends and, P=V, begins; loops: whether it is known to have no end."""
 
-    def __init__(self, image: str, entry: int, bits: int, exits: list[int], starts: int | None) -> None:
+    def __init__(self, image: str, entry: int, bits: int, exits: list[int], starts: int | None, loops: bool) -> None:
         self.bits, self.entry, self.exits, self.starts = bits, entry, exits, starts
+        self.limit = TO_LOOP if loops else TO_END
         self.argument: int | None = None  # of the first function in C
         self.entered = 0
         self.folder = tempfile.mkdtemp(prefix="explain.", dir=os.environ.get("BUILD") or "build")
@@ -97,7 +98,7 @@ class Observation:
         self.watch = CallWatch(self) if self.places.call else None
         for address in {*self.places.stops, *self.exits, *([self.starts] if self.starts else [])}:
             self.stub.breakpoint(address)
-        late = self._late(TO_END)
+        late = self._late(self.limit)
         for _ in range(MOST_STOPS):
             if not self.stub.run_till(late, LOG_EVERY):
                 return self._stopped_late()

@@ -87,7 +87,7 @@ def _(f):
 
 @rule("taken-for-a-pc", LESSON + ": Subarch", "crash")
 def _(f):
-    if f.fault and f.fault.vector == 13 and f.function in ("outb", "inb", "serial_init", "serial_write", "native_entry"):
+    if f.source.va("boot_params") is not None and f.fault and f.fault.vector == 13 and f.function in ("outb", "inb", "serial_init", "serial_write", "native_entry"):
         return """The kernel drives the serial port itself, as on a bare machine: boot_params says that this is a PC. The shim in front of
             the common head has to write a version (0x206) of 2.07 or more, and a hardware_subarch (0x23c) of 2."""
 

@@ -14,7 +14,8 @@ from .rules_hypercall import WRMSR
 from .rule import rule
 
 REMAP, JUMP, MACHINE = "3-remap", "4-start-kernel", "0-machine"
-STACK_SIZE = 0x2000  # THREAD_SIZE
+STACK_SIZE, STACK_END_MAGIC = 0x2000, 0x57AC6E9D  # THREAD_SIZE; linux/magic.h
+PORT = ("e4", "e5", "e6", "e7", "ec", "ed", "ee", "ef")  # IN and OUT
 NEAR_STACK = 4096  # so close to the stack pointer is a push, a call or a local variable
 M2P_ENTRY = 0x067
 
@@ -61,6 +62,14 @@ def _(f):
             larger stack."""
 
 
+@rule("stack-overflow", JUMP + ": The jump", "crash", "failure")
+def _(f):
+    jumped = any(c.name == "set_trap_table" for c in f.calls)
+    if f.fault and jumped and f.source.va("init_stack") is not None and (f.word("init_stack") or 0) & 0xFFFFFFFF != STACK_END_MAGIC:
+        return f"""init_stack overflowed: the word at its lower end, VA {f.source.va("init_stack"):#x}, is no longer what was put there, and what lies
+            below it was written over: .bss, then code. It has {STACK_SIZE} bytes (THREAD_SIZE): no large arrays, no deep recursion."""
+
+
 @rule("stack-pointer", JUMP + ": The jump", "crash", "failure")
 def _(f):
     fault = page_fault(f)
@@ -93,7 +102,14 @@ def _(f):
     if walk and walk.problem and walk.path and walk.path[-1].value > PAGE_SIZE and not walk.path[-1].value & paging.PRESENT:
         entry = walk.path[-1]
         return f"""The walk of VA {fault.cr2:#x} ends at {entry.name} = {entry.value:#x}, which holds a page but has no PRESENT bit (bit 0). Xen
-            stores such an entry without a look at it and returns 0."""
+            stores such an entry without a look at it and returns 0. {exchanged(f, entry.value)}"""
+
+
+def exchanged(f: Facts, value: int) -> str:
+    """Whether an entry would be a good one if its halves were exchanged."""
+    other = value >> 32 | (value & 0xFFFFFFFF) << 32
+    known = f.pfn(other >> PAGE_SHIFT) is not None or f.info and other >> PAGE_SHIFT == f.info.shared_info >> PAGE_SHIFT
+    return f"Its two halves of 32 bits are exchanged: {other:#x} would be right." if known and other & paging.PRESENT else ""
 
 
 @rule("right-lost", REMAP + ": Two roads", "crash", "failure",
@@ -127,6 +143,17 @@ def _(f):
             ({walk.path[-1].name} = {walk.path[-1].value:#x}). Entries are changed by mmu_update, not by assignment."""
 
 
+@rule("page-read-only", REMAP + ": An ordinary store", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    walk = f.walk(fault.cr2) if fault and fault.write and fault.denied else None
+    pte = walk.path[-1] if walk and walk.maddr is not None else None
+    pfn = f.pfn(walk.maddr >> PAGE_SHIFT) if pte else None
+    if pte and not pte.value & paging.RW and (pfn is None or (pfn << PAGE_SHIFT) not in f.said.layout.get("Page tables", range(0))):
+        return f"""A store to VA {fault.cr2:#x} ({f.number(fault.cr2) or "a page of the guest's"}), which is mapped read-only: {pte.name} is
+            {pte.value:#x}, without RW (bit 1). {"An update_va_mapping made it so." if any(c.name == "update_va_mapping" for c in f.calls) else ""}"""
+
+
 @rule("repointed-twice", JUMP + ": What still points low", "crash", "failure")
 def _(f):
     fault = page_fault(f)
@@ -152,6 +179,17 @@ def _(f):
         return f"""Address {fault.cr2:#x} was called. Either a function pointer is NULL, or Xen did: it has no better address for a callback that was
             not set by set_callbacks ({"it was called" if blocked else "it was never called"}).
             {f"The image's code was left at {f.left_at}." if f.left_at else ""}"""
+
+
+@rule("deliberate-fault", JUMP + ": No trap table", "crash", "failure", "silence", "timeout")
+def _(f):
+    fault = page_fault(f)
+    if not fault or f.source.function(fault.ip) != "probe_kernel_read":
+        return None
+    registered = any(c.name == "set_trap_table" for c in f.calls)
+    return f"""This fault was meant: probe_kernel_read() reads VA {fault.cr2:#x} to see whether it is mapped. But nobody caught it:
+        {"the handler did not find the instruction in __ex_table, or did not make use of what it found" if registered else
+         "no trap table had been registered yet (set_trap_table)"}{f"; it came {len(f.repeated)} times" if f.repeated else ""}."""
 
 
 @rule("null-pointer", JUMP + ": A null pointer", "crash", "failure")
@@ -184,7 +222,7 @@ def _(f):
 def _(f):
     fault = page_fault(f)
     walk = f.walk(fault.cr2) if fault else None
-    if walk and walk.problem and is_linked(f, fault.cr2) and remapped(f) and walk.path[-1].value <= PAGE_SIZE:
+    if walk and walk.problem and is_linked(f, fault.cr2) and remapped(f) and any(c.updates for c in f.calls) and walk.path[-1].value <= PAGE_SIZE:
         paddr = fault.cr2 - (f.source.offset if f.source.linked(fault.cr2) and f.bits == 64 else f.page_offset) & f.mask
         ends = max((r.stop for name, r in f.said.layout.items() if name != "TOTAL"), default=0)
         if paddr >= ends:
@@ -252,10 +290,47 @@ def _(f):
     return None
 
 
+@rule("m2p-address", REMAP + ": Walking the tables in software", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    if not fault or f.function != "early_m2p":
+        return None
+    for value in fault.regs.values.values():
+        base = fault.cr2 - value * f.bits // 8 & f.mask
+        if f.pfn(value) is not None and base != M2P[f.bits]:
+            return f"""The m2p was read at VA {fault.cr2:#x}, for MFN {value:#x}, so it was taken to begin at VA {base:#x}. It begins at
+                {M2P[f.bits]:#x}."""
+    return None
+
+
+@rule("repointed-wrong", JUMP + ": What still points low", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    if fault and f.is_a(fault.cr2, "minus") and not f.is_a(fault.cr2, "linked", "pv"):
+        return f"""VA {fault.cr2:#x} is {f.number(fault.cr2, "minus")}: to repoint a P=V pointer, PAGE_OFFSET is added to it.{who(f, fault.cr2)}"""
+
+
+@rule("invalid-pfn", "0-machine: Three kinds of address", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    if fault and f.is_a(fault.cr2, "invalid") and not by_stack(f, fault):
+        return f"""VA {fault.cr2:#x} is {f.number(fault.cr2, "invalid")}. The m2p was asked about a page and did not know it, and the answer was
+            used: the number was no MFN of this guest (an entry of which too much or too little was taken), or the m2p was read where it
+            does not begin.{who(f, fault.cr2)}"""
+
+
+@rule("no-updates", REMAP + ": Asking Xen", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    asked = [c for c in f.calls if c.name == "mmu_update"]
+    if fault and is_linked(f, fault.cr2) and asked and not any(c.args[1] for c in asked):
+        return f"""mmu_update was asked for 0 updates, and returned {asked[-1].result}: nothing was remapped, and VA {fault.cr2:#x} is not mapped."""
+
+
 @rule("m2p-address", "8-errata: 1. dom0 has no console page", "crash", "failure")
 def _(f):
     fault = page_fault(f)
-    if fault and f.is_a(fault.cr2, "xen"):
+    if fault and f.is_a(fault.cr2, "xen") and not f.is_a(fault.cr2, "invalid") and not by_stack(f, fault):
         return f"""VA {fault.cr2:#x} is a hole {f.number(fault.cr2, 'xen')}. The m2p is only as long as there are pages: what is not an MFN
             (console.domU.mfn of dom0, a maddr, a PFN shifted) leads beyond it. Or it was not read where it begins, 0xf5800000 (PAE) or
             0xffff800000000000 (x86-64).{who(f, fault.cr2)}"""
@@ -306,7 +381,7 @@ def _(f):
 @rule("linked-beyond", REMAP + ": How far the remap must reach", "crash", "failure", rank=1)
 def _(f):
     fault = page_fault(f)
-    if fault and fault.cr2 >= f.page_offset > 0 and remapped(f) and not f.is_a(fault.cr2, "xen"):
+    if fault and fault.cr2 >= f.page_offset > 0 and remapped(f) and not f.is_a(fault.cr2, "xen") and not fault.denied:
         paddr = fault.cr2 - f.page_offset & f.mask
         return f"""Linked VA {fault.cr2:#x} would be paddr {paddr:#x}, which is {"beyond the guest's memory" if paddr >= f.nr_pages << PAGE_SHIFT
             else "beyond all that the remap had to reach"}: compare it with the limit.{who(f, fault.cr2)}"""
@@ -354,6 +429,9 @@ def _(f):
 def _(f):
     if f.fault and f.fault.vector == 13 and not f.fault.error and f.code(f.fault.ip, 2) != WRMSR:
         code = f.code(f.fault.ip, 8).hex(" ")
+        if code[:2] in PORT:
+            return f"""A general protection fault at an access to an I/O port (bytes {code}). Ports belong to Xen; dom0 may have them after
+                PHYSDEVOP_set_iopl with level 1, any other domain may not."""
         return f"""A general protection fault at the bytes {code or "?"}: most often an instruction that only ring 0 may use. A paravirtual kernel does
             not run there: cli, sti, hlt, lgdt, mov to cr3 are Xen's, and hypercalls take their place."""
 

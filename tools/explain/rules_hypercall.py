@@ -81,7 +81,7 @@ def _(f):
 def _(f):
     wrmsr = written(f)
     if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[0] != BASE:
-        return f"""Xen has no MSR {wrmsr[0]:#x}{about(f, wrmsr[0])}. The number of the hypercall-page MSR is in EBX of CPUID leaf {LEAF:#x}, here
+        return f"""Xen has no MSR {wrmsr[0]:#x}. The number of the hypercall-page MSR is in EBX of CPUID leaf {LEAF:#x}, here
             {BASE:#x}."""
 
 
@@ -94,6 +94,9 @@ def _(f):
         pfn = f.pfn(value >> PAGE_SHIFT)
         if pfn is not None:
             return None
+        if want and value == want << 32 | want >> 32:
+            return f"""The hypercall-page MSR got {value:#x}: the two halves of the machine address {want:#x} are exchanged. WRMSR takes the lower in
+                EAX and the upper in EDX."""
         kind = f" That is {f.number(value, 'pv', 'linked', 'mfn', 'pfn', 'twice', 'clobbered')}." \
             if f.number(value, "pv", "linked", "mfn", "pfn", "twice", "clobbered") else ""
         return f"""The hypercall-page MSR got {value:#x}, a page that is not this guest's.{kind} It takes the page's machine address,
@@ -165,7 +168,7 @@ def _(f):
             {asked or "nothing"}. Compare the number (the stub that is called) and the registers of the arguments, in their order."""
 
 
-@rule("console-arguments", LESSON + ": Why a page", "mute", "silence", "timeout", "failure")
+@rule("console-arguments", LESSON + ": Why a page", "mute", "silence", "timeout", "failure", rank=1)
 def _(f):
     wrong = [c for c in f.calls if c.name == "console_io" and (c.args[1] > 1 << 16 or c.args[0] > 1)]
     if wrong:

@@ -122,6 +122,15 @@ def _(f):
             for in nanoseconds since Xen's start? {len(bound)} event-channel hypercalls were made."""
 
 
+@rule("callbacks-exchanged", JUMP + ": What a kernel sets up first", "failure", "crash", "silence")
+def _(f):
+    calls = [c for c in f.calls if c.name == "set_callbacks"]
+    wrong = f.source.va("xen_failsafe_callback")
+    if calls and wrong is not None and calls[-1].args[1 if f.bits == 32 else 0] == wrong:
+        return f"""set_callbacks registered xen_failsafe_callback, VA {wrong:#x}, for events. Events enter at the first address, a return that fails at
+            the second."""
+
+
 @rule("shared-info-elsewhere", JUMP + ": What a kernel sets up first", "silence", "timeout", "failure", "crash")
 def _(f):
     va = f.source.va("shared_info_page")

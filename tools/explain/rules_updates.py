@@ -66,6 +66,21 @@ def _(f):
             {first:#x} and {second:#x}. Xen takes both for ptr, {second:#x}{first:08x}."""
 
 
+@rule("empty-updates", LESSON + ": Asking Xen", "failure")
+def _(f):
+    call = refused(f, name=("mmu_update",))
+    if call and call.updates and set(call.updates) == {(0, 0)}:
+        return f"""At VA {call.args[0]:#x} ({f.number(call.args[0]) or "nothing that is known here"}), where mmu_update was told to find
+            {call.args[1]} updates, there are zeros: they were never written, or the address is not theirs."""
+
+
+@rule("update-exchanged", LESSON + ": Asking Xen", "failure")
+def _(f):
+    if refused(f, name=("mmu_update",)) and f.update and f.is_a(f.update[0], "entry") and f.is_a(f.update[1], "maddr") and not f.update[1] & 7:
+        return f"""ptr and val are exchanged: mmu_update's ptr is {f.update[0]:#x}, {f.number(f.update[0], "entry")}, and its val
+            {f.update[1]:#x}, {f.number(f.update[1], "maddr")}."""
+
+
 @rule("empty-update", LESSON + ": Asking Xen", "failure")
 def _(f):
     if refused(f, name=("mmu_update",)) and f.update == (0, 0) and f.refused.done and f.refused.updates[0] != (0, 0):
@@ -75,7 +90,7 @@ def _(f):
 
 @rule("entry-unaligned", LESSON + ": Asking Xen", "failure")
 def _(f):
-    if refused(f, name=("mmu_update",)) and f.update and f.update[0] & 4:
+    if refused(f, name=("mmu_update",)) and f.update and f.update[0] & 4 and f.pfn(f.update[0] >> PAGE_SHIFT) is not None:
         return f"""mmu_update's ptr, {f.update[0]:#x}, does not begin an entry: entries have 8 bytes, and the low two bits of ptr are the
             command."""
 
@@ -83,7 +98,7 @@ def _(f):
 @rule("p2m-not-repointed", "4-start-kernel: The p2m not repointed", "failure")
 def _(f):
     call = refused(f, name=("mmu_update",))
-    if call and f.update and not any(ptr >> PAGE_SHIFT for ptr, _ in call.updates):
+    if call and f.update and not any(ptr >> PAGE_SHIFT for ptr, _ in call.updates) and any(ptr for ptr, _ in call.updates):
         return """An update in machine page 0, which is no guest's: the p2m was asked about an address that is not pseudo-physical, most
             likely a P=V pointer of start_info (pt_base) that was not repointed, or one that was repointed twice: subtracting PAGE_OFFSET
             from it made nonsense, and beyond the p2m's end there are zeros."""
@@ -93,7 +108,8 @@ def _(f):
       unlike="`xen hypercalls on` in `make gdb` shows each update with the table that it hits.")
 def _(f):
     call = refused(f, name=("mmu_update",))
-    if not call or not f.update or f.pfn(f.update[0] >> PAGE_SHIFT) is not None or f.update[0] < PAGE_SIZE or not f.xen_said_then("Could not get page for"):
+    if not call or not f.update or f.pfn(f.update[0] >> PAGE_SHIFT) is not None or f.update[0] < PAGE_SIZE or not (
+            f.xen_said_then("Could not get page for") or -call.result == ENOSYS):
         return None
     ptr = f.update[0] if f.is_a(f.update[0], "mfn") else f.update[0] & ~3
     kind = f.number(ptr, "pv", "linked", "twice", "mfn", "clobbered")
@@ -189,7 +205,7 @@ def _(f):
 @rule("no-such-hypercall", "2-hypercall-page: Why a page", "failure", "silence")
 def _(f):
     call = refused(f, ENOSYS)
-    if call:
+    if call and call.name != "mmu_update":
         return f"""Xen has no hypercall {call.number} ({call.name}), or no operation {call.args[0]:#x} of it. Is the number right, and is
             __XEN_INTERFACE_VERSION__ defined? Undefined, it gives sched_op and others the numbers of 2004."""
 
@@ -201,6 +217,10 @@ def _(f):
     if call and call.name in MMU:
         about = f"ptr {say(f, f.update[0] & ~3, 'maddr', 'pv', 'linked')}, val {say(f, f.update[1], 'entry', 'pv', 'linked')}" if f.update else \
             ", ".join(f"{a:#x}" for a in call.args[:4])
+        walk = f.walk(call.args[0]) if call.name == "update_va_mapping" else None
+        if walk and walk.problem and len(walk.path) < len(f.levels):
+            return f"""update_va_mapping was to change the pte of VA {call.args[0]:#x}, and there is none: {walk.problem}. The address has to lie in a
+                mapping that exists; is it still the P=V one?"""
         return f"""Xen refused {call.name}: {call.result} ({errors().get(-call.result, "?")}). {about}.
             {"Xen said: " + call.said[-1].removeprefix("(XEN) ") if call.said else "Xen gave no reason."}"""
 
