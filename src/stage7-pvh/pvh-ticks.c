@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * Three ticks: from Xen's timer of the virtual processor, or from the
- * processor's.
+ * Three ticks: of Xen's timer for the virtual processor, or of its own.
  *
  * Called by pvh_start_kernel(). Both timers are asked for one interrupt at a
  * time, 10 ms ahead, and both come by the same vector.

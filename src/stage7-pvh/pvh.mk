@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Stage 7: all of stage 4, with one note more and the way in that it names. Included by the Makefile.
+# Stage 7: all of stage 4, with one note more and the way in that it names.
 #
-# The image stays a PV guest's, too: then it is stage 4. On 32 bits the page tables are those of stage 5's native boot. One
-# file takes the place of another: whoever ends a run in ring 0 may have Xen below.
+# Included by the Makefile. The image stays a PV guest's, too: then it is stage 4. On 32 bits the page tables are those of
+# stage 5's native boot. One file takes the place of another: whoever ends a run in ring 0 may have Xen below.
 stage7 := $(filter-out %/exit-native.o,$(stage4)) $(call objects,stage7-pvh) \
 	$(filter %/native-paging_32.o,$(call objects,stage5-boot-protocol))
 $(B)/stage7.elf: $(stage7) $(O)/obj/stage4-start-kernel/early.o
