@@ -211,9 +211,10 @@ matrix_with_fault() { # image, file, sed arguments
 }
 
 @test "matrix: road, updates, hypercalls and instructions" {
-	BUILD=$BATS_TEST_TMPDIR run tools/matrix 4/x86_32/built 4/x86_32-nopae/built 4/x86_64/built
-	ends 0 "3 boots, 3 as they should be"
+	BUILD=$BATS_TEST_TMPDIR run tools/matrix 0/x86_32/built 4/x86_32/built 4/x86_32-nopae/built 4/x86_64/built
+	ends 0 "4 boots, 4 as they should be"
 	seen=$(tr -s ' ' <<<"$output")
+	grep -qE '^0 x86_32 built - 0 [0-9]+ [0-9]{4,5} succeeded$' <<<"$seen"
 	grep -qE '^4 x86_32 built pmd 1 [0-9]{2} [0-9]{4,5} succeeded$' <<<"$seen"
 	grep -qE '^4 x86_64 built pgd\+pud 3 [0-9]{2} [0-9]{4,5} succeeded$' <<<"$seen"
 	grep -qx '4 x86_32-nopae built - - - - refused as it should be (diagnosis: two-levels)' <<<"$seen"

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from xenabi.entry import as_pvh, pvh_entry
 from xenabi.headers import names
 from xenabi.image import ElfError, Image
+from xenabi.loader import Loading
 
 from .machine import Machine
 from .monitor import MonitorError
@@ -97,7 +98,7 @@ def count(path: str, places: Places, seconds: float) -> tuple[int, Counter[tuple
         with open(reader, "rb") as log, Machine(
                 folder, path, module=os.environ.get("MODULE", ""), cmdline=os.environ.get("CMDLINE", ""),
                 options=("-dfilter", places.filter(), "-D", "trace"), native=os.environ.get("NATIVE") == "y", **environment) as machine:
-            to_entry(machine, pvh_entry(places.image) if as_pvh() else places.image.entry, seconds)
+            to_entry(machine, pvh_entry(places.image) if as_pvh() else Loading(places.image).entry, seconds)
             return add_up(lines(machine, log.fileno(), seconds), places)
 
 

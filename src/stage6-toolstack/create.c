@@ -11,6 +11,13 @@
 /** Event channel ports beyond the first, which Xen keeps. */
 #define LAST_PORT 127
 
+/* The headers of Xen 4.22 are the first to name it. Before, each id that no
+ * domain can have meant any, as did 0.
+ */
+#ifndef DOMID_ANY
+#define DOMID_ANY 0x7ff5
+#endif
+
 /* Every PV domain begins with 64 bits, and a PVH one chooses for itself.
  * Changing that later, with memory, would leave Xen's own mappings of it in the
  * wrong format: -EACCES.
@@ -45,7 +52,7 @@ void create_domain(struct guest *guest)
 		op.u.createdomain.arch.emulation_flags = XEN_X86_EMU_LAPIC;
 	}
 
-	hypercall_must(domctl(&op, XEN_DOMCTL_createdomain, 0),
+	hypercall_must(domctl(&op, XEN_DOMCTL_createdomain, DOMID_ANY),
 		       "domctl(createdomain)");
 	guest->id = op.domain;
 	set_width(guest);
