@@ -8,7 +8,7 @@
 
 The name is what `diagnosis:` shows; the second word the lesson's number and the section to read; unlike says what would
 tell it from its neighbours. A rule that returns nothing does not fit. What fits is named in the order of the rules. One
-of a higher rank is asked only if none of a lower fits: 0, its facts mean this cause; 1, they can mean more than one; 2, it
+of a higher rank is asked only if none of a lower fits: -1, put in on purpose, and says so; 0, its facts mean this cause; 1, they can mean more than one; 2, it
 fits whatever there is, and lists the facts. In f is all that is known: facts.py.
 """
 
@@ -41,7 +41,7 @@ class Cause(NamedTuple):
 
 RULES: list[Rule] = []
 MOST = 2  # causes that are named
-RANKS, LISTS = (0, 1, 2), 2
+RANKS, LISTS = (-1, 0, 1, 2), 2
 
 
 def rule(name: str, read: str, *ends: str, unlike: str = "", rank: int = 0) -> Callable[[Needs], Needs]:

@@ -310,7 +310,7 @@ def _(f):
         return f"""VA {fault.cr2:#x} is {f.number(fault.cr2, "minus")}: to repoint a P=V pointer, PAGE_OFFSET is added to it.{who(f, fault.cr2)}"""
 
 
-@rule("invalid-pfn", "0-machine: Three kinds of address", "crash", "failure")
+@rule("invalid-pfn", "0-machine: Three kinds of address", "crash", "failure", rank=1)
 def _(f):
     fault = page_fault(f)
     if fault and f.is_a(fault.cr2, "invalid") and not by_stack(f, fault):
@@ -327,7 +327,7 @@ def _(f):
         return f"""mmu_update was asked for 0 updates, and returned {asked[-1].result}: nothing was remapped, and VA {fault.cr2:#x} is not mapped."""
 
 
-@rule("m2p-address", "8-errata: 1. dom0 has no console page", "crash", "failure")
+@rule("m2p-address", "8-errata: 1. dom0 has no console page", "crash", "failure", rank=1)
 def _(f):
     fault = page_fault(f)
     if fault and f.is_a(fault.cr2, "xen") and not f.is_a(fault.cr2, "invalid") and not by_stack(f, fault):

@@ -155,7 +155,7 @@ def _(f):
 @rule("pae-mode-note", LESSON + ": PAE_MODE says Yes", "refusal")
 def _(f):
     mode = note(f, "PAE_MODE")
-    if f.xen("^Mismatch between Xen and DOM0 kernel") and f.bits == 32 and f.xen("^ Dom0 kernel: 32-bit, lsb"):
+    if f.xen("^Mismatch between Xen and DOM0 kernel") and f.bits == 32 and f.xen("^ Dom0 kernel: 32-bit, lsb") and not (mode and mode.text == "no"):
         return f"""Xen runs 32-bit kernels with three-level page tables only, and asks the PAE_MODE note: it has to be there and say exactly
             "yes". Here it {f'says "{mode.text}"' if mode else "is missing"}. A kernel with two levels (PAE=n) needs a Xen from before
             2008."""
