@@ -67,7 +67,8 @@ def first_change(guest, before, after):
 
 
 def judge_fields(task, guest, when, before, after, moved):
-    for name, old in before.items():
+    for name in MEANT:
+        old = before[name]
         want = guest.va(old) if name in moved else old
         got = after[name]
         if got == want:
