@@ -4,11 +4,14 @@
 Everything that QEMU shares with us are files without a name, inherited through tools/boot and tools/machine.
 """
 
+from __future__ import annotations
+
 import mmap
 import os
 import socket
 import struct
 import subprocess
+from collections.abc import Iterable, Iterator, Sequence
 
 from xenqemu.monitor import Monitor
 
@@ -36,7 +39,7 @@ class RecordError(Exception):
 class Boot:
     """A boot of an image, with more settings for tools/boot. Use: for in_guest, n in boot.waits(): ...; boot.next_stop = n. Then the rest is there."""
 
-    def __init__(self, image, flags=(), stop_in_xen=0, **environment):
+    def __init__(self, image: str, flags: Sequence[str] = (), stop_in_xen: int = 0, **environment: str) -> None:
         self.next_stop = NEVER
         self._log, self._ram, self._wanted, self._out = map(os.memfd_create, ("log", "ram", "wanted", "out"))
         os.truncate(self._wanted, _PAGES)
@@ -61,12 +64,12 @@ class Boot:
         self.said = ""
 
     @property
-    def monitor(self):
+    def monitor(self) -> Monitor:
         if not self._monitor:
             self._monitor = Monitor("", connection=self._monitor_end)
         return self._monitor
 
-    def waits(self):
+    def waits(self) -> Iterator[tuple[int, int]]:
         """Each time that QEMU waits: (whether in the guest, the number of the next instruction or block)."""
         while True:
             wait = self._control.recv(_WAIT.size, socket.MSG_WAITALL)
@@ -77,7 +80,7 @@ class Boot:
         self.said = self.process.stdout.read().decode("utf-8", "replace")
         self.process.wait()
 
-    def log(self, on):
+    def log(self, on: bool) -> None:
         """From the next block of instructions on, every instruction's registers are logged, or no longer."""
         if on:
             self.monitor.blocks_of_one(True)
@@ -87,33 +90,33 @@ class Boot:
             self.monitor.order("log nochain")
             self.monitor.blocks_of_one(False)
 
-    def log_size(self):
+    def log_size(self) -> int:
         return os.fstat(self._log).st_size
 
-    def log_text(self):
+    def log_text(self) -> bytes:
         """QEMU's log so far."""
         return self._map(self._log, self.log_size())
 
-    def ram(self):
+    def ram(self) -> mmap.mmap:
         """The machine's memory, which goes on changing."""
         return mmap.mmap(self._ram, self.monitor.memory_size(), prot=mmap.PROT_READ)
 
-    def want(self, mfns):
+    def want(self, mfns: Iterable[int]) -> None:
         """From now on Xen's stores into these pages are recorded."""
         for mfn in mfns:
             os.pwrite(self._wanted, b"\1", mfn % _PAGES)
 
-    def end(self):
+    def end(self) -> None:
         """Enough of this boot is known."""
         self.process.terminate()
         self.process.communicate()
 
-    def records(self):
+    def records(self) -> tuple[bytes, tuple[int, int], bool]:
         """What the plugin has written, as the bytes of RECORDs; (count, period) of a loop in which it ends; whether it ends
         before the boot does."""
         count, period, skipped, full = _HEAD.unpack(self._map(self._out, _HEAD.size))
         return self._map(self._out, _HEAD.size + count * RECORD.size)[_HEAD.size:], (skipped, period), bool(full)
 
     @staticmethod
-    def _map(fd, size):
+    def _map(fd: int, size: int) -> bytes:
         return mmap.mmap(fd, size, prot=mmap.PROT_READ)[:] if size else b""

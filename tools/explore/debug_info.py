@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the image's debug information tells of its code: functions and lines. All addresses are linked ones."""
 
+from __future__ import annotations
+
 import bisect
 import io
 import os
@@ -9,6 +11,8 @@ from typing import NamedTuple
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
+
+from xenabi.image import Image
 
 from .dwarf_functions import Functions
 
@@ -22,7 +26,7 @@ class Line(NamedTuple):
 class DebugInfo:
     """Of one ELF file; one without debug information has symbols at best."""
 
-    def __init__(self, image):
+    def __init__(self, image: Image) -> None:
         self.image, self.bits = image, image.bits
         elf = ELFFile(io.BytesIO(image.data))
         self.symbols = sorted(self._symbols(elf))
@@ -79,14 +83,14 @@ class DebugInfo:
         inside = os.path.relpath(path, os.getcwd())
         return path if inside.startswith("..") else inside
 
-    def line(self, address):
+    def line(self, address: int) -> Line | None:
         """The Line of an address, or None."""
         index = bisect.bisect_right(self._starts, address) - 1
         if index >= 0 and address < self._rows[index][1]:
             return self._rows[index][2]
         return None
 
-    def symbol(self, address):
+    def symbol(self, address: int) -> tuple[int, int] | None:
         """(index in symbols, offset) of the symbol that an address belongs to, or None."""
         index = bisect.bisect_right(self._symbol_starts, address) - 1
         while index >= 0:
@@ -98,16 +102,16 @@ class DebugInfo:
             index -= 1
         return None
 
-    def linked(self, address):
+    def linked(self, address: int) -> int:
         """The linked address of what may be used P=V: the image's own, or the same address if it is not the image's."""
         return next((va for va in (address, address + self.image.load_offset) if self.holds(va)), address)
 
-    def symbol_near(self, address):
+    def symbol_near(self, address: int) -> tuple[str, int] | None:
         """(name, offset) of an address, linked or P=V; None if it is no symbol's."""
         found = self.symbol(self.linked(address)) if self.holds(self.linked(address)) else None
         return found and (self.symbols[found[0]][2], found[1])
 
-    def holds(self, address):
+    def holds(self, address: int) -> bool:
         """Whether an address is in the image."""
         return any(start <= address < start + size for start, size, _ in self.sections)
 

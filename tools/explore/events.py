@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Each time that Xen ran between two instructions of the guest: why, what it was asked, and what it changed."""
 
+from __future__ import annotations
+
 import contextlib
 import re
+from typing import Any
 
 from xenabi.hypercalls import Call, result
 from xenpt import diff, snapshot
@@ -11,7 +14,10 @@ from xenpt.memory import PAGE_SHIFT, BadPage
 from xenpt.paging import PagingError
 
 from . import registers
+from .code import Code
+from .debug_info import DebugInfo
 from .memory import Memory
+from .recording import Recording
 from .values import text_of
 
 _HYPERCALL = re.compile(r"int +\$0x82$|syscall")
@@ -27,7 +33,7 @@ _PAGE_FAULT = 14
 _CRASH = re.compile(rb"^\(XEN\) (d[0-9]+v[0-9]+ Unhandled: [^\r\n]*)", re.MULTILINE)
 
 
-def _in_words(text, before, distance):
+def _in_words(text: str, before: registers.Named, distance: int) -> str:
     """A privileged instruction, with what it is given; before: the registers."""
     if text == "ud2" and distance == _PREFIXED_CPUID:
         return f"cpuid of leaf {_low(before, 'ax'):#x}, behind Xen's prefix (ud2 and the letters xen)"
@@ -36,7 +42,7 @@ def _in_words(text, before, distance):
     return f"`{text}`"
 
 
-def _low(named, name):
+def _low(named: registers.Named, name: str) -> int:
     """The lower half of a register, whatever the guest's width."""
     return (getattr(named, "r" + name, None) or getattr(named, "e" + name, 0)) & 0xFFFFFFFF
 
@@ -44,18 +50,18 @@ def _low(named, name):
 class Moment:
     """The guest before a step; what xenabi.hypercalls has to know of it (View)."""
 
-    def __init__(self, recording, info, memory, step):
+    def __init__(self, recording: Recording, info: DebugInfo, memory: Memory, step: int) -> None:
         self.bits, self.info, self.memory = info.bits, info, memory
         self.registers = registers.Named(recording.values[step], info.bits)
         self._guest = Guest(memory, self.registers, info.bits, recording.boot)
 
-    def read(self, va, count):
+    def read(self, va: int, count: int) -> bytes | None:
         return self._guest.space.read(va, count)
 
-    def structure(self, name, va):
+    def structure(self, name: str, va: int) -> str:
         return text_of(self.info, f"struct {name}", lambda size: self.read(va, size))
 
-    def place(self, va):
+    def place(self, va: int) -> str:
         found = self.info.symbol_near(va)
         return "" if not found else found[0] + (f" + {found[1]}" if found[1] else "")
 
@@ -67,7 +73,7 @@ class Moment:
 class Events:
     """rows, as a recording has them; tables: (step, snapshot) of the page tables at the entry and each time they changed."""
 
-    def __init__(self, recording, info, code):
+    def __init__(self, recording: Recording, info: DebugInfo, code: Code) -> None:
         self.recording, self.info, self.code = recording, info, code
         self.memory = Memory(recording.ram, recording.trace.stores)
         self.tables, self.rows = [], []
@@ -87,13 +93,13 @@ class Events:
         elif self._is_hypercall(last):
             self._add(last, None, None)
 
-    def _text(self, step):
+    def _text(self, step: int) -> str:
         return self.code.text(self.recording.trace.addresses[step])
 
-    def _is_hypercall(self, step):
+    def _is_hypercall(self, step: int) -> bool:
         return bool(_HYPERCALL.match(self._text(step)))
 
-    def _add(self, step, back, instructions):
+    def _add(self, step: int, back: int | None, instructions: int | None) -> None:
         """Xen ran from a step's instruction on, back to the guest at another."""
         values = self.recording.values
         if values[step] is None or back is not None and values[back] is None:
@@ -115,7 +121,7 @@ class Events:
             self.rows.append({"step": step, "back": back, "instructions": instructions, "kind": "other",
                               "text": f"the page tables cannot be read: {error}"})
 
-    def _call(self, step):
+    def _call(self, step: int) -> dict[str, Any]:
         moment = Moment(self.recording, self.info, self.memory, step)
         call = Call(moment, getattr(moment.registers, _NUMBER[self.info.bits]) & 0xFFFFFFFF,
                     [getattr(moment.registers, name) for name in _ARGUMENTS[self.info.bits]])
@@ -123,7 +129,7 @@ class Events:
         self._gates.update((int(va, 16), int(vector)) for line in details for vector, va in _GATE.findall(line))
         return {"kind": "hypercall", "text": str(call), "details": details}
 
-    def _outcome(self, row, step, back):
+    def _outcome(self, row: dict[str, Any], step: int, back: int | None) -> None:
         """What came of a hypercall. One that takes long is interrupted, and made again by Xen: it is one row."""
         self._goes_on = None
         if row["kind"] != "hypercall" or back is None:
@@ -140,11 +146,11 @@ class Events:
             row["then"] = self._where(addresses[back])
             row["depth"] = -1 if row["text"].startswith("iret(") else 1
 
-    def _where(self, address):
+    def _where(self, address: int) -> str:
         place = self.info.symbol_near(address)
         return f"the guest goes on at VA {address:#x}" + (f" <{place[0]}>" if place else "")
 
-    def _other(self, step, back):
+    def _other(self, step: int, back: int) -> dict[str, Any]:
         """Not a hypercall: a fault, an instruction that Xen executes in the guest's place, or an interrupt."""
         addresses, bits, text = self.recording.trace.addresses, self.info.bits, self._text(step)
         before, after = (registers.Named(self.recording.values[at], bits) for at in (step, back))
@@ -165,11 +171,11 @@ class Events:
         return {"kind": "event", "text": f"Xen came in at `{text}`; {then}", **depth}
 
     @staticmethod
-    def _is_far(distance):
+    def _is_far(distance: int) -> bool:
         """Whether it is not the next instruction, or the same again: a handler of the guest's."""
         return not 0 <= distance <= _LONGEST_INSTRUCTION
 
-    def _look_at_tables(self, step, since=0):
+    def _look_at_tables(self, step: int, since: int = 0) -> bool:
         """Whether the page tables, before this step, have changed since they were looked at last, by what Xen did from step `since`
         on."""
         values = self.recording.values[step]

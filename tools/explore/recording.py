@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Records a boot: both runs, and what they tell together."""
 
+from __future__ import annotations
+
 import os
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from xenpt.guest import Boot as BootData
 from xenpt.memory import PAGE_SHIFT
 from xenpt.paging import PagingError
 from xenpt.translate import FrameList
+from xenqemu.monitor import Monitor
 
 from . import registers
 from .boot import Boot, RecordError
@@ -24,7 +28,7 @@ _REGISTER = re.compile(r"\b([A-Z]+[0-9]*) ?=([0-9a-f]+)")
 class Now:
     """The processor's registers while QEMU waits, by their names in lower case; 32-bit ones by their 64-bit names, too."""
 
-    def __init__(self, monitor):
+    def __init__(self, monitor: Monitor) -> None:
         for name, value in _REGISTER.findall(monitor.human("info registers")):
             name = name.lower()
             setattr(self, name, int(value, 16))
@@ -35,16 +39,16 @@ class Now:
 class Recording(NamedTuple):
     """All that is known of one boot."""
     trace: Trace
-    values: list  # the registers before each step
+    values: list[registers.Values | None]  # the registers before each step
     ram: Ram  # at the entry
-    boot: BootData
-    pages: dict  # PFN -> MFN of the guest's pages
+    boot: BootData | None
+    pages: dict[int, int]  # PFN -> MFN of the guest's pages
     console: bytes
     status: int  # of tools/boot, and what it printed
     said: str
 
 
-def record(image, bits, flags):
+def record(image: str, bits: int, flags: Sequence[str]) -> Recording:
     """Boots an image twice."""
     say(f"recording {image}: what it executes ...")
     first = Boot(image, flags)
@@ -69,11 +73,11 @@ def record(image, bits, flags):
     return Recording(trace, values, ram, data, pages, console, first.process.returncode, first.said)
 
 
-def say(text):
+def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _at_entry(boot, ram, bits):
+def _at_entry(boot: Boot, ram: Ram, bits: int) -> tuple[BootData | None, dict[int, int]]:
     """What the guest was given, and its pages; nothing if it is no guest of Xen's."""
     now = Now(boot.monitor)
     try:
@@ -85,7 +89,7 @@ def _at_entry(boot, ram, bits):
     return data, {pfn: mfn for pfn, mfn in pages.items() if mfn is not None}
 
 
-def _console(said):
+def _console(said: str) -> bytes:
     """The transcript that tools/boot names."""
     found = re.search(r"\(transcript: (.*)\)$", said, re.MULTILINE)
     if not found or not os.path.exists(found[1]):

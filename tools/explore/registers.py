@@ -1,7 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The registers before each instruction, from QEMU's log of a second boot."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Iterator
+
+from .boot import Boot
+from .trace import Trace
+
+# The registers of one step, in the order of names().
+Values = tuple[int, ...]
 
 # The log is switched on so much before it is needed (and one turn of the loop): it begins with the next block.
 EARLY_BLOCKS, EARLY = 500, 64
@@ -15,7 +24,7 @@ _NAMES = {
 }
 
 
-def names(bits):
+def names(bits: int) -> list[str]:
     """The registers in the order of values()."""
     general, (_, flags) = _NAMES[bits]
     return [name.decode().lower() for name in (*general, flags)] + "es cs ss ds fs gs cr0 cr2 cr3 cr4".split()
@@ -26,16 +35,16 @@ class Named:
 
     efer = 0xD01  # Xen's: long mode is on
 
-    def __init__(self, values, bits):
+    def __init__(self, values: Values, bits: int) -> None:
         self.__dict__.update(zip(names(bits), values))
 
 
-def _pattern(bits):
+def _pattern(bits: int) -> re.Pattern[bytes]:
     general, special = _NAMES[bits]
     return re.compile(b"".join(name + rb" ?=" + _HEX + rb"\s+" for name in (*general, *special)) + _SEGMENTS + _CONTROL)
 
 
-def dumps(log, bits):
+def dumps(log: bytes, bits: int) -> Iterator[tuple[int, Values]]:
     """Each dump in a log: (address of the instruction, values)."""
     at = len(_NAMES[bits][0])
     for match in _pattern(bits).finditer(log):
@@ -46,7 +55,7 @@ def dumps(log, bits):
 class Plan:
     """When to log, given what the first boot executed (a Trace). Stops are numbers of instructions."""
 
-    def __init__(self, trace):
+    def __init__(self, trace: Trace) -> None:
         self.todo = {0: "here"}
         for gap in trace.gaps:
             if gap.count > 2 * (EARLY + gap.period):
@@ -58,7 +67,7 @@ class Plan:
             self.todo[self.last] = "last"
 
 
-def record(boot, trace, bits):
+def record(boot: Boot, trace: Trace, bits: int) -> list[Values | None]:
     """Runs the second boot. The values before each instruction of a trace, in its order; None where there are none."""
     plan = Plan(trace)
     stops, pieces = sorted(plan.todo), []
@@ -79,9 +88,10 @@ def record(boot, trace, bits):
     return _match(boot.log_text(), pieces, trace, bits)
 
 
-def _match(log, pieces, trace, bits):
+def _match(log: bytes, pieces: list[tuple[int, int]], trace: Trace, bits: int) -> list[Values | None]:
     """Each piece of the log begins with the last dump before an offset, and tells of the instructions from a number on."""
-    values, index = [None] * len(trace.addresses), 0
+    values: list[Values | None] = [None] * len(trace.addresses)
+    index = 0
     first = b"RAX=" if bits == 64 else b"EAX="
     starts = [max(0, log.rfind(first, 0, size)) for _, size in pieces]
     for (number, _), begin, end in zip(pieces, starts, starts[1:] + [len(log)]):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the guest executed and what was stored meanwhile: the first boot, as the plugin wrote it down."""
 
+from __future__ import annotations
+
 import array
 from typing import NamedTuple
 
@@ -37,11 +39,14 @@ class Trace:
     """The steps of a boot. Of each: the address of its instruction, its number among all that were executed, and how many
     times it was repeated (REP), if it was."""
 
-    def __init__(self, records, looping, full):
+    def __init__(self, records: bytes, looping: tuple[int, int], full: bool) -> None:
         """looping: (count, period) of a loop in which the recording ends; full: it ends before the boot does."""
         self.full = full
-        self.addresses, self.numbers, self.repeated = array.array("Q"), array.array("Q"), {}
-        self.gaps, self.stores, self.xen = [], [], []
+        self.addresses, self.numbers = array.array("Q"), array.array("Q")
+        self.repeated: dict[int, int] = {}
+        self.gaps: list[Gap] = []
+        self.stores: list[Store] = []
+        self.xen: list[XenRan] = []
         number = 0
         for kind, size, where, value in RECORD.iter_unpack(records):
             if kind == EXECUTED:
