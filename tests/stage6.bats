@@ -241,5 +241,12 @@ ask_store() { # key, sed arguments for xenstore.c
 @test "a vcpu that is not online never runs, and the wait for it ends" {
 	fault x86_32/stage6 stage6-toolstack/context.c 's/ \| VGCF_online_##width//'
 	build_guest "$image" x86_32/stage4
+	ends 1 "diagnosis: guest-domain-never-ran"
+}
+
+@test "a guest that spins is given up, and it is told from one that never ran" {
+	fault x86_32/stage4 stage4-start-kernel/main.c 's/printk\("all done.*/for (;;)\n\t\t;/'
+	MODULE=$image CMDLINE=seconds=2 boot "$good/build/x86_32/stage6.elf"
 	ends 1 "diagnosis: guest-domain-never-ends"
+	ends 1 "is not at its end after 2 s"
 }

@@ -47,6 +47,21 @@ static unsigned long seconds_to_live(void)
 	return option_number("seconds=", SECONDS_TO_LIVE);
 }
 
+/* Its limit is reached. Whether it ever had the processor, Xen knows. */
+static void __attribute__((noreturn)) give_up(const struct guest *guest)
+{
+	struct xen_domctl op = {};
+	const struct xen_domctl_getdomaininfo *info = &op.u.getdomaininfo;
+
+	hypercall_must(domctl(&op, XEN_DOMCTL_getdomaininfo, guest->id),
+		       "domctl(getdomaininfo) of domain %u", guest->id);
+	if (!info->cpu_time)
+		panic("toolstack: domain %u has never run in %lu s of the machine's time, %u vcpus are online",
+		      guest->id, seconds_to_live(), info->nr_online_vcpus);
+	panic("toolstack: domain %u is not at its end after %lu s of the machine's time, flags %#x",
+	      guest->id, seconds_to_live(), info->flags);
+}
+
 /* The order matters: what the guest wrote before its end is in the ring when
  * the end is seen. The other way round, its last lines would be lost.
  */
@@ -66,8 +81,7 @@ static void attend(struct guest *guest, u64 limit)
 		guest->reason = flags >> XEN_DOMINF_shutdownshift &
 				XEN_DOMINF_shutdownmask;
 	} else if (system_time() >= limit) {
-		panic("toolstack: domain %u is not at its end after %lu s of the machine's time, flags %#x",
-		      guest->id, seconds_to_live(), flags);
+		give_up(guest);
 	}
 }
 //! [attend]

@@ -28,11 +28,18 @@ def _(f):
             without Xen's notes is refused here as Xen would refuse it as dom0."""
 
 
-@rule("guest-domain-never-ends", LESSON + ": A vcpu that is not online", "failure")
+@rule("guest-domain-never-ran", LESSON + ": A vcpu that is not online", "failure")
+def _(f):
+    if f.guest(r"PANIC: toolstack: domain [0-9]+ has never run"):
+        return """Xen took the domain that stage 6 built, and never gave it the processor: its vcpu is not online (VGCF_online), has no
+            registers (setvcpucontext), or is still paused (unpausedomain). Dom0 is well."""
+
+
+@rule("guest-domain-never-ends", LESSON, "failure")
 def _(f):
     if f.guest(r"PANIC: toolstack: domain [0-9]+ is not at its end"):
-        return """The domain that stage 6 built is still there, but has not shut down: it waits for an event that does not come, spins,
-            or was never let run. Dom0 is well."""
+        return """The domain that stage 6 built has run and is still there, but has not shut down: it waits for an event that does not
+            come, or spins. Dom0 is well. `xen guest 1` in `make gdb STAGE=6` leads to it."""
 
 
 @rule("guest-domain-zombie", LESSON + ": The ring still mapped", "failure")
