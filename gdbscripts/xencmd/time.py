@@ -13,6 +13,7 @@ from xenqemu.patience import work_clock
 from xenqemu.position import NoPosition
 from xenqemu.timeline import Timeline
 
+from . import registers
 from .arguments import number
 from .connection import arrived
 from .interrupts import uninterrupted
@@ -54,8 +55,9 @@ def on_stop(_):
 
 
 @uninterrupted
-def on_change(_):
+def on_change(event):
     """The reader has changed memory or a register."""
+    registers.repair(event)  # before it is kept
     if not session.timeline or session.deciding:
         return
     try:
