@@ -135,15 +135,19 @@ def _moved_ranges(ranges, base):
 
 
 def _moved_variable(variable, base):
-    places = [[low and low - base, high and high - base,
-               {"static": place["at"][1] - base} if place.get("at", (0,))[0] is None else place]
-              for low, high, place in variable["places"]]
+    places = [[low and low - base, high and high - base, _moved_place(place, base)] for low, high, place in variable["places"]]
     row = {"name": variable["name"], "type": variable["type"], "places": places}
     if variable["argument"]:
         row["argument"] = True
     if "scope" in variable:
         row["scope"] = _moved_ranges(variable["scope"], base)
     return row
+
+
+def _moved_place(place, base):
+    if "address" in place:
+        return {"address": place["address"] - base}
+    return {"static": place["at"][1] - base} if place.get("at", (0,))[0] is None else place
 
 
 def _changes(values, width):

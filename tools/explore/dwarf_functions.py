@@ -2,7 +2,7 @@
 """Functions of an image, their variables and where these are, from its debug information: for the pane of calls.
 
 Places are reduced to what gcc makes of early boot code: {"at": [register, offset]} in memory, "cfa" standing for the frame's
-address, {"in": register}, {"is": [register, offset]} the sum itself, {"value": n}, or a list of these with their
+address, {"in": register}, {"is": [register, offset]} the sum itself, {"address": n} of something static, {"value": n}, or a list of these with their
 sizes. What is none of these is left out, and the page says that the variable is not there.
 """
 
@@ -156,8 +156,10 @@ class Functions:
                 return {"is": ["cfa", args[0]]}
             if name.startswith("lit"):
                 return {"value": register}
-            if name == "addr" or name.startswith("const"):
-                return {"value": args[0]}
+            if name == "addr":
+                return {"address": args[0]}
+            if name.startswith("const"):
+                return {"value": args[0]} if abs(args[0]) < 1 << 53 else None
         return None
 
     # ---- frames --------------------------------------------------------------------

@@ -2,6 +2,7 @@
 // The functions that are under way at a step, and their variables, from the image's debug information.
 
 const MOST_FRAMES = 40, MOST_TEXT = 60;
+const STUB = 32n; // bytes of a stub in the hypercall page
 
 class Frames {
 	constructor(recording, paging) {
@@ -33,13 +34,25 @@ class Frames {
 		return frames;
 	}
 
-	// The row of the debug information; Xen's hypercall page has none, but nothing on the stack either.
+	// The row of the debug information; Xen's hypercall page has none, but its stubs are short.
 	frameAt(at) {
 		const index = lastAtMost(this.rows, at, ([low]) => low);
 		if (index >= 0 && at < this.rows[index][1])
 			return this.rows[index];
-		const inPage = this.recording.symbolAt(this.recording.base + BigInt(at)).startsWith("hypercall_page");
-		return inPage ? [0, 0, this.sp, this.word, { [this.pc]: -this.word }] : null;
+		const linked = this.recording.base + BigInt(at);
+		return this.recording.symbolAt(linked).startsWith("hypercall_page") ?
+			[0, 0, this.sp, this.word * (1 + this.pushed(linked)), { [this.pc]: -this.word }] : null;
+	}
+
+	// How many words a stub of the hypercall page has on the stack before an instruction.
+	pushed(linked) {
+		let words = 0;
+		for (let at = linked - linked % STUB; at < linked; at++) {
+			const instruction = this.recording.instructionAt(at);
+			if (instruction?.linked === at)
+				words += instruction.text.startsWith("push") - instruction.text.startsWith("pop");
+		}
+		return words;
 	}
 
 	caller({ registers, cfa, step }, saved) {
@@ -86,6 +99,8 @@ class Frames {
 		const register = (name) => (name === "cfa" ? here.cfa : here.registers[name]);
 		if ("in" in place)
 			return this.known(register(place.in), size);
+		if ("address" in place)
+			return this.known(this.staticVa(place.address, here), size);
 		if ("value" in place)
 			return this.known(BigInt(place.value), size);
 		if ("is" in place)
