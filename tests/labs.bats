@@ -191,8 +191,8 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
 	rm "$work/predictions"
 	mkfifo "$work/predictions"
 	grade 1
-	points 1 "8 of 16"
-	[[ $flat == *"predictions is not an ordinary file"* ]]
+	points 1 "0 of 16"
+	[[ $flat == *"predictions is no ordinary file"* ]]
 	rm "$work/predictions"
 	truncate -s 1G "$work/predictions"
 	grade 1
@@ -303,7 +303,7 @@ assert r["tasks"][3]["findings"][0]["id"] == "console-not-selected", r' "$output
 @test "LAB=all: a table, and status 0 only if all is right" {
 	run env -C "$good" tools/python -m grader all # nobody has begun
 	[ "$status" = 1 ]
-	[ "$(grep -cE '^[1-9] +0 of +[0-9]+ .* \(no-work\)$' <<<"$output")" = "$(find labs/lab[0-9]* -maxdepth 0 | wc -l)" ]
+	[ "$(grep -cE '^[0-9]+ +0 of +[0-9]+ .* \(no-work\)$' <<<"$output")" = "$(find labs/lab[0-9]* -maxdepth 0 | wc -l)" ]
 	grep -qE '^all +0 of [0-9]+$' <<<"$output"
 	run env -C "$good" GRADE_FORMAT=json tools/python -m grader all
 	python3 -c 'import json, sys; assert len(json.loads(sys.argv[1])) > 1' "$output"

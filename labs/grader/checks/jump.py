@@ -135,7 +135,7 @@ def explain_jump(task, boot, event, target, stack):
     elif isinstance(event, Stop) and event.name == "startup_xen":
         task.fail("jump-returned", f"""{said}: it went to its own return address. That is the word at 0(%esp); the arguments are above it, code at 4(%esp) and
             stack at 8(%esp).""")
-    elif ip == stack:
+    elif ip in (stack, stack + 1):  # behind the int3 that stands there
         task.fail("jump-swapped", f"{said}: it went to the stack's address. The first argument is the code, the second the stack.")
     elif ip == MARK:
         task.fail("jump-indirect", f"""{said}, but at {ip:#x}, which is what stands in memory there: jmp *(%eax) reads the address to go to at EAX, jmp *%eax
