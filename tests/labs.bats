@@ -344,3 +344,9 @@ assert r["tasks"][3]["findings"][0]["id"] == "console-not-selected", r' "$output
 	grade 3
 	ends 1 "is no ordinary file"
 }
+
+# A compiler that speaks German says "Fehler:", which nobody here reads.
+@test "what is parsed is asked for in English" {
+	LC_ALL=de_DE.UTF-8 run tools/python -c 'import os; print(os.environ["LC_ALL"])'
+	ends 0 "C.UTF-8"
+}
