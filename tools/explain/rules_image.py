@@ -18,8 +18,8 @@ VERSION = r"^ERROR: Xen will only load images built for Xen v3\.0 \(Not '(.*?)'"
 
 @functools.lru_cache(maxsize=1)
 def loading(f: Facts) -> Loading | None:
-    """The image as Xen reads it."""
-    return Loading(f.source.image) if f.source.image and not f.bzimage else None
+    """The image as Xen reads it; of a bzImage the kernel that was packed in it."""
+    return Loading(f.source.image) if f.source.image else None
 
 
 def note(f: Facts, name: str) -> Placed | None:
