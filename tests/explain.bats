@@ -65,7 +65,7 @@ for rule in explain.RULES: print(rule.name, rule.rank, ",".join(rule.ends) or "-
 
 @test "an explanation takes less than two seconds of processor time" {
 	boot build/x86_32/stage4.elf
-	cp build/x86_32/stage4.log "$BATS_TEST_TMPDIR/log"
+	cp "$BATS_TEST_TMPDIR/stage4.log" "$BATS_TEST_TMPDIR/log"
 	printf 'PANIC: nothing\n' >>"$BATS_TEST_TMPDIR/log"
 	TIMEFORMAT='%U %S'
 	{ time tools/python -m explain "$BATS_TEST_TMPDIR/log" failure build/x86_32/stage4.elf >/dev/null; } 2>"$BATS_TEST_TMPDIR/time"
