@@ -97,6 +97,8 @@ function recorded(command, words, n, i, name, moment, value) {
 		sub(/^[A-Z]+=/, "", value)
 		if (words[i] ~ /^STAGE=[0-5]$/)
 			name = "stage" value name
+		else if (words[i] ~ /^ERRATUM=[1-8]$/)
+			name = "erratum" value name
 		else if (words[i] == "ARCH=x86_64" || words[i] == "VMSPLIT=2G")
 			name = name "-" value
 		else if (words[i] ~ /^AT=/)
@@ -104,7 +106,7 @@ function recorded(command, words, n, i, name, moment, value) {
 		else
 			return ""
 	}
-	return name ~ /^(stage[0-5]|stage3-(2G|x86_64))$/ ? "recorded/" name ".html" moment : ""
+	return name ~ /^(stage[0-5]|stage3-(2G|x86_64)|erratum[1-8])$/ ? "recorded/" name ".html" moment : ""
 }
 
 # Code spans pass through, but for names of functions and of structs of Xen's.
