@@ -79,6 +79,9 @@ def judge(task, said, truth, points):
 
 def explain_where(task, text, key, truth):
     broken = truth.broken
+    if key is None and meaning(text, truth.right):
+        return task.fail("where-consequence", f"""a kernel without the fault comes to {shown(text)}, and this one ends before. What does it do
+            last?""")
     if key is None:
         return task.fail("where-unknown", f'where = {shown(text)}: that is no place in this kernel, or not in {FORMS}.')
     if key in truth.later:
