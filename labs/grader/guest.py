@@ -16,10 +16,10 @@ def page_align(address):
     return (address + PAGE - 1) & -PAGE
 
 
-class Guest:
+class Loaded:
+    """An image in a machine, by its own numbering of memory; whether Xen is below or not."""
+
     def __init__(self, machine, elf):
-        stub = machine.stub
-        regs = machine.registers()
         self.machine, self.elf, self.bits = machine, elf, elf.bits
         self.word = elf.bits // 8
         self.mask = (1 << elf.bits) - 1
@@ -27,7 +27,18 @@ class Guest:
         self.load_offset = part.vaddr - part.paddr & self.mask
         self.page_offset = 0xffff880000000000 if elf.bits == 64 else self.load_offset
         self.image_end = elf.address("_end") - self.load_offset & self.mask
-        self.entry_regs = regs
+
+    def paddr(self, symbol):
+        """Pseudo-physical address of a global symbol of the image, None if there is none."""
+        va = self.elf.address(symbol)
+        return None if va is None else va - self.load_offset & self.mask
+
+
+class Guest(Loaded):
+    def __init__(self, machine, elf):
+        super().__init__(machine, elf)
+        stub = machine.stub
+        regs = self.entry_regs = machine.registers()
         self.boot = None  # what gdbscripts/xenpt has to know of the entry; see tables.py
         self.info_paddr = regs["rsi"]
         self.fields, self.info_size = dict(fields(elf.bits)), StartInfo.size(elf.bits)
@@ -49,11 +60,6 @@ class Guest:
                 for at in range(0, len(data), self.word)]
 
     # ---- addresses -----------------------------------------------------------
-
-    def paddr(self, symbol):
-        """Pseudo-physical address of a global symbol of the image, None if there is none."""
-        va = self.elf.address(symbol)
-        return None if va is None else va - self.load_offset & self.mask
 
     def va(self, paddr):
         """Where the linked mapping of all memory has a paddr."""

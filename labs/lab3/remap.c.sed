@@ -1,17 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # src/stage3-remap/remap.c without what later labs ask for: the other roads, and the choice between them. Used by tools/lab, sed -E.
+# Behind: labs/lab4/remap.c.sed
 /^\/\/! \[remap_kernel_pgd\]$/,/^\/\/! \[remap_kernel_pgd\]$/d
-/^\/\*$/{
-N
-/LOAD_OFFSET lies in/{
-:comment
-N
-/\*\/$/!b comment
-d
-}
-}
-/^\/\/! \[remap_kernel_text\]$/,/^\/\/! \[remap_kernel_text\]$/d
-/^ \* - The text of a 64-bit kernel/,/^ \*   remap_kernel_text/d
 /^	\/\* The paddr whose virtual address/d
 /^	unsigned long shared = /d
 /^	if \(max > REMAP_MAX\)$/,/;$/d

@@ -27,6 +27,53 @@
 	pop %r11; pop %r10; pop %r9; pop %r8; \
 	pop %rax; pop %rcx; pop %rdx; pop %rsi; pop %rdi
 /** @} */
+
+#ifdef __ASSEMBLY__
+
+/* The stub of exception number `vector`: a word in place of the error code that
+ * it may not have, so that all frames are alike, and the number, which the
+ * processor does not tell.
+ */
+//! [push_vector]
+	.macro	push_vector
+	.if	((HAS_ERROR_CODE >> vector) & 1) == 0
+	push	$0
+	.endif
+	push	$vector
+	.endm
+//! [push_vector]
+
+/* do_trap() with all registers as struct pt_regs (ptrace_32.h, ptrace_64.h),
+ * then back to the frame as it was at the entry. What is left is the way back,
+ * and that is the hypercall of a guest, or the IRET of ring 0.
+ */
+//! [call_do_trap]
+	.macro	call_do_trap
+#ifdef CONFIG_X86_64
+	PUSH_SCRATCH
+	push	%rbx			# and the rest, to be shown
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	mov	%rsp, %rdi		# the argument of do_trap()
+	call	do_trap
+	add	$6 * 8, %rsp		# do_trap() has kept the rest
+	POP_SCRATCH
+	add	$2 * 8, %rsp		# the vector and the error code
+#else
+	pusha
+	push	%esp			# the argument of do_trap()
+	call	do_trap
+	add	$4, %esp
+	popa
+	add	$8, %esp		# the vector and the error code
+#endif
+	.endm
+//! [call_do_trap]
+
+#endif
 /* clang-format on */
 
 #endif

@@ -18,21 +18,13 @@ trap_stubs:
 	.set	vector, 0
 	.rept	20
 	.balign	16
-	.if	((HAS_ERROR_CODE >> vector) & 1) == 0
-	push	$0			# an error code for those without one
-	.endif
-	push	$vector
+	push_vector
 	jmp	trap_common
 	.set	vector, vector + 1
 	.endr
 
 trap_common:
-	pusha
-	push	%esp			# the argument of do_trap(): struct pt_regs
-	call	do_trap
-	add	$4, %esp
-	popa
-	add	$8, %esp		# the vector and the error code
+	call_do_trap
 	jmp	hypercall_iret
 //! [trap_stubs]
 

@@ -23,27 +23,13 @@ trap_stubs:
 	.balign	16
 	pop	%rcx
 	pop	%r11
-	.if	((HAS_ERROR_CODE >> vector) & 1) == 0
-	push	$0			# an error code for those without one
-	.endif
-	push	$vector
+	push_vector
 	jmp	trap_common
 	.set	vector, vector + 1
 	.endr
 
 trap_common:
-	PUSH_SCRATCH
-	push	%rbx			# and the rest, to be shown
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
-	mov	%rsp, %rdi		# the argument of do_trap(): struct pt_regs
-	call	do_trap
-	add	$6 * 8, %rsp		# do_trap() has kept the rest
-	POP_SCRATCH
-	add	$2 * 8, %rsp		# the vector and the error code
+	call_do_trap
 	push	$0			# flags for the iret hypercall
 	jmp	hypercall_iret
 //! [trap_stubs]

@@ -7,17 +7,13 @@
  * pointer, for there is one ring only. Compare with stage 4's entry_32.S: what
  * Xen imitates there happens here, and IRET needs no hypercall.
  */
+#include "entry.h"
 
 //! [pvh_trap_common]
 	.text
 	.globl	pvh_trap_common
 pvh_trap_common:
-	pusha
-	push	%esp			# the argument of do_trap(): struct pt_regs
-	call	do_trap
-	add	$4, %esp
-	popa
-	add	$8, %esp		# the vector and the error code
+	call_do_trap
 	iret
 //! [pvh_trap_common]
 

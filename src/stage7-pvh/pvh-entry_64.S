@@ -13,18 +13,7 @@
 	.text
 	.globl	pvh_trap_common
 pvh_trap_common:
-	PUSH_SCRATCH
-	push	%rbx			# and the rest, to be shown
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
-	mov	%rsp, %rdi		# the argument of do_trap(): struct pt_regs
-	call	do_trap
-	add	$6 * 8, %rsp		# do_trap() has kept the rest
-	POP_SCRATCH
-	add	$2 * 8, %rsp		# the vector and the error code
+	call_do_trap
 	iretq
 //! [pvh_trap_common]
 

@@ -17,10 +17,7 @@ pvh_trap_stubs:
 	.set	vector, 0
 	.rept	20
 	.balign	16
-	.if	((HAS_ERROR_CODE >> vector) & 1) == 0
-	push	$0			# an error code for those without one
-	.endif
-	push	$vector
+	push_vector
 	jmp	pvh_trap_common
 	.set	vector, vector + 1
 	.endr
