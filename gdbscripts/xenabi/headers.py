@@ -6,7 +6,7 @@ import os
 import re
 
 FOLDER = "/usr/include/xen"
-FILES = "xen.h event_channel.h sched.h memory.h physdev.h vcpu.h version.h elfnote.h grant_table.h callback.h nmi.h hvm/hvm_op.h".split()
+FILES = "xen.h event_channel.h sched.h memory.h physdev.h vcpu.h version.h elfnote.h grant_table.h callback.h nmi.h hvm/hvm_op.h domctl.h".split()
 
 _DEFINE = re.compile(r"^#define\s+(\w+)\s+\(?(?:xen_mk_u(?:int|long)\()?(0x[0-9a-fA-F]+|\d+)\)?(?:<<(\d+)\))?\s*(?:/\*.*)?$",
                      re.MULTILINE)
@@ -35,6 +35,15 @@ def names(prefix):
         if name.startswith(prefix):
             found.setdefault(value, name)
     return found
+
+
+@functools.lru_cache(maxsize=None)
+def value(name):
+    """The number that a define is; LookupError if there is none, or if the headers are not installed."""
+    for defined, number in _defines():
+        if defined == name:
+            return number
+    raise LookupError(f"no header of Xen's below {FOLDER} defines {name} (Debian: libxen-dev)")
 
 
 @functools.lru_cache(maxsize=None)

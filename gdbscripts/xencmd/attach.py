@@ -17,7 +17,7 @@ from xenpt.guest import NATIVE, Boot
 from xenpt.memory import BadPage
 from xenqemu.machine import GUESTS_PART, TOP, Machine
 from xenqemu.patience import patiently
-from xenqemu.stub import StubError
+from xenqemu.packets import StubError
 
 from . import end_stop
 from .connect import at_load_address, describe

@@ -11,7 +11,7 @@ import subprocess
 import gdb
 
 from xenqemu.position import NoPosition, Position
-from xenqemu.stub import StubError
+from xenqemu.packets import StubError
 from xenqemu.timeline import PATIENCE, SLICE
 
 from .arguments import none

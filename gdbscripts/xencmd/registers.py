@@ -8,7 +8,7 @@ garbled. So what a stopped machine had is remembered, and put back.
 
 import gdb
 
-from xenqemu.stub import GENERAL
+from xenqemu.registers import GENERAL
 
 from .interrupts import uninterrupted
 from .session import session

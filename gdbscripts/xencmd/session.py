@@ -21,7 +21,7 @@ from xenpt.snapshot import SnapshotError
 from xenpt.vcpu import NoVcpu
 from xenqemu.monitor import Monitor, MonitorError
 from xenqemu.position import NoPosition
-from xenqemu.stub import StubError
+from xenqemu.packets import StubError
 from xenqemu.timeline import Lost
 
 from . import connection, find

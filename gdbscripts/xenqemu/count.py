@@ -29,7 +29,7 @@ from xenabi.loader import Loading
 from .machine import Machine
 from .monitor import MonitorError
 from .patience import patiently
-from .stub import Gone, StubError
+from .packets import Gone, StubError
 from .trace import entered
 
 HYPERCALL_STUB, PAGE_SIZE = 32, 4096  # bytes

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 from .monitor import Monitor, MonitorError
 from .patience import patiently
-from .stub import Gone, Late, Stub
+from .packets import Gone, Late
+from .stub import Stub
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CONNECT_SECONDS = patiently(10.0)

@@ -9,7 +9,7 @@ attempted: one further than where it stands.
 
 import struct
 
-from .stub import StubError
+from .packets import StubError
 
 # The top of Xen's stack while a guest waits (struct cpu_user_regs): registers, vector, what the processor saved.
 _SAVED = struct.Struct("<15Q4xI5Q")

@@ -4,8 +4,6 @@
 Used by the commands over GDB's own connection, which is free while GDB waits
 for its user (xencmd/connection.py), and by programs over a socket of their own.
 All of it happens with the machine stopped; run() returns when it stops again.
-A packet is $text#checksum; numbers are hexadecimal, registers and memory are bytes
-in hexadecimal, in the order in which they lie in memory.
 
 Source: the GDB manual, appendix "Remote Protocol"; QEMU, target/i386/gdbstub.c.
 """
@@ -15,84 +13,26 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
-import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from .packets import Gone, Late, Packets, StubError, TooLate, Unreadable
 from .patience import patiently
-
-
-class StubError(Exception):
-    """The stub refused, fell silent or went away."""
-
-
-class Gone(StubError):
-    """QEMU ended."""
-
-
-class Late(StubError):
-    """QEMU did not answer in time."""
-
-
-class TooLate(StubError):
-    """The deadline has passed."""
-
-
-class Unreadable(StubError):
-    """There is no memory at that address."""
-
-
-# Offsets into the registers as QEMU sends them (its gdb-xml/i386-64bit.xml).
-_GPRS = "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip".split()
-_SYSTEM = "fs_base gs_base k_gs_base cr0 cr2 cr3 cr4 cr8 efer".split()
-_SHORT = "eflags cs ss ds es fs gs".split()
-_NAMES = _GPRS + _SHORT + _SYSTEM
-_LAYOUT = struct.Struct("<17Q7I9Q")
-# The bytes of those before the system's registers.
-GENERAL = struct.calcsize("<17Q7I")
+from .registers import GENERAL, LAYOUT, NAMES, SHORT, Registers
 
 # One packet carries at most this many bytes of memory: half of QEMU's limit, a quarter where it is written.
 _CHUNK, _WRITE_CHUNK = 0x800, 0x400
-# How many requests are under way at once: QEMU's answers must fit into the socket until they are read.
-_AT_ONCE = 16
 
 
-class Registers:
-    """The processor's registers at a stop. `raw` compares equal if all are; `values` has them by name."""
-
-    def __init__(self, raw: bytes) -> None:
-        self.raw = raw
-        self.values = dict(zip(_NAMES, _LAYOUT.unpack_from(raw)))
-
-    def __getattr__(self, name: str) -> int:
-        try:
-            return self.__dict__["values"][name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-    def in_the_order_of_xen(self) -> list[int]:
-        """The general registers as Xen saves a guest's (struct cpu_user_regs)."""
-        names = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi".split()
-        return [getattr(self, name) for name in names]
-
-    @property
-    def in_xen(self) -> bool:
-        """Whether Xen itself runs: ring 0 with one of the selectors that Xen reserves."""
-        return self.cs & 3 == 0 and self.cs >= 0xE000
-
-
-class Stub:
-    """One connection. `packets` counts the requests sent; `standing` are breakpoints that are there all the time,
-    but for those in which others are set (breakpoints()). Past the `deadline`, nothing is run or stepped."""
+class Stub(Packets):
+    """One connection. `standing` are breakpoints that are there all the time, but for those in which others are set
+    (breakpoints()). Past the `deadline`, nothing is run or stepped."""
 
     def __init__(self, connection: socket.socket, limit: float = patiently(10.0)) -> None:
-        self.socket = connection
-        self.limit = limit
-        self.packets = 0
+        super().__init__(connection, limit)
         self.standing: set[int] = set()
         self.deadline: float | None = None
         self.clock: Callable[[], float] = time.monotonic
-        self._received = b""
         self._by_maddr, self._mode = False, -1  # what is asked for, and what QEMU was told last
 
     @classmethod
@@ -108,98 +48,21 @@ class Stub:
         stub.request("?")
         return stub
 
-    def close(self) -> None:
-        self.socket.close()
-
-    # ---- packets ---------------------------------------------------------------
-
-    def send(self, text: str) -> None:
-        """Sends a packet and does not wait for the answer."""
-        data = text.encode()
-        self.packets += 1
-        self._write(b"$%s#%02x" % (data, sum(data) & 0xFF))
-
-    def _write(self, data: bytes) -> None:
-        try:
-            self.socket.sendall(data)
-        except OSError as error:
-            raise Gone(f"QEMU is gone ({error})") from error
-
-    def receive(self, limit: float | None = None) -> str:
-        """The next packet; acknowledges it."""
-        deadline = time.monotonic() + (limit or self.limit)
-        while True:
-            begin = self._received.find(b"$")
-            end = self._received.find(b"#", begin + 1)
-            if begin >= 0 and end >= 0 and len(self._received) >= end + 3:
-                packet = self._received[begin + 1:end]
-                self._received = self._received[end + 3:]
-                self._write(b"+")
-                return packet.decode("latin-1")
-            self._fill(deadline)
-
-    def _fill(self, deadline: float) -> None:
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
-            raise Late("QEMU's debugging stub does not answer")
-        self.socket.settimeout(remaining)
-        try:
-            data = self.socket.recv(65536)
-        except socket.timeout:
-            return
-        except OSError as error:
-            raise Gone(f"QEMU is gone ({error})") from error
-        if not data:
-            raise Gone("QEMU is gone")
-        self._received += data
-
-    def request(self, text: str) -> str:
-        """Sends a packet and returns the answer."""
-        with _whole():
-            self.send(text)
-            return self.receive()
-
-    def requests(self, texts: Sequence[str]) -> Iterator[str]:
-        """Several at once: the answers come in their order. Saves waiting for each before the next is asked."""
-        for first in range(0, len(texts), _AT_ONCE):
-            asked = texts[first:first + _AT_ONCE]
-            with _whole():
-                for text in asked:
-                    self.send(text)
-                answers = [self.receive() for _ in asked]
-            yield from answers
-
-    def human(self, line: str) -> str:
-        """A line for QEMU's monitor, which answers here, too: its output."""
-        self.send(f"qRcmd,{line.encode().hex()}")
-        output = ""
-        while True:
-            answer = self.receive()
-            if not answer.startswith("O") or answer == "OK":
-                return output
-            output += bytes.fromhex(answer[1:]).decode("latin-1")
-
-    def must(self, text: str) -> None:
-        """A request that has nothing to answer but OK."""
-        answer = self.request(text)
-        if answer != "OK":
-            raise StubError(f"QEMU's debugging stub answers {answer!r} to {text[:40]!r}")
-
     # ---- state -----------------------------------------------------------------
 
     def registers(self) -> Registers:
         return Registers(bytes.fromhex(self.request("g")))
 
     def set_register(self, name: str, value: int) -> None:
-        data = value.to_bytes(4 if name in _SHORT else 8, "little")
-        self.must(f"P{_NAMES.index(name):x}={data.hex()}")
+        data = value.to_bytes(4 if name in SHORT else 8, "little")
+        self.must(f"P{NAMES.index(name):x}={data.hex()}")
 
     def set_registers(self, raw: bytes) -> None:
         """All at once, as registers().raw has them, while 32-bit code runs: then QEMU takes four bytes of some where it
         gives eight. CR0, CR4 and EFER need each other, so it takes two rounds."""
-        wide = [raw[at:at + 4] for at in range(GENERAL, _LAYOUT.size, 8)]
+        wide = [raw[at:at + 4] for at in range(GENERAL, LAYOUT.size, 8)]
         for _ in range(2):
-            self.must(f"G{(raw[:GENERAL] + b''.join(wide) + raw[_LAYOUT.size:]).hex()}")
+            self.must(f"G{(raw[:GENERAL] + b''.join(wide) + raw[LAYOUT.size:]).hex()}")
         if self.registers().raw != raw:
             raise StubError("QEMU does not take the registers as it gives them")
 
@@ -345,13 +208,3 @@ def _stop(answer: str) -> str:
     if answer[:1] in ("W", "X"):
         raise Gone("QEMU ended")
     return answer
-
-
-@contextlib.contextmanager
-def _whole() -> Iterator[None]:
-    """While this holds Ctrl-C waits: a packet without its answer would leave the next one with the wrong answer."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

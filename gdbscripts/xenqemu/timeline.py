@@ -17,7 +17,7 @@ import itertools
 import time
 
 from .position import NoPosition, Position
-from .stub import TooLate
+from .packets import TooLate
 
 # How many automatic checkpoints are kept (9 MiB each).
 KEEP = 40

@@ -14,7 +14,7 @@ import re
 import sys
 import traceback
 
-from xenqemu.stub import Gone, Late
+from xenqemu.packets import Gone, Late
 
 from .lab import Lab, NotGraded, Stopped, numbers, progress
 from .ownrun import check_runs

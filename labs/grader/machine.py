@@ -18,7 +18,7 @@ from xenabi.image import Image
 from xenqemu import machine as qemu
 from xenqemu.monitor import MonitorError
 from xenqemu.patience import patiently
-from xenqemu.stub import Gone, Late
+from xenqemu.packets import Gone, Late
 
 # Limits are seconds of the machine's own time, each some two million instructions (tools/machine, -icount): what a kernel
 # comes to within them does not depend on how busy the host is.

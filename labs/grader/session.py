@@ -13,7 +13,7 @@ import subprocess
 
 import explain
 from xenabi.image import Image
-from xenqemu.stub import Gone, Late
+from xenqemu.packets import Gone, Late
 
 from .calls import Caller
 from .guest import Guest

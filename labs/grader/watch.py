@@ -8,12 +8,14 @@ Xen is not worse off.
 
 from collections import namedtuple
 
+from xenabi.headers import value
+
 from .machine import MOST_STOPS, Loop, Stop
 
 # ptr and val as in struct mmu_update; ret is what the call as a whole returned, None if it did not.
 Request = namedtuple("Request", "ptr val ret")
 
-MMU_UPDATE = 1
+MMU_UPDATE = value("__HYPERVISOR_mmu_update")
 STUB = 32
 UPDATE = 16  # bytes of struct mmu_update
 MOST = 4096  # updates of one call that are looked at

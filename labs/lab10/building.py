@@ -14,17 +14,19 @@ from grader.lab import NotGraded, clean_environment
 from grader.machine import Stop
 from grader.session import Session
 from grader.tables import PAGE, MachineMemory
+from xenabi.headers import value
 from xenabi.image import Image
 from xenpt.guest import Boot, Guest
 
 from .layout import Layout
 
 STUB = 32  # bytes of a stub of the hypercall page
-MEMORY_OP, MMUEXT_OP, DOMCTL = 12, 26, 36
-POPULATE = 6  # XENMEM_populate_physmap
-DESTROY, UNPAUSE, INFO, SET_CONTEXT = 2, 4, 5, 12  # XEN_DOMCTL_
-PINS = {0: 1, 1: 2, 2: 3, 3: 4}  # MMUEXT_PIN_Ln_TABLE: n
-DOMCTL_U, INFO_FLAGS, INFO_SHARED, CONTEXT_HANDLE = 16, 20, 64, 24  # offsets in struct xen_domctl
+MEMORY_OP, MMUEXT_OP, DOMCTL = (value(f"__HYPERVISOR_{name}") for name in ("memory_op", "mmuext_op", "domctl"))
+POPULATE = value("XENMEM_populate_physmap")
+DESTROY, UNPAUSE, INFO, SET_CONTEXT = (value(f"XEN_DOMCTL_{name}") for name in (
+    "destroydomain", "unpausedomain", "getdomaininfo", "setvcpucontext"))
+PINS = {value(f"MMUEXT_PIN_L{level}_TABLE"): level for level in (1, 2, 3, 4)}
+INFO_FLAGS, INFO_SHARED, CONTEXT_HANDLE = 20, 64, 24  # offsets in struct xen_domctl
 SHUTDOWN = 1 << 2  # XEN_DOMINF_shutdown
 OUT_RING, OUT_SIZE, OUT_CONS, OUT_PROD = 1024, 2048, 3080, 3084  # struct xencons_interface
 LATE = b"its last words\n"

@@ -9,10 +9,11 @@ from grader.checks.hypercall_page import good_stub
 from grader.checks.m2p import HIGH_MFN, open_m2p
 from grader.machine import End, Fault, Stop
 from grader.tables import PAGE
+from xenabi.headers import value
 
 from .cpuid import ANSWER, LEAF, own_cpuid
 
-CONSOLE_IO = 18
+CONSOLE_IO = value("__HYPERVISOR_console_io")
 MSR = "guest_wrmsr_xen"  # Xen's function: MSR in ESI, value in RDX
 OTHER_MSR = 0x40000200  # none of Xen's
 

@@ -11,9 +11,8 @@ from grader.checks.translation import M2P, no_answer
 from grader.machine import Fault, Stop
 from grader.tables import PAGE
 from grader.watch import Watch
-from xenpt.start_info import SIF_INITDOMAIN
+from xenpt.start_info import SIF_INITDOMAIN, SIF_PRIVILEGED
 
-SIF_PRIVILEGED = 1
 VERDICT_SUCCESS = 0x10  # src/include/console.h
 LESSON = "lessons/8-errata.md"
 

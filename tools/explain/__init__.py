@@ -23,7 +23,7 @@ from .rule import RULES, Cause, causes
 __all__ = ["RULES", "explain", "refusal"]
 
 # In the order in which causes are named: what was put in on purpose first, what always fits last.
-for table in "errata pvh domains image bzimage hypercall updates kernel faults end".split():
+for table in "errata pvh domains image bzimage hypercall updates kernel stack entries pointers numbers traps end".split():
     importlib.import_module(f"{__name__}.rules_{table}")
 
 

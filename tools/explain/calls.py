@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from xenabi.headers import names
 
 if TYPE_CHECKING:
-    from xenqemu.stub import Registers, Stub
+    from xenqemu.registers import Registers
+    from xenqemu.stub import Stub
 
     from .observe import Observation
 

@@ -9,10 +9,10 @@ import os
 import re
 import subprocess
 
-from xenpt.memory import PAGE_SHIFT, PAGE_SIZE, BadPage
+from xenpt.memory import PAGE_SIZE, BadPage
 from xenpt.paging import PagingError
 from xenpt.space import Walk
-from xenqemu.stub import StubError
+from xenqemu.packets import StubError
 
 from . import numbers
 from .calls import Call
@@ -20,6 +20,7 @@ from .fault import Fault, from_dump, from_kernel
 from .observe import EXIT, Observation
 from .source import Source
 from .transcript import Transcript
+from .way import Way
 
 # What the end of a run says itself: hypercalls that tell of others.
 _TELLING = ("console_io", "physdev_op")
@@ -27,14 +28,12 @@ _ENDING = ("panic.c", "exit.c", "printk.c", "console.c", "string.c", "ring.c", "
 # How a run that ended so ends when it is observed.
 SAME_END = {"crash": ("crash", "halt"), "failure": ("exit", "shutdown"), "mute": ("exit", "shutdown"), "silence": ("loop", "in xen", "crash"),
             "timeout": ("loop", "in xen", "crash")}
-BLOCK = 0x100  # bytes: so long are the runs of instructions that QEMU logs the registers of
 MOST_FRAMES = 12
 SERIES = 3  # an exception that comes more often than that comes by itself
-STACK = 1024  # bytes: so far return addresses are looked for
 TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-class Facts:
+class Facts(Way):
     """end: how it ended, in tools/boot's words; where: the address at which a run was stopped, "idle" or "xen"."""
 
     def __init__(self, log: str, end: str, image: str, where: str = "", native: bool = False) -> None:
@@ -221,53 +220,9 @@ class Facts:
         found = [int(m[1], 16) for m in dumped if m]
         return found[-1] if found else None
 
-    def on_stack(self):
-        """Addresses of code on the stack at the end, the innermost first."""
-        word = self.bits // 8
-        top = self.seen.regs.rsp & self.mask
-        data = self.seen.peek(top, min(STACK, PAGE_SIZE - top % PAGE_SIZE) or STACK) or b""
-        words = (int.from_bytes(data[at:at + word], "little") for at in range(0, len(data) - word + 1, word))
-        return [w - 1 for w in words if self.source.is_code(w - 1) and self.is_behind_call(w)]
-
-    def is_behind_call(self, address: int) -> bool:
-        """Whether it can be a return address: CALL with a distance, or through a register or memory."""
-        code = self.code(address - 7, 7)
-        return len(code) == 7 and (code[2] == 0xE8 or code[5] == 0xFF and code[6] & 0x38 == 0x10)
-
     @property
     def function(self) -> str:
         return self.source.function(self.address) if self.address is not None else ""
-
-    def code(self, address: int, count: int) -> bytes:
-        """Bytes of code, in the machine."""
-        return (self.seen.peek(address, count) if self.seen else None) or b""
-
-    # ---- the way there ---------------------------------------------------------------------
-
-    @functools.cached_property
-    def steps(self):
-        return self.seen.trail.steps() if self.seen else []
-
-    def first_seen(self, value: int) -> str:
-        """The line of source that ran when a value first appeared in a register, before the end."""
-        steps = [] if self.seen and self.seen.trail.cut else self.steps
-        if self.fault:
-            last = [i for i, s in enumerate(steps) if 0 <= self.fault.ip - s.address < BLOCK]
-            steps = steps[:last[-1] + 1] if last else []
-        for before, step in zip(steps, steps[1:]):
-            if value in step.registers.values() and value not in before.registers.values():
-                name = next(n for n, v in step.registers.items() if v == value)
-                if name not in ("EIP", "RIP", "EFL", "RFL"):
-                    return self.source.place(before.address)
-        return ""
-
-    @functools.cached_property
-    def landed(self) -> int | None:
-        """The first address outside the image's code that the processor ran at, when it has left that."""
-        for before, step in zip(reversed(self.steps[:-1]), reversed(self.steps)):
-            if self.source.is_code(before.address) and not self.source.is_code(step.address):
-                return None if self.seen.trail.cut else step.address
-        return None
 
     def word(self, symbol: str) -> int | None:
         """A variable of the image's, one word large, at the end."""
@@ -277,16 +232,6 @@ class Facts:
             if data:
                 return int.from_bytes(data, "little")
         return None
-
-    @functools.cached_property
-    def left_at(self) -> str:
-        """The last place in the image's code, when the processor has left it."""
-        if self.seen and self.seen.trail.cut:
-            return ""
-        for step in reversed(self.steps):
-            if self.source.is_code(step.address):
-                return self.source.place(step.address)
-        return ""
 
 
 _NAMES = {"Phys-Mach map": "the p2m (mfn_list)", "Start info": "start_info", "Page tables": "the page tables",
@@ -306,7 +251,3 @@ def _bzimage(path: str) -> list[str]:
     """What is wrong with a bzImage, which Xen does not say."""
     done = subprocess.run([os.path.join(TOOLS, "bzimage"), path], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     return done.stdout.splitlines()
-
-
-def page_of(number: int) -> int:
-    return number >> PAGE_SHIFT

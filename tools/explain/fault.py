@@ -18,7 +18,6 @@ class Fault(NamedTuple):
     error: int
     cr2: int
     regs: Saved
-    after_calls: int = 0  # how many hypercalls had been made
 
     @property
     def ip(self) -> int:

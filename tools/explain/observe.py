@@ -20,7 +20,8 @@ from xenpt.paging import PagingError
 from xenpt.start_info import StartInfo
 from xenqemu.machine import GUESTS_PART, Machine
 from xenqemu.monitor import MonitorError
-from xenqemu.stub import Registers, StubError
+from xenqemu.packets import StubError
+from xenqemu.registers import Registers
 
 from .calls import CallWatch, Calls, Saved, saved_at
 from .fault import Fault
@@ -127,7 +128,7 @@ class Observation:
             event = self.stub.read(regs.rdi, 16)
             saved = saved_at(self.stub, self.places.frame(self.stub, self.machine.monitor))
             error = max(0, int.from_bytes(event[4:8], "little", signed=True))  # -1: this exception has none
-            self.faults.append(Fault(event[0], error, int.from_bytes(event[8:16], "little"), saved, len(self.calls)))
+            self.faults.append(Fault(event[0], error, int.from_bytes(event[8:16], "little"), saved))
         elif what == "msr":
             self.msrs.append((regs.rsi & 0xFFFFFFFF, regs.rdx))
         elif what == "cpuid":

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Hypercalls that Xen refused, above all page-table updates. Stage 3."""
 
-from xenabi.headers import errors
+from errno import EFAULT, EINVAL, ENOSYS, EPERM, ESRCH
+
+from xenabi.headers import errors, value
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .calls import UPDATE, Call
@@ -9,8 +11,7 @@ from .facts import Facts
 from .rule import rule
 
 LESSON = "3-remap"
-ESRCH, EFAULT, EINVAL, ENOSYS, EPERM = 3, 14, 22, 38, 1
-SELF, IO = 0x7FF0, 0x7FF1
+SELF = value("DOMID_SELF")
 MMU = ("mmu_update", "update_va_mapping", "mmuext_op")
 MOST_COUNT = 0x10000
 POINTERS = {"mmu_update": (0, 2), "mmuext_op": (0, 2), "console_io": (2,), "set_trap_table": (0,), "event_channel_op": (1,),

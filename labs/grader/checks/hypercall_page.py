@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What Xen writes into a hypercall page."""
 
-IRET = 23
+from xenabi.headers import value
+
+IRET = value("__HYPERVISOR_iret")
 
 
 def good_stub(stub, number, bits):

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Packets of GDB's remote protocol, as QEMU's debugging stub speaks it: stub.py builds on them.
+
+A packet is $text#checksum, and is acknowledged by a +. Numbers are hexadecimal, registers and memory are bytes in
+hexadecimal, in the order in which they lie in memory.
+
+Source: the GDB manual, appendix "Remote Protocol".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import time
+from collections.abc import Iterator, Sequence
+
+from .patience import patiently
+
+# How many requests are under way at once: QEMU's answers must fit into the socket until they are read.
+_AT_ONCE = 16
+
+
+class StubError(Exception):
+    """The stub refused, fell silent or went away."""
+
+
+class Gone(StubError):
+    """QEMU ended."""
+
+
+class Late(StubError):
+    """QEMU did not answer in time."""
+
+
+class TooLate(StubError):
+    """The deadline has passed."""
+
+
+class Unreadable(StubError):
+    """There is no memory at that address."""
+
+
+class Packets:
+    """One connection."""
+
+    def __init__(self, connection: socket.socket, limit: float = patiently(10.0)) -> None:
+        self.socket = connection
+        self.limit = limit
+        self._received = b""
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def send(self, text: str) -> None:
+        """Sends a packet and does not wait for the answer."""
+        data = text.encode()
+        self._write(b"$%s#%02x" % (data, sum(data) & 0xFF))
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self.socket.sendall(data)
+        except OSError as error:
+            raise Gone(f"QEMU is gone ({error})") from error
+
+    def receive(self, limit: float | None = None) -> str:
+        """The next packet; acknowledges it."""
+        deadline = time.monotonic() + (limit or self.limit)
+        while True:
+            begin = self._received.find(b"$")
+            end = self._received.find(b"#", begin + 1)
+            if begin >= 0 and end >= 0 and len(self._received) >= end + 3:
+                packet = self._received[begin + 1:end]
+                self._received = self._received[end + 3:]
+                self._write(b"+")
+                return packet.decode("latin-1")
+            self._fill(deadline)
+
+    def _fill(self, deadline: float) -> None:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise Late("QEMU's debugging stub does not answer")
+        self.socket.settimeout(remaining)
+        try:
+            data = self.socket.recv(65536)
+        except socket.timeout:
+            return
+        except OSError as error:
+            raise Gone(f"QEMU is gone ({error})") from error
+        if not data:
+            raise Gone("QEMU is gone")
+        self._received += data
+
+    def request(self, text: str) -> str:
+        """Sends a packet and returns the answer."""
+        with _whole():
+            self.send(text)
+            return self.receive()
+
+    def requests(self, texts: Sequence[str]) -> Iterator[str]:
+        """Several at once: the answers come in their order. Saves waiting for each before the next is asked."""
+        for first in range(0, len(texts), _AT_ONCE):
+            asked = texts[first:first + _AT_ONCE]
+            with _whole():
+                for text in asked:
+                    self.send(text)
+                answers = [self.receive() for _ in asked]
+            yield from answers
+
+    def human(self, line: str) -> str:
+        """A line for QEMU's monitor, which answers here, too: its output."""
+        output = ""
+        with _whole():
+            answer = self.request(f"qRcmd,{line.encode().hex()}")
+            while answer.startswith("O") and answer != "OK":
+                output += bytes.fromhex(answer[1:]).decode("latin-1")
+                answer = self.receive()
+        return output
+
+    def must(self, text: str) -> None:
+        """A request that has nothing to answer but OK."""
+        answer = self.request(text)
+        if answer != "OK":
+            raise StubError(f"QEMU's debugging stub answers {answer!r} to {text[:40]!r}")
+
+
+@contextlib.contextmanager
+def _whole() -> Iterator[None]:
+    """While this holds Ctrl-C waits: a packet without its answer would leave the next one with the wrong answer."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

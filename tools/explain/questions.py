@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What several tables of rules ask of the facts."""
+
+from xenpt.memory import PAGE_SHIFT
+
+from .facts import Facts
+from .fault import Fault
+
+REMAP, JUMP, MACHINE = "3-remap", "4-start-kernel", "0-machine"
+NEAR_STACK = 4096  # so close to the stack pointer is a push, a call or a local variable
+
+
+def page_fault(f: Facts) -> Fault | None:
+    return f.fault if f.fault and f.fault.page else None
+
+
+def is_linked(f: Facts, va: int) -> bool:
+    """Whether it is in the mapping that the remap makes."""
+    paddr = va - f.page_offset & f.mask
+    inside = f.source.linked(va)
+    return bool(f.page_offset) and paddr < f.nr_pages << PAGE_SHIFT or bool(inside and inside[1] == "VA")
+
+
+def remapped(f: Facts) -> bool:
+    """Whether a page-table update was made, and accepted."""
+    return any(c.name == "mmu_update" and c.result == 0 for c in f.calls)
+
+
+def who(f: Facts, n: int) -> str:
+    """Where a number came from, if that is known."""
+    line = f.first_seen(n)
+    return f" It was first in a register after {line}." if line else ""
+
+
+def by_stack(f: Facts, fault: Fault) -> bool:
+    return abs(fault.cr2 - (fault.regs.rsp & f.mask)) < NEAR_STACK or bool(f.xen("fault at .*crash_page_fault"))

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Page faults by an entry: one that was changed, lost a right, or may not be written to."""
+
+from xenpt import paging
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
+
+from .facts import Facts
+from .questions import REMAP, is_linked, page_fault
+from .rule import rule
+
+
+@rule("m2p-entry-overwritten", REMAP + ": MMU_MACHPHYS_UPDATE", "crash", "failure")
+def _(f):
+    wrong = [(c, u) for c in f.calls for u in c.updates if u[0] & 3 == 1 and c.result == 0]
+    if wrong and page_fault(f):
+        ptr, val = wrong[0][1]
+        return f"""An update went to Xen's m2p: the low two bits of mmu_update's ptr are a command, and in {ptr:#x} it is 1,
+            MMU_MACHPHYS_UPDATE. It returns 0, leaves the page table alone, and made {val:#x} the PFN of MFN {ptr >> PAGE_SHIFT:#x}."""
+
+
+@rule("entry-not-present", REMAP + ": An entry without PRESENT", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    walk = f.walk(fault.cr2) if fault else None
+    if walk and walk.problem and walk.path and walk.path[-1].value > PAGE_SIZE and not walk.path[-1].value & paging.PRESENT:
+        entry = walk.path[-1]
+        return f"""The walk of VA {fault.cr2:#x} ends at {entry.name} = {entry.value:#x}, which holds a page but has no PRESENT bit (bit 0). Xen
+            stores such an entry without a look at it and returns 0. {exchanged(f, entry.value)}"""
+
+
+def exchanged(f: Facts, value: int) -> str:
+    """Whether an entry would be a good one if its halves were exchanged."""
+    other = value >> 32 | (value & 0xFFFFFFFF) << 32
+    known = f.pfn(other >> PAGE_SHIFT) is not None or f.info and other >> PAGE_SHIFT == f.info.shared_info >> PAGE_SHIFT
+    return f"Its two halves of 32 bits are exchanged: {other:#x} would be right." if known and other & paging.PRESENT else ""
+
+
+@rule("right-lost", REMAP + ": Two roads", "crash", "failure",
+      unlike="A page table is read-only through its pte; a right that is lost above one pte is lost for all of them.")
+def _(f):
+    fault = page_fault(f)
+    walk = f.walk(fault.cr2) if fault and fault.denied else None
+    if not walk or not is_linked(f, fault.cr2):
+        return None
+    for entry in walk.path:
+        if entry.level.powerless or entry.level.shift == PAGE_SHIFT:
+            continue
+        what = "RW (bit 1)" if fault.write and not entry.value & paging.RW else \
+            "USER (bit 2)" if not entry.value & paging.USER else ""
+        if fault.fetch and entry.value & paging.NX:
+            return f"""{entry.name} of VA {fault.cr2:#x} is {entry.value:#x}, with NX (bit 63): nothing below it can be run. The remap is to copy
+                an entry as it is, with all its flags."""
+        if what:
+            return f"""{entry.name} of VA {fault.cr2:#x} is {entry.value:#x}, without {what}: nothing below it can be {"written to" if fault.write else "used"},
+                though the ptes allow it. The remap is to copy an entry as it is, with all its flags."""
+    return None
+
+
+@rule("direct-store", REMAP + ": An ordinary store", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    walk = f.walk(fault.cr2) if fault and fault.write and fault.denied else None
+    pfn = f.pfn(walk.maddr >> PAGE_SHIFT) if walk and walk.maddr is not None else None
+    if pfn is not None and (pfn << PAGE_SHIFT) in f.said.layout.get("Page tables", range(0)):
+        return f"""A store to VA {fault.cr2:#x}, {f.thing(pfn << PAGE_SHIFT)}: a page table in use, which is mapped read-only
+            ({walk.path[-1].name} = {walk.path[-1].value:#x}). Entries are changed by mmu_update, not by assignment."""
+
+
+@rule("page-read-only", REMAP + ": An ordinary store", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    walk = f.walk(fault.cr2) if fault and fault.write and fault.denied else None
+    pte = walk.path[-1] if walk and walk.maddr is not None else None
+    pfn = f.pfn(walk.maddr >> PAGE_SHIFT) if pte else None
+    if pte and not pte.value & paging.RW and (pfn is None or (pfn << PAGE_SHIFT) not in f.said.layout.get("Page tables", range(0))):
+        return f"""A store to VA {fault.cr2:#x} ({f.number(fault.cr2) or "a page of the guest's"}), which is mapped read-only: {pte.name} is
+            {pte.value:#x}, without RW (bit 1). {"An update_va_mapping made it so." if any(c.name == "update_va_mapping" for c in f.calls) else ""}"""

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Page faults by a number that was worked out wrongly: a page number, an index, an MFN."""
+
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
+
+from .facts import Facts
+from .fault import Fault
+from .numbers import M2P
+from .questions import JUMP, MACHINE, REMAP, by_stack, is_linked, page_fault, remapped, who
+from .rule import rule
+
+
+def in_register(f: Facts, fault: Fault, index: int) -> bool:
+    """Whether the instruction had it as an index, counted in entries or bytes."""
+    values = {v & f.mask for v in fault.regs.values.values()}
+    return index in values or index * f.bits // 8 & f.mask in values
+
+
+def p2m_index(f: Facts, fault: Fault) -> int:
+    """Which entry of the p2m an address is, taken as one."""
+    begin = f.info.mfn_list + (f.page_offset if fault.cr2 >= f.page_offset else 0)
+    return (fault.cr2 - begin & f.mask) // (f.bits // 8)
+
+
+@rule("p2m-not-repointed", JUMP + ": The p2m not repointed", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    pv = (p2m_index(f, fault) << PAGE_SHIFT) + f.page_offset & f.mask if fault and f.info and f.bits == 32 else 0
+    if pv and p2m_index(f, fault) >= f.nr_pages and in_register(f, fault, p2m_index(f, fault)) and f.thing(pv):
+        return f"""VA {fault.cr2:#x} is entry {p2m_index(f, fault):#x} of the p2m: the number of P=V page {pv:#x} ({f.thing(pv)}) less PAGE_OFFSET. A
+            pointer that is still P=V was taken for a linked one: start_info's {"pt_base" if "page tables" in f.thing(pv) else "pointer"}
+            was not repointed."""
+
+
+@rule("repointed-twice", JUMP + ": What still points low", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    pv = (p2m_index(f, fault) << PAGE_SHIFT) - f.page_offset & f.mask if fault and f.info and f.bits == 32 else 0
+    if pv and p2m_index(f, fault) >= f.nr_pages and in_register(f, fault, p2m_index(f, fault)) and f.thing(pv):
+        return f"""VA {fault.cr2:#x} is entry {p2m_index(f, fault):#x} of the p2m, which is the page number of P=V {pv:#x} ({f.thing(pv)}) plus PAGE_OFFSET: a
+            pointer of start_info's was repointed twice."""
+
+
+@rule("table-index", "0-machine: Three kinds of address", "crash", "failure")
+def _(f):
+    """The p2m is indexed by a PFN, the m2p by an MFN: whether the index that leads to the address was something else."""
+    fault = page_fault(f)
+    if not fault or not f.info or fault.fetch or f.is_a(fault.cr2, "linked", "null"):
+        return None
+    word = f.bits // 8
+    for name, begin, right in (("m2p", M2P[f.bits], "an MFN"), ("p2m", f.info.mfn_list, "a PFN"),
+                               ("p2m", f.info.mfn_list + f.page_offset & f.mask, "a PFN")):
+        index = (fault.cr2 - begin & f.mask) // word
+        kinds = ("maddr", "entry") if name == "m2p" else ("maddr", "entry", "pv", "linked", "mfn")
+        if index >= f.nr_pages and in_register(f, fault, index) and f.is_a(index, *kinds) and (fault.cr2 - begin & f.mask) % word == 0:
+            return f"""VA {fault.cr2:#x} is the {name}'s entry number {index:#x}, and that number is {f.number(index, *kinds)}. The index is
+                {right}: one entry a page.{who(f, fault.cr2)}"""
+    return None
+
+
+@rule("m2p-address", REMAP + ": Walking the tables in software", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    if not fault or f.function != "early_m2p":
+        return None
+    for value in fault.regs.values.values():
+        base = fault.cr2 - value * f.bits // 8 & f.mask
+        if f.pfn(value) is not None and base != M2P[f.bits]:
+            return f"""The m2p was read at VA {fault.cr2:#x}, for MFN {value:#x}, so it was taken to begin at VA {base:#x}. It begins at
+                {M2P[f.bits]:#x}."""
+    return None
+
+
+@rule("repointed-wrong", JUMP + ": What still points low", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    if fault and f.is_a(fault.cr2, "minus") and not f.is_a(fault.cr2, "linked", "pv"):
+        return f"""VA {fault.cr2:#x} is {f.number(fault.cr2, "minus")}: to repoint a P=V pointer, PAGE_OFFSET is added to it.{who(f, fault.cr2)}"""
+
+
+@rule("invalid-pfn", "0-machine: Three kinds of address", "crash", "failure", rank=1)
+def _(f):
+    fault = page_fault(f)
+    if fault and f.is_a(fault.cr2, "invalid") and not by_stack(f, fault):
+        return f"""VA {fault.cr2:#x} is {f.number(fault.cr2, "invalid")}. The m2p was asked about a page and did not know it, and the answer was
+            used: the number was no MFN of this guest (an entry of which too much or too little was taken), or the m2p was read where it
+            does not begin.{who(f, fault.cr2)}"""
+
+
+@rule("no-updates", REMAP + ": Asking Xen", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    asked = [c for c in f.calls if c.name == "mmu_update"]
+    if fault and is_linked(f, fault.cr2) and asked and not any(c.args[1] for c in asked):
+        return f"""mmu_update was asked for 0 updates, and returned {asked[-1].result}: nothing was remapped, and VA {fault.cr2:#x} is not mapped."""
+
+
+@rule("m2p-address", "8-errata: 1. dom0 has no console page", "crash", "failure", rank=1)
+def _(f):
+    fault = page_fault(f)
+    if fault and f.is_a(fault.cr2, "xen") and not f.is_a(fault.cr2, "invalid") and not by_stack(f, fault):
+        return f"""VA {fault.cr2:#x} is a hole {f.number(fault.cr2, 'xen')}. The m2p is only as long as there are pages: what is not an MFN
+            (console.domU.mfn of dom0, a maddr, a PFN shifted) leads beyond it. Or it was not read where it begins, 0xf5800000 (PAE) or
+            0xffff800000000000 (x86-64).{who(f, fault.cr2)}"""
+
+
+@rule("beyond-initial-mapping", MACHINE + ": What Xen guarantees at the start", "crash", rank=1)
+def _(f):
+    fault = page_fault(f)
+    total = f.said.layout.get("TOTAL")
+    if fault and total and total.stop <= fault.cr2 < f.nr_pages << PAGE_SHIFT:
+        return f"""The guest owns this page, paddr {fault.cr2:#x}, but Xen maps only the beginning of memory for the start, up to TOTAL in its
+            arrangement, {total.stop:#x}.{who(f, fault.cr2)}"""
+
+
+@rule("pv-address-after-drop", JUMP + ": What still points low", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    walk = f.walk(fault.cr2) if fault else None
+    image = f.said.layout.get("Loaded kernel")
+    low = f.walk(image.start) if image else None
+    if fault and PAGE_SIZE <= fault.cr2 < f.nr_pages << PAGE_SHIFT and walk and walk.problem and low and low.problem:
+        thing = f.number(fault.cr2, "pv")
+        field = next((name for name in ("mfn_list", "pt_base", "mod_start", "shared_info") if f.info and 0 <= fault.cr2 - getattr(f.info, name) < 0x100000
+                      and getattr(f.info, name)), "")
+        return f"""P=V {fault.cr2:#x} ({thing or "a page of this guest"}) was used after its mapping was dropped: {walk.problem}. Some pointer still
+            holds it: {f"start_info's {field} was not repointed" if field and field in thing or field == "mfn_list" else "not all of start_info's were repointed"}, or one was saved before the
+            jump.{who(f, fault.cr2)}"""
+
+
+@rule("wild-jump", JUMP + ": The jump", "crash", "failure", rank=1)
+def _(f):
+    fault = f.fault
+    if fault and not f.source.is_code(fault.ip) and f.left_at:
+        landed = f.landed or fault.ip
+        kind = f.number(landed)
+        return f"""The processor ran where the image has no code: it came to VA {landed:#x}{f" ({kind})" if kind else ""}, and stopped at
+            {fault.ip:#x}. The image's code was left at {f.left_at}: by a jump, a call or a return to a number that is no address of code."""
+
+
+@rule("machine-address", REMAP + ": Walking the tables in software", "crash", "failure", rank=1)
+def _(f):
+    fault = page_fault(f)
+    if fault and not fault.fetch and f.bits == 32 and 0x1000000 <= fault.cr2 < 0x4000000 and not f.is_a(fault.cr2, "linked"):
+        return f"""VA {fault.cr2:#x} lies beyond dom0's memory, where nothing was ever P=V, and is in the range of machine addresses: an MFN that was
+            not translated, or translated as if it were a PFN.{who(f, fault.cr2)}"""
+
+
+@rule("linked-beyond", REMAP + ": How far the remap must reach", "crash", "failure", rank=1)
+def _(f):
+    fault = page_fault(f)
+    if fault and fault.cr2 >= f.page_offset > 0 and remapped(f) and not f.is_a(fault.cr2, "xen") and not fault.denied:
+        paddr = fault.cr2 - f.page_offset & f.mask
+        return f"""Linked VA {fault.cr2:#x} would be paddr {paddr:#x}, which is {"beyond the guest's memory" if paddr >= f.nr_pages << PAGE_SHIFT
+            else "beyond all that the remap had to reach"}: compare it with the limit.{who(f, fault.cr2)}"""

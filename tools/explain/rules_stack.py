@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The stack pointer, and the stacks that exist."""
+
+from .facts import Facts
+from .questions import JUMP, MACHINE, by_stack, page_fault
+from .rule import rule
+
+STACK_SIZE, STACK_END_MAGIC = 0x2000, 0x57AC6E9D  # THREAD_SIZE; linux/magic.h
+
+
+def right_stack(f: Facts, esp: int) -> bool:
+    """Whether it is in Xen's boot stack, or in the kernel's own, up to its top."""
+    own, boot = f.source.va("init_stack"), f.said.layout.get("Boot stack", range(0))
+    return boot.start < esp <= boot.stop or own is not None and own < esp <= own + STACK_SIZE
+
+
+@rule("stack-overflow", MACHINE + ": What Xen guarantees at the start", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    stack = f.said.layout.get("Boot stack")
+    if fault and stack and fault.write and fault.denied and by_stack(f, fault) and fault.cr2 in f.said.layout.get("Page tables", range(0)):
+        return f"""The stack ran out of its page, {stack.start:#x} to {stack.stop:#x}, down into what lies below: VA {fault.cr2:#x} is in the page
+            tables, which a guest cannot write to. The boot stack is one page: no large arrays, no deep recursion before the jump to a
+            larger stack."""
+
+
+@rule("stack-overflow", JUMP + ": The jump", "crash", "failure")
+def _(f):
+    jumped = any(c.name == "set_trap_table" for c in f.calls)
+    if f.fault and jumped and f.source.va("init_stack") is not None and (f.word("init_stack") or 0) & 0xFFFFFFFF != STACK_END_MAGIC:
+        return f"""init_stack overflowed: the word at its lower end, VA {f.source.va("init_stack"):#x}, is no longer what was put there, and what lies
+            below it was written over: .bss, then code. It has {STACK_SIZE} bytes (THREAD_SIZE): no large arrays, no deep recursion."""
+
+
+@rule("stack-pointer", JUMP + ": The jump", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    if not fault or not f.seen or not by_stack(f, fault) or fault.cr2 in f.said.layout.get("Page tables", range(0)):
+        return None
+    esp = fault.regs.rsp & f.mask
+    walk = f.walk(esp - f.bits // 8)
+    if right_stack(f, esp) or walk and not walk.problem and walk.rights.write:
+        return None
+    kind = f.number(esp) or "in no stack that is known"
+    return f"""The stack pointer, VA {esp:#x}, is {kind}: nothing that can be written to is mapped there
+        ({walk.problem if walk and walk.problem else "it is read-only"}). Xen's boot stack is
+        {" to ".join(f"{n:#x}" for n in (f.said.layout["Boot stack"].start, f.said.layout["Boot stack"].stop)) if "Boot stack" in f.said.layout else "gone"};
+        {f"init_stack's top is VA {f.source.va('init_stack') + STACK_SIZE:#x}" if f.source.va("init_stack") else "the image has none of its own"}."""

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Exceptions that are no page faults, and those that nobody handles."""
+
+import itertools
+
+from xenabi.hypercalls import TRAP
+
+from .facts import Facts
+from .questions import JUMP, MACHINE
+from .rules_hypercall import WRMSR
+from .rule import rule
+
+PORT = ("e4", "e5", "e6", "e7", "ec", "ed", "ee", "ef")  # IN and OUT
+
+
+@rule("trap-table-selector", JUMP + ": What a kernel sets up first", "timeout", "crash", "vanished", "silence")
+def _(f):
+    wrong = selectors(f)
+    if wrong and (f.xen("Pre-exception") or f.repeated or f.fault and f.fault.vector == 13):
+        return f"""The handlers were registered with the code segment {wrong[0]:#x}: the trap table, or the callbacks, must name FLAT_KERNEL_CS,
+            {right_cs(f):#x}. Xen faulted on entering one, again and again."""
+
+
+def right_cs(f: Facts) -> int:
+    return 0xE033 if f.bits == 64 else 0xE019
+
+
+def selectors(f: Facts) -> list[int]:
+    """Code segments that handlers were registered with and that are not Xen's flat one."""
+    layout = TRAP[f.bits]
+    tables = [c.data[:len(c.data) // layout.size * layout.size] for c in f.calls if c.name == "set_trap_table"]
+    found = [cs for table in tables for _, _, cs, _ in itertools.takewhile(lambda gate: gate[3], layout.iter_unpack(table))]
+    found += [cs for c in f.calls if c.name == "set_callbacks" and f.bits == 32 for cs in (c.args[0], c.args[2])]
+    return [cs for cs in found if cs != right_cs(f)]
+
+
+@rule("frame-shifted", JUMP + ": What a kernel sets up first", "crash", "failure", "timeout", "silence")
+def _(f):
+    if f.fault and f.is_a(f.fault.ip, "selector"):
+        return f"""The processor was to go on at {f.fault.ip:#x}, which is {f.number(f.fault.ip, "selector")}. So the frame that was returned by is a word
+            off: something more was taken off the stack, or left on it, between the entry of the handler and its iret."""
+
+
+@rule("bad-selector", JUMP + ": What a kernel sets up first", "crash", "failure")
+def _(f):
+    if f.fault and f.fault.vector in (10, 11, 12, 13) and f.fault.error:
+        selector = f.fault.error & 0xFFFC
+        word = f"an interrupt gate, {f.fault.error >> 3:#x}" if f.fault.error & 2 else f"the segment selector {selector:#x}"
+        return f"""A general protection fault whose error code, {f.fault.error:#x}, is not 0: it names {word}. Segments are Xen's flat
+            ones: FLAT_KERNEL_CS, DS and SS. A frame that was changed on the way back from a handler names others, or a trap was raised by
+            INT that the guest may not raise."""
+
+
+@rule("privileged-instruction", MACHINE + ": Ring 1", "crash", "failure")
+def _(f):
+    if f.fault and f.fault.vector == 13 and not f.fault.error and f.code(f.fault.ip, 2) != WRMSR:
+        code = f.code(f.fault.ip, 8).hex(" ")
+        if code[:2] in PORT:
+            return f"""A general protection fault at an access to an I/O port (bytes {code}). Ports belong to Xen; dom0 may have them after
+                PHYSDEVOP_set_iopl with level 1, any other domain may not."""
+        return f"""A general protection fault at the bytes {code or "?"}: most often an instruction that only ring 0 may use. A paravirtual kernel does
+            not run there: cli, sti, hlt, lgdt, mov to cr3 are Xen's, and hypercalls take their place."""
+
+
+@rule("division", "7-debugging: Reading a crash", "crash", "failure")
+def _(f):
+    if f.fault and f.fault.vector == 0:
+        return "A division by zero, or one whose result does not fit. Its operands are in the registers and in the line of source."
+
+
+@rule("undefined-instruction", "7-debugging: Reading a crash", "crash", "failure")
+def _(f):
+    if f.fault and f.fault.vector == 6:
+        if f.code(f.fault.ip, 2) == b"\x0f\x0b" or not f.seen:
+            return """An undefined instruction: a ud2 that says "this cannot happen" (Linux's BUG(), or the end of a function that must not
+                return). Without a trap table it is mute."""
+        left = f" It was left at {f.left_at}." if not f.source.is_code(f.fault.ip) and f.left_at else ""
+        return f"""The bytes {f.code(f.fault.ip, 6).hex(" ")} at VA {f.fault.ip:#x} are no instruction:
+            {"they are no code of the image." if left else "the code there was written over, or the jump went into its middle."}{left}"""
+
+
+@rule("shutdown-crash", MACHINE, "crash")
+def _(f):
+    if not f.fault and f.xen("^Hardware Dom0 crashed") and not f.xen(r"^Domain 0 \(vcpu#0\) crashed"):
+        return "There was no fault: the guest itself asked for SCHEDOP_shutdown with SHUTDOWN_crash."
+
+
+@rule("fault-loop", JUMP + ": No trap table", "silence", "timeout", "crash", rank=1)
+def _(f):
+    if f.repeated:
+        return f"""The same exception came {len(f.repeated)} times: the handler returns to the instruction that caused it, without a change, or
+            causes it itself. An entry of __ex_table that leads back to its own instruction does that."""

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How a run came to its end: what ran last, who called it, and where a number came from. The part of Facts that is about code."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from xenpt.memory import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from .fault import Fault
+    from .observe import Observation
+    from .source import Source
+
+BLOCK = 0x100  # bytes: so long are the runs of instructions that QEMU logs the registers of
+STACK = 1024  # bytes: so far return addresses are looked for
+
+
+class Way:
+    """What Facts has to know for it."""
+
+    bits: int
+    mask: int
+    source: Source
+    seen: Observation | None
+    fault: Fault | None
+
+    # ---- code, and the stack ---------------------------------------------------------
+
+    def code(self, address: int, count: int) -> bytes:
+        """Bytes of code, in the machine."""
+        return (self.seen.peek(address, count) if self.seen else None) or b""
+
+    def on_stack(self):
+        """Addresses of code on the stack at the end, the innermost first."""
+        word = self.bits // 8
+        top = self.seen.regs.rsp & self.mask
+        data = self.seen.peek(top, min(STACK, PAGE_SIZE - top % PAGE_SIZE) or STACK) or b""
+        words = (int.from_bytes(data[at:at + word], "little") for at in range(0, len(data) - word + 1, word))
+        return [w - 1 for w in words if self.source.is_code(w - 1) and self.is_behind_call(w)]
+
+    def is_behind_call(self, address: int) -> bool:
+        """Whether it can be a return address: CALL with a distance, or through a register or memory."""
+        code = self.code(address - 7, 7)
+        return len(code) == 7 and (code[2] == 0xE8 or code[5] == 0xFF and code[6] & 0x38 == 0x10)
+
+    # ---- the log of what ran ----------------------------------------------------------
+
+    @functools.cached_property
+    def steps(self):
+        return self.seen.trail.steps() if self.seen else []
+
+    def first_seen(self, value: int) -> str:
+        """The line of source that ran when a value first appeared in a register, before the end."""
+        steps = [] if self.seen and self.seen.trail.cut else self.steps
+        if self.fault:
+            last = [i for i, s in enumerate(steps) if 0 <= self.fault.ip - s.address < BLOCK]
+            steps = steps[:last[-1] + 1] if last else []
+        for before, step in zip(steps, steps[1:]):
+            if value in step.registers.values() and value not in before.registers.values():
+                name = next(n for n, v in step.registers.items() if v == value)
+                if name not in ("EIP", "RIP", "EFL", "RFL"):
+                    return self.source.place(before.address)
+        return ""
+
+    @functools.cached_property
+    def landed(self) -> int | None:
+        """The first address outside the image's code that the processor ran at, when it has left that."""
+        for before, step in zip(reversed(self.steps[:-1]), reversed(self.steps)):
+            if self.source.is_code(before.address) and not self.source.is_code(step.address):
+                return None if self.seen.trail.cut else step.address
+        return None
+
+    @functools.cached_property
+    def left_at(self) -> str:
+        """The last place in the image's code, when the processor has left it."""
+        if self.seen and self.seen.trail.cut:
+            return ""
+        for step in reversed(self.steps):
+            if self.source.is_code(step.address):
+                return self.source.place(step.address)
+        return ""
