@@ -148,7 +148,7 @@ ask_store() { # key, sed arguments for xenstore.c
 }
 
 @test "one of two guests crashes: the other is still served, and the run fails" {
-	fault x86_32/pair stage6-toolstack/pair/grant.c 's/^\tring_bell\(port\);/&\n\tpanic("the lender is tired");/'
+	fault x86_32/pair stage6-toolstack/pair/grant.c 's/^\tnotify_remote\(port\);/&\n\tpanic("the lender is tired");/'
 	CMDLINE=guests=2 MODULE=$image boot "$good/build/x86_32/stage6.elf"
 	ends 1 "[domain 1] PANIC: the lender is tired"
 	ends 1 "[domain 2]   given back: all done"

@@ -118,6 +118,9 @@ typedef void (*event_handler_t)(evtchn_port_t port);
  */
 evtchn_port_t bind_virq(unsigned int virq, event_handler_t handler);
 
+/** Raises an event at the other end of the channel at @p port. */
+void notify_remote(evtchn_port_t port);
+
 /** @return Xen's clock: nanoseconds since its boot */
 u64 system_time(void);
 

@@ -15,17 +15,20 @@
 u8 init_stack[THREAD_SIZE]
 	__attribute__((aligned(PAGE_SIZE), section(".bss.page_aligned")));
 
-/*
- * What the jump made of the stack. Arrival on any writable page works, for as
- * long as nobody else uses that; so where it is has to be looked at, and once
- * more later whether it was deep enough. Some bytes may be left free above, as
- * Linux does.
+/** Words that may lie between the stack's top and the frame: Linux, for one,
+ * leaves room for saved registers there.
+ */
+#define ROOM_ABOVE 40
+
+/* Any writable page will do for a stack at first, until somebody else uses it.
+ * So the address is checked here, and the lower end once more, later: it holds
+ * a word that no deep call may have reached.
  */
 static void stack_begins(vaddr_t frame)
 {
 	vaddr_t top = (vaddr_t)init_stack + THREAD_SIZE;
 
-	if (frame >= top || frame < top - 40 * sizeof(long))
+	if (frame >= top || frame < top - ROOM_ABOVE * sizeof(long))
 		panic("stack: xen_start_kernel's is at VA %#lx, not at the top of init_stack, VA %#lx",
 		      frame, top);
 	*(u32 *)init_stack = STACK_END_MAGIC;

@@ -80,6 +80,14 @@ evtchn_port_t bind_virq(unsigned int virq, event_handler_t handler)
 	return bind.port;
 }
 
+void notify_remote(evtchn_port_t port)
+{
+	struct evtchn_send send = {.port = port};
+
+	hypercall_must(HYPERVISOR_event_channel_op(EVTCHNOP_send, &send),
+		       "event_channel_op(EVTCHNOP_send), port %u", port);
+}
+
 /* XCHG with memory is atomic: Xen may be setting bits at the same time. */
 static unsigned long take_all(unsigned long *word)
 {

@@ -11,7 +11,6 @@
  */
 #include "xenstore.h"
 #include "console.h"
-#include "hypercall.h"
 #include "pgtable.h"
 #include "string.h"
 #include "xen-ops.h"
@@ -28,14 +27,6 @@ static store_page_t *store_page(void)
 	return __va(pfn_to_paddr(_pfn(m2p[xen_start_info->store_mfn])));
 }
 
-static void ring_bell(void)
-{
-	struct evtchn_send send = {.port = xen_start_info->store_evtchn};
-
-	hypercall_must(HYPERVISOR_event_channel_op(EVTCHNOP_send, &send),
-		       "event_channel_op(EVTCHNOP_send), port %u", send.port);
-}
-
 /* The text has to be in the ring before the index says so. */
 static void ask(store_page_t *page, const char *path)
 {
@@ -46,7 +37,7 @@ static void ask(store_page_t *page, const char *path)
 	store_ring_put(page->req, &end, path, head.len);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	page->req_prod = end;
-	ring_bell();
+	notify_remote(xen_start_info->store_evtchn);
 }
 
 /* Waits until the ring holds so many bytes of the answer, and takes them. */
@@ -64,7 +55,7 @@ static bool take(store_page_t *page, void *to, u32 count)
 	store_ring_get(page->rsp, &at, to, count);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	page->rsp_cons = at;
-	ring_bell();
+	notify_remote(xen_start_info->store_evtchn);
 	return true;
 }
 

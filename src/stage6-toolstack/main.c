@@ -20,7 +20,7 @@ static void build_guest(struct guest *guest)
 	/* an empty domain of the image's width */
 	create_domain(guest);
 
-	/* its memory: first who lies where, then the pages */
+	/* its memory: first the layout, then the pages */
 	lay_out(guest);
 	populate(guest);
 
@@ -43,8 +43,8 @@ static void build_guest(struct guest *guest)
 }
 //! [build_guest]
 
-/* For whom PHYS32_ENTRY is meant. Its tables are its own, and who lies where is
- * known to Xen: no p2m to write, nothing to pin.
+/* The domain that PHYS32_ENTRY is meant for. Its page tables are its own, and
+ * Xen keeps the p2m: there is none to write, and nothing to pin.
  */
 //! [build_pvh_guest]
 static void build_pvh_guest(struct guest *guest)
@@ -99,7 +99,10 @@ void start_kernel(void)
 		guests[i].module = module;
 		guests[i].pvh = option("guest=pvh");
 		image_parse(&guests[i].image, image, guests[i].pvh);
-		(guests[i].pvh ? build_pvh_guest : build_guest)(&guests[i]);
+		if (guests[i].pvh)
+			build_pvh_guest(&guests[i]);
+		else
+			build_guest(&guests[i]);
 	}
 	if (count == 2)
 		introduce(&guests[0], &guests[1]);

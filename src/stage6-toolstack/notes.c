@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * The guest's notes: the letter that the image's author wrote to whoever builds
- * a domain of it.
+ * The guest's notes: what the image asks of whoever builds a domain of it.
  *
  * Called by image_parse(). Xen reads the same notes of dom0's image.
  *

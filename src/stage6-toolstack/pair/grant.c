@@ -71,7 +71,7 @@ void lend(domid_t peer, evtchn_port_t port)
 	grant->flags = GTF_permit_access;
 	printk("  lent MFN %#x to domain %u as grant %u, ringing port %u\n",
 	       grant->frame, peer, PAIR_REF, port);
-	ring_bell(port);
+	notify_remote(port);
 
 	while (shared->turn != 0 || grant->flags & (GTF_reading | GTF_writing))
 		wait_for_bell(port, until);
@@ -118,7 +118,7 @@ void borrow(domid_t peer, evtchn_port_t remote)
 	if (unmap.status != GNTST_okay)
 		panic("grant_table_op(GNTTABOP_unmap_grant_ref): status %d",
 		      unmap.status);
-	ring_bell(bind.local_port);
+	notify_remote(bind.local_port);
 	printk("  given back: all done\n");
 }
 //! [borrow]

@@ -8,20 +8,11 @@
  * is all that it does for them.
  */
 #include "pair.h"
-#include "hypercall.h"
 #include "paravirt.h"
 #include "xenstore.h"
 
 u8 pair_page[PAGE_SIZE]
 	__attribute__((aligned(PAGE_SIZE), section(".bss.page_aligned")));
-
-void ring_bell(evtchn_port_t port)
-{
-	struct evtchn_send send = {.port = port};
-
-	hypercall_must(HYPERVISOR_event_channel_op(EVTCHNOP_send, &send),
-		       "event_channel_op(EVTCHNOP_send), port %u", port);
-}
 
 /* It rings once when it is bound, too: the caller has to look what is so. */
 void wait_for_bell(evtchn_port_t port, u64 until)

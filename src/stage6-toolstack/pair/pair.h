@@ -30,9 +30,6 @@ extern u8 pair_page[PAGE_SIZE];
 /** Has Xen do one operation on grants. @p op a GNTTABOP_ number. */
 void grant_table_op(unsigned int op, void *arg, const char *name);
 
-/** Tells the other domain that there is something new. */
-void ring_bell(evtchn_port_t port);
-
 /** Nanoseconds that the other domain may take for its part. */
 #define NS_FOR_A_TURN 5000000000ULL
 
