@@ -23,6 +23,9 @@ def _(f):
 
 @rule("guest-domain-refused", LESSON, "failure")
 def _(f):
+    if f.panic.startswith("image: it has no note PHYS32_ENTRY"):
+        return """A PVH domain was asked for (PVH=domU), and the guest's image does not say where it is entered as one. Of the stages only
+            stage 7 has that note: make run STAGE=7 PVH=domU."""
     if f.panic.startswith("image: "):
         return """What stage 6 got as GUEST= cannot be made into a domain; the line says why. A kernel with two levels (PAE=n) or
             without Xen's notes is refused here as Xen would refuse it as dom0."""
