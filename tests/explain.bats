@@ -63,11 +63,12 @@ for rule in explain.RULES: print(rule.name, rule.rank, ",".join(rule.ends) or "-
 	done
 }
 
-@test "an explanation takes less than two seconds of processor time" {
-	boot build/x86_32/stage4.elf
+# Two seconds on a machine that boots in half a second: seconds would measure the machine, too.
+@test "an explanation costs less than five boots" {
+	TIMEFORMAT='%U %S'
+	{ time boot build/x86_32/stage4.elf; } 2>"$BATS_TEST_TMPDIR/boot"
 	cp "$BATS_TEST_TMPDIR/stage4.log" "$BATS_TEST_TMPDIR/log"
 	printf 'PANIC: nothing\n' >>"$BATS_TEST_TMPDIR/log"
-	TIMEFORMAT='%U %S'
-	{ time tools/python -m explain "$BATS_TEST_TMPDIR/log" failure build/x86_32/stage4.elf >/dev/null; } 2>"$BATS_TEST_TMPDIR/time"
-	awk '{ exit !($1 + $2 < 2) }' "$BATS_TEST_TMPDIR/time"
+	{ time tools/python -m explain "$BATS_TEST_TMPDIR/log" failure build/x86_32/stage4.elf >/dev/null; } 2>"$BATS_TEST_TMPDIR/explained"
+	paste -d ' ' "$BATS_TEST_TMPDIR/boot" "$BATS_TEST_TMPDIR/explained" | awk '{ print ($3 + $4) / ($1 + $2); exit !($3 + $4 < 5 * ($1 + $2)) }'
 }
