@@ -26,7 +26,8 @@ endif
 ifneq ($(filter dom0 domU,$(PVH)$(XEN)),)
 XEN := stock
 endif
-# QEMU's TCG sets a bit in the top level of PAE tables that is reserved there; Xen looks, and reads no more of the guest.
+# QEMU's TCG sets ACCESSED in the top level of PAE tables, where it is reserved: Xen cannot read the guest's VMMCALL to step
+# over it, and never gets on.
 pvh-kind := $(if $(filter domU,$(PVH)),$(or $(GUEST_ARCH),$(ARCH))-$(or $(GUEST_PAE),y),$(ARCH)-$(PAE))
 ifneq ($(filter $(ACCEL)-$(PVH)-$(pvh-kind)-$(IMAGE),tcg-dom0-x86_32-y- tcg-domU-x86_32-y-),)
 $(error PVH=$(PVH) with PAE needs a real processor (ACCEL=kvm): use ARCH=x86_64, or PAE=n)

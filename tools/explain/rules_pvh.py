@@ -6,6 +6,9 @@ import re
 from .rule import rule
 
 LESSON = "11-pvh"
+PAE = """QEMU's TCG sets ACCESSED in the top-level entries of PAE tables, where the manual reserves that bit. Xen has to read the
+    instruction VMMCALL to step over it, finds the bit on the way there, gives up, and enters the guest at the same
+    instruction again."""
 
 
 @rule("pvh-no-note", LESSON, "qemu")
@@ -59,8 +62,7 @@ def _(f):
 @rule("pvh-domain-pae", LESSON, "failure")
 def _(f):
     if re.match("toolstack: domain [0-9]+ is not at its end", f.panic) and f.guest(r"^\[domain [0-9]+\]   paging on: three levels"):
-        return """The guest's first hypercall with paging on never ends. Its tables are PAE's, and QEMU's TCG sets a bit in their top-level
-            entries that is reserved there; Xen then reads no more of this guest. Use GUEST_ARCH=x86_64, or GUEST_PAE=n."""
+        return f"""The guest's first hypercall with paging on never ends. {PAE} Use GUEST_ARCH=x86_64, or GUEST_PAE=n."""
 
 
 @rule("pvh-triple-fault", LESSON, "shutdown")
@@ -93,6 +95,5 @@ def _(f):
 
 @rule("pvh-pae-accessed", LESSON, "silence")
 def _(f):
-    if f.pvh == "dom0" and f.where_said == "xen" and f.guest("^stage 7: pvh_entry"):
-        return """The kernel's first hypercall with paging on never ends. If this is a PAE kernel in QEMU's TCG: TCG sets a bit in the top-level
-            entry that is reserved there, and Xen reads no more of this guest. Use ARCH=x86_64 or PAE=n."""
+    if f.pvh == "dom0" and f.bits == 32 and f.where_said == "xen" and f.guest("^stage 7: pvh_entry"):
+        return f"""The first hypercall with paging on never ends, as it is with PAE tables. {PAE} Use ARCH=x86_64 or PAE=n."""
