@@ -4,8 +4,9 @@
 import functools
 import os
 import re
+import subprocess
 
-FOLDER = "/usr/include/xen"
+USUAL = "/usr/include/xen"
 FILES = "xen.h event_channel.h sched.h memory.h physdev.h vcpu.h version.h elfnote.h grant_table.h callback.h nmi.h hvm/hvm_op.h domctl.h".split()
 
 _DEFINE = re.compile(r"^#define\s+(\w+)\s+\(?(?:xen_mk_u(?:int|long)\()?(0x[0-9a-fA-F]+|\d+)\)?(?:<<(\d+)\))?\s*(?:/\*.*)?$",
@@ -13,9 +14,23 @@ _DEFINE = re.compile(r"^#define\s+(\w+)\s+\(?(?:xen_mk_u(?:int|long)\()?(0x[0-9a
 _ERROR = re.compile(r"^XEN_ERRNO\((\w+),\s*(\d+)\)", re.MULTILINE)
 
 
+@functools.lru_cache(maxsize=None)
+def _folder():
+    """Where they are; a compiler may find them elsewhere than most systems have them."""
+    if not os.path.isdir(USUAL):
+        compiler = [os.environ.get("CC") or "gcc", *os.environ.get("CFLAGS", "").split(), "-E", "-x", "c", "-"]
+        try:
+            found = subprocess.run(compiler, input="#include <xen/xen.h>\n", capture_output=True, text=True, check=False).stdout
+        except OSError:
+            found = ""
+        if place := re.search(r'^# \d+ "(.*)/xen\.h"', found, re.MULTILINE):
+            return place[1]
+    return USUAL
+
+
 def _read(name):
     try:
-        with open(os.path.join(FOLDER, name), encoding="latin-1") as header:
+        with open(os.path.join(_folder(), name), encoding="latin-1") as header:
             return header.read()
     except OSError:
         return ""  # then numbers have no names
@@ -43,7 +58,7 @@ def value(name):
     for defined, number in _defines():
         if defined == name:
             return number
-    raise LookupError(f"no header of Xen's below {FOLDER} defines {name} (Debian: libxen-dev)")
+    raise LookupError(f"no header of Xen's below {_folder()} defines {name} (Debian: libxen-dev)")
 
 
 @functools.lru_cache(maxsize=None)

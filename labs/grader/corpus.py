@@ -20,9 +20,9 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
 
+from . import toml
 from .lab import numbers
 
 JOBS = 2
@@ -113,7 +113,7 @@ def try_pair(lab, _, folder):
     subprocess.run(["make", "-s", "lab", f"LAB={lab}", f"WORK={work}", f"OUT={out}"], env=clean, check=True, timeout=300,
                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     with open(f"labs/lab{lab}/lab.toml", "rb") as file:
-        documented = tomllib.load(file).get("skeleton", 0)
+        documented = toml.load(file).get("skeleton", 0)
     result, status = grade(lab, work, out)
     if result is None or status != 1 or result["score"] != documented:
         return f"untouched: {status if result is None else result['score']} points, not {documented}"
@@ -135,10 +135,10 @@ def corpus(labs):
     """(lab, wrong answer) for each."""
     for lab in labs:
         with open(f"labs/lab{lab}/wrong.toml", "rb") as file:
-            yield from ((lab, wrong) for wrong in tomllib.load(file)["wrong"])
+            yield from ((lab, wrong) for wrong in toml.load(file)["wrong"])
         if os.path.exists(f"labs/lab{lab}/right.toml"):
             with open(f"labs/lab{lab}/right.toml", "rb") as file:
-                yield from ((lab, dict(right, finding=RIGHT)) for right in tomllib.load(file)["right"])
+                yield from ((lab, dict(right, finding=RIGHT)) for right in toml.load(file)["right"])
 
 
 def main(args):

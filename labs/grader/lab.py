@@ -13,12 +13,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 
 from xenabi.image import ElfError, Image
 from xenabi.notes import NoteError
 from xenqemu.patience import patiently
 
+from . import toml
 from .ownwork import NotOwn, look_at, look_at_folder, look_at_source, refuse_foreign, refuse_foreign_errors, taken_in
 from .report import Finding, Report, Task
 from .running import end, locked, running
@@ -61,7 +61,7 @@ class Lab:
         self.work = work or f"work/lab{number}"
         self.out = out or f"build/lab{number}"
         with open(f"{self.folder}/lab.toml", "rb") as file:
-            data = tomllib.load(file)
+            data = toml.load(file)
         with open(f"{self.folder}/lab.mk", encoding="utf-8") as file:
             self.settings = dict(re.findall(r"^([\w-]+)\s*[?:]?=\s*(.*)$", file.read(), re.M))
         tasks = [Task(**{"read": data.get("lesson", ""), **task}) for task in data["task"]]

@@ -14,11 +14,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from grader import toml
 from grader.corpus import change as changed
 
 JOBS = 2
@@ -41,7 +41,7 @@ def changes(row: Row) -> Iterator[tuple[str, Row]]:
     """Files below src/, and how each is changed."""
     if "lab" in row:
         with open(f"labs/lab{row['lab']}/wrong.toml", "rb") as file:
-            wrong = next(w for w in tomllib.load(file)["wrong"] if w["name"] == row["wrong"])
+            wrong = next(w for w in toml.load(file)["wrong"] if w["name"] == row["wrong"])
         with open(f"labs/lab{row['lab']}/lab.mk", encoding="utf-8") as settings:
             files = re.findall(r"stage\d-[\w/-]+\.[cS]", settings.read())
         yield next(f for f in files if f.endswith("/" + wrong["file"])), wrong
@@ -109,7 +109,7 @@ def judge(row: Row) -> str:
 
 def chosen(args: list[str]) -> list[Row]:
     with open(TABLE, "rb") as file:
-        rows: list[Row] = tomllib.load(file)["fault"]
+        rows: list[Row] = toml.load(file)["fault"]
     if args[:1] == ["--sample"]:
         return rows[::max(1, len(rows) // int(args[1]))][:int(args[1])]
     return [row for row in rows if not args or any(word in row["name"] for word in args[1:])]
