@@ -3,7 +3,7 @@
 # Every command of the kit. `make` alone prints this help:
 #
 ## make run [STAGE=n]     build stage n (0 to 7, usually 4), boot it under Xen
-## make check             the tests; check-gdb, check-labs, check-doc take longer
+## make check             the tests; check-long has those that take longer
 ## make check-gdb         the commands in GDB, on every stage in every mode
 ## make check-explain     is the cause of each known fault named? (200 faults)
 ## make check-xl          the stages as domUs of Debian's xl, on a Linux dom0
@@ -331,7 +331,11 @@ include labs/rules.mk
 check: $(hypervisor) $(stock)
 	@tools/doctor --need run,check,lab,gdb
 	@tests/run
-.PHONY: check
+
+check-long: $(hypervisor) $(stock)
+	@tools/doctor --need run,check,lab,gdb,explore,doctest
+	@tests/run --long
+.PHONY: check check-long
 
 # All images of one mode; and all stages, modes and hypervisors in a table.
 images: ready

@@ -72,6 +72,7 @@ refused() { # what the line says, the command
 
 # ---- how it ended ----
 
+# bats test_tags=long
 @test "SLOW= stretches the limits, and has to be a factor" {
 	SLOW=0 boot "$actor"
 	ends 2 "SLOW=0 is not a factor from 1 to 999"
@@ -123,11 +124,13 @@ refused() { # what the line says, the command
 	[[ $output == *"src/stage2-hypercall/"* ]]
 }
 
+# bats test_tags=long
 @test "silence: the guest waits" {
 	CMDLINE=block SILENCE=2 boot "$actor"
 	ends 5 "diagnosis: event-never-came"
 }
 
+# bats test_tags=long
 @test "silence: a hypervisor that never starts a guest" {
 	gcc -m32 -nostdlib -static -Wl,--build-id=none,-Ttext=0x100000 -o "$BATS_TEST_TMPDIR/xen" tests/faults/deaf-xen.S
 	XEN=$BATS_TEST_TMPDIR/xen SILENCE=1 boot "$actor"
@@ -140,6 +143,7 @@ refused() { # what the line says, the command
 	[[ $output == *"diagnosis: too-slow"* ]]
 }
 
+# bats test_tags=long
 @test "time-out: it prints without ever ending a line" {
 	CMDLINE=dots SILENCE=2 TIMEOUT=3 boot "$actor"
 	ends 6 "not at its end after 3 s"
@@ -152,6 +156,7 @@ refused() { # what the line says, the command
 	ends 0 "ended by itself"
 }
 
+# bats test_tags=long
 @test "so is power-off" {
 	CMDLINE=poweroff boot "$actor"
 	ends 7 "diagnosis: halted"
@@ -159,6 +164,7 @@ refused() { # what the line says, the command
 	ends 0 "ended by itself"
 }
 
+# bats test_tags=long
 @test "a reader's image may still fail" {
 	CMDLINE=fail boot --any "$actor"
 	ends 1 "reported a failure"
@@ -191,6 +197,7 @@ refused() { # what the line says, the command
 	ends 0 "succeeded"
 }
 
+# bats test_tags=long
 @test "forged text does not make a shutdown of a hang" {
 	CMDLINE=forge-loop SILENCE=2 boot --any "$actor"
 	ends 5 "diagnosis: guest-loops"

@@ -69,6 +69,7 @@ gunzip_program() {
 	done
 }
 
+# bats test_tags=long
 @test "deflate: whatever is damaged is refused, and nothing else happens" {
 	gunzip_program
 	head -c 3000 "$top/src/stage2-hypercall/printk.c" >contents
@@ -117,11 +118,13 @@ diagnosed() { # name of the diagnosis, what the unpacker says
 	ends 1 "diagnosis: $1"$'\n'
 }
 
+# bats test_tags=long
 @test "protocol 2.07" {
 	poke 0x206 '\x07'
 	diagnosed bzimage-too-old "version is below 2.08"
 }
 
+# bats test_tags=long
 @test "payload_length one byte short" {
 	poke 0x24c "$(le32 $(($(number 0x24c) - 1)))"
 	diagnosed bzimage-payload-length "the payload ends too early"
@@ -132,6 +135,7 @@ diagnosed() { # name of the diagnosis, what the unpacker says
 	diagnosed bzimage-payload-length "the payload's end is not where payload_length says"
 }
 
+# bats test_tags=long
 @test "the payload padded" {
 	poke 0x24c "$(le32 $(($(number 0x24c) + 32)))"
 	head -c 64 /dev/zero >>"$image"
@@ -142,6 +146,7 @@ diagnosed() { # name of the diagnosis, what the unpacker says
 	ends 1 "diagnosis: bzimage-outside"
 }
 
+# bats test_tags=long
 @test "payload_offset one byte off" {
 	poke 0x248 "$(le32 $(($(number 0x248) + 1)))"
 	diagnosed bzimage-payload-not-gzip "the payload is not a gzip file"
@@ -153,6 +158,7 @@ diagnosed() { # name of the diagnosis, what the unpacker says
 	ends 2 "is a truncated bzImage: the payload ends"
 }
 
+# bats test_tags=long
 @test "payload not gzip" {
 	head -c 1000 "$good/build/x86_32/stage5.stripped" | tail -c 900 >"$BATS_TEST_TMPDIR/payload"
 	replace_payload "$BATS_TEST_TMPDIR/payload"
@@ -180,6 +186,7 @@ diagnosed() { # name of the diagnosis, what the unpacker says
 	ends 1 "bytes, but its last 4 bytes say"
 }
 
+# bats test_tags=long
 @test "payload not an ELF file" {
 	seq 1000 | gzip -n >"$BATS_TEST_TMPDIR/payload"
 	replace_payload "$BATS_TEST_TMPDIR/payload"
@@ -202,6 +209,7 @@ diagnosed() { # name of the diagnosis, what the unpacker says
 	diagnosed bzimage-payload-damaged "the payload is damaged: its checksum differs"
 }
 
+# bats test_tags=long
 @test "setup_sects 0" {
 	poke 0x1f1 '\0'
 	boot "$image"
@@ -229,6 +237,7 @@ diagnosed() { # name of the diagnosis, what the unpacker says
 	ends 2 "is a truncated bzImage: 576 bytes are not even a setup header"
 }
 
+# bats test_tags=long
 @test "a subarch that nobody knows, from the file" {
 	poke 0x23c '\x07'
 	natively "$image"

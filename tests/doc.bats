@@ -38,17 +38,9 @@ transcripts() { # file...
 	[ "$status" = 0 ]
 }
 
+# Those of the other pages are in make check-doc.
 @test "README and lesson 0: the transcripts are true" { transcripts README.md lessons/0-machine.md; }
-@test "lesson 1: the transcripts are true" { transcripts lessons/1-notes.md; }
-@test "lesson 2: the transcripts are true" { transcripts lessons/2-hypercall-page.md; }
 @test "lesson 3: the transcripts are true" { transcripts lessons/3-remap.md; }
-@test "lesson 4: the transcripts are true" { transcripts lessons/4-start-kernel.md; }
-@test "lesson 5: the transcripts are true" { transcripts lessons/5-boot-protocol.md; }
-@test "lesson 6: the transcripts are true" { transcripts lessons/6-other-modes.md; }
-@test "lesson 9: the transcripts are true" { transcripts lessons/9-after.md; }
-
-# Those of the other labs are in make check-labs, and those of lesson 7 in make check-gdb.
-@test "lab 3: the transcripts are true" { transcripts labs/lab3/README.md; }
 
 @test "a transcript that is not true is found, and put right" {
 	local lesson=$BATS_TEST_TMPDIR/lesson.md
@@ -268,6 +260,7 @@ transcripts() { # file...
 	DRAWINGS=n "$tree/tools/doc/build" build/x86_32
 }
 
+# bats test_tags=long
 @test "the browser finds what is wrong with a page" {
 	command -v chromium && command -v node || skip "needs chromium and nodejs: make check-doc installs them"
 	local html=$BATS_TEST_TMPDIR/html picture='<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'

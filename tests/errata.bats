@@ -49,6 +49,7 @@ refused() { # words, what the line says
 	ends 1 "PANIC: limit: MFN 0x33ff in start_info is not this guest's"
 }
 
+# bats test_tags=long
 @test "1 and 2 in a domU: the union holds an MFN there, and a wrong MFN is not noticed" {
 	run make -s -C "$good" run STAGE=6 ERRATUM=1
 	ends 0 "erratum 1: is there a console page? Its MFN would be"
@@ -61,6 +62,7 @@ refused() { # words, what the line says
 	ends 0 "the guest ended with reason 0"
 }
 
+# bats test_tags=long
 @test "3: the surplus page keeps the largest kernel from booting" {
 	bites 3 1
 	fixed 3 x86_32-erratum3/stage4 's/(paddr_x\(limit\)) \+ PAGE_SIZE/\1/'
@@ -119,6 +121,7 @@ refused() { # words, what the line says
 	refused "ERRATUM=5 IMAGE=x" "leave IMAGE= out"
 }
 
+# bats test_tags=long
 @test "an erratum in another mode than the usual" {
 	run make -s -C "$good" run ERRATUM=1 STAGE=4 ARCH=x86_64
 	ends 2 "diagnosis: erratum-1"

@@ -75,6 +75,7 @@ fits_schema() {
 	END
 }
 
+# bats test_tags=long
 @test "a recording fits its schema, also that of a boot that crashes after six instructions" {
 	record build/x86_64/stage4.elf
 	fits_schema

@@ -19,6 +19,7 @@ setup_file() {
 	START=remap_kernel INSIDE="0 20" EXPECT=$remapped_x86_32 checks "$good/build/x86_32/stage3.elf" "$no_cr3" broken travel tables
 }
 
+# bats test_tags=long
 @test "stage 3: a random walk through time" {
 	SEED=2 MOVES=12 FAR=300 checks "$good/build/x86_32/stage3.elf" none walk
 }
@@ -29,6 +30,7 @@ setup_file() {
 	START=flush_batch checks "$good/build/x86_32-2g/stage3.elf" none changes ends
 }
 
+# bats test_tags=long
 @test "stage 4: what Xen and the guest keep of each other, hypercalls by name" {
 	checks "$good/build/x86_32/stage4.elf" none runtime
 }
@@ -56,6 +58,7 @@ setup_file() {
 	[[ $output != *Traceback* && $output != *"Python Exception"* ]]
 }
 
+# bats test_tags=long
 @test "an image that Xen does not start" {
 	objcopy --remove-section .note.Xen --remove-section .notes "$good/build/x86_32/stage3.elf" "$BATS_TEST_TMPDIR/mute.elf"
 	BUILD=$BATS_TEST_TMPDIR run tools/gdb "$BATS_TEST_TMPDIR/mute.elf" -batch -ex 'xen pt'

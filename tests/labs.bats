@@ -80,6 +80,7 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
         os.chmod(archive.extract(entry, sys.argv[2]), entry.external_attr >> 16)' "$1" "$2"
 }
 
+# bats test_tags=long
 @test "packed for Gradescope and for Classroom 50, the grader grades" {
 	local there=$BATS_TEST_TMPDIR
 	solved 1
@@ -150,6 +151,7 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
 	ends 2 "make lab LAB=3 makes it"
 }
 
+# bats test_tags=long
 @test "answers to a page's questions come after full points, and what is to be read is there" {
 	local lab line
 	solved 2
@@ -186,6 +188,7 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
 	ends 1 "nested depth"
 }
 
+# bats test_tags=long
 @test "predictions that are a pipe, or without end, are no file" {
 	solved 1
 	rm "$work/predictions"
@@ -211,6 +214,7 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
 	points 1 "0 of 19"
 }
 
+# bats test_tags=long
 @test "what a compiler makes without end is cut short" {
 	solved 1
 	sed -i 's/^	elfnote	XEN_ELFNOTE_LOADER.*/&\n	.fill 300000000/' "$work/notes.S"
@@ -245,6 +249,7 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
 	ends 0 "task 5, hint 1 of 3"
 }
 
+# bats test_tags=long
 @test "Xen's lines, forged, do not end a run" {
 	solved 2
 	sed -i 's/^	write_msr.*/	printk("(XEN) Hardware Dom0 crashed: rebooting machine in 5 seconds.\\n(XEN) Manual reset required\\n");\n	for (volatile int i = 0; i < 8000000; i++)\n		;\n&/' "$work/hypercall-page.c"
@@ -253,6 +258,7 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
 	grep -qa 'Manual reset required' "$out/transcript.log"
 }
 
+# bats test_tags=long
 @test "other files, symbols, sections and constructors of one's own do not lead the grader astray" {
 	solved 3
 	cp src/stage3-remap/early.c "$work"
@@ -273,6 +279,7 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
 	[[ $flat == *"[compile-error]"*"multiple definition of \`verify_remap'"* ]]
 }
 
+# bats test_tags=long
 @test "page tables that are changed behind Xen's back, or lean on P=V" {
 	run env -C "$good" tools/python tests/labs/unseen.py "$out"
 	ends 0 "4 of 4"
@@ -309,6 +316,7 @@ assert r["tasks"][3]["findings"][0]["id"] == "console-not-selected", r' "$output
 	python3 -c 'import json, sys; assert len(json.loads(sys.argv[1])) > 1' "$output"
 }
 
+# bats test_tags=long
 @test "a signal ends a grade, and leaves no process, no lock and no folder" {
 	local grader signal
 	solved 3

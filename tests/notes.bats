@@ -46,6 +46,7 @@ blamed() { # note, what Xen says, what we say
 	ends 0 "succeeded"
 }
 
+# bats test_tags=long
 @test "notes: padded to 8 bytes, and of another owner" {
 	fault x86_32/stage1 include/elfnote.h 's/\.balign\t4/.balign\t8/'
 	blamed "the notes" "Xen will only load images built for Xen v3.0" "the notes are padded to 8 bytes"
@@ -64,6 +65,7 @@ blamed() { # note, what Xen says, what we say
 	blamed PADDR_OFFSET "ELF_PADDR_OFFSET set, VIRT_BASE unset" ""
 }
 
+# bats test_tags=long
 @test "notes: words" {
 	with_note LOADER '.asciz "own"' # and GUEST_OS is linux: enough
 	run tools/notes "$image"

@@ -50,6 +50,7 @@ refused() { # what it says, variables
 	[ "$(grep -c ': ok$' <<<"$output")" = 3 ]
 }
 
+# bats test_tags=long
 @test "stage 1: start_info in another register is no proof of life" {
 	fault x86_32/stage1 stage1-notes/early.c 's/"S"\(info\)/"D"(info), "S"(0)/'
 	boot --proof-of-life "$image"
@@ -150,6 +151,7 @@ compiled() { # words, more arguments for make
 }
 
 # As on a machine of another kind: what the plain names lead to is of no use there.
+# bats test_tags=long
 @test "CROSS_COMPILE=: nothing is made or read by the plain names" {
 	local tool tools=$BATS_TEST_TMPDIR/wrong
 	command -v x86_64-linux-gnu-gcc || skip "no x86_64-linux-gnu-gcc here"

@@ -131,6 +131,7 @@ faulty_source() { # mode, file below src/, sed arguments
 	image=${image%.elf}.bzImage
 }
 
+# bats test_tags=long
 @test "the shim names another subarch" {
 	faulty_source x86_32 stage5-boot-protocol/head_32.S 's/\$SUBARCH_XEN/$9/'
 	boot "$image"
@@ -151,6 +152,7 @@ faulty_source() { # mode, file below src/, sed arguments
 	ends 3 "diagnosis: taken-for-a-pc"
 }
 
+# bats test_tags=long
 @test "the shim stores ESI too late" {
 	faulty_source x86_32 stage5-boot-protocol/head_32.S -e '/movl	%esi, pa\(xen_boot_params/d' \
 		-e 's/^(	jmp	startup_32)/	movl	%esi, pa(xen_boot_params + BP_hardware_subarch_data)\n\1/'
@@ -164,6 +166,7 @@ faulty_source() { # mode, file below src/, sed arguments
 	ends 7 "diagnosis: native-reset"
 }
 
+# bats test_tags=long
 @test "natively, a loop is found, with its place" {
 	faulty_source x86_32 stage5-boot-protocol/native_32.c 's/^	paravirt_ops = .*/	for (;;) ;/'
 	SILENCE=2 natively "$image"

@@ -28,6 +28,7 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 	done
 }
 
+# bats test_tags=long
 @test "matrix: stage 6 with a guest of either width" {
 	run tools/matrix 6-64/x86_32-2g/built 6-32/x86_32-nopae/built
 	ends 0 "2 boots, 2 as they should be"
@@ -54,6 +55,7 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 	ends 0 'command line: "first=1, second"'
 }
 
+# bats test_tags=long
 @test "a module reaches the guest, whichever the widths" {
 	for guest in x86_32 x86_64; do
 		run make run STAGE=6 GUEST_ARCH=$guest MODULE=README.md
@@ -68,6 +70,7 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 	done
 }
 
+# bats test_tags=long
 @test "a bzImage as guest: the toolstack unpacks its payload, and refuses a damaged one" {
 	for guest in x86_32 x86_64; do
 		run make run STAGE=6 GUEST=5 GUEST_ARCH=$guest
@@ -89,6 +92,7 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 	ends 0 "[domain 1] all done"
 }
 
+# bats test_tags=long
 @test "a guest with more memory, and one whose image needs more" {
 	run make run STAGE=6 GUEST_MEM=32
 	ends 0 "[domain 1]   memory: 8192 pages (32 MiB)"
@@ -147,6 +151,7 @@ ask_store() { # key, sed arguments for xenstore.c
 	ends 2 "GUESTS=3 is not known here"
 }
 
+# bats test_tags=long
 @test "one of two guests crashes: the other is still served, and the run fails" {
 	fault x86_32/pair stage6-toolstack/pair/grant.c 's/^\tnotify_remote\(port\);/&\n\tpanic("the lender is tired");/'
 	CMDLINE=guests=2 MODULE=$image boot "$good/build/x86_32/stage6.elf"
@@ -193,12 +198,14 @@ ask_store() { # key, sed arguments for xenstore.c
 	ends 1 "toolstack: domain 1 is gone"
 }
 
+# bats test_tags=long
 @test "a guest that asks for a reboot has not succeeded" {
 	build_guest "$good/build/x86_32/stage6.elf" x86_32/stage0
 	ends 1 "the guest ended with reason 1 (reboot)"
 	ends 1 "diagnosis: guest-domain-reason"
 }
 
+# bats test_tags=long
 @test "what is no guest's image is refused before there is a domain" {
 	head -c 5000 /dev/zero >"$BATS_TEST_TMPDIR/zeros"
 	MODULE=$BATS_TEST_TMPDIR/zeros boot "$good/build/x86_32/stage6.elf"
@@ -218,12 +225,14 @@ ask_store() { # key, sed arguments for xenstore.c
 	ends 1 "diagnosis: guest-domain-pin"
 }
 
+# bats test_tags=long
 @test "the window left open on a page table: the pin is refused" {
 	fault x86_32/stage6 stage6-toolstack/pagetables.c 's/^\twindow_close\(\);/\twindow_open(guest, guest->tables);/'
 	build_guest "$image" x86_32/stage4
 	ends 1 "diagnosis: guest-domain-pin"
 }
 
+# bats test_tags=long
 @test "the p2m in dom0's word width: a guest of the other width crashes" {
 	fault x86_32/stage6 stage6-toolstack/p2m.c 's/word = guest->image.bits \/ 8/word = sizeof(long)/'
 	build_guest "$image" x86_32/stage4
@@ -238,12 +247,14 @@ ask_store() { # key, sed arguments for xenstore.c
 	ends 1 "diagnosis: guest-domain-zombie"
 }
 
+# bats test_tags=long
 @test "a vcpu that is not online never runs, and the wait for it ends" {
 	fault x86_32/stage6 stage6-toolstack/context.c 's/ \| VGCF_online_##width//'
 	build_guest "$image" x86_32/stage4
 	ends 1 "diagnosis: guest-domain-never-ran"
 }
 
+# bats test_tags=long
 @test "a guest that spins is given up, and it is told from one that never ran" {
 	fault x86_32/stage4 stage4-start-kernel/main.c 's/printk\("all done.*/for (;;)\n\t\t;/'
 	MODULE=$image CMDLINE=seconds=2 boot "$good/build/x86_32/stage6.elf"

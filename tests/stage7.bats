@@ -105,6 +105,7 @@ as_domU() { # image, stage 6's mode if it is not 64 bits
 	ends 2 "use STAGE=7, or IMAGE=file"
 }
 
+# bats test_tags=long
 @test "matrix: stage 7 as PVH, with fewer hypercalls than stage 4 has" {
 	cells=(7/x86_64/qemu)
 	[ ! -e build/xen-stock/xen ] || cells+=(7/x86_64/dom0)
@@ -146,6 +147,7 @@ long=stage7-pvh/pvh-head_64.S
 	diagnosed 4 pvh-no-note-xen
 }
 
+# bats test_tags=long
 @test "a virtual address in the note: Xen sees it, QEMU jumps" {
 	fault x86_32-nopae/stage7 $note 's/ - LOAD_OFFSET//'
 	SILENCE=2 by_qemu "$image"
@@ -168,6 +170,7 @@ long=stage7-pvh/pvh-head_64.S
 	diagnosed 7 pvh-triple-fault
 }
 
+# bats test_tags=long
 @test "paging without tables, and long mode in the wrong order: QEMU's log has the exception" {
 	fault x86_32/stage7 $head 's/^\tpush\t%ebx.*/\tmov %cr0, %eax; or $0x80000000, %eax; mov %eax, %cr0\n&/'
 	by_qemu "$image"
@@ -178,6 +181,7 @@ long=stage7-pvh/pvh-head_64.S
 	diagnosed 7 pvh-long-mode-order
 }
 
+# bats test_tags=long
 @test "no IOMMU, no virtualization, a Xen without HVM" {
 	XEN_OPTIONS=iommu=off as_dom0 "$good/build/x86_64/stage7.elf"
 	diagnosed 4 pvh-no-iommu
@@ -189,6 +193,7 @@ long=stage7-pvh/pvh-head_64.S
 	diagnosed 3 pvh-xen-without-hvm
 }
 
+# bats test_tags=long
 @test "a PVH domain: without the note, without HVM, with PAE tables; and a panic in it is a crash" {
 	as_domU "$good/build/x86_64/stage6.elf"
 	ends 1 "image: it has no note PHYS32_ENTRY"
@@ -203,6 +208,7 @@ long=stage7-pvh/pvh-head_64.S
 	diagnosed 1 guest-domain-crashed
 }
 
+# bats test_tags=long
 @test "PAE tables as PVH under Xen in TCG: refused by make, and named if booted all the same" {
 	run make run STAGE=7 PVH=dom0
 	ends 2 "use ARCH=x86_64, or PAE=n"

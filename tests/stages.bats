@@ -197,6 +197,7 @@ matrix_with_fault() { # image, file, sed arguments
 	cd "$BATS_TEST_TMPDIR/tree" || return
 }
 
+# bats test_tags=long
 @test "matrix: a boot that ends otherwise is told, explained, and counts" {
 	matrix_with_fault x86_32-1g/stage2 stage2-hypercall/early.c 's/VERDICT_SUCCESS/VERDICT_FAILURE/'
 	run tools/matrix --verdicts '[13]/x86_32-1g/*' 2/x86_32-1g/built
@@ -204,6 +205,7 @@ matrix_with_fault() { # image, file, sed arguments
 	[[ $output == *"3 boots, 2 as they should be"* ]]
 }
 
+# bats test_tags=long
 @test "matrix: a kernel that boots by another road than it should" {
 	matrix_with_fault x86_32-2g/stage4 stage3-remap/remap.c 's/= SHARED_SLOT_START - PAGE_OFFSET/= 0/'
 	run tools/matrix 4/x86_32-2g/built
