@@ -123,12 +123,14 @@ class Drawing:
             self._text(x + 9, y + 48 + 15 * line, words, colour=MARK if new else SOFT,
                        weight="bold" if new else "normal")
         for number, row in enumerate(box.rows):
-            self._row(x, y + head + ROW * number, width, row)
+            self._row(x, y + head + ROW * number, width, row, box.name.split()[0])
 
-    def _row(self, x, y, width, row):
+    def _row(self, x, y, width, row, level):
         fill = MARK_FILL if row.changed else XEN_FILL if row.kind == "xen" else "none"
-        if row.entries:  # for who wants to light it up
-            self.out.append('<g data-entries="{:#x} {:#x}">'.format(*row.entries))
+        if row.entries:  # for who wants to light it up, or to read it aloud
+            first, last = row.entries
+            words = escape(f"{level}[{row.label}]: {row.what}{', changed' if row.changed else ''}")
+            self.out.append(f'<g data-entries="{first:#x} {last:#x}" aria-label="{words}">')
         self._rect(x + 0.6, y + 0.5, width - 1.2, ROW - 0.5, fill)
         self.out.append(f'<path d="M{x},{y} h{width}" stroke="#c9c9c9" stroke-width="0.8"/>')
         if row.changed:

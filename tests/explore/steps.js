@@ -86,6 +86,44 @@ for (const [word, value] of [["VA", "0xc0100000"], ["P=V", "0x100000"], ["PFN", 
 	check(page.inspector.words.textContent.includes(`${word} ${value}`), `${word} ${value} can be looked at`);
 }
 
+// Why a register holds what it holds: the step before the one from which on it does so.
+const shown = (id) => document.getElementById(id).textContent;
+for (const step of sample.filter((one) => recording.registers(one))) {
+	page.go(step);
+	const index = step % 8, value = recording.registers(step)[index], writer = recording.changedBy(index, step);
+	page.inspector.look({ kind: null, value, place: { register: index } });
+	if (writer !== null) {
+		check(recording.registers(writer + 1)[index] === value, `${recording.names[index]} at step ${step}, from step ${writer} on`);
+		check(recording.registers(writer)?.[index] !== value, `${recording.names[index]} at step ${step}, not before step ${writer}`);
+		check(shown("inspector").includes(`since step ${writer}`), `the inspector tells of step ${writer}`);
+	}
+}
+
+// Why an entry of a page table holds what it holds, from the picture: the last hypercall that changed the tables.
+page.go(last);
+for (const row of document.querySelectorAll('#tables [data-entries][aria-label$=", changed"]')) {
+	check(row.getAttribute("role") === "button" && row.getAttribute("tabindex") === "0", "a row of the picture is a button");
+	row.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+	check(shown("inspector").includes(`last bystep ${recording.data.tables.at(-1) - 1}: Xen`), `who wrote ${row.getAttribute("aria-label")}`);
+}
+
+// At the end the whole console is there.
+check(page.panes.find((one) => one instanceof ConsolePane).text.textContent.replace("after the last step:\n", "") ===
+	recording.data.console[0].replaceAll("\r", ""), "the whole console at the end");
+
+// A key that leads nowhere says so, once.
+page.go(0);
+press("ArrowLeft");
+press("ArrowLeft");
+check(document.querySelectorAll("#nowhere").length === 1, "a key that leads nowhere says so");
+
+// An address that is no encoded text, too.
+for (const hash of ["#%", "#step=%E0%A4%A", "#step=", "#at=__proto__", "#event=,", "#line=:"]) {
+	history.replaceState(null, "", hash);
+	page.follow();
+	check(page.step === 0, `the address ${hash} leads to step ${page.step}`);
+}
+
 // Nothing from outside becomes markup, nothing sticks out, everything has a name.
 check(!document.querySelector("#panes img, #panes script, header img, #end img") && !window.hacked, "text became markup");
 check(document.documentElement.scrollWidth <= window.innerWidth, `the page is ${document.documentElement.scrollWidth} wide`);

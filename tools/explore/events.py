@@ -30,7 +30,9 @@ MOST_TABLES = 1000
 _LONGEST_INSTRUCTION, _GATE_SIZE, _PREFIXED_CPUID = 15, 2, 7
 _GATE = re.compile(r"vector (\d+): .*?VA (0x[0-9a-f]+)")
 _PAGE_FAULT = 14
+_HYPERCALL_MSR = 0x40000000
 _CRASH = re.compile(rb"^\(XEN\) (d[0-9]+v[0-9]+ Unhandled: [^\r\n]*)", re.MULTILINE)
+_CR2 = re.compile(rb"cr2: ([0-9a-f]+)")
 
 
 def _in_words(text: str, before: registers.Named, distance: int) -> str:
@@ -38,13 +40,21 @@ def _in_words(text: str, before: registers.Named, distance: int) -> str:
     if text == "ud2" and distance == _PREFIXED_CPUID:
         return f"cpuid of leaf {_low(before, 'ax'):#x}, behind Xen's prefix (ud2 and the letters xen)"
     if text == "wrmsr":
-        return f"wrmsr: MSR {_low(before, 'cx'):#x} := {_low(before, 'dx') << 32 | _low(before, 'ax'):#x}"
+        # The MSR of the hypercall page takes where that page is.
+        word = "maddr " if _low(before, "cx") == _HYPERCALL_MSR else ""
+        return f"wrmsr: MSR {_low(before, 'cx'):#x} := {word}{_low(before, 'dx') << 32 | _low(before, 'ax'):#x}"
     return f"`{text}`"
 
 
 def _low(named: registers.Named, name: str) -> int:
     """The lower half of a register, whatever the guest's width."""
     return (getattr(named, "r" + name, None) or getattr(named, "e" + name, 0)) & 0xFFFFFFFF
+
+
+def _unhandled(crash: re.Match[bytes]) -> str:
+    """Xen's words for the exception that ended the guest; of a page fault, with the address, which is in the dump below them."""
+    words, cr2 = crash[1].decode("latin-1"), _CR2.search(crash.string, crash.end())
+    return f"{words} at VA {int(cr2[1], 16):#x}" if "#PF" in words and cr2 else words
 
 
 class Moment:
@@ -89,7 +99,7 @@ class Events:
         last, crash = len(recording.values) - 1, _CRASH.search(recording.console)
         if crash:
             self.rows.append({"step": last, "back": None, "instructions": None, "kind": "crash",
-                              "text": f"`{self._text(last)}`: {crash[1].decode('latin-1')}; Xen ended the guest", "failed": True})
+                              "text": f"`{self._text(last)}`: {_unhandled(crash)}; Xen ended the guest", "failed": True})
         elif self._is_hypercall(last):
             self._add(last, None, None)
 

@@ -14,7 +14,8 @@ from .events import Events
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "page")
 # In this order: later ones use earlier ones.
-SCRIPTS = ("recording.js", "memory.js", "paging.js", "numbers.js", "frames.js", "dom.js", "source.js", "state.js", "xen.js",
+SCRIPTS = ("recording.js", "memory.js", "paging.js", "dom.js", "numbers.js", "why.js", "frames.js", "values.js", "source.js", "registers.js", "calls.js",
+           "start-info.js", "xen.js",
            "inspector.js", "timeline.js", "ways.js", "main.js")
 
 

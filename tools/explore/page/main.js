@@ -15,6 +15,7 @@ class Page {
 		this.frames = new Frames(this.recording, this.paging);
 		this.numbers = new Numbers(this.recording, this.paging, (number) => this.inspector.look(number));
 		this.values = new Values(this.recording, this);
+		this.why = new Why(this.recording, this.memory);
 		this.ways = new Ways(this);
 		this.showHead(data);
 		this.timeline = new Timeline(this.recording, this);
@@ -48,7 +49,7 @@ class Page {
 
 	makePanes() {
 		this.panes = [];
-		for (const kind of [SourcePane, CodePane, RegisterPane, CallPane, EventPane, TablePane, InspectorPane, ConsolePane, StartInfoPane])
+		for (const kind of [SourcePane, CodePane, RegisterPane, EventPane, CallPane, TablePane, InspectorPane, ConsolePane, StartInfoPane])
 			this.panes.push(new kind(this.recording, this));
 		this.inspector = this.panes.find((one) => one instanceof InspectorPane);
 		this.tables = this.panes.find((one) => one instanceof TablePane);
@@ -58,7 +59,7 @@ class Page {
 
 	makeControls() {
 		const buttons = this.ways.all.map(([key, sign, words, way]) => element("button", { type: "button", title: `${words} (${key})`,
-			"aria-label": words, "aria-keyshortcuts": key, onclick: () => this.go(way()) }, sign));
+			"aria-label": words, "aria-keyshortcuts": key, onclick: () => this.take(words, way) }, sign));
 		this.playButton = element("button", { type: "button", title: "play (space)", "aria-keyshortcuts": "Space",
 			onclick: () => this.play() }, "play");
 		document.getElementById("controls").append(...buttons, this.playButton,
@@ -71,12 +72,21 @@ class Page {
 			return;
 		const way = this.ways.all.find(([key]) => key === event.key);
 		if (way)
-			this.go(way[3]());
+			this.take(way[2], way[3]);
 		else if (event.key === " " && !event.target.matches("button, summary, a"))
 			this.play();
 		else
 			return;
 		event.preventDefault();
+	}
+
+	// A way that leads nowhere says so: nothing would tell it from a key that is broken.
+	take(words, way) {
+		const before = this.step;
+		this.go(way());
+		document.getElementById("nowhere")?.remove();
+		if (this.step === before)
+			document.getElementById("where").append(element("div", { class: "note", id: "nowhere" }, `${words}: this is as far as it goes.`));
 	}
 
 	// A line at a time, until the end or until the reader does something else.
@@ -88,11 +98,12 @@ class Page {
 				this.play();
 		}, PLAY_MS);
 		this.playButton.textContent = this.playing ? "stop" : "play";
+		document.getElementById("where").setAttribute("aria-live", this.playing ? "off" : "polite");
 	}
 
 	// What the address of the page asks for: #step=120, #at=start_kernel, #line=remap.c:40, #event=mmu_update,2.
 	follow() {
-		const [, word, value] = /^#(\w+)=(.*)$/.exec(decodeURIComponent(location.hash)) ?? [];
+		const [, word, value] = /^#(\w+)=(.*)$/.exec(decoded(location.hash)) ?? [];
 		const step = { step: () => Number(value), at: () => this.ways.toSymbol(value), line: () => this.ways.toLine(value),
 			event: () => this.ways.toEvent(...value.split(",")) }[word]?.() ?? (location.hash ? 0 : this.beginning());
 		this.go(Number.isInteger(step) ? step : 0);
@@ -129,7 +140,7 @@ class Page {
 		if (times)
 			words.push(element("div", { class: "note" }, `Repeated ${times} times.`));
 		if (event)
-			words.push(element("div", { class: event.failed ? "note failed" : "note" }, "Xen: ", ...this.numbers.marked(event.text),
+			words.push(element("div", { class: event.failed ? "note failed" : "note" }, "Xen: ", ...this.numbers.marked(event.text, step),
 				event.result !== undefined ? ` = ${event.result}` : ""));
 		if (step === this.recording.length - 1)
 			words.push(element("div", { class: "note" }, this.lastWords()));
@@ -142,6 +153,15 @@ class Page {
 			return "The boot went on from here, but this is as much of it as is recorded.";
 		return looping ? `The recording ends in a loop: ${looping[0]} more instructions, in turns of ${looping[1]}.` :
 			"This is the last instruction of the guest.";
+	}
+}
+
+// Anything can stand behind a #, also what is no encoded text.
+function decoded(text) {
+	try {
+		return decodeURIComponent(text);
+	} catch {
+		return text;
 	}
 }
 

@@ -4,15 +4,13 @@
 const KINDS = {
 	"VA": "va", "P=V": "pv", "paddr": "paddr", "PFN": "pfn", "maddr": "maddr", "MFN": "mfn",
 };
-// The types of address.h tell it.
-const TYPE_KINDS = { paddr_t: "paddr", pfn_t: "PFN", maddr_t: "maddr", mfn_t: "MFN", vaddr_t: "VA" };
 const SMALLEST_ADDRESS = 0x1000n;
 
 class Numbers {
 	constructor(recording, paging, show) {
 		this.recording = recording;
 		this.paging = paging;
-		this.show = show; // called with {kind, value} when a reader points at one
+		this.show = show; // called with {kind, value, place} when a reader points at one
 	}
 
 	// What a bare number in a register or a variable may be; null if nothing speaks for an address.
@@ -25,6 +23,8 @@ class Numbers {
 		const first = BigInt(this.recording.data.places[0][0]); // below the image there is nothing
 		if (maddr !== undefined && value >= first)
 			return this.asPaddr(maddr) === value ? "P=V" : "VA";
+		if (value >= first && this.wasPV(value))
+			return "P=V";
 		if (value <= Number.MAX_SAFE_INTEGER) {
 			if (this.paging.pfnOf(Number(value)) !== null)
 				return "MFN";
@@ -32,6 +32,12 @@ class Numbers {
 				return "maddr";
 		}
 		return null;
+	}
+
+	// Whether it was mapped P=V at the entry. An address that is used after that has gone is a mistake worth seeing.
+	wasPV(value) {
+		const { maddr } = this.paging.walk(value, 0);
+		return maddr !== undefined && this.asPaddr(maddr) === value;
 	}
 
 	// The pseudo-physical address of a machine address of the guest's, else null.
@@ -50,23 +56,25 @@ class Numbers {
 		return mfn === null ? null : mfn * 4096 + offset;
 	}
 
-	// A number as an element that can be pointed at, in the colour of its kind.
-	element(kind, value, text = hex(value)) {
-		if (!kind)
+	// A number as an element that can be pointed at, in the colour of its kind. place: where it was found (why.js).
+	element(kind, value, text = hex(value), place = undefined) {
+		if (!kind && !place)
 			return element("span", { class: "plain" }, text);
-		const look = () => this.show({ kind, value });
-		return element("button", { type: "button", class: `address ${KINDS[kind]}`, title: `${kind} ${hex(value)}`,
+		const look = () => this.show({ kind, value, place });
+		return element("button", { type: "button", class: kind ? `address ${KINDS[kind]}` : "plain", title: `${kind ?? "number"} ${hex(value)}`,
 			onpointerenter: look, onfocus: look, onclick: look }, text);
 	}
 
-	// A text in which numbers that carry their word can be pointed at.
-	marked(text) {
+	// A text in which numbers that carry their word can be pointed at. What is said of a moment at which the image runs P=V
+	// calls its addresses VA, as all hypercalls do.
+	marked(text, step) {
 		const parts = text.split(/\b((?:VA|P=V|paddr|PFN|maddr|MFN) 0x[0-9a-f]+)/);
 		return parts.map((part, index) => {
 			if (index % 2 === 0)
 				return part;
-			const [kind, value] = part.split(" ");
-			return this.element(kind, BigInt(value), part);
+			const [word, digits] = part.split(" "), value = BigInt(digits);
+			const kind = word === "VA" && this.guess(value, step) === "P=V" ? "P=V" : word;
+			return this.element(kind, value, `${kind} ${digits}`);
 		});
 	}
 }

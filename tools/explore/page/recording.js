@@ -57,6 +57,17 @@ class Recording {
 		return new Set((this.data.changes[step] || []).filter((_, i) => i % 2 === 0));
 	}
 
+	// The step whose instruction changed a register last before a step; null if none did.
+	changedBy(register, step) {
+		for (let at = step; at > 0; at--) {
+			const change = this.data.changes[at] ?? [];
+			for (let i = 0; i < change.length; i += 2)
+				if (change[i] === register)
+					return at - 1;
+		}
+		return null;
+	}
+
 	// ---- code --------------------------------------------------------------
 
 	// Where a step is: its address, and the instruction there.
@@ -75,6 +86,19 @@ class Recording {
 		this.starts ??= this.data.code.map(([at]) => BigInt(at));
 		const index = lastAtMost(this.starts, linked);
 		return index < 0 || linked - this.starts[index] > 15n ? undefined : this.instruction(index);
+	}
+
+	// The steps at which the instruction at an address is executed, be it linked or P=V.
+	stepsAt(linked) {
+		const places = new Set();
+		this.data.places.forEach(([, index], place) => {
+			if (index > 0 && BigInt(this.data.code[index][0]) === linked)
+				places.add(place);
+		});
+		const steps = [];
+		if (places.size)
+			this.data.steps.forEach((place, step) => places.has(place) && steps.push(step));
+		return steps;
 	}
 
 	// "file:line", the same for all instructions of a line.
@@ -136,6 +160,11 @@ class Recording {
 	consoleSize(step) {
 		const index = lastAtMost(this.data.console[1], step, ([at]) => at);
 		return this.data.console[1][index][1];
+	}
+
+	// Whether an event is a fault, or another surprise of the guest's: not a request, nor a tick of Xen's own in between.
+	isFault({ kind, depth }) {
+		return ["fault", "crash", "other"].includes(kind) || (kind === "event" && depth !== undefined);
 	}
 
 	// The event that a step leads to, if Xen runs then.

@@ -81,8 +81,9 @@ class SourcePane {
 }
 
 class CodePane {
-	constructor(recording) {
+	constructor(recording, page) {
 		this.recording = recording;
+		this.page = page;
 		this.body = pane("code", "Instructions");
 		this.first = -1;
 	}
@@ -118,6 +119,16 @@ class CodePane {
 	row({ linked, text }, offset) {
 		return element("div", { class: "line" },
 			element("span", { class: `number address ${offset ? "pv" : "va"}` }, hex(linked + offset)),
-			element("code", {}, text));
+			element("code", {}, ...this.operands(text, offset)));
+	}
+
+	// Where a jump or a call leads can be pointed at, and has its name.
+	operands(text, offset) {
+		const [, before, digits] = /^((?:l?call|j\w+|loop\w*)\s+)([0-9a-f]+)$/.exec(text) ?? [];
+		if (!digits)
+			return [text];
+		const target = BigInt(`0x${digits}`), name = this.recording.symbolAt(target);
+		const number = this.page.numbers.element(offset ? "P=V" : "VA", (target + offset) & this.recording.mask);
+		return [before, number, element("span", { class: "soft" }, name && ` ${name}`)];
 	}
 }

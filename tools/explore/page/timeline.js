@@ -2,10 +2,10 @@
 // All steps from left to right: which addresses the code ran at, and marks of what happened.
 
 const LANES = [ // what a lane marks, and the colour's name in page.css
-	["hypercalls", "--hypercall", (data) => data.events.filter(({ kind }) => kind === "hypercall").map(({ step }) => step)],
-	["page tables", "--table", (data) => data.tables.slice(1).map((step) => step - 1)],
-	["faults and events", "--fault", (data) => data.events.filter(({ kind }) => kind !== "hypercall").map(({ step }) => step)],
-	["console", "--console", (data) => data.console[1].slice(1).filter(([, size], index) => size > data.console[1][index][1])
+	["hypercalls", "--hypercall", ({ data }) => data.events.filter(({ kind }) => kind === "hypercall").map(({ step }) => step)],
+	["page tables", "--table", ({ data }) => data.tables.slice(1).map((step) => step - 1)],
+	["faults and events", "--fault", (recording) => recording.data.events.filter((event) => recording.isFault(event)).map(({ step }) => step)],
+	["console", "--console", ({ data }) => data.console[1].slice(1).filter(([, size], index) => size > data.console[1][index][1])
 		.map(([step]) => step - 1)],
 ];
 const PHASE_HEIGHT = 18, LANE_HEIGHT = 9;
@@ -13,7 +13,7 @@ const PHASE_HEIGHT = 18, LANE_HEIGHT = 9;
 class Timeline {
 	constructor(recording, page) {
 		this.recording = recording;
-		this.lanes = LANES.map(([name, colour, marks]) => ({ name, colour, marks: marks(recording.data) }));
+		this.lanes = LANES.map(([name, colour, marks]) => ({ name, colour, marks: marks(recording) }));
 		this.phases = this.findPhases();
 		this.canvas = element("canvas", { "aria-hidden": true });
 		this.slider = element("input", { type: "range", min: 0, max: recording.length - 1, value: 0, "aria-label": "step",

@@ -5,11 +5,11 @@ class Ways {
 	constructor(page) {
 		this.page = page;
 		this.recording = page.recording;
-		const { data } = this.recording, steps = (kinds) => data.events.filter(({ kind }) => kinds.includes(kind)).map(({ step }) => step);
+		const { data } = this.recording, steps = (fits) => data.events.filter(fits).map(({ step }) => step);
 		this.marks = {
-			hypercall: steps(["hypercall"]),
+			hypercall: steps(({ kind }) => kind === "hypercall"),
 			table: data.tables.slice(1),
-			fault: steps(["fault", "emulated", "event", "other"]),
+			fault: steps((event) => this.recording.isFault(event)),
 			console: data.console[1].map(([step]) => step),
 		};
 		// Key, sign, words, the step that it leads to.
@@ -52,7 +52,9 @@ class Ways {
 
 	over(direction) {
 		const here = this.recording.line(this.page.step), depth = this.recording.depth[this.page.step];
-		return this.nearest(direction, (step) => this.recording.depth[step] <= depth && this.recording.line(step) !== here);
+		const found = this.nearest(direction, (step) => this.recording.depth[step] <= depth && this.recording.line(step) !== here);
+		// The jump to the linked address never returns: there is no way but into it.
+		return found === this.page.step ? this.line(direction) : found;
 	}
 
 	out(direction) {

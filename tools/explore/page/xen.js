@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What went on between the guest and Xen: hypercalls and other entries, the console, the page tables.
 
+const MOST_LINE = 4000;
+
 class EventPane {
 	constructor(recording, page) {
 		this.recording = recording;
@@ -14,9 +16,9 @@ class EventPane {
 		const end = event.result !== undefined ? ` = ${event.result}` : event.then ? `; ${event.then}` : "";
 		return element("li", { class: `${event.kind}${event.failed ? " failed" : ""}` },
 			element("a", { href: `#step=${event.step}` }, `${event.step}`), " ",
-			...this.page.numbers.marked(event.text), event.failed ? element("strong", {}, end) : end,
+			...this.page.numbers.marked(event.text, event.step), event.failed ? element("strong", {}, end) : end,
 			event.tables !== undefined ? element("span", { class: "mark" }, " page tables changed") : null,
-			event.details?.length ? element("ul", {}, ...event.details.map((line) => element("li", {}, ...this.page.numbers.marked(line)))) : null);
+			event.details?.length ? element("ul", {}, ...event.details.map((line) => element("li", {}, ...this.page.numbers.marked(line, event.step)))) : null);
 	}
 
 	show(step) {
@@ -33,23 +35,32 @@ class EventPane {
 }
 
 class ConsolePane {
-	constructor(recording) {
+	constructor(recording, page) {
 		this.recording = recording;
+		this.page = page;
 		this.body = pane("console", "Console so far");
 		this.text = element("pre");
 		this.body.append(this.text);
 		this.size = -1;
 	}
 
+	// No step comes behind the last one: what was printed then, such as Xen's account of a crash, is shown with it.
 	show(step) {
-		const size = this.recording.consoleSize(step);
-		if (size === this.size)
+		const size = this.recording.consoleSize(step), isLast = step >= this.recording.length - 1;
+		if (size === this.size && isLast === this.isLast)
 			return;
-		this.size = size;
-		const lines = this.recording.data.console[0].slice(0, size).replaceAll("\r", "").split(/(?<=\n)/);
-		this.text.replaceChildren(...lines.map((line) => element("span", { class: line.startsWith("(XEN)") ? "xens" : "" }, line)));
-		if (this.text.lastChild)
-			reveal(this.body, this.text.lastChild);
+		[this.size, this.isLast] = [size, isLast];
+		const all = this.recording.data.console[0], rest = isLast ? this.lines(all.slice(size), step) : [];
+		const lines = this.lines(all.slice(0, size), step);
+		this.text.replaceChildren(...lines, ...(rest.length && this.recording.length ? [element("span", { class: "mark" }, "after the last step:\n")] : []), ...rest);
+		if (lines.length || rest.length)
+			reveal(this.body, lines.at(-1) ?? rest[0]);
+	}
+
+	// Lines of more than a screen, such as a dump without an end, have no numbers in them that can be pointed at.
+	lines(text, step) {
+		return text.replaceAll("\r", "").split(/(?<=\n)/).filter(Boolean).map((line) => line.startsWith("(XEN)") ? element("span", { class: "xens" }, line) :
+			element("span", {}, ...(this.page && line.length < MOST_LINE ? this.page.numbers.marked(line, step) : [line])));
 	}
 }
 
@@ -74,6 +85,20 @@ class TablePane {
 			this.body.replaceChildren(element("p", { class: "note" }, words), document.adoptNode(picture));
 			this.rows = [...picture.querySelectorAll("[data-entries]")].map((row) =>
 				({ row, entries: row.dataset.entries.split(" ").map(Number) }));
+			this.open(picture);
+		}
+	}
+
+	// Each row is a button: what its first entry is, and who wrote it. Read aloud, they say all that the picture shows.
+	open(picture) {
+		picture.setAttribute("role", "group");
+		picture.setAttribute("aria-label", picture.querySelector("title").textContent);
+		for (const { row, entries: [maddr] } of this.rows) {
+			const look = () => this.page.inspector.look({ kind: "maddr", value: BigInt(maddr) });
+			row.setAttribute("role", "button");
+			row.setAttribute("tabindex", "0");
+			row.addEventListener("click", look);
+			row.addEventListener("focus", look);
 		}
 	}
 
