@@ -300,7 +300,7 @@ diff:
 
 # The book. `make check-doc` looks at each of its pages in a browser, and runs all that lessons say that commands print
 # (`make check` leaves out what changes files, and what takes long); `make transcripts` writes that into them.
-doc: ready $(stages)
+doc: ready $(hypervisor) $(stages)
 	@tools/doctor --need doc,gdb,explore
 	@tools/doc/build $(B)
 

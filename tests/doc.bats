@@ -268,7 +268,9 @@ transcripts() { # file...
 	echo "$picture" >"$html/there.svg"
 	cp tools/doc/book.js /usr/share/javascript/lunr/lunr.min.js "$html/"
 	echo '[{"kind": "lesson", "url": "bad.html", "title": "P=V", "where": "", "text": "early_p2m(info) and mapping"}]' >"$html/places"
-	tools/doc/index "$html/places" >"$html/search-index.js"
+	tools/doc/index text "$html/places" >"$html/search-text.js"
+	echo "[]" >"$html/places"
+	tools/doc/index sources "$html/places" >"$html/search-sources.js"
 	printf '%s\tbad.html\n' P=V 'early_p2' mapped 'no such' >"$BATS_TEST_TMPDIR/searches"
 	cat >"$html/index.html" <<-'EOF'
 		<script src="book.js"></script>

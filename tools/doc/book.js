@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
  * What each page of the book does in the browser: light or dark, and the search. Loaded by tools/doc/header.html. It all
- * works on files, without a server: the index (tools/doc/index made it) is a script, loaded at the first search.
+ * works on files, without a server: the indexes (tools/doc/index made them) are scripts, loaded at the first search.
  */
 "use strict";
 
@@ -31,11 +31,11 @@ dark_system.addEventListener("change", set_theme);
 
 const MOST = 10, SOURCES = 3, AROUND = 60;
 
-/* How much a hit counts, by the part of the book that it is in. Sources come last. */
+/* How much a hit counts, by the part of the book that it is in. Sources are looked for apart, and come last. */
 const WEIGHT = {glossary: 4, lesson: 4, lab: 2, reference: 2, diagnosis: 1.5, source: 1};
 
-/* The index and the places it is about, once loaded. */
-let finder = null;
+/* Text and sources: an index each, and the places it is about. */
+let finders = null;
 
 function load_script(src) {
 	return new Promise((resolve, reject) => {
@@ -51,10 +51,11 @@ function load_script(src) {
 async function load_index() {
 	if (!window.lunr)
 		await load_script("lunr.min.js");
-	if (!window.search_index)
-		await load_script("search-index.js");
-	finder ??= {index: lunr.Index.load(search_index.index), places: search_index.places};
-	return finder;
+	for (const name of ["text", "sources"])
+		if (!window["search_" + name])
+			await load_script("search-" + name + ".js");
+	finders ??= [search_text, search_sources].map(({index, places}) => ({index: lunr.Index.load(index), places}));
+	return finders;
 }
 
 /* The words of a query as the index has them: tools/doc/index splits text in the same way. */
@@ -75,7 +76,7 @@ function search({index, places}, query) {
 		if (i === words.length - 1)
 			q.term(word, {wildcard: lunr.Query.wildcard.TRAILING});
 	}));
-	const best = found.map(({ref, score}) => {
+	return found.map(({ref, score}) => {
 		const place = places[ref], title = place.title.toLowerCase(), text = place.text.toLowerCase();
 		let value = score * WEIGHT[place.kind];
 
@@ -89,8 +90,12 @@ function search({index, places}, query) {
 			value *= 2 + Math.min(4, text.split(phrase).length - 1) / 4;
 		return {place, value};
 	}).sort((a, b) => b.value - a.value).map(({place}) => place);
-	const of = source => best.filter(place => (place.kind === "source") === source);
-	return [...of(false).slice(0, MOST), ...of(true).slice(0, SOURCES)];
+}
+
+async function find(query) {
+	const [text, sources] = await load_index();
+
+	return [...search(text, query).slice(0, MOST), ...search(sources, query).slice(0, SOURCES)];
 }
 
 function excerpt(text, words) {
@@ -152,15 +157,15 @@ function leave(field) {
 
 function prepare_search() {
 	const field = document.getElementById("search-field"), results = document.getElementById("search-results");
-	const find = async () => {
+	const answer = async () => {
 		const query = field.value;
 
-		show(search(await load_index(), query), query);
+		show(await find(query), query);
 		field.removeAttribute("aria-activedescendant");
 	};
 
 	field.addEventListener("focus", () => load_index());
-	field.addEventListener("input", find);
+	field.addEventListener("input", answer);
 	field.addEventListener("keydown", event => {
 		if (event.key === "ArrowDown" || event.key === "ArrowUp") {
 			event.preventDefault();
@@ -172,7 +177,7 @@ function prepare_search() {
 	document.getElementById("search").addEventListener("submit", async event => {
 		event.preventDefault();
 		if (!results.querySelector("[aria-selected=true]"))
-			await find();
+			await answer();
 		(results.querySelector("[aria-selected=true]") || results.querySelector("a"))?.click();
 	});
 	results.addEventListener("click", () => leave(field));
