@@ -244,8 +244,8 @@ build/xen/xen:
 build/xen-stock/xen:
 	@tools/build-xen --stock
 
-# A second one to test 64-bit kernels on, where there is apt to fetch it.
-stock := $(if $(shell command -v apt-get),build/xen-stock/xen)
+# A second one to test 64-bit kernels on, where there is apt to fetch it, and for this architecture.
+stock := $(if $(CROSS_COMPILE),,$(if $(shell command -v apt-get),build/xen-stock/xen))
 
 xen: build/xen/xen
 .PHONY: doctor xen

@@ -37,14 +37,14 @@ pagetables: gdb-ready
 	@SYMBOLS='$(gdb-symbols)' tools/pagetables '$(gdb-image)' '$(gdb-tables)'
 .PHONY: pagetables
 
-# A guest that is not ours. Where there is no apt to fetch it, check-gdb does without.
+# A guest that is not ours. Where there is no apt to fetch it, or one for another architecture, check-gdb does without.
 build/linux/vmlinuz:
 	@tools/get-linux build/linux
 
 linux: build/linux/vmlinuz
 .PHONY: linux
 
-check-gdb: $(hypervisor) $(if $(shell command -v apt-get),build/linux/vmlinuz)
+check-gdb: $(hypervisor) $(if $(CROSS_COMPILE),,$(if $(shell command -v apt-get),build/linux/vmlinuz))
 	@tools/doctor --need run,check,gdb
 	@tests/run tests/gdb.bats tests/gdb/all.bats
 .PHONY: check-gdb

@@ -25,6 +25,8 @@ def describe(image):
         gdb.execute(f"set tdesc filename {TARGET}")
         # GDB would cut addresses to 32 bits.
         gdb.execute("set remoteaddresssize 64")
+        # A new QEMU takes a single register by its number, and counts otherwise: another would be written. So: all at once.
+        gdb.execute("set remote set-register-packet off", to_string=True)
 
 
 def loaded(event=None):

@@ -23,9 +23,11 @@ def steps(count):
 @check
 def a_register_is_changed_and_no_other():
     before = dict(registers().values)
-    gdb.execute("set var $eax = 5", to_string=True)
-    assert registers().values == {**before, "rax": 5}
-    gdb.execute("set var $eax = 0", to_string=True)
+    wide = "e" if gdb.selected_frame().architecture().name() == "i386" else "r"
+    for register in ("ax", "cx", "di"):
+        gdb.execute(f"set var ${wide}{register} = 5", to_string=True)
+        assert registers().values == {**before, f"r{register}": 5}, register
+        gdb.execute(f"set var ${wide}{register} = {before[f'r{register}']}", to_string=True)
     xen("restart entry")
 
 
