@@ -40,7 +40,7 @@
 ##   NATIVE=y                   boot stage 5 without Xen
 ##   PVH=qemu|microvm|dom0|domU|n   who enters stage 7 (qemu: no Xen; n: as PV)
 ##   XEN=file|stock  XEN_SRC=folder   this hypervisor; build it from this source
-##   ACCEL=tcg|kvm  V=1  SLOW=n   how QEMU runs it; all lines; limits times n
+##   ACCEL=kvm  V=1  SLOW=n   by the processor (never tried); all lines; limits *n
 ##   CC= LD= CFLAGS= LDFLAGS= CROSS_COMPILE=    with what, and how, it is built
 ##   ERRATUM=n                  the 2007 patch's mistake n (1 to 9) put back
 ##   WORK=folder OUT=folder FORCE=y GRADE_FORMAT=json|junit|tap   for labs; LAB=all

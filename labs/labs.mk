@@ -19,17 +19,17 @@ $(foreach name,SUBMISSIONS RESULTS $(if $(LAB),WORK OUT),$(if $(strip $(filter-o
 	$(error $(name)= has a space or another character that a path may not have here: use letters, digits and . / + - _ @)))
 
 ifdef LAB
-ifneq ($(LAB),all)
-ifeq ($(filter $(labs),$(LAB)),)
-$(error LAB=$(LAB) is not known here: use LAB= one of $(labs), or LAB=all with make grade)
-endif
-include labs/lab$(LAB)/lab.mk
-
 # A lab is graded as what it is for, which its lab.mk says.
 ifneq ($(filter grade,$(MAKECMDGOALS)),)
 $(foreach name,STAGE ARCH PAE VMSPLIT,$(if $(filter command,$(origin $(name))),\
 	$(error make grade LAB=$(LAB) grades what the lab is about: leave $(name)= out, it is for make run)))
 endif
+
+ifneq ($(LAB),all)
+ifeq ($(filter $(labs),$(LAB)),)
+$(error LAB=$(LAB) is not known here: use LAB= one of $(labs), or LAB=all with make grade)
+endif
+include labs/lab$(LAB)/lab.mk
 
 # Where the reader works, and where everything goes that is made of it.
 WORK ?= work/lab$(LAB)

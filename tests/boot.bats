@@ -156,6 +156,12 @@ refused() { # what the line says, the command
 	ends 0 "ended by itself"
 }
 
+@test "a test of XTF's that says SKIP has not succeeded" {
+	CMDLINE=skip boot --any "$actor"
+	ends 1 'ended by itself, and says "Test result: SKIP"'
+	[[ $output != *diagnosis* ]]
+}
+
 # bats test_tags=long
 @test "so is power-off" {
 	CMDLINE=poweroff boot "$actor"

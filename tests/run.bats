@@ -132,6 +132,8 @@ group_is_gone() { ! kill -0 -- "-$1" 2>/dev/null; }
 	refused "SLOW=0 is not a factor" SLOW=0
 	run make --no-print-directory grade LAB=3 ARCH=x86_64
 	ends 2 "leave ARCH= out"
+	run make --no-print-directory grade LAB=all PAE=n
+	ends 2 "leave PAE= out"
 }
 
 # How often the compiler was called, and with which words.
