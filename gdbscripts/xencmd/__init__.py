@@ -4,5 +4,5 @@
 import importlib
 
 for module in ("pt connect pt_walk pt_aliases pt_files pt_svg translate boot_data domain_data frame places registers time hypercalls attach"
-               " end end_stop inside_xen serve domain log host").split():
+               " end end_stop inside_xen serve domain log watch host").split():
     importlib.import_module(f"{__name__}.{module}")

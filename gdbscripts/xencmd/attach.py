@@ -21,7 +21,7 @@ from xenqemu.packets import StubError
 
 from . import end_stop
 from .connect import at_load_address, describe
-from .running import console_end, run_while_printing
+from .running import Wait, console_end
 from .session import plain_errors, session
 from .time import ENTRY, timeline
 
@@ -105,11 +105,11 @@ def run_to_entry(machine, image, native):
     entries = entry_addresses(image, native)
     stub = machine.connect()
     try:
+        wait = Wait(machine, "on the way to the image's first instruction")
         with stub.breakpoints(entries):
-            registers = run_to_image(stub, machine)
-            while registers.rip in entries and registers.in_xen:  # Xen's own code at the same address
+            while wait.run(stub) and stub.registers().in_xen:  # Xen's own code at the same address
                 stub.step()
-                registers = run_to_image(stub, machine)
+            registers = stub.registers()
         if registers.rip not in entries:
             raise StubError("the image was not started (`make run` says why). The console's last lines:\n"
                             + console_end(machine.folder))
@@ -119,11 +119,6 @@ def run_to_entry(machine, image, native):
             return Boot.at_entry(Physical(stub), registers, image.bits, registers.rsi)
     finally:
         stub.close()
-
-
-def run_to_image(stub, machine):
-    run_while_printing(stub, machine, "on the way to the image's first instruction")
-    return stub.registers()
 
 
 def entry_addresses(image, native):

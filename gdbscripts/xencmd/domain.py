@@ -17,8 +17,8 @@ from xenpt.guest import Boot
 from . import end_stop
 from .attach import Physical, kernel_of
 from .connect import at_load_address, describe
-from .connection import remote
-from .running import console_end, run_while_printing
+from .connection import arrived, remote
+from .running import Wait, console_end
 from .session import plain_errors, session
 
 USAGE = "usage: xen guest 1 runs to the first instruction of the domain that stage 6 builds, xen guest 0 back to dom0"
@@ -46,10 +46,14 @@ class Domain(gdb.Command):
         if argument not in ("0", "1"):
             raise gdb.GdbError(USAGE)
         session.kits("this runs to another kernel's first instruction")
-        if argument == "1":
-            self.to_guest(os.environ.get("GUEST_SYMBOLS") or "")
-        else:
-            self.to_dom0()
+        try:
+            if argument == "1":
+                self.to_guest(os.environ.get("GUEST_SYMBOLS") or "")
+            else:
+                self.to_dom0()
+        except KeyboardInterrupt:
+            arrived(session)
+            raise gdb.GdbError("interrupted on the way: the commands are about the same domain as before") from None
 
     def to_guest(self, path):
         if not os.path.exists(path):
@@ -77,10 +81,10 @@ class Domain(gdb.Command):
 
 def run_to(va, waiting_for):
     """To an address of a guest's."""
-    stub = session.stub
+    stub, wait = session.stub, Wait(session.machine, waiting_for)
     with stub.breakpoints({va}):
         while True:
-            run_while_printing(stub, session.machine, waiting_for)
+            wait.run(stub)
             registers = stub.registers()
             if registers.rip != va:
                 raise gdb.GdbError("it has not come there. The console's last lines:\n" + console_end(session.folder))

@@ -4,12 +4,11 @@
 import gdb
 
 from .arguments import none
-from .connection import arrived
 from .hypercalls import visit, watched
 from .places import ends
-from .running import run_while_printing
-from .session import plain_errors, session
-from .time import on_stop
+from .running import Wait
+from .session import session
+from .time import moving
 
 
 class End(gdb.Command):
@@ -25,17 +24,15 @@ class End(gdb.Command):
         none(argument, "xen end")
         session.kits("this needs the console's transcript, to see that nothing happens any more")
         stub, places = session.stub, ends()
-        with plain_errors():
+        with moving():
             with stub.breakpoints(set(places) | watched()):
                 if stub.registers().rip in places:
                     raise gdb.GdbError("this is the end already")
-                run_while_printing(stub, session.machine, "on the way to the end")
-                while visit(stub):
-                    run_while_printing(stub, session.machine, "on the way to the end")
+                wait = Wait(session.machine, "on the way to the end")
+                while wait.run(stub) and visit(stub):
+                    pass
             rip = stub.registers().rip
-        print(f"the end: {places.get(rip, 'nothing happened for a while, so the machine was stopped where it was')}")
-        arrived(session)
-        on_stop(None)
+            print(f"the end: {places.get(rip, f'{wait.over}, so the machine was stopped where it was')}")
 
 
 End()

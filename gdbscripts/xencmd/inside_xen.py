@@ -15,11 +15,10 @@ from xenqemu.packets import StubError
 from xenqemu.timeline import PATIENCE, SLICE
 
 from .arguments import none
-from .connection import arrived
 from .interrupts import uninterrupted
 from .places import ends
 from .session import elf, plain_errors, session
-from .time import on_stop, timeline
+from .time import moving, timeline
 
 # Where Xen goes back to a guest, and how many instructions that takes at most.
 EXITS, LAST = ("restore_all_guest", "compat_restore_all_guest"), 100
@@ -113,15 +112,13 @@ class Step(gdb.Command):
 
     def invoke(self, argument, from_tty):
         none(argument, "xen step")
-        with plain_errors():
+        with moving():
             line, stub = timeline(), session.stub
             registers = stub.registers()
             if registers.rip in ends():
                 raise gdb.GdbError("this is the end of the boot: `xen back` goes back from here")
             with stub.patience(PATIENCE, line.clock):
                 self.step(stub, registers.rip if not registers.in_xen else Position(stub, session.monitor).address)
-        arrived(session)
-        on_stop(None)
 
     @staticmethod
     def step(stub, instruction):

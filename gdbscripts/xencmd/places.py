@@ -18,12 +18,11 @@ CALLER_SIZE = 512
 
 def ends():
     """Address -> what it means to arrive there."""
-    symbols, offset = session.image.symbols, session.image.load_offset
-    places = {}
-    for name in GOOD_ENDS:
-        if name in symbols:
-            places[symbols[name]] = f"{name}, at its linked VA"
-            places[symbols[name] - offset & (1 << 64) - 1] = f"{name}, P=V"
+    image, places = session.image, {}
+    for name in GOOD_ENDS if image else ():
+        if name in image.symbols:
+            places[image.symbols[name]] = f"{name}, at its linked VA"
+            places[image.symbols[name] - image.load_offset & (1 << 64) - 1] = f"{name}, P=V"
     for crash in crashes():
         places[crash] = "Xen ends the guest, which crashed (`xen back 1` leads to the instruction)"
     shutdown = session.under_xen and session.xen_symbol(SHUTDOWN)

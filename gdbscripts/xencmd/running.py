@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Running the machine for a while, and never for ever: what `xen attach` and `xen end` have in common.
+"""Running the machine for a while, and never for ever: what `xen attach`, `xen end` and `xen watch` have in common.
 
 The limits are seconds of QEMU's own processor time: on a busy host nothing ends sooner.
 """
@@ -15,26 +15,53 @@ from xenqemu.patience import patiently
 LIMIT = 120
 # A boot prints all the time; if it has not for so long, it ended somewhere. Xen unpacks a large kernel without a word.
 SILENCE = 12
-# Seconds on the clock without any work: the machine is halted for good. And how often a waiting reader gets a line.
-HALTED, NEWS = patiently(5), 3
+# Seconds on the clock without any work: the machine is halted for good. How often a waiting reader gets a line, and how
+# often it is looked whether to wait on.
+HALTED, NEWS, SLICE = patiently(5), 3, 0.5
 
 
-def run_while_printing(stub, machine, waiting_for):
-    """To a breakpoint, or until nothing happens any more."""
-    console, began = console_size(machine.folder), machine.processor_time()
-    printed, worked, news = began, (began, time.monotonic()), time.monotonic() + NEWS
-    while not stub.run(0.5):
-        work, now = machine.processor_time(), time.monotonic()
-        if console_size(machine.folder) != console:
-            console, printed = console_size(machine.folder), work
-        if work != worked[0]:
-            worked = work, now
-        if work - began > LIMIT or work - printed > SILENCE or now - worked[1] > HALTED:
-            return
-        if now > news:
-            gdb.write(f"({waiting_for}: {work - began:.0f} s of QEMU's time so far)\n")
+class Wait:
+    """One wait of the reader's, however often the machine stops for us meanwhile. machine may be None: nobody knows then
+    how much it has worked, and only Ctrl-C ends the wait."""
+
+    def __init__(self, machine, waiting_for):
+        self._machine, self._waiting_for = machine, waiting_for
+        self._began = self._printed = self._work = machine.processor_time() if machine else 0
+        self._console = console_size(machine.folder) if machine else 0
+        self._clock = self._worked = self._looked = time.monotonic()
+        self._news = self._clock + NEWS
+        self.over = None  # why it has ended
+
+    def run(self, stub):
+        """To a breakpoint: True. False if nothing happens any more, or if it takes too long."""
+        while True:
+            stopped = stub.run(SLICE)
+            if time.monotonic() - self._looked > SLICE:
+                self.over = self._look()
+            if stopped or self.over:
+                return not self.over
+
+    def _look(self):
+        """Says now and then that it goes on; why it should not."""
+        now = self._looked = time.monotonic()
+        if now > self._news:
+            spent = f"{self._work - self._began:.0f} s of QEMU's time so far" if self._machine else \
+                f"{now - self._clock:.0f} s so far; Ctrl-C ends this"
+            gdb.write(f"({self._waiting_for}: {spent})\n")
             gdb.flush()
-            news = now + NEWS
+            self._news = now + NEWS
+        if not self._machine:
+            return None
+        work, size = self._machine.processor_time(), console_size(self._machine.folder)
+        if size != self._console:
+            self._console, self._printed = size, work
+        if work != self._work:
+            self._work, self._worked = work, now
+        if now - self._worked > HALTED:
+            return "the machine is halted, and nothing wakes it"
+        if work - self._printed > SILENCE:
+            return f"nothing was printed for {SILENCE} s of QEMU's time"
+        return f"this took more than {LIMIT} s of QEMU's time" if work - self._began > LIMIT else None
 
 
 def console_size(folder):

@@ -4,6 +4,7 @@
 Each stop of the machine becomes a checkpoint by itself, so that the way back is short.
 """
 
+import contextlib
 import itertools
 
 import gdb
@@ -15,7 +16,7 @@ from xenqemu.timeline import Timeline
 
 from . import registers
 from .arguments import number
-from .connection import arrived
+from .connection import arrived, forget
 from .interrupts import uninterrupted
 from .places import ends, hypercall_gate
 from .session import plain_errors, session
@@ -64,6 +65,21 @@ def on_change(event):
         timeline().changed()
     except (*session.errors, gdb.GdbError) as error:
         print(f"what you changed is not kept if you go back: {error}")
+
+
+@contextlib.contextmanager
+def moving():
+    """For a command that lets the machine run: shows where it stands then, after Ctrl-C too, and keeps that moment."""
+    try:
+        with plain_errors():
+            yield
+    except KeyboardInterrupt:
+        print("interrupted, here:")
+    except gdb.GdbError:
+        forget()  # it may have run before that
+        raise
+    arrived(session)
+    on_stop(None)
 
 
 def moved():

@@ -129,7 +129,7 @@ class AddressSpace:
         """The first VA that entries, from the top down, translate."""
         return paging.canonical(sum(e.index << e.level.shift for e in path), self.mode)
 
-    def _broken(self, entry, path):
+    def broken(self, entry, path):
         """What is wrong with a present entry, by the bits and the path; None if it is well."""
         if entry.value & entry.level.reserved:
             flags = paging.reserved_names(entry.value & entry.level.reserved)
@@ -158,7 +158,7 @@ class AddressSpace:
             except BadPage as error:
                 return Walk(va, tuple(path), None, rights, f"the {level.name} page is nowhere: {error}")
             entry = self.entry(depth, table, index, value)
-            problem = self._broken(entry, path) if entry.present else f"{entry.name} is not present"
+            problem = self.broken(entry, path) if entry.present else f"{entry.name} is not present"
             path.append(entry)
             if problem:
                 return Walk(va, tuple(path), None, rights, problem)
@@ -217,7 +217,7 @@ class AddressSpace:
                 continue
             if not self._may_go_on(1, va, path):
                 return None
-            what = self._broken(entry, path)
+            what = self.broken(entry, path)
             if what:
                 self._problem(va, (*path, entry), what)
             elif entry.is_page:
@@ -237,7 +237,7 @@ class AddressSpace:
             va = base + (index << PAGE_SHIFT)
             if value & level.reserved:
                 entry = self.entry(len(self.mode.levels) - 1, table, index, value)
-                self._problem(va, (*path, entry), self._broken(entry, path))
+                self._problem(va, (*path, entry), self.broken(entry, path))
                 continue
             kind = value & _RIGHTS
             if kind not in all_rights:
@@ -274,7 +274,7 @@ class AddressSpace:
                 entry = self.entry(depth, table, index, value)
                 va = paging.canonical(base + (index << entry.level.shift), self.mode)
                 own = wanted(va) if depth >= self.mode.guest_level else not index
-                if not entry.present or not own or entry.is_page or self._broken(entry, path):
+                if not entry.present or not own or entry.is_page or self.broken(entry, path):
                     continue
                 key = (depth + 1, entry.target)
                 if key not in found:

@@ -11,6 +11,7 @@ Source: the GDB manual, appendix "Remote Protocol"; QEMU, target/i386/gdbstub.c.
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import socket
 import time
@@ -22,6 +23,9 @@ from .registers import GENERAL, LAYOUT, NAMES, SHORT, Registers
 
 # One packet carries at most this many bytes of memory: half of QEMU's limit, a quarter where it is written.
 _CHUNK, _WRITE_CHUNK = 0x800, 0x400
+# Watchpoints: their numbers in packets, and their names in an answer.
+WATCH = {"write": 2, "read": 3}
+_WATCHED = re.compile(r"\b(r?)watch:([0-9a-f]+);")
 
 
 class Stub(Packets):
@@ -32,6 +36,7 @@ class Stub(Packets):
         super().__init__(connection, limit)
         self.standing: set[int] = set()
         self.deadline: float | None = None
+        self.stop = ""  # what QEMU said when the machine stopped last
         self.clock: Callable[[], float] = time.monotonic
         self._by_maddr, self._mode = False, -1  # what is asked for, and what QEMU was told last
 
@@ -118,6 +123,19 @@ class Stub(Packets):
     def remove_breakpoint(self, address: int) -> None:
         self.must(f"z1,{address:x},1")
 
+    def watchpoint(self, access: str, va: int, size: int) -> None:
+        """Stops the machine behind an access, one of WATCH's, to these bytes by this VA."""
+        self.must(f"Z{WATCH[access]},{va:x},{size:x}")
+
+    def remove_watchpoint(self, access: str, va: int, size: int) -> None:
+        self.must(f"z{WATCH[access]},{va:x},{size:x}")
+
+    @property
+    def watched(self) -> tuple[str, int] | None:
+        """The watchpoint that the machine has stopped at: access and VA."""
+        found = _WATCHED.search(self.stop)
+        return ("read" if found[1] else "write", int(found[2], 16)) if found else None
+
     @contextlib.contextmanager
     def breakpoints(self, addresses: Iterable[int]) -> Iterator[None]:
         """These breakpoints, and only these, for a while."""
@@ -143,7 +161,8 @@ class Stub(Packets):
     def step(self) -> str:
         """One instruction, with interrupts and timers held back (QEMU's default)."""
         self._in_time()
-        return _stop(self.request("s"))
+        self.stop = _stop(self.request("s"))
+        return self.stop
 
     def run(self, limit: float | None) -> bool:
         """Until a breakpoint: True. After limit seconds it is stopped: False."""
@@ -152,7 +171,7 @@ class Stub(Packets):
             limit = min(limit, max(0.01, self.deadline - self.clock()))
         self.send("c")
         try:
-            _stop(self.receive(limit))
+            self.stop = _stop(self.receive(limit))
             return True
         except KeyboardInterrupt:
             self._interrupt()
@@ -173,7 +192,7 @@ class Stub(Packets):
         self.send("c")
         while True:
             try:
-                _stop(self.receive(every))
+                self.stop = _stop(self.receive(every))
                 return True
             except Late:
                 if late():
@@ -181,7 +200,8 @@ class Stub(Packets):
 
     def _interrupt(self) -> str:
         self._write(b"\x03")
-        return _stop(self.receive())
+        self.stop = _stop(self.receive())
+        return self.stop
 
     @contextlib.contextmanager
     def patience(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:

@@ -83,10 +83,15 @@ foreign() { # image, function
 	START=$2 XEN_SYMS=$XEN-syms run timeout 100 bash -c "cd / && exec gdb -q -nx -batch -x '$top/gdbscripts/xen.gdb' '$1' \
 		-ex 'target remote 127.0.0.1:$port' -x '$top/tests/gdb/foreign.py'"
 	kill "$qemu" 2>/dev/null || : # it may have ended: GDB lets go of it
-	if [ "$(grep -c ^passed <<<"$output")" != 5 ] || [[ $output == *FAILED* || $output == *Traceback* ]]; then
+	if [ "$(grep -c ^passed <<<"$output")" != 6 ] || [[ $output == *FAILED* || $output == *Traceback* ]]; then
 		echo "$output"
 		return 1
 	fi
+}
+
+@test "who touches a page, of all that Xen has made for tables" {
+	TABLES=9 checks "$good/build/x86_32/stage3.elf" none watch
+	TABLES=9 checks "$good/build/x86_64/stage3.elf" none watch
 }
 
 @test "a QEMU of somebody else's: 32 bits" { foreign "$good/build/x86_32/stage3.elf" remap_kernel; }

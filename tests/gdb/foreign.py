@@ -45,6 +45,12 @@ def start_info_is_found_in_memory_and_with_it_the_p2m():
 
 
 @check
+def a_page_is_watched():
+    said = xen("watch $sp")
+    assert "and at none that comes later" in said and "read at VA" in said or "written at VA" in said, said
+
+
+@check
 def what_needs_more_says_what():
     for command in ("checkpoint", "restart entry", "back", "back 3", "back to start_kernel"):
         refused(command, f"this needs QEMU's monitor (QMP), snapshots and -icount, {KITS}")
@@ -63,6 +69,7 @@ def with_xens_symbols_it_knows_more():
     assert "owner: dom0" in xen("frame pfn 0x100")
     assert "vcpu 0 of dom0" in xen("vcpu") and "no handlers" in xen("traps") and "0 channels bound" in xen("events")
     refused("where", "the guest runs, not Xen")
+    assert "none that comes later" not in xen("watch $sp")
     xen("hypercalls on")
     said = gdb.execute("finish", to_string=True)
     assert "mmu_update(" in said, said
