@@ -19,6 +19,7 @@ class SharedInfo:
     def __init__(self, page, bits):
         word = bits // 8
         self.evtchn_upcall_pending, self.evtchn_upcall_mask = page[0], page[1]
+        self.evtchn_pending_sel = int.from_bytes(page[word:2 * word], "little")
         self.version, self.tsc_timestamp, self.system_time = struct.unpack_from("<I4xQQ", page, _VCPU_INFO - 32)
         bitmaps, size = _VCPUS * _VCPU_INFO, _WORDS[bits] * word
         self.ports = size * 8

@@ -16,21 +16,26 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+from .domain import domain
 from .facts import Facts
 from .report import lesson
-from .rule import RULES, Cause, causes
+from .rule import RULES, causes
 
 __all__ = ["RULES", "explain", "refusal"]
 
 # In the order in which causes are named: what was put in on purpose first, what always fits last.
-for table in "errata pvh domains image bzimage hypercall updates kernel stack entries pointers numbers traps end".split():
+for table in "errata pvh domains notes image bzimage hypercall updates kernel events stack entries pointers numbers traps end".split():
     importlib.import_module(f"{__name__}.rules_{table}")
 
 
-def explain(log: str, end: str, image: str, where: str = "", *, native: bool = False,
-            report: Callable[[Facts, list[Cause]], Any]) -> list[Any]:
-    """Calls report(facts, causes) while the machine stands, and returns all that it yields."""
+def explain(log: str, end: str, image: str, where: str = "", *, native: bool = False, report: Callable[..., Any]) -> list[Any]:
+    """Calls report(facts, causes) while the machine stands, and returns all that it yields. If it was the domain that stage
+    6 built that failed, the machine stands where that has ended, and its facts and causes are two arguments more."""
     facts = Facts(log, end, image, where, native)
+    inside = domain(facts)
+    if inside:
+        with inside.observe():
+            return list(report(facts, causes(facts), inside, causes(inside)))
     with facts.observe():
         return list(report(facts, causes(facts)))
 

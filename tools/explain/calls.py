@@ -23,6 +23,7 @@ ARGUMENTS = {32: "rbx rcx rdx rsi rdi".split(), 64: "rdi rsi rdx r10 r8".split()
 ABOUT_GUEST = re.compile(r"^\(XEN\) .*\bd\d+(v\d+)?\b")  # Xen's lines about a domain, not about itself
 UPDATE = struct.Struct("<QQ")  # struct mmu_update: ptr, val
 MOST_UPDATES = 1024
+MOST_EVENT = 16  # bytes of an event channel's struct
 MOST_TABLE = 320  # bytes of a trap table that are kept: of the twenty exceptions
 # What does not come back to where it was called; and the one in which a guest may sleep.
 IRET, SHUTDOWN, BLOCKS = "iret", ("sched_op", 2), "sched_op"
@@ -66,7 +67,7 @@ class Call(NamedTuple):
     result: int | None  # None: it did not come back
     said: list[str]  # Xen's lines
     updates: list[tuple[int, int]]  # mmu_update: ptr and val of each
-    data: bytes = b""  # set_trap_table: the table
+    data: bytes = b""  # set_trap_table: the table; event_channel_op: its struct, with Xen's answer
     done: int = 0  # mmu_update: how many Xen did
 
     @property
@@ -131,5 +132,7 @@ class CallWatch:
             log.seek(self.size)
             said = [line.rstrip() for line in log if ABOUT_GUEST.search(line)]
         call = self.seen.calls[-1]
+        if call.name == "event_channel_op":
+            call = call._replace(data=self.seen.peek(call.args[1], MOST_EVENT) or b"")
         done = self.seen.peek(call.args[2], 4) if call.updates and call.args[2] else None
         self.seen.calls[-1] = call._replace(result=result, said=said, done=int.from_bytes(done or b"", "little"))

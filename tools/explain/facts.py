@@ -8,9 +8,11 @@ import functools
 import os
 import re
 import subprocess
+from collections.abc import Callable
 
 from xenpt.memory import PAGE_SIZE, BadPage
 from xenpt.paging import PagingError
+from xenpt.shared_info import SharedInfo
 from xenpt.space import Walk
 from xenqemu.packets import StubError
 
@@ -28,6 +30,7 @@ _ENDING = ("panic.c", "exit.c", "printk.c", "console.c", "string.c", "ring.c", "
 # How a run that ended so ends when it is observed.
 SAME_END = {"crash": ("crash", "halt"), "failure": ("exit", "shutdown"), "mute": ("exit", "shutdown"), "silence": ("loop", "in xen", "crash"),
             "timeout": ("loop", "in xen", "crash")}
+CUT_SHORT = ("loop", "in xen")
 MOST_FRAMES = 12
 SERIES = 3  # an exception that comes more often than that comes by itself
 TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -38,29 +41,35 @@ class Facts(Way):
 
     def __init__(self, log: str, end: str, image: str, where: str = "", native: bool = False) -> None:
         self.said = Transcript(_bytes(log))
-        self.end, self.image_path, self.where_said, self.native = end, image, where, native
+        self.log, self.end, self.where_said, self.native = log, end, where, native
+        self.boots = image
         self.source = Source(image)
         self.bits, self.mask = self.source.bits, self.source.mask
         self.pvh = os.environ.get("PVH", "n")
         self.seen: Observation | None = None
+        self.calls: list[Call] = []
         self.bzimage = _bzimage(image) if image.endswith(".bzImage") else []
 
     def observe(self) -> contextlib.AbstractContextManager:
         """Boots it again, if it came as far as the guest. While this holds, memory can be read."""
         if self.native or self.pvh != "n" or self.said.entry is None or self.end in ("refusal", "qemu") or not self.source.image:
             return contextlib.nullcontext()
-        exits = [va for name in (EXIT,) for va in [self.source.va(name)] if va is not None]
-        exits += [va - self.source.offset & self.mask for va in exits]
+        va = self.source.va(EXIT) if self.end != "crash" else None  # a crash may come inside of it
+        exits = [] if va is None else [va, va - self.source.offset & self.mask]
         starts = self.source.va("xen_entry") if self.source.va("boot_params") is None else None
-        self.seen = Observation(self.image_path, self.said.entry, self.bits, exits,
+        self.seen = Observation(self.boots, self.said.entry, self.bits, exits,
                                 None if starts is None else starts - self.source.offset & self.mask,
-                                self.end in ("silence", "timeout"))
-        if self.seen.ended not in SAME_END.get(self.end, (self.seen.ended,)):
-            # Another run than this: somebody has changed it from outside (GDB), or it takes longer than is waited here.
+                                self.end in ("silence", "timeout"), self.at_entry)
+        self.calls = self.seen.calls
+        if self.seen.ended not in SAME_END.get(self.end, (self.seen.ended,)) and not (self.seen.ended in CUT_SHORT and self.repeated):
+            # It takes longer than is waited here; or it is another run than this: somebody has changed it from outside (GDB).
+            self.calls = self.calls if self.seen.ended in CUT_SHORT else []
             self.seen.close()
             self.seen = None
             return contextlib.nullcontext()
         return self.seen
+
+    at_entry: Callable[[Observation], None] | None = None  # to be called there
 
     # ---- what was printed ---------------------------------------------------------
 
@@ -130,12 +139,39 @@ class Facts(Way):
 
     @property
     def nr_pages(self) -> int:
-        return len(self.p2m) or 4096
+        """0 if it is not known."""
+        return self.info.nr_pages if self.info else 0
 
     @property
     def info(self):
         """start_info as it was at the entry."""
         return getattr(self.seen, "info", None) if self.seen else None
+
+    @functools.cached_property
+    def shared_info(self) -> SharedInfo | None:
+        """Event channels and time at the end."""
+        if not self.seen or not self.info:
+            return None
+        try:
+            return SharedInfo(self.seen.read_page(self.info.shared_info & -PAGE_SIZE), self.bits)
+        except BadPage:
+            return None
+
+    @property
+    def called_back(self) -> bool:
+        """Whether Xen is known to have called the kernel for an event: it returned from one."""
+        names = [c.name for c in self.calls]
+        return "set_callbacks" in names and "iret" in names[names.index("set_callbacks"):]
+
+    def va_of_entry(self, maddr: int) -> tuple[str, int] | None:
+        """Of an entry of the page tables in use: its name, and the first VA that it translates."""
+        space = self._guest.space if self.seen and self.seen.boot else None
+        for (depth, table), ways in space.tables(self._guest.is_guests).items() if space else ():
+            if table & -PAGE_SIZE == maddr & -PAGE_SIZE:
+                index = (maddr - table) // self._guest.mode.entry_size
+                entry = space.entry(depth, table, index, 0)
+                return entry.name, space.va_of((*ways[0], entry))
+        return None
 
     @functools.cached_property
     def page_offset(self) -> int:
@@ -167,10 +203,6 @@ class Facts(Way):
         return any(k.word in words for k in numbers.what(self, n))
 
     # ---- hypercalls ------------------------------------------------------------------------
-
-    @property
-    def calls(self) -> list[Call]:
-        return self.seen.calls if self.seen else []
 
     @functools.cached_property
     def refused(self) -> Call | None:

@@ -37,6 +37,9 @@ def _kinds(f: Facts, n: int):
         yield "clobbered", f"{CLOBBERED:#x} is what a debug Xen leaves in the argument registers of a hypercall"
     if FRESH in (n & 0xFFFFFFFF, n & 0xFFFFFFFF & -NEAR | FRESH & NEAR - 1, n >> 32):
         yield "fresh", f"{FRESH:#x} is what a debug Xen fills fresh pages with: memory that nobody has cleared"
+    text = n.to_bytes(f.bits // 8, "little")
+    if all(0x20 <= byte < 0x7F for byte in text[:4]) and n > PAGE_SIZE and all(0x20 <= byte < 0x7F or not byte for byte in text):
+        yield "text", f'the characters "{text.decode().strip(chr(0))}": text, taken for a number'
     if n in SELECTORS:
         yield "selector", f"a segment selector, {SELECTORS[n]}, as it stands in a frame beside the address"
     if n < PAGE_SIZE:

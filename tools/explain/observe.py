@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import tempfile
 import time
+from collections.abc import Callable
 
 from xenpt.guest import Boot, Guest
 from xenpt.memory import PAGE_SIZE, BadPage
@@ -29,8 +31,8 @@ from .trail import Trail
 from .xen_places import XenPlaces
 
 # Seconds of QEMU's processor time: to the guest's first instruction, and from there to the end, or into a loop.
-TO_ENTRY, TO_END, TO_LOOP = 8.0, 3.0, 1.2
-PATIENCE = 20.0  # the same by the clock, on a host that is busy
+TO_ENTRY, TO_END, TO_LOOP = 20.0, 20.0, 1.2
+PATIENCE = 120.0  # the same by the clock, on a host that is busy
 MOST_STOPS = 1500
 LOG_EVERY = 0.02  # seconds between looks at how long the instruction log is
 EXIT = "xen_exit"
@@ -38,12 +40,15 @@ EXIT = "xen_exit"
 
 class Observation:
     """A boot of an image; see above. entry is the address that Xen says it enters at; exits and starts are the addresses of
-    the functions at which it ends and, P=V, begins; loops: whether it is known to have no end."""
+    the functions at which it ends and, P=V, begins; loops: whether it is known to have no end. hook is called at the entry."""
 
-    def __init__(self, image: str, entry: int, bits: int, exits: list[int], starts: int | None, loops: bool) -> None:
-        self.bits, self.entry, self.exits, self.starts = bits, entry, exits, starts
+    def __init__(self, image: str, entry: int, bits: int, exits: list[int], starts: int | None, loops: bool,
+                 hook: Callable[[Observation], None] | None = None) -> None:
+        self.bits, self.entry, self.exits, self.starts, self.hook = bits, entry, exits, starts, hook
+        self.cr3: int | None = None  # of the guest that is followed, if there are others
         self.limit = TO_LOOP if loops else TO_END
         self.argument: int | None = None  # of the first function in C
+        self.returns = 0  # where it is to return to, with 32 bits
         self.entered = 0
         self.folder = tempfile.mkdtemp(prefix="explain.", dir=os.environ.get("BUILD") or "build")
         self.calls: Calls = []
@@ -95,6 +100,8 @@ class Observation:
         self.ended = "unknown"
         self.stub.remove_breakpoint(self.entry)
         self._at_entry()
+        if self.hook:
+            self.hook(self)
         self.trail.start(self.machine)
         self.watch = CallWatch(self) if self.places.call else None
         for address in {*self.places.stops, *self.exits, *([self.starts] if self.starts else [])}:
@@ -111,11 +118,14 @@ class Observation:
     def _visit(self, regs: Registers) -> bool:
         """Whether this is the end."""
         what = self.places.stops.get(regs.rip)
+        if self.cr3 not in (None, regs.cr3):
+            return False
         if regs.rip in self.exits and what is None:
             self.ended, self.regs = "exit", Saved.now(regs)
         elif regs.rip == self.starts and not regs.in_xen:
-            word = regs.rdi if self.bits == 64 else int.from_bytes(self.peek(regs.rsp + 4, 4) or b"", "little")
-            self.argument = word if self.argument is None else self.argument
+            if self.argument is None:
+                self.returns, word = struct.unpack("<II", self.peek(regs.rsp, 8) or bytes(8))
+                self.argument = regs.rdi if self.bits == 64 else word
             self.entered += 1
         elif self.watch and regs.rip == self.watch.back and not regs.in_xen:
             self.watch.returned(regs)
@@ -173,6 +183,10 @@ class Observation:
         except (PagingError, BadPage):
             self.p2m = []
         self.pfn_of = {mfn: pfn for pfn, mfn in enumerate(self.p2m)}
+
+    def only_this(self) -> None:
+        """From now on, what other guests do is passed over: theirs are other page tables."""
+        self.cr3 = self.at_entry.cr3
 
     def guest(self) -> Guest:
         """The guest as it is now."""

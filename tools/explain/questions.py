@@ -4,7 +4,7 @@
 from xenpt.memory import PAGE_SHIFT
 
 from .facts import Facts
-from .fault import Fault
+from .fault import Fault, from_kernel
 
 REMAP, JUMP, MACHINE = "3-remap", "4-start-kernel", "0-machine"
 NEAR_STACK = 4096  # so close to the stack pointer is a push, a call or a local variable
@@ -24,6 +24,14 @@ def is_linked(f: Facts, va: int) -> bool:
 def remapped(f: Facts) -> bool:
     """Whether a page-table update was made, and accepted."""
     return any(c.name == "mmu_update" and c.result == 0 for c in f.calls)
+
+
+def misread(f: Facts) -> tuple[Fault | None, Fault | None]:
+    """An exception as the processor had it, and as the kernel's handler printed it, if they differ."""
+    told = from_kernel(f.said)
+    real = f.seen.faults[-1] if f.seen and f.seen.faults else None
+    differ = told and real and f.end == "failure" and (told.vector, told.ip) != (real.vector, real.ip)
+    return (real, told) if differ else (None, None)
 
 
 def who(f: Facts, n: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .facts import Facts
 from .fault import NAMES
@@ -26,8 +26,8 @@ def lesson(read: str) -> str:
     return f"lessons/{page}.md" + (f', "{section}"' if section else "")
 
 
-def lines(facts: Facts, found: list[Cause]) -> Iterator[str]:
-    """The whole explanation."""
+def lines(facts: Facts, found: list[Cause], inside: Facts | None = None, causes: Sequence[Cause] = ()) -> Iterator[str]:
+    """The whole explanation; inside and causes are those of the domain that stage 6 built, if it was that."""
     first = found[0]
     yield f"diagnosis: {first.name}"
     for number, line in enumerate(evidence(facts)):
@@ -37,9 +37,14 @@ def lines(facts: Facts, found: list[Cause]) -> Iterator[str]:
     yield from paragraph("likely cause", first.text)
     if first.unlike:
         yield from paragraph("to be sure", first.unlike)
-    for other in found[1:]:
+    for other in found[1:] if not inside else ():
         yield from paragraph("or", f"{other.name}: {other.text}")
-    yield from paragraph("read", lesson(first.read))
+    if inside and inside.where:
+        yield from paragraph("its end", inside.where)
+    for number, cause in enumerate(causes):
+        yield from paragraph("or" if number else "its cause", f"{cause.name}: {cause.text}")
+    pages = dict.fromkeys(lesson(cause.read) for cause in (first, *causes[:1]))
+    yield from paragraph("read", " and ".join(pages))
 
 
 def evidence(facts: Facts) -> list[str]:

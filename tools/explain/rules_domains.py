@@ -6,6 +6,13 @@ from .rule import rule
 LESSON = "10-the-other-side"
 
 
+@rule("guest-domain-contract", LESSON, unlike="Lesson 0 has the list of what a guest is promised, and src/stage6-toolstack/main.c a call for each.")
+def _(f):
+    promises = getattr(f, "broken", [])
+    if promises:
+        return f"What a guest is promised at its first instruction does not hold: {'; '.join(promises)}. That is the toolstack's fault, not the guest's."
+
+
 @rule("guest-domain-crashed", LESSON, "failure")
 def _(f):
     if f.guest(r"^toolstack: the guest ended with reason 3 \(crash\)"):
@@ -57,6 +64,17 @@ def _(f):
     if f.guest(r"PANIC: hypercall refused: mmuext_op\(MMUEXT_PIN_L[34]_TABLE\)"):
         return """Xen looked at the page tables that stage 6 wrote, and did not take them. Its lines above name the entry: most often a
             page table that is mapped writable, by the guest's own ptes or by a window of dom0's, or a PFN in place of an MFN."""
+
+
+@rule("guest-domain-mfn", LESSON, "failure")
+def _(f):
+    said = f.xen("Could not get page ref for mfn ([0-9a-f]+)")
+    pages = f.guest(r"^toolstack: ([0-9]+) pages, PFN 0 is MFN 0x([0-9a-f]+)")
+    if said and pages and f.panic.startswith("hypercall refused: "):
+        mfn = int(said[1], 16)
+        kind = "it is a PFN of the domain's, as the number tells" if mfn < int(pages[1]) else "it is not the domain's"
+        return f"""Xen was given MFN {mfn:#x} for a page of the domain that stage 6 builds, and {kind}: a page number of the guest's goes through its p2m
+            (guest_mfn()) before Xen is told it."""
 
 
 @rule("guest-domain-memory", LESSON + ": No memory allowed", "failure")

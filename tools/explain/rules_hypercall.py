@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Getting a voice: CPUID, the MSR, the hypercall page, and how it is called. Stage 2."""
 
+from xenabi.hypercalls import ARGUMENTS
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .facts import Facts
+from .numbers import CLOBBERED
 from .rule import rule
+from .rules_notes import note
 
 LESSON = "2-hypercall-page"
 WRMSR = b"\x0f\x30"
@@ -38,6 +41,9 @@ def _(f):
 @rule("cpuid-misread", LESSON + ": CPUID that asks Xen", "failure")
 def _(f):
     said = f.guest('not under Xen: CPUID leaf 0x40000000 names "(.*?)"')
+    if said and said[1] == "XenVMMXenVMM":
+        return """CPUID told Xen's name, and the kernel refused it: the comparison is at fault. The name is in EBX, ECX, EDX of leaf 0x40000000, in
+            this order, and EAX is the last leaf, at least 0x40000002."""
     if said and f.seen and f.seen.leaves:
         return f"""Xen was asked for CPUID leaf {", ".join(f"{n:#x}" for n in f.seen.leaves)} and answered; but what the kernel read out
             of it, "{said[1]}", is not its name. The name is in EBX, ECX, EDX of leaf 0x40000000, in this order, and EAX is the last leaf."""
@@ -54,6 +60,10 @@ def _(f):
 @rule("start_info-lost", "1-notes: The first instructions", "crash", "failure")
 def _(f):
     lost = f.seen.lost_start_info if f.seen and not f.bzimage else None
+    if lost is not None and f.seen.returns == f.seen.start_info:
+        return f"""xen_entry() was jumped to, not called: start_info, P=V {f.seen.start_info:#x}, which the head has pushed, stands where the return
+            address belongs, and its argument is what lies above, {lost:#x}{about(f, lost)}. CALL pushes a return address; with JMP the head has to
+            push something in its place."""
     if lost is not None:
         return f"""start_info was lost on the way from the head to xen_entry(): Xen passed P=V {f.seen.start_info:#x} in ESI (RSI), and
             xen_entry() got {lost:#x}{about(f, lost)}. The head has to pass the register on before it uses it: pushed on 32 bits, in RDI
@@ -99,8 +109,10 @@ def _(f):
                 EAX and the upper in EDX."""
         kind = f" That is {f.number(value, 'pv', 'linked', 'mfn', 'pfn', 'twice', 'clobbered')}." \
             if f.number(value, "pv", "linked", "mfn", "pfn", "twice", "clobbered") else ""
-        return f"""The hypercall-page MSR got {value:#x}, a page that is not this guest's.{kind} It takes the page's machine address,
-            {want:#x}: the page number, PFN {(page(f) or 0) >> PAGE_SHIFT:#x}, has to go through mfn_list."""
+        if not kind or not value:
+            kind = " It is neither an MFN nor a PFN of this guest, so it was not read from the p2m, or beyond its end." if f.p2m else ""
+        right = f", {want:#x}: entry {page(f) >> PAGE_SHIFT:#x} of mfn_list, which is the PFN of hypercall_page, holds its MFN" if want else ""
+        return f"The hypercall-page MSR got {value:#x}, a page that is not this guest's.{kind} It takes the page's machine address{right}."
 
 
 @rule("msr-other-page", LESSON + ": A PFN instead of an MFN")
@@ -129,8 +141,12 @@ def _(f):
         return None
     if not f.seen.msrs and came_by_stub(f):
         return f"""The processor ran on where there is no code, up to {f.fault.ip:#x}. A hypercall was made, at {f.left_at}, before Xen had
-            filled the hypercall page (the MSR was never written): it is all zeros, which are harmless instructions, and execution
+            filled the hypercall page (the MSR was never written, and {no_note(f)}): it is all zeros, which are harmless instructions, and execution
             slides through them into whatever follows."""
+
+
+def no_note(f: Facts) -> str:
+    return "the note HYPERCALL_PAGE names another" if note(f, "HYPERCALL_PAGE") else "there is no note HYPERCALL_PAGE"
 
 
 @rule("stub-number", LESSON + ": Why a page", "crash", "failure")
@@ -154,6 +170,12 @@ def _(f):
 
 @rule("clobbered-argument", LESSON + ": The code")
 def _(f):
+    for call in f.calls:
+        found = [n for n, a in enumerate(call.args[:len(ARGUMENTS.get(call.name, "").split())], 1) if a & 0xFFFFFFFF == CLOBBERED]
+        if found:
+            return f"""Argument {found[0]} of {call.name} was {CLOBBERED:#x}, which is what a debug Xen leaves in the argument registers of a hypercall:
+                the compiler took a register for unchanged by an earlier call. In its asm (hypercall(), hypercall_by_gate()) an argument has to be
+                "+b", "+c", ..., read and written, and not "b", "c"."""
     if f.fault and f.fault.page and f.is_a(f.fault.cr2, "clobbered"):
         return f"""The address {f.fault.cr2:#x} comes from a register that held an argument of a hypercall: {f.number(f.fault.cr2, "clobbered")}.
             To the compiler such a register must count as changed: "+b", "+c", ... and not "b", "c" in hypercall()'s asm."""
@@ -170,9 +192,9 @@ def _(f):
 
 @rule("console-arguments", LESSON + ": Why a page", "mute", "silence", "timeout", "failure", rank=1)
 def _(f):
-    wrong = [c for c in f.calls if c.name == "console_io" and (c.args[1] > 1 << 16 or c.args[0] > 1)]
+    wrong = [c for c in f.calls if c.name == "console_io" and (c.args[1] > 1 << 16 or c.args[0])]
     if wrong:
         number, count, text = wrong[0].args[:3]
         return f"""console_io got {number:#x} as its operation, {count:#x}{about(f, count)} as the number of bytes and {text:#x}{about(f, text)} as
-            the text's address. The order is CONSOLEIO_write (0), count, text; exchanged, Xen prints what lies at the wrong place, or
+            the text's address. The order is CONSOLEIO_write (0; CONSOLEIO_read is 1), count, text, and the count is positive; otherwise Xen prints what lies at the wrong place, or
             nothing."""

@@ -114,43 +114,6 @@ def _(f):
         The last mmu_update had {dropped[0].args[1] if dropped else 0} updates."""
 
 
-@rule("timer-never-ticked", JUMP + ": What a kernel sets up first", "failure")
-def _(f):
-    if f.panic.startswith("timer: "):
-        bound = [c for c in f.calls if c.name == "event_channel_op"]
-        return f"""The kernel was woken, but not by its timer: is the virtual interrupt bound to the port that is looked for, is the time it asks
-            for in nanoseconds since Xen's start? {len(bound)} event-channel hypercalls were made."""
-
-
-@rule("callbacks-exchanged", JUMP + ": What a kernel sets up first", "failure", "crash", "silence")
-def _(f):
-    calls = [c for c in f.calls if c.name == "set_callbacks"]
-    wrong = f.source.va("xen_failsafe_callback")
-    if calls and wrong is not None and calls[-1].args[1 if f.bits == 32 else 0] == wrong:
-        return f"""set_callbacks registered xen_failsafe_callback, VA {wrong:#x}, for events. Events enter at the first address, a return that fails at
-            the second."""
-
-
-@rule("shared-info-elsewhere", JUMP + ": What a kernel sets up first", "silence", "timeout", "failure", "crash")
-def _(f):
-    va = f.source.va("shared_info_page")
-    walk = f.walk(va) if va is not None and f.info and any(c.name == "set_callbacks" for c in f.calls) else None
-    if walk and walk.maddr is not None and walk.maddr >> PAGE_SHIFT != f.info.shared_info >> PAGE_SHIFT:
-        mfn = walk.maddr >> PAGE_SHIFT
-        pfn = f.pfn(mfn)
-        return f"""shared_info is not where the kernel looks for it: VA {va:#x} maps MFN {mfn:#x}
-            ({f"PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT) or 'an ordinary page'}" if pfn is not None else "no page of this guest"}), and Xen's
-            shared info page is maddr {f.info.shared_info:#x} (start_info says so: a machine address, to which nothing may be added).
-            Events and time are told there, so none arrives."""
-
-
-@rule("timer-cancelled", JUMP + ": What a kernel sets up first", "silence")
-def _(f):
-    timers = [c for c in f.calls if c.name == "set_timer_op"]
-    if timers and not any(timers[-1].args[:2 if f.bits == 32 else 1]) and f.where_said != "xen":
-        return "The last set_timer_op asked for time 0, which cancels the timer. It takes a time in nanoseconds since Xen's start."
-
-
 @rule("magic", REMAP, "failure")
 def _(f):
     if "does not begin with xen-3.0" in f.panic:

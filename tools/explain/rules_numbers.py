@@ -109,8 +109,9 @@ def _(f):
     fault = page_fault(f)
     total = f.said.layout.get("TOTAL")
     if fault and total and total.stop <= fault.cr2 < f.nr_pages << PAGE_SHIFT:
-        return f"""The guest owns this page, paddr {fault.cr2:#x}, but Xen maps only the beginning of memory for the start, up to TOTAL in its
-            arrangement, {total.stop:#x}.{who(f, fault.cr2)}"""
+        return f"""P=V {fault.cr2:#x} is not mapped: Xen maps only the beginning of memory for the start, up to TOTAL in its arrangement,
+            {total.stop:#x}. Either a page beyond was meant, which is the guest's and has no mapping yet; or the number was worked out wrongly (a
+            PFN or an index that is off), and nothing of the kernel's lies there.{who(f, fault.cr2)}"""
 
 
 @rule("pv-address-after-drop", JUMP + ": What still points low", "crash", "failure")
@@ -151,5 +152,5 @@ def _(f):
     fault = page_fault(f)
     if fault and fault.cr2 >= f.page_offset > 0 and remapped(f) and not f.is_a(fault.cr2, "xen") and not fault.denied:
         paddr = fault.cr2 - f.page_offset & f.mask
-        return f"""Linked VA {fault.cr2:#x} would be paddr {paddr:#x}, which is {"beyond the guest's memory" if paddr >= f.nr_pages << PAGE_SHIFT
-            else "beyond all that the remap had to reach"}: compare it with the limit.{who(f, fault.cr2)}"""
+        beyond = "beyond the guest's memory" if f.nr_pages and paddr >= f.nr_pages << PAGE_SHIFT else "beyond all that the remap had to reach"
+        return f"Linked VA {fault.cr2:#x} would be paddr {paddr:#x}, which is {beyond}: compare it with the limit.{who(f, fault.cr2)}"

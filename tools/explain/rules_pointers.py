@@ -4,7 +4,7 @@
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .facts import Facts
-from .questions import JUMP, REMAP, is_linked, page_fault, remapped, who
+from .questions import JUMP, REMAP, is_linked, misread, page_fault, remapped, who
 from .rule import rule
 
 PAGE_FLAGS = 0x067  # of a page in use: PRESENT, RW, USER, ACCESSED, DIRTY
@@ -15,6 +15,14 @@ def _(f):
     fault = page_fault(f)
     if fault and f.is_a(fault.cr2, "twice") and not f.is_a(fault.cr2, "pv", "linked"):
         return f"VA {fault.cr2:#x} is {f.number(fault.cr2, 'twice')}. A pointer was repointed that had been repointed already.{who(f, fault.cr2)}"
+
+
+@rule("text-as-pointer", "7-debugging: Reading a crash", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    if fault and f.is_a(fault.cr2, "text"):
+        return f"""VA {fault.cr2:#x} is {f.number(fault.cr2, "text")}. Either the text's first bytes were read as a pointer (char * where char[] is meant), or a text
+            that was too long ran over a pointer.{who(f, fault.cr2)}"""
 
 
 @rule("entry-as-address", REMAP + ": Walking the tables in software", "crash", "failure")
@@ -40,7 +48,7 @@ def _(f):
 @rule("deliberate-fault", JUMP + ": No trap table", "crash", "failure", "silence", "timeout")
 def _(f):
     fault = page_fault(f)
-    if not fault or f.source.function(fault.ip) != "probe_kernel_read":
+    if not fault or f.source.function(fault.ip) != "probe_kernel_read" or misread(f)[0]:
         return None
     registered = any(c.name == "set_trap_table" for c in f.calls)
     return f"""This fault was meant: probe_kernel_read() reads VA {fault.cr2:#x} to see whether it is mapped. But nobody caught it:
@@ -51,7 +59,7 @@ def _(f):
 @rule("null-pointer", JUMP + ": A null pointer", "crash", "failure")
 def _(f):
     fault = page_fault(f)
-    if fault and fault.cr2 < PAGE_SIZE:
+    if fault and fault.cr2 < PAGE_SIZE and f.source.function(fault.ip) != "probe_kernel_read":
         return f"""A NULL pointer was used, or a member of what it should point to, {fault.cr2:#x} bytes behind it. While P=V is mapped this goes
             unnoticed: page 0 is an ordinary page then."""
 
@@ -81,18 +89,60 @@ def _(f):
     if walk and walk.problem and is_linked(f, fault.cr2) and remapped(f) and any(c.updates for c in f.calls) and walk.path[-1].value <= PAGE_SIZE:
         paddr = fault.cr2 - (f.source.offset if f.source.linked(fault.cr2) and f.bits == 64 else f.page_offset) & f.mask
         ends = max((r.stop for name, r in f.said.layout.items() if name != "TOTAL"), default=0)
-        if paddr >= ends:
+        if paddr >= ends or stray(f) or hits_pv(f):
             return None
         return f"""The remap was made, but VA {fault.cr2:#x} (paddr {paddr:#x}, {f.thing(paddr) or "nothing of Xen's or the image's"}) is not mapped:
             {walk.problem}. The updates changed {changed(f)}. The limit is too small, an entry was left out or went to a wrong slot, or an
             empty one was copied: mmu_update returns 0 for all of these."""
 
 
+def made(f: Facts) -> list[tuple[int, int]]:
+    """The updates that Xen made: ptr without its command, and val."""
+    return [(ptr & -8, val) for c in f.calls if c.name == "mmu_update" and c.result == 0 for ptr, val in c.updates if ptr & 3 in (0, 2, 3)]
+
+
+def stray(f: Facts) -> tuple[int, int] | None:
+    """An update that went to no page table."""
+    tables = f.said.layout.get("Page tables")
+    return next((u for u in made(f) if tables and f.pfn(u[0] >> PAGE_SHIFT) is not None
+                 and f.pfn(u[0] >> PAGE_SHIFT) << PAGE_SHIFT not in tables), None)
+
+
+@rule("update-not-a-table", REMAP + ": A pseudo-physical address in ptr", "crash", "failure")
+def _(f):
+    update = stray(f)
+    if update and page_fault(f):
+        pfn = f.pfn(update[0] >> PAGE_SHIFT)
+        return f"""An update went to maddr {update[0]:#x}, in PFN {pfn:#x} ({f.thing(pfn << PAGE_SHIFT) or "an ordinary page"}), which is no page table.
+            Xen stores there as into any other memory, and returns 0: the tables are as they were, and what was there is overwritten. The entry's
+            address was translated wrongly, or is not an entry's."""
+
+
+def hits_pv(f: Facts) -> tuple[str, int, int] | None:
+    """An update that went to the mapping P=V: the entry's name, its VA, and what was written."""
+    for ptr, val in made(f) if f.bits == 32 else ():
+        entry = f.va_of_entry(ptr) if val else None
+        if entry and entry[1] < f.page_offset and not entry[0].startswith("pte"):
+            return *entry, val
+    return None
+
+
+@rule("update-of-pv", REMAP + ": Asking Xen", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    hit = hits_pv(f) if fault and is_linked(f, fault.cr2) else None
+    if hit:
+        name, va, val = hit
+        return f"""An update wrote {val:#x} to {name} of VA {va:#x}, in the mapping P=V: ptr names the entry that was to be copied, or val and ptr
+            are of the same one. The entry of the linked address, VA {va + f.page_offset:#x}, was to be written."""
+
+
 def changed(f: Facts) -> str:
-    """Which entries were changed, by table and index."""
+    """Which entries were changed: what they translate, or where they are."""
     told = []
     for call in f.calls:
         for ptr, val in call.updates:
-            pfn = f.pfn(ptr >> PAGE_SHIFT)
-            told.append(f"entry {(ptr & PAGE_SIZE - 1) >> 3} of PFN {pfn:#x} to {val:#x}" if pfn is not None else f"maddr {ptr:#x}")
+            pfn, entry = f.pfn(ptr >> PAGE_SHIFT), f.va_of_entry(ptr & -8)
+            told.append(f"{entry[0]} of VA {entry[1]:#x} to {val:#x}" if entry else
+                        f"entry {(ptr & PAGE_SIZE - 1) >> 3} of PFN {pfn:#x} to {val:#x}" if pfn is not None else f"maddr {ptr:#x}")
     return ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "") or "nothing"

@@ -6,7 +6,7 @@ import itertools
 from xenabi.hypercalls import TRAP
 
 from .facts import Facts
-from .questions import JUMP, MACHINE
+from .questions import JUMP, MACHINE, misread
 from .rules_hypercall import WRMSR
 from .rule import rule
 
@@ -51,9 +51,29 @@ def _(f):
             INT that the guest may not raise."""
 
 
+@rule("ran-on", "7-debugging: Reading a crash", "crash", "failure")
+def _(f):
+    if f.fault and not f.source.is_code(f.fault.ip) and f.left_at and f.ran_on:
+        return f"""The processor ran on behind the last code, and took what lies there ({f.source.name(f.fault.ip) or "data"}) for instructions. Last it was at {f.left_at}. The
+            function that is last in the code came to its end without returning, or is one that the compiler takes not to return (noreturn): behind
+            its last call there is nothing, so that call must not return, either."""
+
+
+@rule("trap-frame", JUMP + ": What a kernel sets up first", "failure")
+def _(f):
+    real, told = misread(f)
+    if real and told.vector != real.vector:
+        return f"""The exception was vector {real.vector}, at {f.source.place(real.ip)}, and the handler took it for vector {told.vector} at EIP (RIP) {told.ip:#x}. The
+            trap table leads vector {real.vector} to the stub of another: to the wrong address, or stubs are counted in the wrong size. Which of
+            them have an error code differs, so the frame is off, too."""
+    if real:
+        return f"""The exception, vector {real.vector}, came at {f.source.place(real.ip)}, and the handler read EIP (RIP) {told.ip:#x}: it takes its frame to be
+            a word off. Is an error code pushed for just the exceptions that have none of their own, does struct pt_regs fit the order of the pushes?"""
+
+
 @rule("privileged-instruction", MACHINE + ": Ring 1", "crash", "failure")
 def _(f):
-    if f.fault and f.fault.vector == 13 and not f.fault.error and f.code(f.fault.ip, 2) != WRMSR:
+    if f.fault and f.fault.vector == 13 and not f.fault.error and f.code(f.fault.ip, 2) != WRMSR and (f.source.is_code(f.fault.ip) or not f.seen):
         code = f.code(f.fault.ip, 8).hex(" ")
         if code[:2] in PORT:
             return f"""A general protection fault at an access to an I/O port (bytes {code}). Ports belong to Xen; dom0 may have them after

@@ -49,6 +49,9 @@ def _(f):
 def _(f):
     call = refused(f, name=("mmu_update", "mmuext_op"))
     domain = call.args[3] if call else SELF
+    if call and domain > 0xFFFF and f.bits == 64:
+        return f"""{call.name} got {say(f, domain)} as its domain, which is the number of none: its fourth argument did not come by R10. A hypercall's
+            fourth goes there, and not into RCX as a function's does, since SYSCALL overwrites RCX."""
     if call and domain & 0xFFFF != SELF and (domain or -call.result in (ESRCH, EPERM)):
         word = {0x7FF1: "DOMID_IO, whose pages are those of devices"}.get(domain, f"{say(f, domain, 'pv', 'linked', 'clobbered')}")
         return f"""{call.name} names another domain than its caller: {word}. It does not exist, is not one to act for, or does not own the
@@ -96,10 +99,27 @@ def _(f):
             command."""
 
 
+def p2m_pointer(f: Facts) -> tuple[int, int] | None:
+    """Where stage 4 looks for the p2m, and where it is, if it was used and is wrong, and not by the remap's distance."""
+    pointer = f.word("phys_to_machine_mapping") if f.info else None
+    right = f.info.mfn_list + f.page_offset & f.mask if f.info else 0
+    used = refused(f, name=("mmu_update",)) and any(c.name == "set_trap_table" for c in f.calls) or f.function == "phys_to_machine"
+    wrong = used and pointer is not None and pointer not in (right, f.info.mfn_list, right + f.page_offset & f.mask)
+    return (pointer, right) if wrong else None
+
+
+@rule("p2m-pointer", "4-start-kernel: The p2m not repointed", "failure", "crash")
+def _(f):
+    if p2m_pointer(f):
+        pointer, right = p2m_pointer(f)
+        return f"""phys_to_machine_mapping is {say(f, pointer)}, and the p2m is at VA {right:#x} (start_info's mfn_list, repointed). What was read by it as an
+            MFN is none."""
+
+
 @rule("p2m-not-repointed", "4-start-kernel: The p2m not repointed", "failure")
 def _(f):
     call = refused(f, name=("mmu_update",))
-    if call and f.update and not any(ptr >> PAGE_SHIFT for ptr, _ in call.updates) and any(ptr for ptr, _ in call.updates):
+    if call and f.update and not p2m_pointer(f) and not any(ptr >> PAGE_SHIFT for ptr, _ in call.updates) and any(ptr for ptr, _ in call.updates):
         return """An update in machine page 0, which is no guest's: the p2m was asked about an address that is not pseudo-physical, most
             likely a P=V pointer of start_info (pt_base) that was not repointed, or one that was repointed twice: subtracting PAGE_OFFSET
             from it made nonsense, and beyond the p2m's end there are zeros."""

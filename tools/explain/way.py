@@ -72,6 +72,12 @@ class Way:
                 return None if self.seen.trail.cut else step.address
         return None
 
+    @property
+    def ran_on(self) -> bool:
+        """Whether the code was left at its end, by running on behind it."""
+        at = self.source.linked(self.fault.ip if self.landed is None else self.landed)
+        return bool(at) and 0 <= at[0] - self.source.code.stop < BLOCK
+
     @functools.cached_property
     def left_at(self) -> str:
         """The last place in the image's code, when the processor has left it."""

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The domain that stage 6 builds, if it is that which failed: the same facts, of the guest in the guest.
+
+It is observed as dom0 is: from its first instruction, which nobody else's can be (stage 6 is linked elsewhere), to its end.
+What Xen prints of dom0's start, the toolstack prints of the domain's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from xenpt.memory import PAGE_SHIFT
+
+from .contract import broken
+from .facts import Facts
+from .observe import Observation
+from .transcript import Transcript
+
+_ENDED = r"^toolstack: the guest ended with reason 3|PANIC: toolstack: domain \d+ is not at its end"
+_LAYOUT = re.compile(r"^toolstack: layout, PFNs: p2m 0x([0-9a-f]+), start_info 0x([0-9a-f]+), .* tables 0x([0-9a-f]+), stack 0x([0-9a-f]+)")
+_LOADED = re.compile(r"^toolstack: loaded paddr 0x([0-9a-f]+) to 0x[0-9a-f]+, cleared to 0x([0-9a-f]+)")
+_BEGINS = re.compile(r"^toolstack: vcpu 0 begins at VA 0x([0-9a-f]+)")
+_ELF = b"\x7fELF"
+
+
+class DomainTranscript(Transcript):
+    """Of a whole transcript, what the domain and Xen say of the domain."""
+
+    def __init__(self, whole: Transcript) -> None:
+        self.toolstack = whole.guest
+        own = (re.match(r"^(?:\[domain \d+\]|\(d[1-9]\d*\)) (.*)", line) for line in whole.lines)
+        self.guest = [m[1] for m in own if m]
+        begin = next((i for i, line in enumerate(whole.xen) if re.search(r"\bd[1-9]\d*v\d", line)), len(whole.xen))
+        self.xen = whole.xen[begin:]
+        self.lines = self.guest + [f"(XEN) {line}" for line in self.xen]
+
+    @property
+    def layout(self) -> dict[str, range]:
+        found = next((m for m in map(_LAYOUT.match, self.toolstack) if m), None)
+        loaded = next((m for m in map(_LOADED.match, self.toolstack) if m), None)
+        if not found or not loaded:
+            return {}
+        p2m, info, tables, stack = (int(n, 16) << PAGE_SHIFT for n in found.groups())
+        page = 1 << PAGE_SHIFT
+        return {"Loaded kernel": range(int(loaded[1], 16), int(loaded[2], 16)), "Phys-Mach map": range(p2m, info),
+                "Start info": range(info, info + page), "Page tables": range(tables, stack), "Boot stack": range(stack, stack + page)}
+
+    @property
+    def entry(self) -> int | None:
+        """Of two domains nobody can tell here which one failed."""
+        begins = [m for m in map(_BEGINS.match, self.toolstack) if m]
+        return int(begins[0][1], 16) if len(begins) == 1 else None
+
+
+class DomainFacts(Facts):
+    """Facts of the domain. What boots is still dom0's image."""
+
+    def __init__(self, dom0: Facts, module: str) -> None:
+        super().__init__(dom0.log, "failure", module)
+        self.said = DomainTranscript(dom0.said)
+        self.boots = dom0.boots
+        self.broken: list[str] = []  # of what a guest is promised
+        if self.xen(r"\bd[1-9]\d*v\d+ Unhandled: vec|^Domain [1-9]\d* \(vcpu#0\) crashed"):
+            self.end = "crash"
+        elif dom0.panic:
+            self.end = "timeout"
+
+    def at_entry(self, seen: Observation) -> None:
+        seen.only_this()
+        self.broken = list(broken(seen, self.source))
+
+
+def domain(facts: Facts) -> DomainFacts | None:
+    """The domain of a run that failed because of it; None if there is none, or it cannot be looked at."""
+    module = os.environ.get("MODULE", "")
+    if facts.end != "failure" or facts.pvh != "n" or not facts.guest(_ENDED) or not os.path.isfile(module):
+        return None
+    with open(module, "rb") as file:
+        is_elf = file.read(len(_ELF)) == _ELF
+    inside = DomainFacts(facts, module) if is_elf else None
+    return inside if inside and inside.said.entry is not None else None

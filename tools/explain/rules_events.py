@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Events and time: what the kernel asked Xen for, and what stands in shared_info at the end. Stage 4."""
+
+from __future__ import annotations
+
+import struct
+
+from xenabi.headers import names, value
+from xenpt.memory import PAGE_SHIFT
+
+from .facts import SERIES, Facts
+from .rule import rule
+
+FIRST = "4-start-kernel: What a kernel sets up first"
+BIND_VIRQ, TIMER = value("EVTCHNOP_bind_virq"), value("VIRQ_TIMER")
+BLOCK = value("SCHEDOP_block")
+
+
+def bound(f: Facts) -> list[tuple[int, int]]:
+    """Virtual interrupts that were bound, each with its port."""
+    found = []
+    for call in f.calls:
+        if call.name == "event_channel_op" and call.args[0] == BIND_VIRQ and call.result == 0 and len(call.data) >= 12:
+            virq, _, port = struct.unpack_from("<3I", call.data)  # struct evtchn_bind_virq
+            found.append((virq, port))
+    return found
+
+
+def blocked(f: Facts) -> bool:
+    """Whether the guest slept since it last asked for a time."""
+    for call in reversed(f.calls):
+        if call.name == "set_timer_op":
+            return False
+        if call.name == "sched_op" and call.args[0] == BLOCK:
+            return True
+    return False
+
+
+def asked(f: Facts) -> int | None:
+    """The time that the timer was set to last."""
+    calls = [c for c in f.calls if c.name == "set_timer_op"]
+    return None if not calls else calls[-1].args[0] | (calls[-1].args[1] << 32 if f.bits == 32 else 0)
+
+
+@rule("never-slept", FIRST, "failure", "silence")
+def _(f):
+    if f.panic.startswith("timer: ") and asked(f) is not None and not blocked(f):
+        return """The kernel waits for its timer without sleeping: since set_timer_op it made no sched_op(SCHEDOP_block), so it counted to its limit
+            before the time was there. Events are masked meanwhile, and none can come in."""
+
+
+@rule("virq-wrong", FIRST, "failure", "silence")
+def _(f):
+    wrong = [virq for virq, _ in bound(f) if virq != TIMER]
+    if wrong and not any(virq == TIMER for virq, _ in bound(f)):
+        return f"""The kernel bound the virtual interrupt {wrong[-1]} ({names("VIRQ_").get(wrong[-1], "unknown")}), and set_timer_op's events come by
+            VIRQ_TIMER, {TIMER}."""
+
+
+@rule("pending-not-cleared", FIRST, "failure", "silence")
+def _(f):
+    shared = f.shared_info
+    left = sorted(port for _, port in bound(f) if shared and port in shared.pending)
+    if not left or shared.evtchn_upcall_pending or left[0] in shared.masked:
+        return None
+    if shared.evtchn_pending_sel:
+        return f"""evtchn_pending_sel is {shared.evtchn_pending_sel:#x} in shared_info, and no upcall is pending: the kernel was called for an event and left the
+            selector's bit as it was. Xen calls only when it sets that bit anew, so port {left[0]}, which is pending, is never looked at. The
+            selector has to be taken whole (take_all()) before its words are."""
+    return f"""Port {left[0]}'s bit in shared_info's evtchn_pending is set, and no upcall is pending: the kernel was called for the event and left its bit as it
+        was. Xen sends no event for a port whose bit is set already, so no further one comes. The bit has to be taken away (take_all())
+        before the event is handled."""
+
+
+@rule("upcall-not-cleared", FIRST, "failure", "silence")
+def _(f):
+    shared = f.shared_info
+    returns = [c.name for c in f.calls[-SERIES:]] == ["iret"] * SERIES
+    if shared and shared.evtchn_upcall_pending and returns:
+        return """evtchn_upcall_pending is set in shared_info when the upcall returns, so Xen calls at once again, without end: the last hypercalls were all
+            iret. The upcall has to clear that flag, and before it looks for events."""
+
+
+@rule("port-masked", FIRST, "failure", "silence")
+def _(f):
+    shared = f.shared_info
+    masked = [port for virq, port in bound(f) if shared and virq == TIMER and port in shared.masked]
+    if masked:
+        return f"Port {masked[0]}, the timer's, is masked in shared_info's evtchn_mask: it has to be unmasked (EVTCHNOP_unmask) before its events come."
+
+
+@rule("timer-not-set", FIRST, "silence")
+def _(f):
+    if f.where_said == "idle" and bound(f) and asked(f) is None:
+        return "The guest sleeps, and it never asked for an event: no set_timer_op was made, and Xen's periodic tick may have been stopped."
+
+
+@rule("timer-never-ticked", FIRST, "failure", "silence", rank=1)
+def _(f):
+    if not f.panic.startswith("timer: ") and not (f.where_said == "idle" and f.called_back and bound(f)):
+        return None
+    ports = ", ".join(f"virq {virq} at port {port}" for virq, port in bound(f)) or "none"
+    return f"""The kernel was woken, or called back, and did not count a tick: its handler was not called, or did not do what it should. Bound were: {ports}. Is
+        the handler looked up by the port (not by the virq), is the time it asks for in nanoseconds since Xen's start?"""
+
+
+@rule("callbacks-exchanged", FIRST, "failure", "crash", "silence")
+def _(f):
+    calls = [c for c in f.calls if c.name == "set_callbacks"]
+    wrong = f.source.va("xen_failsafe_callback")
+    if calls and wrong is not None and calls[-1].args[1 if f.bits == 32 else 0] == wrong:
+        return f"""set_callbacks registered xen_failsafe_callback, VA {wrong:#x}, for events. Events enter at the first address, a return that fails at
+            the second."""
+
+
+@rule("shared-info-elsewhere", FIRST, "silence", "timeout", "failure", "crash")
+def _(f):
+    va = f.source.va("shared_info_page")
+    walk = f.walk(va) if va is not None and f.info and any(c.name == "set_callbacks" for c in f.calls) else None
+    if walk and walk.maddr is not None and walk.maddr >> PAGE_SHIFT != f.info.shared_info >> PAGE_SHIFT:
+        mfn = walk.maddr >> PAGE_SHIFT
+        pfn = f.pfn(mfn)
+        return f"""shared_info is not where the kernel looks for it: VA {va:#x} maps MFN {mfn:#x}
+            ({f"PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT) or 'an ordinary page'}" if pfn is not None else "no page of this guest"}), and Xen's
+            shared info page is maddr {f.info.shared_info:#x} (start_info says so: a machine address, to which nothing may be added).
+            Events and time are told there, so none arrives."""
+
+
+@rule("timer-cancelled", FIRST, "silence")
+def _(f):
+    timers = [c for c in f.calls if c.name == "set_timer_op"]
+    if timers and not any(timers[-1].args[:2 if f.bits == 32 else 1]) and f.where_said != "xen":
+        return "The last set_timer_op asked for time 0, which cancels the timer. It takes a time in nanoseconds since Xen's start."

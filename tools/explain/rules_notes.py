@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Xen refuses the image for one of its notes. Which one, and why, is what xenabi/loader.py says, the reader of `make notes`, too."""
+
+import functools
+
+from xenabi.loader import Fault, Loading, Placed
+
+from .facts import Facts
+from .garbled import wrong
+from .rule import rule
+
+LESSON = "1-notes"
+CLASSIC = LESSON + ": The classic way: notes with addresses"
+
+
+@functools.lru_cache(maxsize=1)
+def loading(f: Facts) -> Loading | None:
+    """The image as Xen reads it; of a bzImage the kernel that was packed in it."""
+    return Loading(f.source.image) if f.source.image else None
+
+
+def note(f: Facts, name: str) -> Placed | None:
+    return loading(f).notes.get(name) if loading(f) else None
+
+
+def at_fault(f: Facts, name: str) -> Fault | None:
+    """What is wrong with this note, if that is what Xen says, too."""
+    faults = loading(f).faults() if loading(f) else []
+    said = [x for x in faults if x.says and any(x.says in line for line in f.said.xen)]
+    return said[0] if said and said[0].note == name else None
+
+
+@rule("notes-garbled", LESSON + ": An ELF note", "refusal", "panic", unlike="`readelf -n` shows the notes as the linker meant them.")
+def _(f):
+    what = wrong(f.source.image) if loading(f) else ""
+    if what:
+        return f"""The notes cannot be read as notes: {what}. A note is the name's size, the value's size and the type, then name and value,
+            each padded to a multiple of 4 bytes."""
+
+
+@rule("no-notes", LESSON + ": An ELF note", "refusal")
+def _(f):
+    if f.xen("^ERROR: Not a Xen-ELF image: No ELF notes"):
+        return """Xen found no ELF note that it can read. The notes must be in a section of type SHT_NOTE (in the assembler: @note) or in
+            a PT_NOTE program header, and the linker script must keep them. See readelf -n."""
+
+
+@rule("notes-not-xens", LESSON + ": An ELF note", "refusal")
+def _(f):
+    if at_fault(f, "LOADER") and not loading(f).all:
+        return """Xen took no note for its own: one counts only if its name is exactly "Xen", capital X, with its final zero (name size
+            4). None is in the list that Xen prints."""
+
+
+@rule("loader-note", LESSON + ": The notes", "refusal")
+def _(f):
+    fault = at_fault(f, "LOADER")
+    if fault:
+        return f"""The LOADER note: {fault.why}. Here LOADER is "{loading(f).text("LOADER")}" and GUEST_OS is "{loading(f).text("GUEST_OS")}"; what is
+            empty is missing."""
+
+
+@rule("xen-version-note", LESSON + ": No XEN_VERSION", "refusal")
+def _(f):
+    fault = at_fault(f, "XEN_VERSION")
+    if fault:
+        return f"""The XEN_VERSION note: {fault.why}, to this day: it names the interface, not the Xen that runs. Here it
+            {f'says "{loading(f).text("XEN_VERSION")}"' if note(f, "XEN_VERSION") else "is missing"}."""
+
+
+@rule("virt-base-alone", CLASSIC, "refusal")
+def _(f):
+    fault, base = at_fault(f, "ENTRY"), note(f, "VIRT_BASE")
+    if fault and base and not note(f, "ENTRY"):
+        return f"""There is a VIRT_BASE note, {base.number:#x}, and no ENTRY note: {fault.why}. Notes with addresses come together (VIRT_BASE,
+            ENTRY, HYPERCALL_PAGE), or not at all."""
+
+
+@rule("entry-and-base", CLASSIC, "refusal")
+def _(f):
+    fault, base, entry = at_fault(f, "ENTRY") or at_fault(f, "VIRT_BASE"), note(f, "VIRT_BASE"), note(f, "ENTRY")
+    if not fault or not base or not entry:
+        return None
+    lower = entry.number + base.number in range(loading(f).kstart, loading(f).kend)
+    which = f"ENTRY is a paddr: with a VIRT_BASE note it has to be the linked VA, {entry.number + base.number:#x}" if lower else \
+        f"VIRT_BASE has to be what a linked VA is above its p_paddr, {f.source.offset:#x}" if base.number != f.source.offset else \
+        "ENTRY has to be the linked VA of the first instruction"
+    return f"""The notes VIRT_BASE ({base.number:#x}) and ENTRY ({entry.number:#x}) do not agree: {fault.why}. {which}."""
+
+
+@rule("entry-note", CLASSIC, "refusal")
+def _(f):
+    fault = at_fault(f, "ENTRY")
+    if fault and note(f, "ENTRY") and not note(f, "VIRT_BASE"):
+        return f"""There is an ENTRY note, and no VIRT_BASE: {fault.why}, mapped P=V. The entry must be in there, or the notes with addresses
+            come together."""
+
+
+@rule("paddr-offset-note", CLASSIC, "refusal")
+def _(f):
+    fault = at_fault(f, "PADDR_OFFSET")
+    if fault:
+        return f"""The PADDR_OFFSET note: {fault.why}. It is the address from which p_paddr counts up to VIRT_BASE; without a VIRT_BASE note it
+            means nothing."""
+
+
+@rule("p2m-note", CLASSIC, "refusal", "panic")
+def _(f):
+    fault, place = at_fault(f, "INIT_P2M"), note(f, "INIT_P2M")
+    if fault and place:
+        return f"The INIT_P2M note asks for the p2m at VA {place.number:#x}: {fault.why}."
+
+
+@rule("hypercall-page-note", CLASSIC, "refusal")
+def _(f):
+    fault, page = at_fault(f, "HYPERCALL_PAGE"), note(f, "HYPERCALL_PAGE")
+    if fault and page:
+        return f"""The HYPERCALL_PAGE note says {page.number:#x}, and Xen would have to write its stubs there: {fault.why}.
+            {f"It is a {f.number(page.number, 'linked')}. " if f.number(page.number, "linked") else ""}An image without addresses in its notes
+            asks for the page by the MSR."""
+
+
+@rule("hv-start-low-note", "6-other-modes: Other splits", "refusal")
+def _(f):
+    low = note(f, "HV_START_LOW")
+    if f.xen("too high a hypervisor start"):
+        return f"""The HV_START_LOW note asks that Xen begin no lower than VA {low.number if low else 0:#x}. For a 32-bit guest it begins
+            at 0xf5800000, and can be moved down only, not up."""
+
+
+@rule("two-levels", "6-other-modes: Two levels today", "refusal")
+def _(f):
+    mode = note(f, "PAE_MODE")
+    if f.xen("^Mismatch between Xen and DOM0 kernel") and mode and mode.text == "no":
+        return """A 32-bit kernel with two levels of page tables (PAE=n). No Xen since early 2008 runs those: since then 32-bit guests
+            have three (PAE). To boot it, name a Xen from before that was built without PAE: XEN=file."""
+
+
+@rule("pae-mode-note", LESSON + ": PAE_MODE says Yes", "refusal")
+def _(f):
+    fault, mode = at_fault(f, "PAE_MODE"), note(f, "PAE_MODE")
+    if fault and not (mode and mode.text == "no"):
+        return f"""The PAE_MODE note: {fault.why}. It has to be there and say exactly that. Here it
+            {f'says "{mode.text}"' if mode else "is missing"}. A kernel with two levels (PAE=n) needs a Xen from before 2008."""
+
+
+@rule("feature-unknown", LESSON + ": An unknown feature", "refusal")
+def _(f):
+    features = note(f, "FEATURES")
+    last = [line for line in f.said.xen if line.startswith("ELF: ")][-1:]
+    if features and "!" in features.text and last and last[0].startswith("ELF: note: FEATURES"):
+        return f"""Xen stopped reading at the FEATURES note, "{features.text}". A name behind "!" is a feature that the kernel insists
+            on; one that Xen does not know, also a misspelt one, makes it refuse without giving a reason."""
+
+
+@rule("hypercall-page-note", CLASSIC, "crash", "failure", "silence", "timeout")
+def _(f):
+    """Xen wrote its stubs elsewhere."""
+    page, right = note(f, "HYPERCALL_PAGE"), f.source.va("hypercall_page")
+    if page and right is not None and page.number not in (right, right - f.source.offset & f.mask):
+        return f"""The HYPERCALL_PAGE note says {page.number:#x}, {f.number(page.number, "linked", "pv") or "which is nothing of the image's"}, and
+            hypercall_page is at VA {right:#x}. Xen wrote its stubs over what was there, before the first instruction."""
+
+
+@rule("note-at-fault", LESSON + ": The notes", "refusal", rank=1, unlike="`make notes IMAGE=file` shows all that Xen reads.")
+def _(f):
+    faults = loading(f).faults() if loading(f) else []
+    if faults:
+        return f"""Read as Xen reads them, this is wrong with the notes: {"; ".join(f"{x.note or 'the notes'}: {x.why}" for x in faults)}."""
