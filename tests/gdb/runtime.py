@@ -32,7 +32,7 @@ def names_filter_and_unknown_ones_are_refused():
     xen("restart entry")
     xen("hypercalls on update_va_mapping mmuext_op set_callbacks")
     lines = xen("end").splitlines()
-    calls = {line.partition("(")[0] for line in lines if "(" in line and not line.startswith((" ", "the end", "xen_exit"))}
+    calls = {line.partition("(")[0] for line in lines if "(" in line and not line.startswith((" ", "(", "the end", "xen_exit"))}
     assert calls == {"update_va_mapping", "mmuext_op", "set_callbacks"}, calls
     assert any(" -> " in line and "PRESENT RW" in line for line in lines), lines  # the old entry and the new one
     assert any("MMUEXT_" in line for line in lines), lines
