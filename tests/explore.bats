@@ -34,6 +34,8 @@ of_recording() { # expression
 	record build/x86_32/stage4.elf
 	cmp "$BATS_TEST_TMPDIR/stage4.log" "$BATS_TEST_TMPDIR/plain.log"
 	of_recording 'r["console"][0]' | head -c -1 | cmp - "$BATS_TEST_TMPDIR/plain.log"
+	# Behind the jump, too, there are registers: QEMU 10 tells the plugin another address of an instruction than its log.
+	[ "$(of_recording 'sum(change is None for change in r["changes"])')" = 0 ]
 }
 
 @test "every step has its registers, and the first is the image's entry" {

@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from xenpt.memory import PAGE_SIZE
+
 from .boot import Boot
 from .trace import Trace
 
@@ -89,7 +91,11 @@ def record(boot: Boot, trace: Trace, bits: int) -> list[Values | None]:
 
 
 def _match(log: bytes, pieces: list[tuple[int, int]], trace: Trace, bits: int) -> list[Values | None]:
-    """Each piece of the log begins with the last dump before an offset, and tells of the instructions from a number on."""
+    """Each piece of the log begins with the last dump before an offset, and tells of the instructions from a number on.
+
+    The log has the last word about addresses. A newer QEMU translates an instruction once for all the addresses that its page is
+    mapped at, and tells the plugin the first of them: P=V, even behind the jump.
+    """
     values: list[Values | None] = [None] * len(trace.addresses)
     index = 0
     first = b"RAX=" if bits == 64 else b"EAX="
@@ -98,7 +104,8 @@ def _match(log: bytes, pieces: list[tuple[int, int]], trace: Trace, bits: int) -
         while trace.numbers[index] < number:
             index += 1
         for address, found in dumps(log[begin:end], bits):
-            if index < len(trace.addresses) and address == trace.addresses[index]:
+            if index < len(trace.addresses) and address % PAGE_SIZE == trace.addresses[index] % PAGE_SIZE:
                 values[index] = found
+                trace.addresses[index] = address
                 index += 1
     return values
