@@ -112,6 +112,23 @@ class Caller:
             if regs["eflags"] & bit:
                 self.broken = f"{name} returns with the flag {flag} set. Whatever runs behind it takes for granted that it is clear."
 
+    def come_back(self, regs, result=0):
+        """At the first instruction of a hypercall's stub: returns to the caller, as if Xen had answered."""
+        word, stub = self.guest.word, self.machine.stub
+        stub.set_register("rax", result)
+        stub.set_register("rip", int.from_bytes(stub.read(regs["rsp"], word), "little"))
+        stub.set_register("rsp", regs["rsp"] + word)
+
+    def keep(self):
+        """In leave(): what the call made of the image's memory is what the next one finds, until forget()."""
+        self.image = [(start, self.guest.read(start, len(data))) for start, data in self.image]
+
+    def forget(self, image):
+        """The image's memory is again what it was: self.image of before."""
+        self.image = image
+        for start, data in image:
+            self.guest.write(start, data)
+
     def run(self, meet):
         for _ in range(MOST_STOPS):
             event = self.machine.go()

@@ -7,7 +7,7 @@ it is measured by.
 Source: xen/xen.h, struct start_info.
 """
 
-from xenpt.start_info import StartInfo, fields
+from xenpt.start_info import SIF_INITDOMAIN, StartInfo, fields
 
 PAGE = 4096
 
@@ -54,6 +54,14 @@ class Guest(Loaded):
     def parse_info(self, raw):
         return {name: int.from_bytes(raw[f.offset:f.offset + f.size], "little")
                 for name, f in self.fields.items()}
+
+    def write_info(self, at, **changed):
+        """A start_info at a paddr: the true one, but for some fields."""
+        raw = bytearray(self.read(self.info_paddr, self.info_size))
+        for name, value in changed.items():
+            field = self.fields[name]
+            raw[field.offset:field.offset + field.size] = value.to_bytes(field.size, "little")
+        self.write(at, bytes(raw))
 
     def words(self, data):
         return [int.from_bytes(data[at:at + self.word], "little")
@@ -106,6 +114,9 @@ class Guest(Loaded):
             "p2m": info["mfn_list"] + info["nr_pages"] * self.word,
             "boot-stack": self.entry_regs["rsp"],
         }
+        if not info["flags"] & SIF_INITDOMAIN:
+            found["console"] = (self.pfn_of[info["console_mfn"]] + 1) * PAGE
+            found["store"] = (self.pfn_of[info["store_mfn"]] + 1) * PAGE
         if info["mod_len"]:
             found["module"] = info["mod_start"] + info["mod_len"]
         return found

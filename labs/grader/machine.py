@@ -8,6 +8,7 @@ Stops are addresses of code in the tree's own files, never in the reader's, and
 what is looked at is memory and registers: nothing that a guest prints counts.
 """
 
+import contextlib
 import functools
 import os
 import subprocess
@@ -77,6 +78,16 @@ class Machine(qemu.Machine):
         for address in [a for a, n in self.stops.items() if n == name]:
             self.stub.remove_breakpoint(address)
             del self.stops[address]
+
+    @contextlib.contextmanager
+    def watching(self, address, size):
+        """While this holds, go() stops behind each instruction that writes there: a Stop without a name."""
+        self.stub.must(f"Z2,{address:x},{size}")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(Gone, Late):
+                self.stub.must(f"z2,{address:x},{size}")
 
     def stop_in_xen(self, symbol):
         """Returns whether this Xen has such a function. A Xen without xen-syms beside it has none."""

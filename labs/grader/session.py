@@ -81,10 +81,7 @@ class Session:
         part = self.elf.loaded()[0]
         start -= part.vaddr - part.paddr
         self.machine.stop_at(start, "startup_xen")
-        self.machine.stop_in_xen("pv_inject_event")
-        event = self.machine.go(BOOT_SECONDS)
-        while isinstance(event, Stop) and event.regs["cs"] & 3 == 0:  # Xen passes by there, too
-            event = self.machine.go(BOOT_SECONDS)
+        event = self.to_entry()
         if not isinstance(event, Stop):
             raise Stopped(*self.not_entered(event))
         self.guest = Guest(self.machine, self.elf)
@@ -94,6 +91,17 @@ class Session:
         exit_paddr = self.guest.paddr("xen_exit")
         if exit_paddr:
             self.machine.stop_at(exit_paddr, "xen_exit")
+
+    def to_entry(self):
+        """Runs to startup_xen. From then on exceptions stop the machine, too."""
+        self.machine.stop_in_xen("pv_inject_event")
+        return self.to_first_instruction()
+
+    def to_first_instruction(self):
+        event = self.machine.go(BOOT_SECONDS)
+        while isinstance(event, Stop) and event.regs["cs"] & 3 == 0:  # Xen passes by there, too
+            event = self.machine.go(BOOT_SECONDS)
+        return event
 
     def spoil_registers(self):
         """Xen promises ESI and ESP, and that all others are 0 today nobody may count on."""

@@ -6,11 +6,9 @@ answer to populate_physmap; so the guest's memory can be read whatever the reade
 xen/memory.h, xen/domctl.h, xen/arch-x86/xen.h.
 """
 
-import subprocess
 from types import SimpleNamespace
 
 from grader.checks.frames import frames_of
-from grader.lab import NotGraded, clean_environment
 from grader.machine import Stop
 from grader.session import Session
 from grader.tables import PAGE, MachineMemory
@@ -51,16 +49,6 @@ class Building(Session):
         self.frames, self.mapped, self.event = {}, {}, None
         self.lines, self.verdict = [], None
         self.late = False  # whether the guest's last words were written
-
-    @staticmethod
-    def guest_image(arch):
-        """Stage 4, as the tree has it."""
-        path = f"build/{arch}/stage4.elf"
-        done = subprocess.run(["make", "-s", "--no-print-directory", f"ARCH={arch}", path], env=clean_environment(), check=False,
-                              capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        if done.returncode:
-            raise NotGraded(f"{path} could not be built: {done.stderr.strip()}")
-        return path
 
     @classmethod
     def run(cls, lab, image, guest, *kind):

@@ -7,6 +7,8 @@ has store and console far above its tables, and all of them machine pages above 
 
 from concurrent.futures import ThreadPoolExecutor
 
+from grader.lab import tree_image
+
 from .building import Building
 from .contents import check_p2m, check_start_info
 from .life import check_context, check_serve
@@ -19,7 +21,7 @@ JOBS = 2
 
 def check(lab):
     images = {arch: lab.build(ARCH=arch) for arch in ("x86_32", "x86_64")}
-    guests = {arch: Building.guest_image(arch) for arch in ("x86_32", "x86_64")}
+    guests = {arch: tree_image(arch, 4) for arch in ("x86_32", "x86_64")}
     with ThreadPoolExecutor(JOBS) as pool:
         runs = list(pool.map(lambda kind: Building.run(lab, images[kind[0]], guests[kind[1]], *kind), KINDS))
     lab.check("p2m", each(check_p2m), runs)

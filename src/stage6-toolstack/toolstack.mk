@@ -50,14 +50,16 @@ $(boots): override CMDLINE := $(strip $(CMDLINE) $(if $(filter far,$(LAYOUT)),la
 gdb rewind pagetables: override CMDLINE += seconds=86400
 
 ifneq ($(filter 0 1 2 3 4 5 7 pair,$(GUEST)),)
-guest-mode := $(if $(filter $(ARCH),$(GUEST_ARCH)),$(O),build/$(GUEST_ARCH)$(mode-$(GUEST_PAE)))$(GUEST_ERRATUM:%=-erratum%)
+# A lab's guest (guest-lab, its number) lies where the lab's images do.
+guest-mode := $(if $(guest-lab),$(OUT),build)/$(if $(filter $(ARCH),$(GUEST_ARCH)),$(notdir $(O)),$(GUEST_ARCH)$(mode-$(GUEST_PAE)))$(GUEST_ERRATUM:%=-erratum%)
 GUEST_IMAGE := $(guest-mode)/$(if $(filter pair,$(GUEST)),pair.elf,stage$(GUEST).$(if $(filter 5,$(GUEST)),bzImage,elf))
 
 # The guest is made by a make of its own: it may be of another kind than dom0.
 run gdb-ready guest-files: guest
 guest: ready
 	@mkdir -p $(guest-mode) && flock $(guest-mode)/.lock $(MAKE) --no-print-directory STAGE=$(or $(filter-out pair,$(GUEST)),4) ARCH=$(GUEST_ARCH) \
-		$(if $(filter $(ARCH),$(GUEST_ARCH)),,PAE=$(GUEST_PAE) VMSPLIT=3G) GUEST= GUEST_ARCH= ERRATUM=$(GUEST_ERRATUM) LAB= WORK= OUT= MODULE= $(GUEST_IMAGE)
+		$(if $(filter $(ARCH),$(GUEST_ARCH)),,PAE=$(GUEST_PAE) VMSPLIT=3G) GUEST= GUEST_ARCH= ERRATUM=$(GUEST_ERRATUM) \
+		LAB=$(guest-lab) WORK=$(if $(guest-lab),$(WORK)) OUT=$(if $(guest-lab),$(OUT)) MODULE= $(GUEST_IMAGE)
 .PHONY: guest
 else
 GUEST_IMAGE := $(GUEST)

@@ -20,3 +20,4 @@ transcripts() { # lab
 @test "lab 8: the transcripts are true" { transcripts 8; }
 @test "lab 9: the transcripts are true" { transcripts 9; }
 @test "lab 10: the transcripts are true" { transcripts 10; }
+@test "lab 11: the transcripts are true" { transcripts 11; }

@@ -24,13 +24,8 @@ class Asked:
     """One made-up start_info: where it lies, and what in it differs from Xen's."""
 
     def __init__(self, boot, at, **fields):
-        guest = boot.guest
-        self.guest, self.calls, self.at = guest, boot.calls, at
-        raw = bytearray(guest.read(guest.info_paddr, guest.info_size))
-        for name, value in {"mod_start": 0, "mod_len": 0, **fields}.items():
-            field = guest.fields[name]
-            raw[field.offset:field.offset + field.size] = value.to_bytes(field.size, "little")
-        guest.write(at, bytes(raw))
+        self.calls, self.at = boot.calls, at
+        boot.guest.write_info(at, **{"mod_start": 0, "mod_len": 0, **fields})
 
     def ask(self, stack=None):
         return self.calls.call("remap_limit", self.at, returns=1, stack=stack)

@@ -156,11 +156,8 @@ def check_m2p_bound(task, boot):
     """A start_info with fewer pages: p2m and m2p agree about the page behind the last, and yet it is not ours."""
     guest = boot.guest
     fewer = guest.info["nr_pages"] - 16
-    info = bytearray(guest.read(guest.info_paddr, guest.info_size))
-    field = guest.fields["nr_pages"]
-    info[field.offset:field.offset + field.size] = fewer.to_bytes(field.size, "little")
     at = guest.limit() + PAGE
-    guest.write(at, bytes(info))
+    guest.write_info(at, nr_pages=fewer)
     for pfn, want in ((fewer, guest.mask), (fewer - 1, fewer - 1)):
         result = boot.calls.call("early_m2p", at, guest.p2m[pfn], returns=1)
         if result.value != want:

@@ -70,11 +70,7 @@ class World:
             self.opened(mfn, pfn)
             guest.write(pfn * PAGE, b"".join(self.entries.get(self.maddr(pfn, i), 0).to_bytes(8, "little") for i in range(512)))
         guest.write(self.p2m, b"".join(mfn.to_bytes(guest.word, "little") for mfn in p2m))
-        raw = bytearray(guest.read(guest.info_paddr, guest.info_size))
-        for name, value in dict(fields, pt_base=pgd * PAGE, nr_pt_frames=len(self.frames), mfn_list=self.p2m).items():
-            field = guest.fields[name]
-            raw[field.offset:field.offset + field.size] = value.to_bytes(field.size, "little")
-        guest.write(self.info, bytes(raw))
+        guest.write_info(self.info, **dict(fields, pt_base=pgd * PAGE, nr_pt_frames=len(self.frames), mfn_list=self.p2m))
 
     # ---- being asked --------------------------------------------------------------
 
@@ -101,9 +97,7 @@ class World:
         done = regs["rdx"] & guest.mask
         if done and stub.peek(done, 4) is not None:
             stub.write(done, count.to_bytes(4, "little"))
-        stub.set_register("rax", 0)
-        stub.set_register("rip", int.from_bytes(stub.read(regs["rsp"], guest.word), "little"))
-        stub.set_register("rsp", regs["rsp"] + guest.word)
+        self.boot.calls.come_back(regs)
 
 
 def first_free(boot):
