@@ -17,9 +17,9 @@ function see(name) {
 function declared(line) {
 	if (match(line, /^#define [A-Za-z0-9_]+/))
 		return substr(line, 9, RLENGTH - 8)
-	if (match(line, /^(enum|struct) [a-z0-9_]+ *{/)) {
+	if (match(line, /^(enum|struct) [a-z0-9_]+ *[{]/)) {
 		sub(/^[a-z]+ /, "", line)
-		sub(/ *{.*/, "", line)
+		sub(/ *[{].*/, "", line)
 		return line
 	}
 	if (match(line, /[A-Za-z0-9_]+\(/) && line !~ /^[ \t#]/ && line !~ /__attribute__/)
@@ -68,7 +68,7 @@ END {
 				;
 			link = file_link
 			if (link == "")
-				link = see(declared(lines[j] ~ /\($/ || lines[j] ~ /\)$/ ? lines[j] : lines[j]))
+				link = see(declared(lines[j]))
 			if (link == "" && lines[j] ~ /__attribute__/)
 				link = see(declared(lines[j + 1]))
 			if (link != "")

@@ -164,7 +164,7 @@ shown && /^```/ { copy = 1; shown = 0; print ""; next }
 /^```/ {
 	fence = !fence
 	# No language that Doxygen knows; its colours would be wrong.
-	print fence && $0 !~ /^```(c|python|diff)$/ ? "```{.unparsed}" : $0
+	print (fence && $0 !~ /^```(c|python|diff)$/ ? "```{.unparsed}" : $0)
 	next
 }
 fence { print; next }

@@ -13,7 +13,7 @@ FNR == 1 && /^#!/ { print "## @file"; next }
 /^#/ && !code && !docstring {
 	sub(/^#+ ?/, "")
 	if ($0 ~ /^SPDX-License-Identifier/)
-		print FNR == 1 ? "## @file" : "#"
+		print (FNR == 1 ? "## @file" : "#")
 	else
 		say($0)
 	next
