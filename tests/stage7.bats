@@ -190,7 +190,7 @@ long=stage7-pvh/pvh-head_64.S
 	QEMU_OPTIONS="-cpu EPYC,-npt" as_dom0 "$good/build/x86_64/stage7.elf"
 	diagnosed 4 pvh-no-svm
 	on=$top/build/xen/xen as_dom0 "$good/build/x86_64/stage7.elf"
-	diagnosed 3 pvh-xen-without-hvm
+	diagnosed 4 pvh-xen-without-hvm
 }
 
 # bats test_tags=long

@@ -46,7 +46,7 @@ def _(f):
             Xen makes no PVH guest without them. QEMU imitates AMD's: -cpu EPYC."""
 
 
-@rule("pvh-xen-without-hvm", LESSON, "crash", "failure", "refusal")
+@rule("pvh-xen-without-hvm", LESSON, "refusal")
 def _(f):
     if f.pvh == "dom0" and f.xen(r"^\*\*\* Building a PV Dom0"):
         return """This Xen went past dom0=pvh and began a PV dom0: it was built without CONFIG_HVM, as the kit's own is. XEN=stock has it."""
