@@ -42,8 +42,8 @@ ifneq ($(GUEST_MEM)$(shell seq 4 64 | grep -x '$(GUEST_MEM)'),$(GUEST_MEM)$(GUES
 $(error GUEST_MEM=$(GUEST_MEM) is no size that a guest can have: use a number of MiB from 4 to 64)
 endif
 export GUEST_MEM GUEST_IMAGE
-# What boots the machine: for `make run`, and for GDB.
-boots := run gdb rewind pagetables
+# What boots the machine: for `make run`, for GDB, and to be recorded.
+boots := run gdb rewind pagetables explore record
 $(boots): override CMDLINE := $(strip $(CMDLINE) $(if $(filter far,$(LAYOUT)),layout=far) $(GUEST_MEM:%=guest_mem=%) \
 	$(if $(filter 2,$(GUESTS)),guests=2) $(if $(filter domU,$(PVH)),guest=pvh))
 # In a debugger time jumps ahead whenever the machine is stopped, and the guest would be given up.
@@ -55,7 +55,7 @@ guest-mode := $(if $(guest-lab),$(OUT),build)/$(if $(filter $(ARCH),$(GUEST_ARCH
 GUEST_IMAGE := $(guest-mode)/$(if $(filter pair,$(GUEST)),pair.elf,stage$(GUEST).$(if $(filter 5,$(GUEST)),bzImage,elf))
 
 # The guest is made by a make of its own: it may be of another kind than dom0.
-run gdb-ready guest-files: guest
+run gdb-ready explore record guest-files: guest
 guest: ready
 	@mkdir -p $(guest-mode) && flock $(guest-mode)/.lock $(MAKE) --no-print-directory STAGE=$(or $(filter-out pair,$(GUEST)),4) ARCH=$(GUEST_ARCH) \
 		$(if $(filter $(ARCH),$(GUEST_ARCH)),,PAE=$(GUEST_PAE) VMSPLIT=3G) GUEST= GUEST_ARCH= ERRATUM=$(GUEST_ERRATUM) \
@@ -75,7 +75,7 @@ export GUEST_SYMBOLS := $(or $(wildcard $(GUEST_IMAGE:.bzImage=.elf)),$(GUEST_IM
 ifneq ($(MODULE),)
 guest-module := $(MODULE)
 override MODULE := $(O)/guest.tar
-run gdb-ready: guest-files
+run gdb-ready explore record: guest-files
 guest-files:
 	@mkdir -p $(O)
 	@tools/guest-files $(MODULE) '$(GUEST_IMAGE)' '$(guest-module)'

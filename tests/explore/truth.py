@@ -4,6 +4,8 @@
 The registers at ten steps, and the page tables at the end, entry by entry. Prints what differs. Called by tests/explore.bats.
 """
 
+from __future__ import annotations
+
 import base64
 import json
 import os
@@ -12,12 +14,14 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 STEPS = 10
 MARKS = 0x60  # ACCESSED and DIRTY: the processor sets them, and no store does
 
 
-def registers(recording):
+def registers(recording: dict[str, Any]) -> Iterator[dict[str, int]]:
     """Of each step, name -> value."""
     now = [0] * len(recording["registers"])
     for change in recording["changes"]:
@@ -26,7 +30,7 @@ def registers(recording):
         yield dict(zip(recording["registers"], now))
 
 
-def chosen(recording):
+def chosen(recording: dict[str, Any]) -> list[int]:
     """Steps at whose address nothing else is executed: GDB can stop there, if it is before the end that it knows."""
     times, steps = Counter(recording["steps"]), []
     for step, place in enumerate(recording["steps"]):
@@ -38,9 +42,9 @@ def chosen(recording):
     return sorted(random.Random(2007).sample(steps, STEPS))
 
 
-def memory(recording):
+def memory(recording: dict[str, Any]) -> dict[int, int]:
     """maddr -> byte at the end."""
-    bytes_at = {}
+    bytes_at: dict[int, int] = {}
     for maddr, text in recording["memory"]["pages"].items():
         bytes_at.update(enumerate(base64.b64decode(text), int(maddr)))
     for step, maddr, *rest in sorted(recording["stores"] + recording["xen_stores"], key=lambda row: row[0]):
@@ -49,7 +53,7 @@ def memory(recording):
     return bytes_at
 
 
-def gdb(recording, image, folder, steps):
+def gdb(recording: dict[str, Any], image: str, folder: str, steps: list[int]) -> tuple[dict[int, dict[str, int]], dict[str, Any]]:
     """What GDB says: the registers it prints at each step, and the page tables it saves at the end."""
     names = [name for name in recording["registers"] if not name.startswith("cr") and not name.endswith("fl")]
     script = os.path.join(folder, "commands")
@@ -68,7 +72,7 @@ def gdb(recording, image, folder, steps):
         return found, json.load(file)["tables"]
 
 
-def main():
+def main() -> None:
     path, image, folder = sys.argv[1:]
     with open(path, encoding="utf-8") as file:
         recording = json.load(file)

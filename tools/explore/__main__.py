@@ -21,7 +21,7 @@ from .debug_info import DebugInfo, ELFError
 from .recording import record
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(prog="explore", description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="the recording alone")
     parser.add_argument("--symbols", help="the ELF file with the symbols, if IMAGE has none itself")
@@ -39,7 +39,7 @@ def main():
         sys.exit(f"explore: {error}")
 
 
-def write(arguments):
+def write(arguments: argparse.Namespace) -> None:
     image = Image(arguments.symbols or arguments.image)
     info = DebugInfo(image)
     recording = record(arguments.image, info.bits, [arguments.flag] if arguments.flag else [])

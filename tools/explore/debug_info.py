@@ -6,9 +6,12 @@ from __future__ import annotations
 import bisect
 import io
 import os
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from elftools.common.exceptions import ELFError
+from elftools.dwarf.compileunit import CompileUnit
+from elftools.dwarf.dwarfinfo import DWARFInfo
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
@@ -43,7 +46,7 @@ class DebugInfo:
         self._symbol_starts = [symbol[0] for symbol in self.symbols]
 
     @staticmethod
-    def _symbols(elf):
+    def _symbols(elf: ELFFile) -> Iterator[tuple[int, int, str]]:
         for section in elf.iter_sections():
             if isinstance(section, SymbolTableSection):
                 for symbol in section.iter_symbols():
@@ -51,7 +54,7 @@ class DebugInfo:
                     if isinstance(symbol["st_shndx"], int) and symbol.name and kind in ("STT_FUNC", "STT_OBJECT", "STT_NOTYPE"):
                         yield symbol["st_value"], symbol["st_size"], symbol.name
 
-    def _read_lines(self, dwarf):
+    def _read_lines(self, dwarf: DWARFInfo) -> None:
         """Rows (address, end, Line) of the line table."""
         for unit in dwarf.iter_CUs():
             program = dwarf.line_program_for_CU(unit)
@@ -67,7 +70,7 @@ class DebugInfo:
                     self._rows.append((before.address, state.address, Line(self._path(unit, before.file), before.line)))
                 before = None if state.end_sequence else state
 
-    def _path(self, unit, number):
+    def _path(self, unit: CompileUnit, number: int) -> str:
         """The path of a file, from the top of the kit if it is inside."""
         folder = unit.get_top_DIE().attributes.get("DW_AT_comp_dir")
         folder = folder.value.decode("utf-8", "replace") if folder else ""

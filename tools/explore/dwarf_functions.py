@@ -6,10 +6,18 @@ address, {"in": register}, {"is": [register, offset]} the sum itself, {"address"
 sizes. What is none of these is left out, and the page says that the variable is not there.
 """
 
-from elftools.dwarf.descriptions import set_global_machine_arch
-from elftools.dwarf.dwarf_expr import DWARFExprParser
-from elftools.dwarf.locationlists import LocationEntry, LocationExpr, LocationParser
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
 from elftools.dwarf.callframe import FDE
+from elftools.dwarf.compileunit import CompileUnit
+from elftools.dwarf.descriptions import set_global_machine_arch
+from elftools.dwarf.die import DIE
+from elftools.dwarf.dwarf_expr import DWARFExprOp, DWARFExprParser
+from elftools.dwarf.dwarfinfo import DWARFInfo
+from elftools.dwarf.locationlists import LocationEntry, LocationExpr, LocationParser
 
 from .dwarf_types import Types, name_of, number_of
 
@@ -19,16 +27,20 @@ REGISTERS = {
     64: "rax rdx rcx rbx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip".split(),
 }
 
+# A function or a variable as a row of the recording, and where a variable is.
+Row, Place = dict[str, Any], dict[str, Any]
+
 
 class Functions:
     """rows: {"name", "ranges", "variables", "inlined"}, and "call", [path, line], of an inlined one; variables: the static ones;
     types.rows; frames: [low, high, register, offset, saved]. path_of(unit, number) gives the path of a file."""
 
-    def __init__(self, dwarf, bits, path_of):
+    def __init__(self, dwarf: DWARFInfo, bits: int, path_of: Callable[[CompileUnit, int], str]) -> None:
         set_global_machine_arch("x64" if bits == 64 else "x86")
         self.bits = bits
         self.types = Types(bits // 8)
-        self.rows, self.variables = [], []
+        self.rows: list[Row] = []
+        self.variables: list[Row] = []
         self._dwarf, self._path_of = dwarf, path_of
         self._locations = LocationParser(dwarf.location_lists())
         for unit in dwarf.iter_CUs():
@@ -43,11 +55,12 @@ class Functions:
 
     # ---- functions -----------------------------------------------------------------
 
-    def _add(self, die, rows):
+    def _add(self, die: DIE, rows: list[Row]) -> None:
         ranges = self._ranges(die)
         if not ranges:
             return
-        scopes, row = [(die, ranges)], {"name": self._name(die), "ranges": ranges, "variables": [], "inlined": []}
+        scopes = [(die, ranges)]
+        row: Row = {"name": self._name(die), "ranges": ranges, "variables": [], "inlined": []}
         for scope, where in scopes:
             for child in scope.iter_children():
                 if child.tag in ("DW_TAG_formal_parameter", "DW_TAG_variable"):
@@ -60,17 +73,17 @@ class Functions:
             row["call"] = [self._path_of(self._unit, number_of(die, "DW_AT_call_file")), number_of(die, "DW_AT_call_line", 0)]
         rows.append(row)
 
-    def _name(self, die):
+    def _name(self, die: DIE) -> str:
         return name_of(self._origin(die))
 
     @staticmethod
-    def _origin(die):
+    def _origin(die: DIE) -> DIE:
         """Where the name and type of something inlined stand."""
         while "DW_AT_abstract_origin" in die.attributes:
             die = die.get_DIE_from_attribute("DW_AT_abstract_origin")
         return die
 
-    def _ranges(self, die):
+    def _ranges(self, die: DIE) -> list[list[int]]:
         low, high = number_of(die, "DW_AT_low_pc"), number_of(die, "DW_AT_high_pc")
         if low is not None and high is not None:
             return [[low, high if die.attributes["DW_AT_high_pc"].form == "DW_FORM_addr" else low + high]]
@@ -88,7 +101,7 @@ class Functions:
 
     # ---- variables -----------------------------------------------------------------
 
-    def _variables(self, dies):
+    def _variables(self, dies: list[DIE]) -> Iterator[Row]:
         for die in dies:
             origin = self._origin(die)
             places = self._places(die)
@@ -96,7 +109,7 @@ class Functions:
                 yield {"name": name_of(origin), "type": self.types.of(origin), "places": places,
                        "argument": die.tag == "DW_TAG_formal_parameter"}
 
-    def _places(self, die):
+    def _places(self, die: DIE) -> list[list]:
         """[low, high, place] for each stretch of code in which the variable is somewhere; low and high are None for all."""
         if "DW_AT_const_value" in die.attributes:
             value = die.attributes["DW_AT_const_value"].value
@@ -119,7 +132,7 @@ class Functions:
                 places.append([start + item.begin_offset, start + item.end_offset, place])
         return places
 
-    def _place(self, expression):
+    def _place(self, expression: list[int]) -> Place | None:
         pieces, part = [], []
         try:
             ops = self._expressions.parse_expr(expression)
@@ -135,7 +148,7 @@ class Functions:
             return {"pieces": pieces} if all(place for place, _ in pieces) else None
         return self._simple(part)
 
-    def _simple(self, ops):
+    def _simple(self, ops: list[DWARFExprOp]) -> Place | None:
         names = [op.op_name.removeprefix("DW_OP_") for op in ops]
         if not ops:
             return None
@@ -164,7 +177,7 @@ class Functions:
 
     # ---- frames --------------------------------------------------------------------
 
-    def _frames(self):
+    def _frames(self) -> Iterator[list]:
         """Where a function's frame is, and where it has saved its caller's registers, by address."""
         registers = REGISTERS[self.bits]
         if not self._dwarf.has_CFI():

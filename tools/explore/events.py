@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from xenabi.hypercalls import Call, result
@@ -76,7 +77,7 @@ class Moment:
         return "" if not found else found[0] + (f" + {found[1]}" if found[1] else "")
 
     @contextlib.contextmanager
-    def guest(self):
+    def guest(self) -> Iterator[Guest]:
         yield self._guest
 
 
@@ -86,7 +87,8 @@ class Events:
     def __init__(self, recording: Recording, info: DebugInfo, code: Code) -> None:
         self.recording, self.info, self.code = recording, info, code
         self.memory = Memory(recording.ram, recording.trace.stores)
-        self.tables, self.rows = [], []
+        self.tables: list[tuple[int, snapshot.Snapshot, str]] = []
+        self.rows: list[dict[str, Any]] = []
         if not recording.boot or not recording.values:
             return
         self._changed_pages, self._goes_on, self._gates, self._looked_at = {}, None, {}, 0

@@ -35,6 +35,10 @@ def names(bits: int) -> list[str]:
 class Named:
     """The registers of one step, by name; what paging depends on, too."""
 
+    cr0: int
+    cr2: int
+    cr3: int
+    cr4: int
     efer = 0xD01  # Xen's: long mode is on
 
     def __init__(self, values: Values, bits: int) -> None:

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Values of the image's types, as text."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .debug_info import DebugInfo
+
 # Items of an array, and levels of structures, that are shown.
 _MOST_ITEMS, _DEEPEST = 8, 3
 
 
-def text_of(info, name, read):
+def text_of(info: DebugInfo, name: str, read: Callable[[int], bytes | None]) -> str:
     """A structure by the name of its type; read(size) gives its bytes, or None. Empty if there is nothing to show."""
     types = info.functions.types.rows if info.functions else []
     row = next((row for row in types if row[1] == name and row[0] == "struct" and row[2]), None)
@@ -13,7 +19,7 @@ def text_of(info, name, read):
     return _text(types, row, data, _DEEPEST) if data else ""
 
 
-def _text(types, row, data, depth):
+def _text(types: list[list], row: list, data: bytes, depth: int) -> str:
     kind, _, size, more = row
     data = data[:size]
     if kind == "struct" and depth and more:
