@@ -21,7 +21,8 @@ STACK = 4096  # bytes that a call may use of it
 # What a function has to leave as it was, by width, and the flags that have to be clear when it returns.
 KEPT = {32: "rbx rsi rdi rbp".split(), 64: "rbx rbp r12 r13 r14 r15".split()}
 KEPT_VALUE = 0x5a0001
-MUST_BE_CLEAR = {0x100: "TF", 0x400: "DF (std without cld)", 0x4000: "NT", 0x40000: "AC"}
+DIRECTION = 0x400
+MUST_BE_CLEAR = {0x100: "TF", DIRECTION: "DF (std without cld)", 0x4000: "NT", 0x40000: "AC"}
 
 
 class Caller:
@@ -82,6 +83,7 @@ class Caller:
             stub.set_register(name, KEPT_VALUE + KEPT[guest.bits].index(name))
         stub.set_register("rsp", stack)
         stub.set_register("rip", paddr)
+        stub.set_register("eflags", self.saved["eflags"] & ~DIRECTION)
         event = self.run(meet)
         value = None
         if isinstance(event, Stop) and event.name == "startup_xen":

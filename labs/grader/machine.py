@@ -40,6 +40,7 @@ INLINED = {"guest_wrmsr_xen": "guest_wrmsr"}  # since Xen 4.21, into a caller wi
 HALT = "machine_halt"  # Xen's function, when it has said its last word
 X86_EVENT_CR2 = 8  # offset in Xen's struct x86_event; the vector is at 0, the error code at 4
 XEN_STACK = 32768
+CR4_PGE = 0x80
 # Xen's struct cpu_user_regs, up to RIP. The last one is the error code and the vector.
 SAVED = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi error".split()
 
@@ -135,6 +136,13 @@ class Machine(qemu.Machine):
     def registers(self):
         """By name, to be kept and changed."""
         return dict(self.stub.registers().values)
+
+    def forget_translations(self):
+        """Has the processor look at page tables again that were changed behind its back: so does it when a bit of CR4 changes. CR3 itself
+        would lose its upper half, which QEMU's stub does not take from 32-bit code."""
+        cr4 = self.stub.registers().cr4
+        self.stub.set_register("cr4", cr4 ^ CR4_PGE)
+        self.stub.set_register("cr4", cr4)
 
     # ---- a guest's registers, when the processor is in Xen ------------------
 

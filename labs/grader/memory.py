@@ -36,6 +36,11 @@ class Memory:
                 return data, (mfn - first) * PAGE + paddr % PAGE
         raise ValueError(f"paddr {paddr:#x} is in none of the guest's pages")
 
+    def page(self, mfn):
+        """What belongs in one of the guest's machine pages."""
+        data, at = self.place(self.guest.pfn_of[mfn] * PAGE)
+        return bytes(data[at:at + PAGE])
+
     def note(self, paddr, data):
         """From now on this is what belongs there. It does not reach over a page's end."""
         wanted, at = self.place(paddr)

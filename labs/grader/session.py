@@ -15,19 +15,24 @@ import explain
 from xenabi.image import Image
 from xenqemu.packets import Gone, Late
 
-from .calls import Caller
+from .calls import DIRECTION, Caller
 from .guest import Guest
 from .lab import NotGraded, Stopped
 from .machine import BOOT_SECONDS, End, Fault, Loop, Machine, Stop
 from .memory import PAGE, Memory, first_difference
+from .rearrange import rearrange
 from .running import running
 
 EXCEPTIONS = {0: "division error", 3: "breakpoint", 6: "undefined instruction", 8: "double fault",
               13: "general protection fault", 14: "page fault"}
 
+# A machine that has nearly all of its memory above 4 GiB, which Xen need not clear: page tables, p2m and image lie there.
+ABOVE = {"MEM": "160", "QEMU_OPTIONS": "-machine max-ram-below-4g=48M", "XEN_OPTIONS": "bootscrub=0"}
+
 
 class Session:
     native = False  # whether there is no Xen below
+    elsewhere = True  # whether everything is put elsewhere at the entry (rearrange.py)
 
     def __init__(self, lab, image, module=None, name="transcript.log", **settings):
         self.lab, self.image = lab, image
@@ -36,6 +41,8 @@ class Session:
         self.folder = lab.run_folder()
         self.kept = os.path.join(lab.out, name)
         lab.report.files[name.partition(".")[0]] = self.kept
+        if self.elsewhere and not self.native:
+            settings = {**ABOVE, **settings}
         try:
             self.machine = Machine(self.folder, image, self.xen(), module, self.native, **settings)
         except (Gone, Late):
@@ -84,8 +91,9 @@ class Session:
         event = self.to_entry()
         if not isinstance(event, Stop):
             raise Stopped(*self.not_entered(event))
-        self.guest = Guest(self.machine, self.elf)
-        self.guest.memory = Memory(self.guest, self.folder)
+        self.guest = self.at_entry()
+        if self.elsewhere and rearrange(self.guest, self.guest.memory.page, self.xen(), f"lab {self.lab.number}, {os.path.basename(self.kept)}"):
+            self.guest = self.at_entry()
         self.spoil_registers()
         self.calls = Caller(self.guest)
         exit_paddr = self.guest.paddr("xen_exit")
@@ -103,11 +111,17 @@ class Session:
             event = self.machine.go(BOOT_SECONDS)
         return event
 
+    def at_entry(self):
+        guest = Guest(self.machine, self.elf)
+        guest.memory = Memory(guest, self.folder)
+        return guest
+
     def spoil_registers(self):
-        """Xen promises ESI and ESP, and that all others are 0 today nobody may count on."""
+        """Xen promises ESI and ESP, and that all others are 0 and the direction flag clear today nobody may count on."""
         names = "rax rbx rcx rdx rdi rbp".split() + [f"r{n}" for n in range(8, 16) if self.guest.bits == 64]
         for number, name in enumerate(names, 1):
             self.machine.stub.set_register(name, 0x80000101 + 0x1010 * number)
+        self.machine.stub.set_register("eflags", self.guest.entry_regs["eflags"] | DIRECTION)
 
     def not_entered(self, event):
         if isinstance(event, End):

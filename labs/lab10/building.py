@@ -31,15 +31,13 @@ LATE = b"its last words\n"
 ENTRY = "the guest's entry"
 OLD = b"\xc2"  # what a page holds that nobody has written to
 MOST = 4000  # hypercalls of a run
-# Machine pages above 4 GiB: a cr3 of 32 bits cannot name them as it is. Xen need not clear all of it.
-LARGE = {"MEM": "5120", "XEN_OPTIONS": "bootscrub=0"}
 
 
 class Building(Session):
     """A boot of stage 6. What it was seen to do is left in attributes; None or empty is what it did not come to."""
 
     def __init__(self, lab, image, guest, dom0_kind, guest_kind, words):
-        super().__init__(lab, image, guest, f"transcript-{dom0_kind}-builds-{guest_kind}.log", cmdline=words, **LARGE)
+        super().__init__(lab, image, guest, f"transcript-{dom0_kind}-builds-{guest_kind}.log", cmdline=words)
         self.who = f"a guest of {guest_kind[4:]} bits, built by a dom0 of {dom0_kind[4:]}"
         self.words = words
         self.layout = Layout(Image(guest), far="layout=far" in words)

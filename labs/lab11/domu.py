@@ -17,6 +17,8 @@ WORDS = "layout=far seconds=86400"
 
 
 class DomU(Session):
+    elsewhere = False  # dom0 has mapped two of its pages by their MFNs, and stage 6 puts them far off already
+
     def __init__(self, lab, image, guest_kind, dom0_kind):
         super().__init__(lab, tree_image(dom0_kind, 6), image, f"transcript-{guest_kind}.log", cmdline=WORDS)
         self.image = self.symbols = image

@@ -16,7 +16,7 @@ def check_domu_limit(task, boot):
         return
     for name, fields in (("console", dict(console_mfn=far, store_mfn=low)), ("store", dict(console_mfn=low, store_mfn=far))):
         result = Asked(boot, here, flags=0, **fields).ask()
-        if mfn_as_pfn(task, fields, result.value, there + PAGE) or one(task, boot, f"where {NAMES[name]} lies highest", result, there + PAGE, name):
+        if mfn_as_pfn(task, fields, result.value, there + PAGE, guest.mask) or one(task, boot, f"where {NAMES[name]} lies highest", result, there + PAGE, name):
             return
     if one(task, boot, "of the start_info that the toolstack made", of_toolstack, true):
         return

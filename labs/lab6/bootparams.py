@@ -7,12 +7,17 @@ Source: Documentation/x86/boot.rst and zero-page.rst in Linux's tree.
 from grader.machine import Fault, Stop
 from grader.tables import PAGE
 
-STARTUP_32 = 0x100040  # where the unpacker enters: src/include/bootparam.h
 MAGIC, VERSION, SUBARCH, DATA = 0x202, 0x206, 0x23c, 0x240
 PROTOCOL_SUBARCH = 0x207  # the first version that has a hardware_subarch
 NEWEST = 0x20f
 XEN, PC = 2, 0
 WAYS = ("xen_entry", "native_entry", "bad_subarch")
+STARTUP_32_OFFSET = 0x40  # of the image: src/include/bootparam.h
+
+
+def startup_32(elf):
+    """The paddr where the unpacker enters the kernel."""
+    return elf.loaded()[0].paddr + STARTUP_32_OFFSET
 
 
 def field(page, at, size=4):
@@ -30,7 +35,7 @@ def kept(boot):
 
 def stop_at_ways(boot):
     """Breakpoints at all that the common head can choose, P=V."""
-    boot.machine.stop_at(STARTUP_32, "startup_32")
+    boot.machine.stop_at(startup_32(boot.elf), "startup_32")
     for name in WAYS:
         boot.machine.stop_at(boot.guest.paddr(name), name)
 
@@ -40,8 +45,8 @@ class Run:
 
     def __init__(self, boot, at, stops, **registers):
         guest, stub = boot.guest, boot.machine.stub
-        # The image, the p2m, start_info: behind them are page tables, which nobody can write to.
-        self.start, end = guest.elf.loaded()[0].paddr, guest.info["pt_base"]
+        self.start, end = guest.elf.loaded()[0].paddr, guest.limit()
+        self.free = range(guest.info["pt_base"], guest.entry_regs["rsp"])  # page tables, which nobody can write to, and the stack
         self.before = guest.read(self.start, end - self.start)
         for name, value in dict(registers, rip=at).items():
             stub.set_register(name, value)
@@ -61,7 +66,7 @@ class Run:
     def damage(self, meant):
         """paddr of the first byte that is not what it was, outside the page that begins at meant; None if there is none."""
         for at, (old, new) in enumerate(zip(self.before, self.after)):
-            if old != new and not 0 <= self.start + at - meant < PAGE:
+            if old != new and not 0 <= self.start + at - meant < PAGE and self.start + at not in self.free:
                 return self.start + at
         return None
 

@@ -10,7 +10,7 @@ import random
 from grader.machine import Fault
 from grader.tables import PAGE
 
-from .bootparams import MAGIC, PC, PROTOCOL_SUBARCH, STARTUP_32, SUBARCH, VERSION, WAYS, XEN, Run, put, stop_at_ways
+from .bootparams import MAGIC, PC, PROTOCOL_SUBARCH, SUBARCH, VERSION, WAYS, XEN, Run, put, startup_32, stop_at_ways
 
 DIRECTION = 0x400  # in EFLAGS
 RUBBISH = dict(rax=0x87654321, rcx=0xfedcba98, rdx=0x89abcdef)  # the protocol has EBX, EBP and EDI zero, no others
@@ -44,7 +44,7 @@ def check_cases(task, boot, cases):
         put(page, VERSION, version, 2)
         put(page, SUBARCH, subarch)
         boot.guest.write(LOADERS, bytes(page) + b"\xa5" * 4 * PAGE)
-        run = Run(boot, STARTUP_32, WAYS, rsi=LOADERS, **RUBBISH)
+        run = Run(boot, startup_32(boot.elf), WAYS, rsi=LOADERS, **RUBBISH)
         if version < PROTOCOL_SUBARCH:
             put(page, SUBARCH, PC)
         judge(task, boot, run, version, subarch, way, bytes(page))
@@ -58,7 +58,7 @@ def check_direction(task, boot):
     page = page.ljust(SUBARCH, b"\x5a") + XEN.to_bytes(4, "little")
     page = page.ljust(PAGE, b"\xa5")
     boot.guest.write(LOADERS - PAGE, bytes(PAGE) + page)
-    run = Run(boot, STARTUP_32, WAYS, rsi=LOADERS, eflags=boot.calls.saved["eflags"] | DIRECTION)
+    run = Run(boot, startup_32(boot.elf), WAYS, rsi=LOADERS, eflags=boot.calls.saved["eflags"] | DIRECTION)
     if run.kept != page or run.event.regs["eflags"] & DIRECTION:
         task.fail("head-direction", """startup_32, entered with the direction flag set, copies downwards, or leaves it set for the C code behind. Nobody
             promises that it is clear: cld.""")

@@ -11,7 +11,7 @@ from grader.machine import BOOT_SECONDS, Stop
 from grader.session import Session
 from grader.tables import PAGE
 
-from .bootparams import PC, STARTUP_32, SUBARCH, field, kept, stop_at_ways
+from .bootparams import PC, SUBARCH, field, kept, startup_32, stop_at_ways
 
 CR0_PAGING = 1 << 31
 MOST_PASSES = 100
@@ -25,7 +25,7 @@ class Native(Session):
         self.guest = Bare(self.machine, self.elf)
         part = self.elf.loaded()[0]
         code = self.elf.data[part.offset:part.offset + 256]
-        self.machine.stop_at(STARTUP_32, "startup_32")
+        self.machine.stop_at(startup_32(self.elf), "startup_32")
         for _ in range(MOST_PASSES):
             event = self.machine.go(BOOT_SECONDS)
             if not isinstance(event, Stop) or self.guest.read(part.paddr, len(code)) == code:

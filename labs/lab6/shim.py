@@ -5,9 +5,8 @@ It is run twice: as Xen enters it, and with start_info somewhere else and nothin
 of use in the other registers, which Xen promises nothing about.
 """
 
-from grader.tables import PAGE
 
-from .bootparams import DATA, MAGIC, NEWEST, PROTOCOL_SUBARCH, STARTUP_32, SUBARCH, VERSION, WAYS, XEN, Run, field, stop_at_ways
+from .bootparams import DATA, MAGIC, NEWEST, PROTOCOL_SUBARCH, SUBARCH, VERSION, WAYS, XEN, Run, field, startup_32, stop_at_ways
 
 ELSEWHERE = 0x30000  # paddr of free memory, for a second start_info
 OTHERS = "rax rbx rcx rdx rdi rbp".split()
@@ -20,11 +19,11 @@ MAY_TELL = {0x218: "mod_start", 0x21c: "mod_len", 0x228: "cmd_line"}
 def check_shim(task, boot):
     guest = boot.guest
     stop_at_ways(boot)
-    run = Run(boot, STARTUP_32 & -PAGE, ("startup_32", *WAYS))
+    run = Run(boot, boot.elf.loaded()[0].paddr, ("startup_32", *WAYS))
     judge(task, boot, run, guest.info_paddr, "")
     if task.state == "right":
         guest.write(ELSEWHERE, guest.read(guest.info_paddr, guest.info_size))
-        run = Run(boot, STARTUP_32 & -PAGE, ("startup_32", *WAYS), rsi=ELSEWHERE,
+        run = Run(boot, boot.elf.loaded()[0].paddr, ("startup_32", *WAYS), rsi=ELSEWHERE,
                   **{name: 0x80000101 + 0x1010 * i for i, name in enumerate(OTHERS)})
         judge(task, boot, run, ELSEWHERE, f"entered with start_info at P=V {ELSEWHERE:#x} and rubbish in the other registers: ")
 
@@ -98,11 +97,11 @@ def judge_fields(task, guest, run, info, when):
 
 def no_arrival(task, boot, run, when):
     if run.arrived:
-        return task.fail("shim-bypasses-head", f"""{when}startup_xen went to {run.arrived}() without the common head at P=V {STARTUP_32:#x}. All loaders
+        return task.fail("shim-bypasses-head", f"""{when}startup_xen went to {run.arrived}() without the common head at P=V {startup_32(boot.elf):#x}. All loaders
             come in there, with ESI = boot_params; the shim is one of them, and has nothing to choose.""")
     va = run.linked_fault()
     if va:
         return task.fail("shim-linked", f"""{when}startup_xen uses VA {va:#x} ({boot.where(run.event.ip)}), a linked address. Nothing is mapped there
             before the remap: it runs P=V, and pa() takes LOAD_OFFSET off.""")
-    return task.fail("shim-no-arrival", f"""{when}startup_xen did not come to startup_32 (P=V {STARTUP_32:#x}): {boot.describe(run.event)}.
+    return task.fail("shim-no-arrival", f"""{when}startup_xen did not come to startup_32 (P=V {startup_32(boot.elf):#x}): {boot.describe(run.event)}.
         It ends by a jump there.""")

@@ -8,14 +8,11 @@ GDB, nothing is known, and nothing is said.
 Source: xen/arch/x86/include/asm/mm.h, struct page_info.
 """
 
-import contextlib
 import os
 from collections import Counter, namedtuple
 
-from xenabi.xensyms import XenSymsError, frame_layout
-from xenpt.frame import FRAME_TABLE
-
 from ..tables import MFN_MASK, PAGE, PRESENT
+from ..xenstables import FrameTable
 
 Frame = namedtuple("Frame", "type count")
 COUNT = (1 << 55) - 1
@@ -24,18 +21,12 @@ TYPES = {0: "without a type", 1: "a pte page", 2: "a pmd page", 3: "a pgd page",
          5: "segment descriptors", 6: "shared", WRITABLE: "an ordinary, writable page"}
 
 
-class Frames:
+class Frames(FrameTable):
     """The frame table of one Xen, seen through a stopped machine."""
-
-    def __init__(self, stub, xen):
-        self.stub = stub
-        self.layout = None
-        with contextlib.suppress(XenSymsError):
-            self.layout = frame_layout(os.path.join(os.path.dirname(xen), "xen-syms"))
 
     def of(self, mfn):
         """Type and count of a machine page; None if they cannot be known."""
-        data = self.layout and self.stub.peek(FRAME_TABLE + mfn * self.layout.page_info, self.layout.page_info)
+        data = self.layout and self.stub.peek(self.at(mfn), self.layout.page_info)
         if not data:
             return None
         info = int.from_bytes(data[self.layout.type_info:self.layout.type_info + 8], "little")
@@ -48,7 +39,7 @@ class Frames:
 
 
 def frames_of(boot):
-    return Frames(boot.machine.stub, os.environ.get("XEN") or "build/xen/xen")
+    return Frames(boot.machine, os.environ.get("XEN") or "build/xen/xen")
 
 
 # ---- the guest's tables ---------------------------------------------------------------

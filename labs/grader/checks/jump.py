@@ -14,6 +14,7 @@ from .remap import check_entries, check_flags, check_without_pv, entry_tables, e
 from .translation import no_answer
 
 THREAD_SIZE = 2 * PAGE
+SIZES = (100, 1, 65, 5 << 20)  # of modules
 
 # ---- repoint_start_info() ----------------------------------------------------------
 
@@ -29,9 +30,9 @@ def check_repoint(task, boot):
     here = guest.limit() + PAGE
     cases = [  # what is different in start_info, and which fields have to move
         ("", dict(mod_start=0, mod_len=0), ("pt_base", "mfn_list")),
-        ("with a module, ", dict(mod_start=here + PAGE, mod_len=100), ("pt_base", "mfn_list", "mod_start")),
-        ("with a module that is named by its PFN (SIF_MOD_START_PFN), ",
-         dict(mod_start=5, mod_len=100, flags=SIF_INITDOMAIN | SIF_MOD_START_PFN), ("pt_base", "mfn_list")),
+        *((f"with a module of {size} bytes, ", dict(mod_start=here + PAGE, mod_len=size), ("pt_base", "mfn_list", "mod_start")) for size in SIZES),
+        *((f"with a module of {size} bytes that is named by its PFN (SIF_MOD_START_PFN), ",
+           dict(mod_start=5, mod_len=size, flags=SIF_INITDOMAIN | SIF_MOD_START_PFN), ("pt_base", "mfn_list")) for size in (100, 5 << 20)),
         ("as domU, ", dict(mod_start=0, mod_len=0, flags=0, store_mfn=guest.p2m[7], console_mfn=guest.p2m[8]), ("pt_base", "mfn_list")),
     ]
     for when, fields, moved in cases:

@@ -46,14 +46,18 @@ def check_limit(task, boot):
         ("page-tables", here, dict(pt_base=far, nr_pt_frames=3), far + 3 * PAGE, None),
         ("p2m", here, dict(mfn_list=far, nr_pages=0x1001), page_align(far + 0x1001 * guest.word), None),
         ("module", here, dict(mod_start=far, mod_len=0x1234), far + 2 * PAGE, None),
+        ("module", here, dict(mod_start=far, mod_len=1), far + PAGE, None),
+        ("module", here, dict(mod_start=far, mod_len=PAGE), far + PAGE, None),
+        ("module", here, dict(mod_start=far, mod_len=PAGE + 65), far + 2 * PAGE, None),
         ("start-info", far, {}, far + PAGE, None),
+        ("boot-stack", here, {}, far + 2 * PAGE, far + 2 * PAGE),
         ("image", 0x1000, small, page_align(guest.image_end), 0x8000),
         ("console", here, dict(flags=0, console_mfn=guest.p2m[far // PAGE], store_mfn=guest.p2m[2]), far + PAGE, None),
         ("store", here, dict(flags=0, console_mfn=guest.p2m[2], store_mfn=guest.p2m[far // PAGE]), far + PAGE, None),
     ]
     for name, at, fields, want, stack in cases:
         result = Asked(boot, at, **fields).ask(stack)
-        if mfn_as_pfn(task, fields, result.value, want) or judge(task, boot, f"where {NAMES[name]} lies highest", result, want, name):
+        if mfn_as_pfn(task, fields, result.value, want, guest.mask) or judge(task, boot, f"where {NAMES[name]} lies highest", result, want, name):
             return
     dom0 = dict(flags=SIF_INITDOMAIN, console_mfn=guest.p2m[far // PAGE])
     if judge(task, boot, "of a first domain", Asked(boot, here, **dom0).ask(), here + PAGE, "dom0-console"):
@@ -65,10 +69,10 @@ def check_limit(task, boot):
                   "lessons/8-errata.md")
 
 
-def mfn_as_pfn(task, fields, got, want):
+def mfn_as_pfn(task, fields, got, want, mask):
     """Whether one of start_info's MFNs was taken for the page's number in the guest."""
     for name, mfn in fields.items():
-        if name in ("store_mfn", "console_mfn") and got != want and got in (mfn * PAGE, (mfn + 1) * PAGE):
+        if name in ("store_mfn", "console_mfn") and got != want and got in (mfn * PAGE & mask, (mfn + 1) * PAGE & mask):
             task.fail("limit-mfn-as-pfn", f"""remap_limit() of a start_info whose {name} is {mfn:#x} gives paddr {got:#x}: that number times the page size. It is
                 an MFN; which page of the guest's that is, early_m2p() tells.""")
             return True

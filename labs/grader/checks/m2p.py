@@ -6,9 +6,9 @@ can name one.
 """
 
 from ..tables import MFN_MASK, PAGE
+from ..xenstables import M2P
 
-M2P = {32: 0xf5800000, 64: 0xffff800000000000}
-FIRST_HIGH = 0x123400  # MFNs above 4 GiB, for whatever needs one
+FIRST_HIGH = 0x1234000  # MFNs above 4 GiB, for whatever needs one
 HIGH = 512  # how many: as many as one page of the m2p holds, at either width
 HIGH_MFN = FIRST_HIGH + 0x56
 FLAGS = 0x67  # of an entry, as Xen makes them: PRESENT, RW, USER, ACCESSED, DIRTY
@@ -28,7 +28,7 @@ def open_m2p(boot):
         guest.write(pfn * PAGE, b"\xff" * PAGE)
         guest.write(below * PAGE + 8 * (va >> 12 & 511), entry_of(guest, pfn).to_bytes(8, "little"))
         stub.write(pmd_maddr(guest, stub, va), entry_of(guest, below).to_bytes(8, "little"), physical=True)
-        stub.set_register("cr3", stub.registers().cr3)
+        guest.machine.forget_translations()
 
     def set_entry(mfn, value):
         guest.write(pfn * PAGE + (mfn - FIRST_HIGH) * guest.word % PAGE, value.to_bytes(guest.word, "little"))

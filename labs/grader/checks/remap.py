@@ -185,7 +185,7 @@ def pull_pv(boot):
     slots = guest.page_offset >> 30 if guest.bits == 32 else 1
     old = stub.read(pgd, 8 * slots, physical=True)
     stub.write(pgd, bytes(len(old)), physical=True)
-    stub.set_register("cr3", stub.registers().cr3)  # makes the processor forget what it remembers
+    boot.machine.forget_translations()
     return old
 
 
@@ -199,7 +199,7 @@ def check_without_pv(task, boot):
             task.fail("remap-leans-on-pv", f"""with P=V taken away, VA {base + lost & guest.mask:#x} (paddr {lost:#x}) leads nowhere any more: its
                 way goes through an entry of P=V's.""")
     stub.write(guest.maddr(guest.info["pt_base"]), old, physical=True)
-    stub.set_register("cr3", stub.registers().cr3)
+    boot.machine.forget_translations()
 
 
 def first_lost_page(guest, before, after):

@@ -74,6 +74,9 @@ def explain_p2m(task, guest, what, phys, got, want):
     elif got == want & -PAGE:
         task.fail("p2m-offset-lost", f"{said}: the page is right, the offset in it is gone. Translation is by pages, "
                   "the low 12 bits pass through.")
+    elif got == want & 0xffffffff:
+        task.fail("p2m-truncated", f"{said}: the same without its upper bits. A machine address has more bits than an unsigned long of 32: "
+                  "mfn_to_maddr() widens before it shifts.")
     elif got in (want // PAGE, want // PAGE + phys % PAGE):
         task.fail("p2m-mfn", f"{said}: that is the page's number (MFN), not its address. An address is the MFN "
                   "times the page size, plus the offset.")
