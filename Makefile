@@ -44,6 +44,7 @@
 ##   CC= LD= CFLAGS= LDFLAGS= CROSS_COMPILE=    with what, and how, it is built
 ##   ERRATUM=n                  the 2007 patch's mistake n (1 to 9) put back
 ##   WORK=folder OUT=folder FORCE=y GRADE_FORMAT=json|junit|tap   for labs; LAB=all
+##   VARIANT=word               a lab with other names and addresses
 ##   LAB=7 BUG=n                a broken kernel of lab 7, for run, gdb, explore
 
 include src/errata/errata.mk
@@ -101,7 +102,7 @@ endif
 mode-n  := -nopae
 split-2G := -2g
 split-1G := -1g
-O := build/$(ARCH)$(mode-$(PAE))$(split-$(VMSPLIT))
+O := build/$(ARCH)$(mode-$(PAE))$(split-$(VMSPLIT))$(variant-load:%=-at-%)
 # An image with one of the patch's errata is made of the same objects, but for a few:
 # build/x86_32-erratum5/stage4.elf.
 B := $(or $(lab-folder),$(O)$(ERRATUM:%=-erratum%))
@@ -157,7 +158,7 @@ override CFLAGS += -idirafter /usr/include/x86_64-linux-gnu
 # One segment that is read, written and executed: this is how early it is. Only some linkers have to be told.
 override LDFLAGS += -z max-page-size=4096 -z noexecstack --build-id=none $(filter --no-warn-rwx-segments,$(shell $(LD) --help 2>/dev/null))
 
-override CFLAGS += $(own-cflags)
+override CFLAGS += $(variant-load:%=-DLOAD_PHYSICAL_ADDR=%) $(own-cflags)
 override LDFLAGS += $(own-ldflags)
 
 # What was compiled or linked in another way is made again.

@@ -15,7 +15,7 @@ labs := $(shell printf "%s\n" $(patsubst labs/lab%/lab.mk,%,$(wildcard labs/lab*
 # make would run what stands behind a $ in a path, and the shell what stands behind a quote.
 open := (
 odd-characters := $$ ` " ' ; & | < > * ? ! \ $(open) { } [
-$(foreach name,SUBMISSIONS RESULTS $(if $(LAB),WORK OUT),$(if $(strip $(filter-out 0 1,$(words $(value $(name))))$(foreach c,$(odd-characters),$(findstring $(c),$(value $(name))))),\
+$(foreach name,SUBMISSIONS RESULTS VARIANT $(if $(LAB),WORK OUT),$(if $(strip $(filter-out 0 1,$(words $(value $(name))))$(foreach c,$(odd-characters),$(findstring $(c),$(value $(name))))),\
 	$(error $(name)= has a space or another character that a path may not have here: use letters, digits and . / + - _ @)))
 
 ifdef LAB
@@ -29,6 +29,20 @@ ifneq ($(LAB),all)
 ifeq ($(filter $(labs),$(LAB)),)
 $(error LAB=$(LAB) is not known here: use LAB= one of $(labs), or LAB=all with make grade)
 endif
+
+# A variant of the lab (labs/grader/variant.py): make lab leaves its name in the work folder. The whole kernel lies elsewhere
+# then, but for a toolstack (lab 10), which has an address of its own.
+ifeq ($(VARIANT),)
+override VARIANT := $(shell tr -cd 'A-Za-z0-9_-' <'$(or $(WORK),work/lab$(LAB))/variant' 2>/dev/null | head -c 40)
+endif
+ifneq ($(VARIANT),)
+variant-load := $(shell tools/python -m grader.variant load '$(VARIANT)' $(LAB) 2>/dev/null)
+variant-flags := $(shell tools/python -m grader.variant flags '$(VARIANT)' $(LAB) 2>/dev/null)
+ifeq ($(variant-load)$(variant-flags)$(filter 7 10,$(LAB)),)
+$(error VARIANT=$(VARIANT) is no name of a variant: up to 40 letters, digits, - and _)
+endif
+endif
+
 include labs/lab$(LAB)/lab.mk
 
 # Where the reader works, and where everything goes that is made of it.

@@ -3,7 +3,7 @@
 # The rules for labs: make lab, make grade, make hint. Included by the Makefile at its end; what LAB=n means is in labs.mk.
 
 # Half-written code has things that are not used yet, and a warning is not a mistake yet.
-reader-flags = $(filter-out -Werror,$(CFLAGS)) -Wno-unused-parameter -Wno-unused-function -Wno-unused-variable
+reader-flags = $(filter-out -Werror,$(CFLAGS)) -Wno-unused-parameter -Wno-unused-function -Wno-unused-variable $(variant-flags)
 
 # SANDBOX=y, for make grade-batch: the compiler sees the headers and the work folder, and writes beside the object.
 sandbox = $(if $(SANDBOX),tools/sandbox -r src/include -r $(WORK) -r $< -w $(@D))
@@ -32,7 +32,7 @@ $(WORK)/%:
 endif
 
 lab: need-lab ready
-	@OUT='$(OUT)' CARRIES='$(lab-carries)' tools/lab copy $(LAB) '$(WORK)' '$(lab-blanks)' $(lab-files)
+	@OUT='$(OUT)' VARIANT='$(VARIANT)' CARRIES='$(lab-carries)' tools/lab copy $(LAB) '$(WORK)' '$(lab-blanks)' $(lab-files)
 	@mkdir -p $(O) && flock $(O)/.lock $(MAKE) -s $(stage$(STAGE))
 
 grade: need-lab $(hypervisor)
@@ -49,13 +49,13 @@ answers: need-lab
 # A course: a folder a student in SUBMISSIONS (labs/grader/batch.py).
 grade-batch: $(hypervisor)
 	@tools/doctor --need run,lab,batch
-	@RESULTS='$(RESULTS)' SANDBOX='$(SANDBOX)' FORCE='$(FORCE)' tools/python -m grader.batch '$(SUBMISSIONS)' $(LAB)
+	@VARIANT='$(VARIANT)' RESULTS='$(RESULTS)' SANDBOX='$(SANDBOX)' FORCE='$(FORCE)' tools/python -m grader.batch '$(SUBMISSIONS)' $(LAB)
 .PHONY: grade-batch
 
 # The grader of a lab, packed for a course's service (labs/grader/bundle.py).
 gradescope classroom50: need-lab $(hypervisor)
 	@tools/doctor --need run,lab
-	@tools/python -m grader.bundle $@ $(LAB) build/$@-lab$(LAB).zip
+	@VARIANT='$(VARIANT)' tools/python -m grader.bundle $@ $(LAB) build/$@-lab$(LAB).zip
 .PHONY: gradescope classroom50
 
 # All wrong answers, and each lab untouched and solved: some minutes.

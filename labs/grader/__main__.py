@@ -2,7 +2,7 @@
 """Grades a lab: tools/python -m grader LAB, called by `make grade LAB=n`.
 
 Environment: WORK=folder of the reader's files, OUT=folder for what is kept,
-GRADE_FORMAT=text|json|gradescope|tap|junit|classroom50, XEN=hypervisor.
+GRADE_FORMAT=text|json|gradescope|tap|junit|classroom50, XEN=hypervisor, VARIANT=seed.
 
 The exit status is 0 only for full points, 1 for fewer, 2 if it could not be graded
 for a reason that is not the reader's.
@@ -20,6 +20,7 @@ from .lab import Lab, NotGraded, Stopped, numbers, progress
 from .ownrun import check_runs
 from .report import FORMS, Finding, keep
 from .running import end_on_signals, locked
+from .variant import SEED
 
 NOT_GRADED = 2
 LOST = "grader-lost"
@@ -45,6 +46,8 @@ def examine(lab):
             traceback.print_exc(file=file)
         lab.report.stopped = Finding(LOST, f"the grader cannot make sense of what it met ({type(error).__name__}: {error}). "
                                      "That is a mistake of the grader's, not yours", "")
+    if lab.variant:
+        lab.report.say(lab.variant.said)
     path = os.path.join(lab.out, "result.json")
     lab.report.files["result"] = path
     keep(lab.report, path)
@@ -76,6 +79,8 @@ def main():
     form = os.environ.get("GRADE_FORMAT") or "text"
     if form not in FORMS:
         return refuse(f"GRADE_FORMAT={form} is not known here: use one of {' '.join(FORMS)}")
+    if not SEED.fullmatch(os.environ.get("VARIANT") or "none"):
+        return refuse("VARIANT= is a word of up to 40 letters, digits, - and _")
     known = numbers()
     number = sys.argv[1] if len(sys.argv) == 2 else ""
     if number != "all" and number not in known:

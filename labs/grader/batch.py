@@ -2,7 +2,7 @@
 """Grades a course: tools/python -m grader.batch SUBMISSIONS [LAB...], called by `make grade-batch`.
 
 SUBMISSIONS is a folder with one folder a student, which holds his files, or a folder labN for each lab that he did.
-Environment: RESULTS=folder (build/batch), SANDBOX=none, FORCE=y.
+Environment: RESULTS=folder (build/batch), SANDBOX=none, FORCE=y, VARIANT=seed.
 
 Every submission is copied and graded by itself, two at a time; compiler and QEMU run in tools/sandbox. What was graded
 before, and has not changed since, is not graded again: so a batch that was interrupted goes on where it was. The results
@@ -27,6 +27,7 @@ from .lab import numbers
 from .ownwork import LONGEST_FILE
 from .report import printable
 from .running import end, end_on_signals, locked, running
+from .variant import SEED
 
 JOBS = 2
 SECONDS = 600  # for one submission, by the clock
@@ -52,7 +53,7 @@ class Submission:
 
     def key(self, kit):
         """What the result depends on."""
-        found = hashlib.sha256(kit.encode())
+        found = hashlib.sha256(f"{kit} {os.environ.get('VARIANT', '')}".encode())
         for name, data in self.files():
             found.update(os.fsencode(name) + b"\0" + hashlib.sha256(data).digest())
         return found.hexdigest()
@@ -204,6 +205,8 @@ def main(arguments):
         return refuse(f"no folder {folder or 'named'}: SUBMISSIONS=folder, with one folder a student in it")
     if not set(labs) <= set(known):
         return refuse(f"LAB={' '.join(labs)} is not known here: use one of {' '.join(known)}")
+    if not SEED.fullmatch(os.environ.get("VARIANT") or "none"):
+        return refuse("VARIANT= is a word of up to 40 letters, digits, - and _")
     if not sandboxed():
         return refuse("there is no sandbox: bubblewrap is not installed, or may not be used here. SANDBOX=none does without")
     results = os.environ.get("RESULTS") or "build/batch"

@@ -38,7 +38,7 @@ autograder=${{AUTOGRADER:-/autograder}}
 mkdir -p "$autograder/results"
 cd "$autograder/source/kit"
 status=0
-WORK=$autograder/submission OUT=$autograder/graded GRADE_FORMAT=gradescope tools/python -m grader {lab} \\
+VARIANT={variant} WORK=$autograder/submission OUT=$autograder/graded GRADE_FORMAT=gradescope tools/python -m grader {lab} \\
 	>"$autograder/results/new.json" || status=$?
 [ "$status" -le 1 ] || exit "$status"
 mv "$autograder/results/new.json" "$autograder/results/results.json"
@@ -57,7 +57,7 @@ work = pathlib.Path.cwd()
 ready = subprocess.run([kit / "tools/doctor", "--need", "run,lab"], cwd=kit, check=False)
 if ready.returncode:
     sys.exit(ready.returncode)
-environment = dict(os.environ, WORK=str(work), OUT=str(kit / "build/graded"), GRADE_FORMAT="classroom50")
+environment = dict(os.environ, WORK=str(work), OUT=str(kit / "build/graded"), GRADE_FORMAT="classroom50", VARIANT="{variant}")
 done = subprocess.run([kit / "tools/python", "-m", "grader", "{lab}"], cwd=kit, env=environment, check=False, stdout=subprocess.PIPE)
 if done.returncode > 1:
     sys.exit(done.returncode)
@@ -89,7 +89,7 @@ def pack(service, lab, path):
         for name, text in SERVICES[service].items():
             entry = zipfile.ZipInfo(name)
             entry.external_attr = 0o100755 << 16
-            archive.writestr(entry, text.format(lab=lab))
+            archive.writestr(entry, text.format(lab=lab, variant=os.environ.get("VARIANT", "")))
     os.replace(path + ".new", path)
 
 

@@ -22,6 +22,7 @@ from . import toml
 from .ownwork import NotOwn, look_at, look_at_folder, look_at_source, refuse_foreign, refuse_foreign_errors, taken_in
 from .report import Finding, Report, Task
 from .running import end, locked, running
+from .variant import variant_of
 
 COMPILE_SECONDS = 20  # of processor time, for one process
 SCREEN = 79  # columns
@@ -69,6 +70,7 @@ class Lab:
         self.runs = data.get("run", [])
         self.report.learned, self.report.next = data.get("learned", ""), data.get("next", "")
         self.sources = self.settings.get("lab-files", "").split()
+        self.variant = None
 
     def task(self, name):
         return next(t for t in self.report.tasks if t.name == name)
@@ -97,9 +99,12 @@ class Lab:
         if not os.path.isdir(self.work):
             raise Stopped("no-work", f"there is no {self.work} yet: make lab LAB={self.number} makes it")
         self.own(look_at_folder, self.work)
+        self.variant = self.own(variant_of, self.number, self.work)
         for source in self.sources:
             path = os.path.join(self.work, os.path.basename(source))
             self.own(look_at_source, path, os.path.join("src", source), self.again())
+            if self.variant:
+                self.own(self.variant.look_at, path)
 
     def again(self):
         return f"make lab LAB={self.number} FORCE=y makes a fresh copy and keeps this one"
@@ -111,14 +116,14 @@ class Lab:
     @staticmethod
     def own(look, *args):
         try:
-            look(*args)
+            return look(*args)
         except NotOwn as error:
             raise Stopped(error.finding.id, error.finding.text) from None
 
     def build(self, **settings):
         """Makes the image, for one kind of kernel; returns its path."""
         progress(f"lab {self.number}: building the kernel")
-        words = [f"{name}={value}" for name, value in settings.items()]
+        words = [f"{name}={value}" for name, value in settings.items()] + self.variant_words()
         os.makedirs("build", exist_ok=True)
         command = ["make", "--no-print-directory", "-s", "lab-image", f"LAB={self.number}", f"WORK={self.work}", f"OUT={self.out}", *words]
         with locked("build/.lab-lock"):  # two grades at once might link what the other compiles
@@ -144,6 +149,10 @@ class Lab:
             refuse_notes(image)
         refuse_huge(image)
         return image
+
+    def variant_words(self):
+        """What make has to be told of the variant."""
+        return [f"VARIANT={self.variant.seed}"] if self.variant else []
 
     def module(self, size):
         """A file of zeros to be loaded beside the kernel."""

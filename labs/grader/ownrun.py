@@ -32,7 +32,8 @@ def check_runs(lab):
 
 def run(lab, words):
     """Whether make run succeeds, and the line that says how it ended."""
-    command = ["make", "--no-print-directory", "-s", "run", f"LAB={lab.number}", f"WORK={lab.work}", f"OUT={lab.out}", *words.split()]
+    about = [f"LAB={lab.number}", f"WORK={lab.work}", f"OUT={lab.out}", *lab.variant_words()]
+    command = ["make", "--no-print-directory", "-s", "run", *about, *words.split()]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                           env=dict(clean_environment(), SLOW=SLOW), start_new_session=True) as made, running(made):
         try:

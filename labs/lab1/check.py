@@ -14,7 +14,7 @@ from .notes import ASKED, check_predictions, check_six, outcome, without
 def check(lab):
     lab.check("predictions", check_predictions, lab, os.path.join(lab.work, "predictions"))
     image = lab.build()
-    lab.check("six", check_six, Image(image))
+    lab.check("six", check_six, Image(image), lab.variant.guest_version if lab.variant else "")
     lab.check("entered", check_entered, lab, image)
 
 

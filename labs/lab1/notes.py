@@ -46,7 +46,8 @@ def without(asked):
 # ---- the reader's notes --------------------------------------------------------------
 
 
-def check_six(task, elf):
+def check_six(task, elf, version):
+    """version is the GUEST_VERSION of a variant, if this is one."""
     try:
         notes = elf.notes()
     except NoteError:
@@ -65,7 +66,7 @@ def check_six(task, elf):
         found[name] = note
     for name in SIX:
         if name in found:
-            check_value(task, name, found[name])
+            check_value(task, name, found[name], version)
         else:
             task.fail(f"notes-no-{name.lower().replace('_', '-')}", f"the note {name} is missing. " + {
                 "starts": "Xen does not mind, but it is one of the six.",
@@ -81,7 +82,7 @@ def check_six(task, elf):
     return None
 
 
-def check_value(task, name, note):
+def check_value(task, name, note, version):
     value = text(note)
     said = f'the note {name} says "{value}"' if value.isprintable() else f"the note {name} is no text, but the bytes {note.data.hex(' ')}"
     if b"\0" not in note.data:
@@ -94,6 +95,8 @@ def check_value(task, name, note):
         task.fail("notes-loader-value", f'{said}. What it means is "generic": load the image as its ELF headers say.')
     elif name == "GUEST_OS" and value != "linux":
         task.fail("notes-os-value", f'{said}. The patch says "linux".')
+    elif name == "GUEST_VERSION" and version and value != version:
+        task.fail("notes-guest-version-value", f'{said}. In this variant it says "{version}".')
     elif name == "GUEST_VERSION" and not value:
         task.fail("notes-guest-version-value", f"{said}. It is for people to read, but should say something.")
     elif name == "FEATURES":

@@ -13,10 +13,11 @@ $(error BUG=$(BUG) is not known here: use BUG= one of $(bugs))
 endif
 # What is wrong is the reader's to find.
 export EXPLAIN := n
-fault := $(shell labs/lab7/fault where $(BUG))
+fault-number := $(if $(VARIANT),$(shell tools/python -m grader.variant bug '$(VARIANT)' 7 $(BUG)),$(BUG))
+fault := $(shell labs/lab7/fault where $(fault-number))
 override ARCH := $(firstword $(fault))
 lab-replaces := $(basename $(lastword $(fault)))
-override lab-folder = $(OUT)/bug$(BUG)
+override lab-folder = $(OUT)/bug$(BUG)$(VARIANT:%=-%)
 override lab-objects = $(B)/fault.o
 else ifneq ($(filter run gdb rewind pagetables explore record,$(MAKECMDGOALS)),)
 $(error lab 7 has several kernels, which one? BUG= one of $(bugs))

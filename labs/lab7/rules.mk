@@ -15,8 +15,8 @@ $(OUT)/module:
 # The compiler is told that what it reads is the file in src/, so that this is what GDB shows.
 ifdef BUG
 bug-file := src/$(lastword $(fault))
-$(B)/fault.o: labs/lab7/faults/$(BUG) $(bug-file) $(wildcard src/include/*.h) | ready
+$(B)/fault.o: labs/lab7/faults/$(fault-number) $(bug-file) $(wildcard src/include/*.h) | ready
 	@mkdir -p $(@D)
-	@bash -c 'set -o pipefail; labs/lab7/fault make $(BUG) | $(CC) $(CFLAGS) -E -x c - | sed "s,\"<stdin>\",\"$(bug-file)\"," | \
+	@bash -c 'set -o pipefail; labs/lab7/fault make $(fault-number) | $(CC) $(CFLAGS) -E -x c - | sed "s,\"<stdin>\",\"$(bug-file)\"," | \
 		$(CC) $(CFLAGS) -x cpp-output -c - -o $@'
 endif
