@@ -215,6 +215,10 @@ transcripts() { # file...
 		```c
 		int a_copy;
 		```
+		<!-- \snippet src/stage3-remap/walk.c get_pmd -->
+		```c
+		int a_copy;
+		```
 		```console
 		[not](a-link.md) `code()`
 		```
@@ -227,6 +231,10 @@ transcripts() { # file...
 		@snippet src/a.c name
 
 
+
+		<details class="answer"><summary>Lab 3 asks for this: open it when you have tried</summary>
+		@snippet src/stage3-remap/walk.c get_pmd
+		</details>
 
 		```{.unparsed}
 		[not](a-link.md) `code()`

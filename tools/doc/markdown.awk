@@ -6,7 +6,7 @@
 # - Headings get labels, made of the page's and of a code host's: lesson-3-remap-the-idea.
 # - Links to pages and to files of the tree become references, which Doxygen checks.
 # - <!-- \snippet FILE NAME -->, which a code host hides, shows the code with its links; the copy below it, which is for
-#   the code host, goes.
+#   the code host, goes. What a lab asks for is folded: it opens when it is asked for.
 # - "Next: ...", the last line of a lesson, goes: the book has a way on of its own.
 # - A picture is put into the page, so that it follows the page's light and dark.
 # - `name()` becomes a link to the function, in code letters; `make explore STAGE=3 AT=event=mmu_update` one to the recorded
@@ -133,6 +133,24 @@ function spans(text, out, parts, n, i) {
 	return out
 }
 
+# lab_of: the first lab that asks for what a file has between two marks.
+function read_lab(path, lab, line, words, marks, files, blanks, n, i, j) {
+	lab = path
+	gsub(/[^0-9]/, "", lab)
+	while ((getline line < path) > 0)
+		if (split(line, words) > 2 && words[2] == ":=") {
+			if (words[1] == "lab-files")
+				files = line
+			else if (words[1] == "lab-blanks")
+				blanks = line
+		}
+	n = split(files, words)
+	for (i = 3; i <= n; i++)
+		for (j = split(blanks, marks); j >= 3; j--)
+			if (!(("src/" words[i], marks[j]) in lab_of) || lab_of["src/" words[i], marks[j]] > lab + 0)
+				lab_of["src/" words[i], marks[j]] = lab + 0
+}
+
 BEGIN {
 	while ((getline line < "build/doc/stages") > 0) {
 		split(line, parts, "\t")
@@ -142,6 +160,8 @@ BEGIN {
 		documented[line]
 	while ((getline line < "build/doc/tree") > 0)
 		tree[line]
+	while (("ls labs/lab*/lab.mk" | getline line) > 0)
+		read_lab(line)
 }
 
 FNR == 1 {
@@ -157,8 +177,8 @@ FNR == 1 {
 		print "# " label " {#" label "}\n"
 }
 
-copy { copy = $0 !~ /^```$/; print ""; next }
-shown && /^```/ { copy = 1; shown = 0; print ""; next }
+copy { copy = $0 !~ /^```$/; print folded; folded = ""; next }
+shown && /^```/ { copy = 1; shown = 0; print folded ? snippet : ""; next }
 { shown = 0 }
 
 /^```/ {
@@ -173,7 +193,9 @@ fence { print; next }
 	sub(/^<!-- \\/, "@")
 	sub(/ -->$/, "")
 	shown = 1
-	print
+	snippet = $0
+	folded = ($2, $3) in lab_of ? "</details>" : ""
+	print folded ? "<details class=\"answer\"><summary>Lab " lab_of[$2, $3] " asks for this: open it when you have tried</summary>" : snippet
 	next
 }
 # The book has its own way on.
