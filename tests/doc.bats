@@ -274,14 +274,14 @@ transcripts() { # file...
 	local html=$BATS_TEST_TMPDIR/html picture='<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 	mkdir "$html"
 	echo "$picture" >"$html/there.svg"
-	cp tools/doc/book.js /usr/share/javascript/lunr/lunr.min.js "$html/"
+	cp tools/doc/{book,search}.js /usr/share/javascript/lunr/lunr.min.js "$html/"
 	echo '[{"kind": "lesson", "url": "bad.html", "title": "P=V", "where": "", "text": "early_p2m(info) and mapping"}]' >"$html/places"
 	tools/doc/index text "$html/places" >"$html/search-text.js"
 	echo "[]" >"$html/places"
 	tools/doc/index sources "$html/places" >"$html/search-sources.js"
 	printf '%s\tbad.html\n' P=V 'early_p2' mapped 'no such' >"$BATS_TEST_TMPDIR/searches"
 	cat >"$html/index.html" <<-'EOF'
-		<script src="book.js"></script>
+		<script src="book.js"></script><script src="search.js"></script>
 		<form id="search"><input id="search-field"></form><button id="theme"></button><div id="search-results"></div>
 		<p id="here"><a href="bad.html">a page</a> <a href="#here">a place</a> <img src="there.svg" alt="a picture">
 	EOF
