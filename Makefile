@@ -8,7 +8,7 @@
 ## make check-explain     is the cause of each known fault named? (200 faults)
 ## make check-xl          the stages as domUs of Debian's xl, on a Linux dom0
 ## make unit              the unit tests alone: the remap against model tables
-## make matrix            every stage, mode and hypervisor booted: a table
+## make matrix            each stage, mode, hypervisor booted: a table; XEN=a,b,...
 ## make notes [STAGE=n]   what Xen will read of its ELF notes; also IMAGE=file
 ## make diff STAGE=n      what stage n adds to the one before
 ## make doc               the book, every name a link: build/doc/html/index.html
@@ -253,6 +253,7 @@ xen: build/xen/xen
 
 # ---- running ------------------------------------------------------------------
 
+given-xens := $(XEN)
 # From here on XEN is a path, also if the reader's command line has it.
 override XEN := $(or $(hypervisor),$(XEN))
 export XEN ACCEL NATIVE CMDLINE MODULE MEM DOM0_MEM GDBINIT V SLOW
@@ -342,8 +343,9 @@ check-long: $(hypervisor) $(stock)
 images: ready
 	@mkdir -p $(O) && flock $(O)/.lock $(MAKE) --no-print-directory $(stages) $(B)/stage5.bzImage
 
-matrix: build/xen/xen $(stock)
-	@tools/matrix
+# With XEN=a,b,c: on these, side by side.
+matrix: $(if $(given-xens),$(if $(findstring stock,$(given-xens)),build/xen-stock/xen),build/xen/xen $(stock))
+	@XENS='$(given-xens)' tools/matrix
 .PHONY: images matrix
 
 # The explainer: does it name the cause of each fault in a table?

@@ -222,6 +222,17 @@ matrix_with_fault() { # image, file, sed arguments
 	grep -qx '4 x86_32-nopae built - - - - refused as it should be (diagnosis: two-levels)' <<<"$seen"
 }
 
+@test "matrix: hypervisors side by side" {
+	echo no Xen >"$BATS_TEST_TMPDIR/other"
+	XENS=build/xen/xen,$BATS_TEST_TMPDIR/other,stock BUILD=$BATS_TEST_TMPDIR run tools/matrix '2/x86_64/*' '1/x86_32-nopae/*'
+	ends 1 "5 boots, 3 as they should be"
+	grep -qE '^stage +mode +4[.0-9]+ +x1 +4[.0-9]+$' <<<"$output"
+	grep -qE '^2 +x86_64 +([0-9]{4,}) +WRONG +\1$' <<<"$output"
+	grep -qE '^1 +x86_32-nopae +refused +WRONG +-$' <<<"$output"
+	XENS=nothing run tools/matrix
+	ends 2 "there is no hypervisor nothing"
+}
+
 @test "matrix: a cell that does not exist is refused" {
 	run tools/matrix 3/x86_32/stock
 	ends 2 "no cell is called 3/x86_32/stock; one is 3/x86_32-2g/built"
