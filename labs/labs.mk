@@ -50,7 +50,7 @@ WORK ?= work/lab$(LAB)
 OUT  ?= build/lab$(LAB)
 
 lab-replaces ?= $(basename $(lab-files))
-lab-folder = $(OUT)/$(notdir $(O))
+lab-folder = $(OUT)/$(notdir $(O))$(VARIANT:%=-%)
 lab-objects = $(patsubst %,$(B)/obj/%.o,$(basename $(lab-files)) $(lab-adds))
 replaced-objects = $(lab-replaces:%=$(O)/obj/%.o)
 endif

@@ -29,6 +29,7 @@ class Rearranged:
         info = old.info
         self.tables = range(info["pt_base"] // PAGE, info["pt_base"] // PAGE + info["nr_pt_frames"])
         self.ptes = self.find_ptes()
+        self.blocks = self.choose_blocks()
         self.new_pfn = self.choose_pfns()
         self.new_mfn = self.choose_mfns()
         self.p2m = list(old.p2m)
@@ -57,32 +58,31 @@ class Rearranged:
         walk(self.old.p2m[self.tables[0]], 3 if self.old.bits == 64 else 2, 0)
         return sorted(found)
 
-    def blocks(self):
-        """What lies in consecutive pages and can be put elsewhere as a whole, by its first PFN and length."""
+    def choose_blocks(self):
+        """What lies in consecutive pages, which stay together: PFNs, in their new order."""
         info, word = self.old.info, self.old.word
-        stack = (self.old.entry_regs["rsp"] - 1) // PAGE
-        found = {
-            "p2m": (info["mfn_list"] // PAGE, -(-info["nr_pages"] * word // PAGE)),
-            "start_info": (self.old.info_paddr // PAGE, 1),
-            "tables": (self.tables[0], stack + 1 - self.tables[0]),  # a stack that runs over meets a page table, as always
+        first, *others = self.tables
+        self.random.shuffle(others)
+        return {
+            "p2m": pages_of(info["mfn_list"], info["nr_pages"] * word),
+            "start_info": pages_of(self.old.info_paddr, PAGE),
+            # start_info names the top table, and no other. A stack that runs over meets a page table, as always.
+            "tables": [first, *others, *pages_of((self.old.entry_regs["rsp"] - 1) & -PAGE, PAGE)],
+            "module": pages_of(info["mod_start"], info["mod_len"]),
         }
-        if info["mod_len"]:
-            found["module"] = (info["mod_start"] // PAGE, -(-info["mod_len"] // PAGE))
-        return found
 
     def choose_pfns(self):
         """Old and new PFN of each page that is mapped, behind the image; the image stays where it is linked for."""
         end = sum(entry & PRESENT for _, mfn in self.ptes for entry in self.table(mfn))
         first = -(-self.old.image_end // PAGE)
-        blocks = list(self.blocks().values())
+        blocks = list(self.blocks.values())
         self.random.shuffle(blocks)
-        room = end - first - FREE - sum(count for _, count in blocks)
+        room = end - first - FREE - sum(map(len, blocks))
         new, at = {}, first
-        for start, count in blocks:
-            gap = self.random.randint(0, max(0, room // len(blocks)))
-            room -= gap
-            new.update(zip(range(start, start + count), range(at + gap, at + gap + count)))
-            at += gap + count
+        for block in blocks:
+            at += self.random.randint(0, max(0, room // len(blocks)))
+            new.update(zip(block, range(at, at + len(block))))
+            at += len(block)
         rest = [pfn for pfn in range(first, end) if pfn not in set(new.values())]
         new.update(zip([pfn for pfn in range(first, end) if pfn not in new], rest))
         return new
@@ -90,9 +90,9 @@ class Rearranged:
     def choose_mfns(self):
         """Pairs of machine pages change places: those that matter with any others."""
         old = self.old
-        blocks = {name: range(start, start + count) for name, (start, count) in self.blocks().items()}
-        many = [*range(old.elf.loaded()[0].paddr // PAGE, -(-old.image_end // PAGE)), *blocks.pop("module", [])]
-        wanted = [*self.random.sample(many, min(len(many), SAMPLE)), *(pfn for block in blocks.values() for pfn in block)]
+        part = old.elf.loaded()[0]
+        many = [*pages_of(part.paddr, part.memsz), *self.blocks["module"]]
+        wanted = self.random.sample(many, min(len(many), SAMPLE)) + [pfn for name, block in self.blocks.items() if name != "module" for pfn in block]
         fixed = {old.p2m[self.tables[0]]} if old.bits == 64 else set()  # Xen itself keeps the number of the processor's top table
         moved = [old.p2m[pfn] for pfn in wanted if old.p2m[pfn] not in fixed]
         others = [mfn for mfn in old.p2m if mfn not in fixed and mfn not in set(moved)]
@@ -169,6 +169,10 @@ class Rearranged:
     @staticmethod
     def words(data, size):
         return [int.from_bytes(data[at:at + size], "little") for at in range(0, len(data), size)]
+
+
+def pages_of(paddr, size):
+    return range(paddr // PAGE, -(-(paddr + size) // PAGE))
 
 
 def rearrange(guest, contents, xen, seed):

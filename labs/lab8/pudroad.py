@@ -13,6 +13,7 @@ from grader.tables import PAGE, PRESENT, Tables
 from grader.watch import Watch, requests_at
 
 from .fourlevels import va_of
+from .model import check_model
 
 SEEN_OR_WRITTEN = 0x60  # the processor sets these by itself: ACCESSED and DIRTY
 TWO_GIB = 2 << 30
@@ -173,6 +174,8 @@ def check_text(task, run):
     damaged = m2p_damage(run.boot)
     if damaged:
         task.fail("remap-m2p-damaged", f"the m2p's entry of MFN {damaged[0]:#x} is PFN {damaged[1]:#x} now.")
+    if task.state == "right" and all(map(run.right, others)):
+        check_model(task, run.boot)
     return None
 
 

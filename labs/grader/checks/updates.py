@@ -120,6 +120,8 @@ def explain_value(task, guest, want, value, verb, refused=""):
         task.fail("val-empty", f"{said}: an empty entry, which Xen takes without a word. The address will fault.{refused}")
     elif value & ~0xfff in (source & -PAGE, guest.va(source) & -PAGE) or value & ~7 == want.source & ~7:
         task.fail("val-address", f"{said}: that is where the entry to be copied stands, not what it holds.{refused}")
+    elif value == want.value & 0xffffffff:
+        task.fail("val-truncated", f"{said}: the same without its upper bits. An entry has 64 bits, whatever an unsigned long has.{refused}")
     elif mfn == guest.pfn_of.get(true):
         task.fail("val-pfn", f"""{said}: a pseudo-physical address (PFN {mfn:#x}). Page tables hold machine addresses, MFN
             {true:#x}: early_p2m(), or copy the entry as it is.{refused}""")
