@@ -104,7 +104,7 @@ page.go(last);
 for (const row of document.querySelectorAll('#tables [data-entries][aria-label$=", changed"]')) {
 	check(row.getAttribute("role") === "button" && row.getAttribute("tabindex") === "0", "a row of the picture is a button");
 	row.dispatchEvent(new MouseEvent("click", { bubbles: true }));
-	check(shown("inspector").includes(`last bystep ${recording.data.tables.at(-1) - 1}: Xen`), `who wrote ${row.getAttribute("aria-label")}`);
+	check(shown("inspector").includes(`last bystep ${recording.changerOf(recording.data.tables.length - 1)}: Xen`), `who wrote ${row.getAttribute("aria-label")}`);
 }
 
 // At the end the whole console is there.

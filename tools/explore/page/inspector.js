@@ -135,7 +135,8 @@ class InspectorPane {
 
 	// Why the first of them holds what it holds: the steps that stored it.
 	writers(step) {
-		const size = this.recording.bits / 8, writers = this.page.memory.writers(this.maddr - this.maddr % size, size);
+		const size = this.recording.bits / 8, writers = this.page.memory.writers(this.maddr - this.maddr % size, size)
+			.filter(({ step, byXen }, index, all) => all[index + 1]?.step !== step || all[index + 1].byXen !== byXen);
 		const before = writers.filter((store) => store.step < step), next = writers.find((store) => store.step >= step);
 		return element("div", {}, element("p", {}, before.length ? `Written ${times(before.length)} before this step, last by` :
 			"Not written before this step: it holds what Xen put there before the entry."),

@@ -65,15 +65,18 @@ class Numbers {
 			onpointerenter: look, onfocus: look, onclick: look }, text);
 	}
 
-	// A text in which numbers that carry their word can be pointed at. What is said of a moment at which the image runs P=V
-	// calls its addresses VA, as all hypercalls do.
-	marked(text, step) {
+	// A text in which numbers that carry their word can be pointed at. At a moment at which the image runs P=V its addresses
+	// are called VA in the recorder's words, as in those of all hypercalls; with a step, they get their own name. What the guest
+	// itself says (in quotes) stays as it is.
+	marked(text, step = null) {
 		const parts = text.split(/\b((?:VA|P=V|paddr|PFN|maddr|MFN) 0x[0-9a-f]+)/);
+		let quoted = step === null;
 		return parts.map((part, index) => {
+			quoted ||= part.includes('"');
 			if (index % 2 === 0)
 				return part;
 			const [word, digits] = part.split(" "), value = BigInt(digits);
-			const kind = word === "VA" && this.guess(value, step) === "P=V" ? "P=V" : word;
+			const kind = word === "VA" && !quoted && this.guess(value, step) === "P=V" ? "P=V" : word;
 			return this.element(kind, value, `${kind} ${digits}`);
 		});
 	}

@@ -162,6 +162,11 @@ class Recording {
 		return this.data.console[1][index][1];
 	}
 
+	// The step whose hypercall made the page tables what they are in a picture; Xen may have had it made again, to go on.
+	changerOf(table) {
+		return this.data.events.find(({ tables }) => tables === table)?.step ?? this.data.tables[table] - 1;
+	}
+
 	// Whether an event is a fault, or another surprise of the guest's: not a request, nor a tick of Xen's own in between.
 	isFault({ kind, depth }) {
 		return ["fault", "crash", "other"].includes(kind) || (kind === "event" && depth !== undefined);

@@ -50,17 +50,17 @@ class ConsolePane {
 		if (size === this.size && isLast === this.isLast)
 			return;
 		[this.size, this.isLast] = [size, isLast];
-		const all = this.recording.data.console[0], rest = isLast ? this.lines(all.slice(size), step) : [];
-		const lines = this.lines(all.slice(0, size), step);
+		const all = this.recording.data.console[0], rest = isLast ? this.lines(all.slice(size)) : [];
+		const lines = this.lines(all.slice(0, size));
 		this.text.replaceChildren(...lines, ...(rest.length && this.recording.length ? [element("span", { class: "mark" }, "after the last step:\n")] : []), ...rest);
 		if (lines.length || rest.length)
 			reveal(this.body, lines.at(-1) ?? rest[0]);
 	}
 
 	// Lines of more than a screen, such as a dump without an end, have no numbers in them that can be pointed at.
-	lines(text, step) {
+	lines(text) {
 		return text.replaceAll("\r", "").split(/(?<=\n)/).filter(Boolean).map((line) => line.startsWith("(XEN)") ? element("span", { class: "xens" }, line) :
-			element("span", {}, ...(this.page && line.length < MOST_LINE ? this.page.numbers.marked(line, step) : [line])));
+			element("span", {}, ...(this.page && line.length < MOST_LINE ? this.page.numbers.marked(line) : [line])));
 	}
 }
 
@@ -81,7 +81,7 @@ class TablePane {
 			this.index = index;
 			// The pictures are the recorder's own, and hold no text of the guest's that is not escaped.
 			const picture = new DOMParser().parseFromString(this.recording.data.pictures[index], "image/svg+xml").documentElement;
-			const words = index ? `changed by step ${this.steps[index] - 1}` : "as Xen made them";
+			const words = index ? `changed by step ${this.recording.changerOf(index)}` : "as Xen made them";
 			this.body.replaceChildren(element("p", { class: "note" }, words), document.adoptNode(picture));
 			this.rows = [...picture.querySelectorAll("[data-entries]")].map((row) =>
 				({ row, entries: row.dataset.entries.split(" ").map(Number) }));
