@@ -13,13 +13,14 @@ import gdb
 
 from xenabi.entry import as_pvh, pvh_entry, xen_entry
 from xenabi.image import ElfError, Image
-from xenpt.guest import NATIVE, Boot
+from xenpt.guest import NATIVE, PVH, Boot
 from xenpt.memory import BadPage
+from xenpt.nested import has_guest
 from xenqemu.machine import GUESTS_PART, TOP, Machine
 from xenqemu.patience import patiently
 from xenqemu.packets import StubError
 
-from . import end_stop
+from . import end_stop, second_level
 from .connect import at_load_address, describe
 from .running import Wait, console_end
 from .session import plain_errors, session
@@ -64,16 +65,18 @@ class Attach(gdb.Command):
         with plain_errors():
             image = Image(kernel_of(symbols, folder))
             machine = switch_on(folder, path, native)
-            boot = run_to_entry(machine, image, native)
+            boot, root = run_to_entry(machine, image, native)
+            stub = second_level.serve(folder, root) if root else f"{folder}/stub"
         load_symbols(image)
-        gdb.execute(f"target remote {folder}/stub", to_string=True)
+        gdb.execute(f"target remote {stub}", to_string=True)
         session.begin(folder, image)
-        session.machine, session.boot = machine, boot
+        session.machine, session.boot, session.second_level = machine, boot, root
         with plain_errors():
             session.stopped_with = session.stub.registers().raw
-            timeline().now().name = ENTRY
             if as_pvh():
                 session.hvm_start_info = session.stub.registers().rbx
+            if not root:
+                timeline().now().name = ENTRY
             end_stop.watch()
 
 
@@ -101,31 +104,39 @@ def switch_on(folder, path, native):
 
 
 def run_to_entry(machine, image, native):
-    """Leaves the machine at the image's first instruction. Returns its Boot."""
+    """Leaves the machine at the image's first instruction. Returns its Boot, and the root of the second level of its page
+    tables, if it has one."""
     entries = entry_addresses(image, native)
     stub = machine.connect()
     try:
         wait = Wait(machine, "on the way to the image's first instruction")
         with stub.breakpoints(entries):
-            while wait.run(stub) and stub.registers().in_xen:  # Xen's own code at the same address
+            # Xen may have code of its own at the same address.
+            while wait.run(stub) and not is_guests(stub.registers(), native):
                 stub.step()
             registers = stub.registers()
         if registers.rip not in entries:
             raise StubError("the image was not started (`make run` says why). The console's last lines:\n"
                             + console_end(machine.folder))
+        if as_pvh():
+            return PVH, None if native else second_level.find(stub)
         if native:
-            return NATIVE
+            return NATIVE, None
         with stub.physical():
-            return Boot.at_entry(Physical(stub), registers, image.bits, registers.rsi)
+            return Boot.at_entry(Physical(stub), registers, image.bits, registers.rsi), None
     finally:
         stub.close()
 
 
+def is_guests(registers, native):
+    """Whether it is the image that runs."""
+    if as_pvh() and not native:
+        return has_guest(registers)
+    return not registers.in_xen
+
+
 def entry_addresses(image, native):
     """Where the image begins."""
-    if as_pvh() and not native:
-        raise StubError("under Xen a PVH kernel has a second level of tables, which QEMU's stub does not go through: "
-                        "make gdb STAGE=7 looks at it without Xen")
     if as_pvh():
         return {pvh_entry(image)}
     if not native:

@@ -42,7 +42,8 @@ class StartInfo(gdb.Command):
         none(argument, "xen start-info")
         if session.hvm_start_info is not None:
             with plain_errors(), session.stub.physical():
-                for line in hvm_start_info.lines(session, session.hvm_start_info):
+                memory = session.guest_memory(session.stub.registers())
+                for line in hvm_start_info.lines(memory, session.hvm_start_info):
                     print(line)
             return
         with session.guest(needs_start=True) as guest:

@@ -10,20 +10,22 @@ import os
 
 import gdb
 
-from xenabi.entry import xen_entry
+from xenabi.entry import pvh_entry, xen_entry
 from xenabi.image import Image
-from xenpt.guest import Boot
+from xenpt.guest import PVH, Boot
+from xenpt.nested import has_guest
 
-from . import end_stop
+from . import end_stop, second_level
 from .attach import Physical, kernel_of
 from .connect import at_load_address, describe
-from .connection import arrived, remote
+from .connection import arrived
 from .running import Wait, console_end
 from .session import plain_errors, session
 
 USAGE = "usage: xen guest 1 runs to the first instruction of the domain that stage 6 builds, xen guest 0 back to dom0"
 # Where dom0 looks after its guests: src/stage6-toolstack/serve.c.
 SERVING = "attend"
+TO_DOMAIN = "on the way to the domain's first instruction"
 
 
 class Domain(gdb.Command):
@@ -63,10 +65,13 @@ class Domain(gdb.Command):
         dom0 = session.image, session.boot
         with plain_errors():
             image = Image(kernel_of(path, session.folder))
-            registers = run_to(xen_entry(image), "on the way to the domain's first instruction")
-            with session.stub.physical():
-                boot = Boot.at_entry(Physical(session.stub), registers, image.bits, registers.rsi)
-        turn_to(image, boot)
+            if os.environ.get("PVH") == "domU":
+                turn_to_pvh(image)
+            else:
+                registers = run_to(xen_entry(image), TO_DOMAIN)
+                with session.stub.physical():
+                    boot = Boot.at_entry(Physical(session.stub), registers, image.bits, registers.rsi)
+                turn_to(image, boot)
         self.dom0 = dom0
 
     def to_dom0(self):
@@ -79,8 +84,8 @@ class Domain(gdb.Command):
         self.dom0 = None
 
 
-def run_to(va, waiting_for):
-    """To an address of a guest's."""
+def run_to(va, waiting_for, is_there=lambda registers: not registers.in_xen):
+    """To an address of a guest's: the registers there. Xen may have code at the same one."""
     stub, wait = session.stub, Wait(session.machine, waiting_for)
     with stub.breakpoints({va}):
         while True:
@@ -88,17 +93,25 @@ def run_to(va, waiting_for):
             registers = stub.registers()
             if registers.rip != va:
                 raise gdb.GdbError("it has not come there. The console's last lines:\n" + console_end(session.folder))
-            if not registers.in_xen:
+            if is_there(registers):
                 return registers
             stub.step()
 
 
-def turn_to(image, boot):
+def turn_to_pvh(image):
+    """The same for a domain with tables of its own."""
+    registers = run_to(pvh_entry(image), TO_DOMAIN, has_guest)
+    root = second_level.find(session.stub)
+    turn_to(image, PVH, second_level.serve(session.folder, root))
+    session.second_level, session.hvm_start_info = root, registers.rbx
+
+
+def turn_to(image, boot, stub=None):
     """Everything that this GDB knows is about this kernel from now on; checkpoints were the other one's. GDB takes a
     description of other registers only while it is not connected."""
     folder, machine, cr3 = session.folder, session.machine, session.stub.registers().cr3
     end_stop.forget()
-    address = remote().details
+    address = stub or os.path.join(session.folder, "stub")
     session.give_back()
     gdb.execute("disconnect", to_string=True)
     gdb.execute("symbol-file", to_string=True)

@@ -84,12 +84,12 @@ class AtEnd(gdb.Command):
         super().__init__("xen-at-end", gdb.COMMAND_RUNNING, gdb.COMPLETE_NONE)
 
     def invoke(self, argument, from_tty):
-        if session.timeline and gdb.selected_inferior().pid:
+        if (session.timeline or session.second_level) and gdb.selected_inferior().pid:
             with plain_errors():
                 at_end = session.stub.registers().rip in ends()
             if at_end:
-                raise gdb.GdbError("this is the end of the boot: `xen back` goes back from here, "
-                                   "`xen restart entry` to the beginning")
+                raise gdb.GdbError("this is the end of the boot" + (": `xen back` goes back from here, `xen restart entry` to the beginning"
+                                                                    if session.timeline else ""))
 
 
 AtEnd()

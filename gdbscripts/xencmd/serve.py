@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A machine for another GDB, such as an editor's: `xen serve` here, `xen connect` there."""
 
+import json
 import os
-import socket
-import struct
 
 import gdb
 
-from xenpt.guest import NATIVE
+from xenpt.guest import Boot
 
 from . import end_stop
 from .arguments import none
 from .connection import remote
 from .session import plain_errors, session
 from .time import ENTRY, timeline
+
+
+# What the GDB that serves a machine knows of its start, and another has to: a file in the machine's folder.
+START = "start.json"
 
 
 class Serve(gdb.Command):
@@ -27,11 +30,14 @@ class Serve(gdb.Command):
     def invoke(self, argument, from_tty):
         none(argument, "xen serve")
         folder = session.kits("this leaves a machine to another GDB")
+        with open(session.path(START), "w", encoding="utf-8") as file:
+            json.dump([session.machine.qemu.pid, session.boot, session.second_level, session.hvm_start_info], file)
+        stub = os.path.join(folder, os.path.basename(remote().details))
         session.monitor.close()
         session.give_back()
         gdb.execute("disconnect", to_string=True)
         print(f"stopped at the first instruction of {session.image.path}\n"
-              f"  gdb -x gdbscripts/xen.gdb {session.image.path} -ex 'target remote {folder}/stub' -ex 'xen connect'\n"
+              f"  gdb -x gdbscripts/xen.gdb {session.image.path} -ex 'target remote {stub}' -ex 'xen connect'\n"
               "waiting for a debugger; Ctrl-C ends the machine", flush=True)
         session.machine.qemu.wait()
 
@@ -39,10 +45,9 @@ class Serve(gdb.Command):
 class Served:
     """The machine of a GDB that serves."""
 
-    def __init__(self, folder, stub):
+    def __init__(self, folder, pid):
         self.folder = folder
-        peer = stub.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        self._stat = f"/proc/{struct.unpack('3i', peer)[0]}/stat"
+        self._stat = f"/proc/{pid}/stat"
 
     def processor_time(self):
         """Seconds that QEMU has computed; 0 if it has ended."""
@@ -57,18 +62,16 @@ class Served:
 def adopt():
     """If GDB is connected to a machine that is served, all that `make gdb` can do can be done with it."""
     folder = os.path.dirname(os.path.abspath(remote().details))
-    if session.folder or not session.image or not all(os.path.exists(os.path.join(folder, name)) for name in ("qmp", "stub", "log")):
+    if session.folder or not session.image or not all(os.path.exists(os.path.join(folder, name)) for name in ("qmp", START, "log")):
         return
     session.begin(folder, session.image)
     with plain_errors():
-        session.machine = Served(folder, session.stub)
+        with open(session.path(START), encoding="utf-8") as file:
+            qemu, boot, session.second_level, session.hvm_start_info = json.load(file)
+        session.machine, session.boot = Served(folder, qemu), Boot(*boot)
         session.stopped_with = session.stub.registers().raw
-        if os.environ.get("NATIVE") == "y":
-            session.boot = NATIVE
-        else:
-            with session.guest(needs_start=True):
-                pass  # which leaves what is known of the start in the session
-        timeline().now().name = ENTRY
+        if not session.second_level:
+            timeline().now().name = ENTRY
         end_stop.watch()
 
 

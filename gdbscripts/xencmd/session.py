@@ -14,8 +14,9 @@ import gdb
 from xenabi.image import ElfError, Image
 from xenabi.notes import NoteError
 from xenabi.xensyms import XenSymsError
-from xenpt.guest import NATIVE, Guest
-from xenpt.memory import BadPage, PAGE_SIZE
+from xenpt.guest import NATIVE, PVH, Guest
+from xenpt.memory import BadPage, Cached, PAGE_SIZE
+from xenpt.nested import Nested, has_guest
 from xenpt.paging import PagingError
 from xenpt.snapshot import SnapshotError
 from xenpt.vcpu import NoVcpu
@@ -48,6 +49,7 @@ class Session:
         self.stopped_with = None  # see registers.py
         self.machine = self.boot = self.timeline = self.gate = self.xen_file = None
         self.hvm_start_info = None  # its paddr, of a kernel that was entered as PVH
+        self.second_level = None  # the root of the tables that lead from its paddrs to the machine's, if Xen is below it
         self.cr3 = None  # that of the domain that the commands are about, if the machine has several
         self._stub = self._monitor = self._ram = self._connection = None
 
@@ -127,7 +129,7 @@ class Session:
 
     @property
     def under_xen(self):
-        return self.boot is not NATIVE
+        return bool(self.second_level) if self.boot == PVH else self.boot != NATIVE
 
     def bits(self, registers=None):
         """How wide the guest is: its code segment tells; while Xen runs, the image."""
@@ -144,7 +146,15 @@ class Session:
             bits = self.bits(registers)
             with self.stub.physical():
                 self.boot = find.boot(self, registers, bits, needs_start)
-                yield Guest(self, registers, bits, self.boot)
+                yield Guest(self.guest_memory(registers), registers, bits, self.boot)
+
+    def guest_memory(self, registers):
+        """What can be read by the addresses in the guest's tables; inside physical() only."""
+        if not self.second_level:
+            return self
+        if not has_guest(registers):
+            raise gdb.GdbError("Xen is at work, on tables of its own: let it run on into the guest")
+        return Nested(Cached(self), self.second_level)
 
     def give_back(self):
         """GDB may close its connection now; a later command borrows the new one."""

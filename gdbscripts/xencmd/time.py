@@ -30,6 +30,8 @@ ENTRY = "entry"
 def timeline():
     """The machine's checkpoints. The first, at the entry, was made by `xen attach`."""
     stub = session.stub
+    if session.second_level:
+        raise gdb.GdbError("no checkpoints here: QEMU does not load one of a machine whose guest has virtualization (PVH under Xen)")
     if not session.timeline:
         session.timeline = Timeline(stub, session.monitor, session.folder,
                                     clock=work_clock(session.machine.processor_time))

@@ -3,20 +3,27 @@
 
 import gdb
 
+from xenpt import nested
+
 from .arguments import number
-from .session import session
+from .session import plain_errors, session
 
 
 class P2m(gdb.Command):
     """The machine page of one of the guest's: xen p2m PFN.
 
-    Reads the guest's own table (start_info's mfn_list) and asks Xen's whether it agrees."""
+    Reads the guest's own table (start_info's mfn_list) and asks Xen's whether it agrees.
+    A PVH guest has no such table: then the walk is shown that the processor does for it,
+    through the second level of page tables."""
 
     def __init__(self):
         super().__init__("xen p2m", gdb.COMMAND_DATA, gdb.COMPLETE_EXPRESSION)
 
     def invoke(self, argument, from_tty):
         pfn = number(argument, "xen p2m PFN", is_address=False)
+        if session.second_level:
+            self.second_level(pfn)
+            return
         with session.guest() as guest:
             under_xen(guest)
             mfn = guest.translation.p2m(pfn)
@@ -25,6 +32,13 @@ class P2m(gdb.Command):
             back = guest.translation.raw_m2p(mfn)
             agrees = "the m2p agrees" if back == pfn else f"but the m2p says PFN {in_hex(back)} for it"
             print(f"PFN {pfn:#x} is MFN {mfn:#x}; {agrees}")
+
+    @staticmethod
+    def second_level(pfn):
+        """Of a PVH guest, by the tables that Xen has for it."""
+        with plain_errors(), session.stub.physical():
+            for line in nested.lines(session.guest_memory(session.stub.registers()), pfn):
+                print(line)
 
 
 class M2p(gdb.Command):
@@ -52,7 +66,10 @@ class M2p(gdb.Command):
 
 
 def under_xen(guest):
-    if not guest.under_xen:
+    if guest.as_pvh:
+        raise gdb.GdbError("only a PV guest has that: the tables, frames and traps of a PVH guest are its own"
+                           + ("; `xen p2m PFN` shows the second level of tables" if session.second_level else ""))
+    if not guest.has_m2p:
         raise gdb.GdbError("booted without Xen: a page has one number only")
 
 

@@ -134,7 +134,7 @@ def _state_text(guest, change, state):
     if state is None:
         return "unmapped"
     mfns = f"MFN {text.span(state.mfn, change.pages)}"
-    if not guest.under_xen:
+    if not guest.has_m2p:
         return f"frame {text.span(state.mfn, change.pages)}, {state.rights}"
     if state.pfn is None:
         return f"{mfns} (not this guest's), {state.rights}"

@@ -5,7 +5,7 @@
 	guest = Guest(memory, registers, bits, boot)			# at any moment
 	for line in text.ranges(guest): ...
 
-registers has cr0, cr3, cr4 and efer. Without Xen, boot is NATIVE.
+registers has cr0, cr3, cr4 and efer. Without Xen, boot is NATIVE; of a kernel that was entered as PVH, PVH.
 Numbers of the ABI: xen/arch-x86/xen-x86_32.h and xen-x86_64.h.
 """
 
@@ -83,6 +83,8 @@ def _frames(space, info, bits):
 
 
 NATIVE = Boot(None, None, None, None)
+# A guest that was entered as PVH, under Xen or not: its tables and its numbering of pages are its own.
+PVH = Boot(None, None, 0, None)
 # A guest of which nothing was seen before: its start is over, or nobody was there.
 UNSEEN = Boot(None, None, 0, ())
 
@@ -97,7 +99,6 @@ class Guest:
         self.cr3 = registers.cr3
         self.mode = paging.mode_of(registers.cr0, registers.cr4, registers.efer, bits)
         self.space = AddressSpace(self.memory, self.mode, self.cr3)
-        self.under_xen = boot is not NATIVE
         try:
             self.space.entries(0, self.space.root)
         except BadPage as error:
@@ -105,7 +106,7 @@ class Guest:
         if not boot:
             raise paging.PagingError("the guest's page tables do not exist yet: "
                                      "Xen has not come to the image's first instruction")
-        if not self.under_xen:
+        if not self.has_m2p:
             self.translation = Identity()
             return
         self.xens = xens_part(self.mode, bits)
@@ -115,6 +116,16 @@ class Guest:
                 return
         raise paging.PagingError(f"CR3 {self.cr3:#x} leads to no table of the guest with Xen's part in it: if "
                                  "Xen is at work for itself, let it run on into the guest")
+
+    @property
+    def as_pvh(self):
+        """Whether it was entered as PVH."""
+        return self.boot == PVH
+
+    @property
+    def has_m2p(self):
+        """Whether its tables hold MFNs: a PV guest of Xen's."""
+        return self.boot not in (NATIVE, PVH)
 
     def _first_p2m(self):
         """The p2m where Xen has made it."""
@@ -151,7 +162,7 @@ class Guest:
 
     def is_guests(self, va):
         """Whether an address is outside Xen's part."""
-        return not (self.under_xen and self.xens[0] <= va <= self.xens[1])
+        return not (self.has_m2p and self.xens[0] <= va <= self.xens[1])
 
     def wanted(self, everything):
         return (lambda va: True) if everything else self.is_guests
@@ -162,8 +173,8 @@ class Guest:
 
     def start_info(self):
         """start_info as it stands now, wherever it is mapped."""
-        if not self.under_xen:
-            raise paging.PagingError("booted without Xen: there is no start_info")
+        if not self.has_m2p:
+            raise paging.PagingError("there is no start_info: not a PV guest of Xen's")
         mfn, offset = divmod(self.boot.start_info, PAGE_SIZE)
         return StartInfo(self.memory.read_page(mfn << PAGE_SHIFT)[offset:], self.bits)
 

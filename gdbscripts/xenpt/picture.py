@@ -129,7 +129,7 @@ def _row(guest, run, tables, changed):
     row = Row(kind, label, changed=first.maddr in changed, entries=(first.maddr, last.maddr))
     if kind == "table":
         row.target = (guest.mode.levels.index(first.level) + 1, first.target)
-        row.what = f"MFN {first.mfn:#x}" if guest.under_xen else f"frame {first.mfn:#x}"
+        row.what = f"MFN {first.mfn:#x}" if guest.has_m2p else f"frame {first.mfn:#x}"
     elif kind == "page":
         row.what = _pages(guest, first, last)
     else:
@@ -143,4 +143,4 @@ def _pages(guest, first, last):
     pfn = guest.pfn(first.mfn)
     if pfn is None:
         return f"MFN {text.span(first.mfn, count)} {rights}"
-    return f"{'PFN' if guest.under_xen else 'frame'} {text.span(pfn, count)} {rights}"
+    return f"{'PFN' if guest.has_m2p else 'frame'} {text.span(pfn, count)} {rights}"

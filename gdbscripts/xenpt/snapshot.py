@@ -12,7 +12,7 @@ import struct
 from typing import NamedTuple
 
 from . import paging
-from .guest import NATIVE, Boot, Guest, xens_part
+from .guest import Boot, Guest, xens_part
 from .memory import PAGE_SHIFT, PAGE_SIZE, BadPage, Cached
 from .space import AddressSpace
 from .translate import Identity
@@ -44,7 +44,7 @@ def save(guest, registers, icount, build_id):
             if entry.present and guest.is_guests(guest.space.va_of((*ways[0], entry))):
                 named.add(entry.mfn)
         tables[f"{table:#x}"] = {"level": guest.mode.levels[depth].name, "entries": entries}
-    pfns = {mfn: guest.pfn(mfn) for mfn in named} if guest.under_xen else {}
+    pfns = {mfn: guest.pfn(mfn) for mfn in named} if guest.has_m2p else {}
     return json.dumps({
         "format": FORMAT, "build-id": build_id, "icount": icount, "bits": guest.bits,
         "registers": {name: f"{getattr(registers, name):#x}" for name in Registers._fields},
@@ -110,11 +110,9 @@ class Snapshot(Guest):
         self.mode = paging.mode_of(registers.cr0, registers.cr4, registers.efer, self.bits)
         self.memory = Cached(_Tables(data["tables"], self.mode.entry_size))
         self.space = AddressSpace(self.memory, self.mode, self.cr3)
-        boot = Boot(**data["boot"])
-        self.under_xen = boot != NATIVE
-        self.boot = boot if self.under_xen else NATIVE
+        self.boot = Boot(**data["boot"])
         self.translation = Identity()
-        if self.under_xen:
+        if self.has_m2p:
             self.xens = xens_part(self.mode, self.bits)
             self.translation = _Recorded({int(m, 16): int(p, 16) for m, p in data["pfns"].items()})
         self.space.entries(0, self.space.root)

@@ -24,10 +24,15 @@ def va(guest, address):
 
 def frame(guest, mfn):
     """A machine page, and whose."""
-    if not guest.under_xen:
+    if not guest.has_m2p:
         return f"frame {mfn:#x}"
     pfn = guest.pfn(mfn)
     return f"MFN {mfn:#x} = " + ("not this guest's" if pfn is None else f"PFN {pfn:#x}")
+
+
+def in_memory(guest, address):
+    """Where a table's entry or a page is. A PVH guest's tables have its own paddrs."""
+    return f"{'paddr' if guest.as_pvh else 'maddr'} {address:#x}"
 
 
 def way_in(guest):
@@ -36,13 +41,15 @@ def way_in(guest):
         yield f"three levels (PAE). CR3 is maddr {guest.cr3:#x}, a table of Xen's own;"
         yield f"its entry 0 leads to the guest's pgd: {frame(guest, guest.pgd >> PAGE_SHIFT)}"
     else:
-        yield f"{guest.mode.name}. CR3 is maddr {guest.cr3:#x}:"
+        yield f"{guest.mode.name}. CR3 is {in_memory(guest, guest.cr3)}:"
         yield f"the pgd is {frame(guest, guest.space.root >> PAGE_SHIFT)}"
+    if guest.as_pvh:
+        yield "no M2P here: a PVH guest's frames are its own"
 
 
 def numbering(guest):
     """A line if PFNs are less certain than usual."""
-    if guest.under_xen and not guest.translation.p2m_known:
+    if guest.has_m2p and not guest.translation.p2m_known:
         yield "PFNs are the m2p's alone: where the guest keeps its p2m is not known"
 
 
@@ -81,7 +88,7 @@ def ranges(guest, wanted=Wanted()):
         yield from summary(found)
     rows = [_range_row(guest, r) for r in shown]
     head = ("VA", "size", "page", "rights", "PFN", "MFN")
-    if not guest.under_xen:
+    if not guest.has_m2p:
         head, rows = head[:4] + ("frame",), [row[:4] + (row[5],) for row in rows]
     yield from table([head, *rows])
     if len(shown) < len(found):
@@ -90,7 +97,7 @@ def ranges(guest, wanted=Wanted()):
     yield from problems(guest)
     yield (f"{plural(len(found), 'range')}, {plural(sum(r.pages for r in found), 'page')} of 4 KiB; "
            f"{plural(guest.memory.reads, 'physical read')}")
-    if guest.under_xen and not wanted.everything:
+    if guest.has_m2p and not wanted.everything:
         yield f"(Xen's own part, VA {va(guest, guest.xens[0])}-{va(guest, guest.xens[1])}: xen pt all)"
 
 
@@ -154,7 +161,7 @@ def walk(guest, address):
 
 def _step(guest, entry):
     digits = guest.mode.entry_size * 2
-    yield (f"  {entry.name:9} at maddr {entry.maddr:#x}: {entry.value:#0{digits + 2}x}"
+    yield (f"  {entry.name:9} at {in_memory(guest, entry.maddr)}: {entry.value:#0{digits + 2}x}"
            f"  {' '.join(paging.flag_names(entry.value)) or 'no flags'}")
     if entry.present:
         what = "page" if entry.is_page else "table"
@@ -174,8 +181,8 @@ def _disagreement(guest, mfn):
 
 def _arrival(guest, w):
     pfn = guest.pfn(w.maddr >> PAGE_SHIFT)
-    line = f"so VA {va(guest, w.va)} is maddr {w.maddr:#x}"
-    if guest.under_xen and pfn is not None:
+    line = f"so VA {va(guest, w.va)} is {in_memory(guest, w.maddr)}"
+    if guest.has_m2p and pfn is not None:
         line += f", paddr {(pfn << PAGE_SHIFT) + (w.maddr & 0xfff):#x}"
     yield line
     yield f"  read: yes; write: {_verdict(w, paging.RW, 'RW', w.rights.write)}; " \
@@ -201,6 +208,6 @@ def aliases(guest, mfn, everything=False):
     for entry, way in entries:
         path = " ".join(e.name for e in (*way, entry) if e.level.name != "xen") or "of Xen's own"
         kind = "as a page" if entry.is_page else "as a table"
-        yield f"  entry at maddr {entry.maddr:#x}, {path}, names it {kind}"
+        yield f"  entry at {in_memory(guest, entry.maddr)}, {path}, names it {kind}"
     yield f"{plural(len(found), 'VA')}, {plural(len(entries), 'entry', 'entries')}"
     yield from problems(guest)

@@ -52,6 +52,11 @@ class Packets:
     def close(self) -> None:
         self.socket.close()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a packet, or the beginning of one, has come that was not received yet."""
+        return b"$" in self._received
+
     def send(self, text: str) -> None:
         """Sends a packet and does not wait for the answer."""
         data = text.encode()

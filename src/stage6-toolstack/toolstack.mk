@@ -58,7 +58,7 @@ GUEST_IMAGE := $(guest-mode)/$(if $(filter pair,$(GUEST)),pair.elf,stage$(GUEST)
 run gdb-ready explore record guest-files: guest
 guest: ready
 	@mkdir -p $(guest-mode) && flock $(guest-mode)/.lock $(MAKE) --no-print-directory STAGE=$(or $(filter-out pair,$(GUEST)),4) ARCH=$(GUEST_ARCH) \
-		$(if $(filter $(ARCH),$(GUEST_ARCH)),,PAE=$(GUEST_PAE) VMSPLIT=3G) GUEST= GUEST_ARCH= ERRATUM=$(GUEST_ERRATUM) \
+		$(if $(filter $(ARCH),$(GUEST_ARCH)),,PAE=$(GUEST_PAE) VMSPLIT=3G) GUEST= GUEST_ARCH= PVH=n ERRATUM=$(GUEST_ERRATUM) \
 		LAB=$(guest-lab) WORK=$(if $(guest-lab),$(WORK)) OUT=$(if $(guest-lab),$(OUT)) MODULE= $(GUEST_IMAGE)
 .PHONY: guest
 else

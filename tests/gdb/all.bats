@@ -130,6 +130,50 @@ guest_of() { # dom0's kind, the guest's kind
 	done
 }
 
+@test "xen guest: a PVH domain, whose memory is behind a second level of tables; gdbserver and pagetables of a PVH dom0" {
+	[ -e build/xen-stock/xen ] || skip "needs Debian's own Xen: tools/build-xen --stock"
+	cat >"$BATS_TEST_TMPDIR/script" <<-'END'
+		xen guest 1
+		xen start-info
+		xen p2m 0x100
+		break start_kernel
+		continue
+		print/x pvh_start_info->magic
+		xen pt walk start_kernel
+		set var pvh_on_xen = 0
+		print pvh_on_xen
+		set var pvh_on_xen = 1
+		xen end
+		xen guest 0
+		xen p2m 0x100
+	END
+	export XEN=$top/build/xen-stock/xen
+	rm -f "$good/build/x86_32-nopae/stage7.elf" # it is made for this, too
+	for mode in ARCH=x86_64 PAE=n; do
+		run timeout 100 make -C "$good" --no-print-directory gdb STAGE=7 PVH=domU $mode CMDLINE="a b" \
+			GDB_OPTIONS="-x $BATS_TEST_TMPDIR/script -ex quit" </dev/null
+		ends 0 '"a b guest=pvh'
+		ends 0 "by the second level of page tables"
+		ends 0 "= 0x336ec578"
+		ends 0 "no M2P here: a PVH guest's frames are its own"
+		ends 0 "= false"
+		ends 0 "the end: native_exit, at its linked VA"
+		ends 0 "the m2p agrees"
+		[[ $output != *Exception* ]]
+	done
+	cd "$good"
+	setsid make --no-print-directory gdbserver STAGE=7 PVH=dom0 ARCH=x86_64 >"$BATS_TEST_TMPDIR/server" 2>&1 3>&- &
+	local server=$!
+	within 600 grep -q "^waiting for a debugger" "$BATS_TEST_TMPDIR/server"
+	run gdb -batch -nx -x gdbscripts/xen.gdb build/x86_64/stage7.elf -ex 'target remote build/gdbserver/nested' \
+		-ex 'xen connect' -ex 'xen start-info' -ex 'xen end' -ex 'xen pt'
+	kill -- "-$server"
+	ends 0 "first domain (dom0)"
+	ends 0 "the end: native_exit"
+	run make --no-print-directory pagetables STAGE=7 PVH=dom0 ARCH=x86_64
+	ends 0 "0xffffffff80000000-0xffffffffbfffffff"
+}
+
 @test "a Linux, from its first instruction to beyond the move of its p2m" {
 	[ -e build/linux/vmlinuz ] || skip "there is no build/linux/vmlinuz (make linux)"
 	DOM0_MEM=512 CMDLINE="console=hvc0 earlyprintk=xen" checks build/linux/vmlinuz none linux

@@ -39,7 +39,7 @@ def same_as_qemus(moment):
             wrong = sorted(va for va in found.keys() | expected.keys() if found.get(va) != expected.get(va))
             assert not wrong, f"{len(wrong)} VAs differ, from {wrong[0]:#x}: " \
                 f"{found.get(wrong[0])} instead of {expected.get(wrong[0])}"
-            assert everything or len(found) > 100 or not guest.under_xen, f"only {len(found)} pages"
+            assert everything or len(found) > 100 or not guest.has_m2p, f"only {len(found)} pages"
 
 
 def every_range_leads_where_qemu_says():
@@ -83,7 +83,7 @@ def each_table_is_read_once():
         tables = {maddr & -PAGE_SIZE for _, maddr in guest.space.tables(guest.is_guests)}
         # The rest is for numbers: the p2m, the m2p and Xen's own tables on the way to that.
         assert tables <= set(read)
-        assert len(read) <= len(tables) + (7 + len(guest.boot.p2m_frames) if guest.under_xen else 0), len(read)
+        assert len(read) <= len(tables) + (7 + len(guest.boot.p2m_frames) if guest.has_m2p else 0), len(read)
 
 
 @check
