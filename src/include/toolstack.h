@@ -104,6 +104,7 @@ struct guest {
 	evtchn_port_t peer_port; /**< the lower domain's */
 	/** @} */
 
+	u32 store_rest; /**< bytes to come of a question that is too long */
 	struct xencons_interface *ring; /**< its console, mapped by us: VA */
 	char line[128];			/**< what it printed of a line yet */
 	unsigned int used;
@@ -161,6 +162,9 @@ u64 image_number(const u8 *at, unsigned int bytes);
 
 /** Reads what the notes say into the struct. */
 void image_take_notes(struct image *image);
+
+/** Ends the run if they cannot be met. After the segments have been read. */
+void image_check_notes(const struct image *image, bool pvh);
 
 /** Makes an empty domain: an id, a width, one virtual processor. */
 void create_domain(struct guest *guest);
@@ -239,7 +243,7 @@ void console_close(struct guest *guest);
 /** @{ Dom0's end of its xenstore: maps it, answers what was asked, unmaps it.
  */
 void store_open(const struct guest *guest);
-void store_answer(const struct guest *guest);
+void store_answer(struct guest *guest);
 void store_close(const struct guest *guest);
 /** @} */
 

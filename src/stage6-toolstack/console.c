@@ -80,12 +80,13 @@ static void end_line(struct guest *guest)
 	guest->used = 0;
 }
 
-static void put(struct guest *guest, char c)
+/* What would move the reader's cursor, or end the text, is shown as a dot. */
+static void put(struct guest *guest, u8 c)
 {
 	if (c == '\n' || guest->used == sizeof(guest->line) - 1)
 		end_line(guest);
 	if (c != '\n' && c != '\r')
-		guest->line[guest->used++] = c;
+		guest->line[guest->used++] = c >= ' ' || c == '\t' ? c : '.';
 }
 
 //! [console_drain]

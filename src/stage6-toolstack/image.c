@@ -11,19 +11,26 @@
  */
 #include "string.h"
 #include "toolstack.h"
+#include <linux/elf-em.h>
+
+/** Where either class has the processor's number: EM_386 or EM_X86_64. */
+#define MACHINE_OFFSET 18
+
+/** How bytes 4 and 5 say it: class 1 has 32 bits, class 2 has 64. */
+#define LITTLE_ENDIAN_DATA 1
 
 /* Where the fields of either class stand, in bytes from their table's start. */
 struct class
 {
-	u8 word, header_size;
+	u8 word, header_size, machine;
 	u8 entry, phoff, phnum, shoff, shnum;  /* in the ELF header */
 	u8 size, offset, paddr, filesz, memsz; /* in a program header */
 	u8 sh_size, sh_offset, sh_length;      /* in a section header */
 };
 
 static const struct class classes[] = {
-	{4, 52, 24, 28, 44, 32, 48, 32, 4, 12, 16, 20, 40, 16, 20},
-	{8, 64, 24, 32, 56, 40, 60, 56, 8, 24, 32, 40, 64, 24, 32},
+	{4, 52, EM_386, 24, 28, 44, 32, 48, 32, 4, 12, 16, 20, 40, 16, 20},
+	{8, 64, EM_X86_64, 24, 32, 56, 40, 60, 56, 8, 24, 32, 40, 64, 24, 32},
 };
 
 static const struct class *class_of(const struct image *image)
@@ -91,14 +98,6 @@ struct segment image_section(const struct image *image, unsigned int index)
 	return section;
 }
 
-static void check_notes(const struct image *image)
-{
-	if (!image->is_xen || !image->loader)
-		panic("image: it has no notes of a Xen guest (XEN_VERSION xen-3.0 and LOADER generic)");
-	if (image->bits == 32 && !image->pae)
-		panic("image: its note PAE_MODE is not yes, and Xen runs no other 32-bit guests");
-}
-
 static void check_size(const struct image *image)
 {
 	if (!image->end)
@@ -114,10 +113,13 @@ void image_parse(struct image *image, struct file file, bool pvh)
 
 	*image = (struct image){.file = file, .hypercall_page = NO_ADDRESS};
 	if (file.size < classes[1].header_size ||
-	    memcmp(file.start, "\177ELF", 4) != 0)
+	    memcmp(file.start, "\177ELF", 4) != 0 ||
+	    (u8)(file.start[4] - 1) > 1 || file.start[5] != LITTLE_ENDIAN_DATA)
 		panic("image: the guest's image is neither an ELF file nor a bzImage");
 	image->bits = file.start[4] == 2 ? 64 : 32;
 	class = class_of(image);
+	if (image_number(file.start + MACHINE_OFFSET, 2) != class->machine)
+		panic("image: the guest's image is an ELF file for another processor");
 	image->entry = image_number(file.start + class->entry, class->word);
 	image->nr_segments = image_number(file.start + class->phnum, 2);
 	image->nr_sections = image_number(file.start + class->shnum, 2);
@@ -130,14 +132,14 @@ void image_parse(struct image *image, struct file file, bool pvh)
 		if (part.memsz < part.filesz ||
 		    part.paddr + part.memsz < part.paddr)
 			panic("image: segment %u has impossible sizes", i);
+		if (part.memsz && part.paddr < image->end)
+			panic("image: segment %u begins before the end of another",
+			      i);
 		image->end = max(image->end, part.paddr + part.memsz);
 	}
 	image_take_notes(image);
 	check_size(image);
-	if (!pvh)
-		check_notes(image);
-	else if (!image->phys_entry)
-		panic("image: it has no note PHYS32_ENTRY, and so no entry as PVH");
+	image_check_notes(image, pvh);
 	printk("toolstack: image of %u bits, ends at paddr %#llx, entry VA %#llx, paddr 0 at VA %#llx\n",
 	       image->bits, image->end, image->entry, image->virt_base);
 }

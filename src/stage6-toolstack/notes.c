@@ -3,7 +3,8 @@
  * @file
  * The guest's notes: what the image asks of whoever builds a domain of it.
  *
- * Called by image_parse(). Xen reads the same notes of dom0's image.
+ * Called by image_parse(): first to read them, then, when it is known what is
+ * loaded where, to check them. Xen reads the same notes of dom0's image.
  *
  * Source: xen/elfnote.h.
  */
@@ -63,7 +64,7 @@ static void take_notes(struct image *image, struct segment notes)
 
 		if (all > left)
 			panic("image: a note is longer than what it stands in");
-		if (begins(at + 12, name, "Xen"))
+		if (name == 4 && begins(at + 12, name, "Xen"))
 			take_note(image, image_number(at + 8, 4),
 				  at + 12 + name, desc);
 		at += all;
@@ -92,3 +93,39 @@ void image_take_notes(struct image *image)
 	}
 }
 //! [image_take_notes]
+
+/* Whether @p paddr is where the image is. */
+static void check_entry(const struct image *image, u64 paddr)
+{
+	if (paddr >= image->end)
+		panic("image: its entry, paddr %#llx, is beyond its end, %#llx",
+		      paddr, image->end);
+}
+
+/* Of a VA of 64 bits, the upper 17 are alike. */
+static void check_virt_base(const struct image *image)
+{
+	u64 last = image->virt_base + ((u64)MAX_GUEST_PAGES << PAGE_SHIFT) - 1;
+	u64 sign = image->bits == 64 ? last >> 47 : last >> 32;
+
+	if (image->virt_base & ~PAGE_MASK || last < image->virt_base ||
+	    (sign && (image->bits == 32 || sign != 0x1ffff)))
+		panic("image: its note VIRT_BASE, %#llx, is no VA of a page with room for a guest",
+		      image->virt_base);
+}
+
+void image_check_notes(const struct image *image, bool pvh)
+{
+	if (pvh && !image->phys_entry)
+		panic("image: it has no note PHYS32_ENTRY, and so no entry as PVH");
+	if (pvh) {
+		check_entry(image, image->phys_entry);
+		return;
+	}
+	if (!image->is_xen || !image->loader)
+		panic("image: it has no notes of a Xen guest (XEN_VERSION xen-3.0 and LOADER generic)");
+	if (image->bits == 32 && !image->pae)
+		panic("image: its note PAE_MODE is not yes, and Xen runs no other 32-bit guests");
+	check_virt_base(image);
+	check_entry(image, image->entry - image->virt_base);
+}

@@ -15,31 +15,53 @@
 static u8 store_pages[MAX_GUESTS][PAGE_SIZE]
 	__attribute__((aligned(PAGE_SIZE), section(".bss.page_aligned")));
 
-/* @return whether there was a whole question, and room for its answer */
-static bool take_question(store_page_t *page, struct message *question)
+/** Questions that are answered at a time: no ring holds more. */
+#define MOST_QUESTIONS (XENSTORE_RING_SIZE / sizeof(struct xsd_sockmsg))
+
+/* A question that the ring cannot hold has no answer here but an error, and is
+ * passed over as it comes.
+ * @return bytes of the next one that are there
+ */
+static u32 pass_over(store_page_t *page, u32 *rest)
 {
-	u32 at = page->req_cons, there = page->req_prod - at;
+	u32 there = page->req_prod - page->req_cons;
+
+	if (there > sizeof(page->req)) {
+		printk("toolstack: the guest wrote nonsense into its xenstore ring: req_prod %#x, req_cons %#x\n",
+		       page->req_prod, page->req_cons);
+		page->req_cons += there;
+		return 0;
+	}
+	page->req_cons += min(there, *rest);
+	*rest -= min(there, *rest);
+	return page->req_prod - page->req_cons;
+}
+
+/* @return whether there was a whole question, and room for its answer */
+static bool take_question(store_page_t *page, u32 *rest,
+			  struct message *question)
+{
+	struct xsd_sockmsg *head = &question->head;
+	u32 there = pass_over(page, rest), at = page->req_cons;
 	u32 waiting = page->rsp_prod - page->rsp_cons;
 
 	*question = (struct message){};
-	if (there < sizeof(question->head) ||
+	if (there < sizeof(*head) ||
 	    waiting > sizeof(page->rsp) - sizeof(*question))
 		return false;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	store_ring_get(page->req, &at, &question->head, sizeof(question->head));
-	there -= sizeof(question->head);
-	if (there < question->head.len &&
-	    question->head.len <= sizeof(page->req) - sizeof(question->head))
+	store_ring_get(page->req, &at, head, sizeof(*head));
+	if (head->len > sizeof(page->req) - sizeof(*head)) {
+		*rest = head->len;
+	} else if (head->len > there - sizeof(*head)) {
 		return false;
-
-	/* What is too long for a key is none; what is too long for the ring
-	 * is not read to its end.
-	 */
-	store_ring_get(page->req, &at, question->text,
-		       min(question->head.len, PATH_ROOM - 1));
+	} else { /* what is too long for a key is none */
+		store_ring_get(page->req, &at, question->text,
+			       min(head->len, PATH_ROOM - 1));
+		at = page->req_cons + sizeof(*head) + head->len;
+	}
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	page->req_cons +=
-		sizeof(question->head) + min(there, question->head.len);
+	page->req_cons = at;
 	return true;
 }
 
@@ -56,14 +78,17 @@ void store_close(const struct guest *guest)
 }
 
 //! [store_answer]
-void store_answer(const struct guest *guest)
+void store_answer(struct guest *guest)
 {
 	store_page_t *page = (store_page_t *)store_pages[guest->number];
 	struct evtchn_send send = {.port = guest->store_ours};
 	struct message question, answer;
 
-	while (take_question(page, &question)) {
+	for (unsigned int i = 0; i < MOST_QUESTIONS; i++) {
 		u32 end = page->rsp_prod;
+
+		if (!take_question(page, &guest->store_rest, &question))
+			return;
 
 		store_reply(&answer, guest, &question);
 		store_ring_put(page->rsp, &end, &answer,
