@@ -212,7 +212,7 @@ $(B)/stage5.elf: $(stage5) $(O)/obj/stage5-boot-protocol/early.o
 
 $(B)/stage%.elf: $(O)/xen.lds $(erratum-objects) $(lab-objects)
 	@mkdir -p $(@D)
-	$(Q)$(LD) $(LDFLAGS) $(erratum-flags) -T $(O)/xen.lds -o $@ \
+	$(Q)$(in-sandbox) $(LD) $(LDFLAGS) $(erratum-flags) -T $(O)/xen.lds -o $@ \
 		$(filter-out $(erratum-replaces) $(replaced-objects),$(filter %.o,$^))
 # make would take these for temporary files, and remove them.
 .SECONDARY: $(erratum-objects) $(lab-objects)

@@ -225,7 +225,8 @@ class Session:
         if not symbol:
             return f"at {address:#x}, where the image has no code"
         try:
-            found = subprocess.run(["addr2line", "-e", self.symbols, f"{linked:#x}"], capture_output=True,
+            hidden = ["tools/sandbox", "-r", self.symbols] if os.environ.get("SANDBOX") else []
+            found = subprocess.run([*hidden, "addr2line", "-e", self.symbols, f"{linked:#x}"], capture_output=True,
                                    text=True, timeout=10, check=False).stdout.split()[0]
         except (OSError, IndexError, subprocess.TimeoutExpired):
             found = "?"

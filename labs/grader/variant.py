@@ -24,7 +24,7 @@ WORDS = ("amber birch cedar delta ember fjord garnet hazel indigo juniper kestre
          "sable tulip umber violet walnut zephyr").split()
 PAGE = 4096
 FIRST_LOAD, LOADS = 0x104000, 96  # below what stage 5's unpacker needs
-LABS_AT_HOME = ("10",)  # stage 6 has an address of its own
+LABS_AT_HOME = ("10", "11")  # stage 6 has an address of its own
 LAST_BUG = 6  # of lab 7: it asks for more than the others, and stays the last
 SEED = re.compile(r"[A-Za-z0-9_-]{1,40}")
 

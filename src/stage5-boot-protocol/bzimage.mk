@@ -20,7 +20,7 @@ $(O)/unpacker/%.o: src/%.S $(O)/flags | ready
 
 # The kernel without its symbols, and gzip without a time stamp: as Linux packs its vmlinux.
 $(B)/stage5.gz: $(B)/stage5.elf
-	$(Q)$(CROSS_COMPILE)objcopy --strip-all $< $(@:.gz=.stripped)
+	$(Q)$(in-sandbox) $(CROSS_COMPILE)objcopy --strip-all $< $(@:.gz=.stripped)
 	$(Q)gzip -n -9 <$(@:.gz=.stripped) >$@
 
 $(B)/stage5.payload.o: src/stage5-boot-protocol/boot/payload.S $(B)/stage5.gz

@@ -16,7 +16,7 @@ $(O)/stage6.lds: src/stage1-notes/xen.lds.S src/include/page.h | ready
 
 $(B)/stage6.elf: $(O)/stage6.lds $(stage6) $(O)/obj/stage4-start-kernel/early.o $(lab-objects)
 	@mkdir -p $(@D)
-	$(Q)$(LD) $(LDFLAGS) -T $< -o $@ $(filter-out $(replaced-objects),$(filter %.o,$^))
+	$(Q)$(in-sandbox) $(LD) $(LDFLAGS) -T $< -o $@ $(filter-out $(replaced-objects),$(filter %.o,$^))
 
 # domctl is only in the headers for those who say that they are tools.
 $(addsuffix /obj/stage6-toolstack/%.o,$(sort $(O) $(B))): override CFLAGS += -D__XEN_TOOLS__ -Isrc/stage5-boot-protocol/boot
@@ -51,7 +51,7 @@ gdb rewind pagetables: override CMDLINE += seconds=86400
 
 ifneq ($(filter 0 1 2 3 4 5 7 pair,$(GUEST)),)
 # A lab's guest (guest-lab, its number) lies where the lab's images do.
-guest-mode := $(if $(guest-lab),$(OUT),build)/$(if $(filter $(ARCH),$(GUEST_ARCH)),$(notdir $(O)),$(GUEST_ARCH)$(mode-$(GUEST_PAE)))$(GUEST_ERRATUM:%=-erratum%)
+guest-mode := $(if $(guest-lab),$(OUT),build)/$(if $(filter $(ARCH),$(GUEST_ARCH)),$(notdir $(O)),$(GUEST_ARCH)$(mode-$(GUEST_PAE)))$(GUEST_ERRATUM:%=-erratum%)$(if $(guest-lab),$(VARIANT:%=-%))
 GUEST_IMAGE := $(guest-mode)/$(if $(filter pair,$(GUEST)),pair.elf,stage$(GUEST).$(if $(filter 5,$(GUEST)),bzImage,elf))
 
 # The guest is made by a make of its own: it may be of another kind than dom0.
