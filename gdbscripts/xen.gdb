@@ -17,5 +17,7 @@ try:
 except ImportError:
     raise gdb.GdbError(f"GDB's own Python {sys.version.split()[0]} does not find pyelftools, which reads the images: "
                        "apt-get install python3-pyelftools, or name its folder in PYTHONPATH") from None
+if os.environ.get("NO_COLOR"):
+    gdb.execute("set style enabled off")
 import xencmd
 end

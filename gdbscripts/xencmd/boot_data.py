@@ -8,6 +8,7 @@ from xenpt import hvm_start_info, start_info_text
 
 from .arguments import none
 from .session import plain_errors, session
+from .style import say
 
 
 class Notes(gdb.Command):
@@ -19,8 +20,7 @@ class Notes(gdb.Command):
     def invoke(self, argument, from_tty):
         none(argument, "xen notes")
         with plain_errors():
-            for line in loader_text.lines(loaded_file()):
-                print(line)
+            say(loader_text.lines(loaded_file()))
 
 
 def loaded_file():
@@ -43,12 +43,10 @@ class StartInfo(gdb.Command):
         if session.hvm_start_info is not None:
             with plain_errors(), session.stub.physical():
                 memory = session.guest_memory(session.stub.registers())
-                for line in hvm_start_info.lines(memory, session.hvm_start_info):
-                    print(line)
+                say(hvm_start_info.lines(memory, session.hvm_start_info))
             return
         with session.guest(needs_start=True) as guest:
-            for line in start_info_text.lines(guest):
-                print(line)
+            say(start_info_text.lines(guest))
 
 
 Notes()

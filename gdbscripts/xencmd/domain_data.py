@@ -2,7 +2,6 @@
 """What Xen and the guest keep of each other while it runs: `xen shared-info`, `xen events`, `xen vcpu`, `xen traps`."""
 
 import contextlib
-import re
 
 import gdb
 
@@ -13,10 +12,10 @@ from xenpt.memory import PAGE_SHIFT
 from xenpt.vcpu import Vcpu
 
 from .arguments import none
+from .places import stack_top
 from .session import session
+from .style import say
 from .translate import under_xen
-
-_TASK_REGISTER = re.compile(r"^TR =[0-9a-f]+ ([0-9a-f]+)", re.MULTILINE)
 
 
 @contextlib.contextmanager
@@ -32,13 +31,7 @@ def shared():
 def vcpu(guest):
     """The vcpu that runs, by Xen's own memory."""
     layout = vcpu_layout(session.known_xen_syms())
-    base = int(_TASK_REGISTER.search(session.stub.human("info registers"))[1], 16)
-    if base < 1 << 32:  # in 32-bit code QEMU prints the lower half; Xen's image, which it is in, has one upper half
-        base |= (session.xen_symbol("restore_all_guest") or 0) >> 32 << 32
-    stack = guest.xen_space.read(base + 4, 8)  # rsp0 of the TSS
-    if not stack:
-        raise gdb.GdbError("Xen's TSS cannot be read: Xen is not that far")
-    return Vcpu(guest, layout, int.from_bytes(stack, "little"), session.xen_symbol("hardware_domain"))
+    return Vcpu(guest, layout, stack_top(guest.xen_space.read), session.xen_symbol("hardware_domain"))
 
 
 def place(va):
@@ -58,9 +51,8 @@ class SharedInfoCommand(gdb.Command):
         with shared() as (guest, info):
             mfn = guest.boot.shared_info >> PAGE_SHIFT
             vas = [text.va(guest, m.va) for m in guest.virtual_addresses(mfn)]
-            print(f"shared_info is maddr {guest.boot.shared_info:#x}, mapped " + (f"at VA {', '.join(vas)}" if vas else "nowhere now"))
-            for line in shared_info.lines(info):
-                print(line)
+            say(f"shared_info is maddr {guest.boot.shared_info:#x}, mapped " + (f"at VA {', '.join(vas)}" if vas else "nowhere now"))
+            say(shared_info.lines(info))
 
 
 class Events(gdb.Command):
@@ -97,8 +89,7 @@ class VcpuCommand(gdb.Command):
         none(argument, "xen vcpu")
         with session.guest() as guest:
             under_xen(guest)
-            for line in vcpu(guest).lines(place):
-                print(line)
+            say(vcpu(guest).lines(place))
 
 
 class Traps(gdb.Command):
@@ -111,8 +102,7 @@ class Traps(gdb.Command):
         none(argument, "xen traps")
         with session.guest() as guest:
             under_xen(guest)
-            for line in vcpu(guest).traps(place):
-                print(line)
+            say(vcpu(guest).traps(place))
 
 
 SharedInfoCommand()

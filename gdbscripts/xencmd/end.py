@@ -5,9 +5,11 @@ import gdb
 
 from .arguments import none
 from .hypercalls import visit, watched
+from .log import follower
 from .places import ends
 from .running import Wait
 from .session import session
+from .style import say
 from .time import moving
 
 
@@ -28,11 +30,12 @@ class End(gdb.Command):
             with stub.breakpoints(set(places) | watched()):
                 if stub.registers().rip in places:
                     raise gdb.GdbError("this is the end already")
-                wait = Wait(session.machine, "on the way to the end")
+                wait = Wait(session.machine, "on the way to the end", follower.show)
                 while wait.run(stub) and visit(stub):
                     pass
             rip = stub.registers().rip
-            print(f"the end: {places.get(rip, f'{wait.over}, so the machine was stopped where it was')}")
+            follower.show()
+            say(f"the end: {places.get(rip, f'{wait.over}, so the machine was stopped where it was')}")
 
 
 End()

@@ -15,8 +15,10 @@ from xenqemu.position import NoPosition, Position
 
 from .hypercall_watch import lower
 from .interrupts import uninterrupted
+from .log import follower
 from .places import crashes, ends, in_xen
 from .session import plain_errors, session
+from .style import say
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 EXPLAIN = [os.path.join(TOP, "tools", "python"), "-m", "explain"]
@@ -38,7 +40,8 @@ class EndStop(gdb.Breakpoint):
             rip = session.stub.registers().rip
             if rip not in ends():
                 return False  # only the lower half was the same
-            print(f"the end: {ends()[rip]}")
+            follower.show()
+            say(f"the end: {ends()[rip]}")
             explain(rip)
         except (*session.errors, gdb.GdbError, OSError) as error:
             print(f"the end of the boot: {error}")

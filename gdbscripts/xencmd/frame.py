@@ -9,6 +9,7 @@ from xenpt import frame
 from .arguments import complete_first, number, word
 from .pt_aliases import Aliases
 from .session import session
+from .style import say
 from .translate import under_xen
 
 USAGE = "xen frame MFN, or xen frame pfn PFN, or xen frame va ADDR"
@@ -36,7 +37,7 @@ class Frame(gdb.Command):
         if lines is None:
             raise gdb.GdbError(f"Xen keeps nothing about MFN {mfn:#x}: the machine has no such page, or this "
                                "Xen's frame table lies elsewhere than that of Xen 4.17")
-        print("\n".join(lines))
+        say(lines)
 
 
 Frame()

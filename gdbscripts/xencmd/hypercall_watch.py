@@ -8,13 +8,20 @@ import gdb
 
 from xenabi.hypercalls import Call, result
 
+from xenqemu.timeline import SLICE
+
 from .guest_memory import View
+from .interrupts import noted
+from .places import ends, handler, stack_top
 from .running import console_size
 from .session import session
+from .style import say
 
 # struct cpu_user_regs: where the registers of a hypercall are, by kind of guest (xen/arch-x86/xen-x86_*.h).
 REGISTERS = struct.Struct("<15Q8xQ")
 NAMES = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi rip".split()
+# Bytes of all that is saved, and of Xen's stack for a processor.
+SAVED, STACK = 168, 32768
 ARGUMENTS = {32: "rbx rcx rdx rsi rdi".split(), 64: "rdi rsi rdx r10 r8".split()}
 
 
@@ -24,66 +31,90 @@ def lower(value):
 
 
 class Watch:
-    """What goes on: `call`, made at rip, is under way, since the console had so many bytes."""
+    """What goes on: `call`, made at rip, is under way, since the console had so many bytes.
 
-    def __init__(self, entry, back):
-        self.entry, self.back = entry, back
+    back is where Xen is when a call is done; it stops at nothing else of those that nobody wants to see."""
+
+    def __init__(self, gate, back):
+        self.gate, self.back = gate, back
+        self._top = stack_top(session.stub.peek) & STACK - 1
         self.shown = None  # names; None for none, empty for all
         self.stops = {}  # name -> condition, "" for always
-        self.call = self.rip = self.frame = self.console = None
+        self.call = self.rip = self.console = None
         self.again = self.stopped = False
 
+    @property
+    def places(self):
+        """Where Xen begins with the calls that are wanted: functions of their own, or the one through which all come."""
+        functions = {handler(name) for name in (*self.stops, *(self.shown or ()))}
+        return {self.gate} if self.shown == set() or None in functions else functions
+
     def visit(self, stub):
-        """The machine has stopped. Whether that was for us."""
+        """The machine has stopped. Whether that was for us; then `call` is under way if it is to be seen."""
         registers = stub.registers()
-        if session.cr3 not in (None, registers.cr3):
-            pass  # another domain's
-        elif registers.rip == self.entry:
-            self.frame = registers.rdi
-            self.begin(self.saved(stub))
-        elif registers.rip == self.back and self.call:
-            saved = self.saved(stub)
-            # Xen has something else to do first: it sends the guest back to the call, which goes on from there.
-            self.again = saved["rip"] < self.rip
-            if not self.again:
-                self.finish(result(saved["rax"], session.bits()))
-        return registers.rip in (self.entry, self.back)
+        if registers.rip not in self.places:
+            return False
+        if session.cr3 in (None, registers.cr3):  # else it is another domain's
+            self.begin(self.saved(stub, registers))
+        return True
+
+    def through(self, stub):
+        """On to where the call under way is done. False if the machine stopped elsewhere, or Ctrl-C came."""
+        with stub.breakpoints({self.back, *ends()}):
+            while self.call:
+                stub.step()
+                while not stub.run(SLICE):
+                    if noted():
+                        return False
+                registers = stub.registers()
+                if registers.rip != self.back:
+                    return False
+                if session.cr3 in (None, registers.cr3):
+                    saved = self.saved(stub, registers)
+                    # Xen has something else to do first: it sends the guest back to the call, which goes on from there.
+                    self.again = saved["rip"] < self.rip
+                    if self.again:
+                        break
+                    self.finish(result(saved["rax"], session.bits()))
+        return True
 
     def begin(self, saved):
         """A call has come, or has come again."""
         if self.again and saved["rip"] == self.rip:
             return
-        self.console, self.rip = session.folder and console_size(session.folder), saved["rip"]
+        self.again, self.console, self.rip = False, session.folder and console_size(session.folder), saved["rip"]
         self.call = Call(View(), saved["rax"] & 0xFFFFFFFF, [lower(saved[name]) for name in ARGUMENTS[session.bits()]])
-        if self.stops_here():
-            self.stopped = True
+        self.stopped = self.stops_here()
         if self.call.final:
             self.finish(None)
+        elif self.shown is None or self.shown and self.call.name not in self.shown:
+            self.call = None
 
     def stops_here(self):
         """Whether the reader wants to stop at this call: `xen hypercalls break`."""
         condition = self.stops.get(self.call.name)
+        self.seen = self.call
         if not condition:
             return condition is not None
         for number, argument in enumerate(self.call.arguments, 1):
             gdb.set_convenience_variable(f"arg{number}", argument)
         return bool(gdb.parse_and_eval(condition))
 
-    def saved(self, stub):
-        """The guest's registers."""
-        return dict(zip(NAMES, REGISTERS.unpack(stub.read(self.frame, REGISTERS.size))))
+    def saved(self, stub, registers):
+        """The guest's registers, from the end of the stack that Xen is on."""
+        frame = (registers.rsp & -STACK) + self._top - SAVED
+        return dict(zip(NAMES, REGISTERS.unpack(stub.read(frame, REGISTERS.size))))
 
     def finish(self, outcome):
         """Tells of the call that was under way."""
-        if self.shown is None or self.shown and self.call.name not in self.shown:
-            self.call = None
+        call, self.call = self.call, None
+        if self.shown is None or self.shown and call.name not in self.shown:
             return
-        print(self.call if outcome is None else f"{self.call} = {outcome}")
-        for line in self.call.details():
-            print(f"  {line}")
+        say(str(call) if outcome is None else f"{call} = {outcome}")
+        for line in call.details():
+            say(f"  {line}")
         for line in self.messages():
-            print(f"  Xen says: {line}")
-        self.call = None
+            say(f"  Xen says: {line}")
 
     def messages(self):
         """Xen's own lines on the console since the call."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`xen hypercalls`.
 
-Xen is stopped where it takes a hypercall and where that returns, not the guest:
-a stop makes virtual time jump to the next timer, and in Xen that harms nobody.
+Xen is stopped where it begins with a hypercall that is wanted and where that returns, not the guest:
+a stop makes virtual time jump to the next timer, and in Xen that harms nobody. Each stop takes a millisecond, so calls
+that nobody asked for are not stopped at.
 A GDB that debugs a 32-bit guest sees only half of Xen's addresses. So its
 breakpoint is at the lower half, where no guest has code, and the one that really
 stops the machine is set beside it.
@@ -13,16 +14,19 @@ import gdb
 from xenabi.headers import names
 
 from .hypercall_watch import Watch, lower
+from .connection import forget
 from .interrupts import stops_if_interrupted
+from .log import unpaged
 from .places import hypercall_gate, in_xen
 from .session import plain_errors, session
+from .style import say
 
 
 USAGE = "usage: xen hypercalls on [NAME...], xen hypercalls break NAME [if CONDITION], or xen hypercalls off"
 
 
 class Gate(gdb.Breakpoint):
-    """GDB's breakpoint at one of the two places. Stops for the reader only if he pressed Ctrl-C meanwhile."""
+    """GDB's breakpoint where a call begins. Stops for the reader only if he wants that, or if he pressed Ctrl-C."""
 
     def __init__(self, address):
         super().__init__(f"*{lower(address):#x}", type=gdb.BP_HARDWARE_BREAKPOINT, internal=True)
@@ -31,12 +35,18 @@ class Gate(gdb.Breakpoint):
     @stops_if_interrupted
     def stop(self):
         session.deciding = True
+        watch = watching.watch
         try:
-            watching.watch.visit(session.stub)
-            if watching.watch.stopped:
-                watching.watch.stopped = False
-                print(f"at {watching.watch.call}, in Xen: `xen back 1` is the guest's instruction, `xen step` leads behind it")
+            if not watch.visit(session.stub):
+                return False
+            if watch.stopped:
+                say(f"at {watch.seen}, in Xen: `xen back 1` is the guest's instruction, `xen step` leads behind it")
                 return True
+            if watch.call:
+                with unpaged():
+                    done = watch.through(session.stub)
+                forget()
+                return not done
         except (*session.errors, gdb.error, gdb.GdbError, OSError) as error:
             print(f"xen hypercalls: {error}")
         finally:
@@ -78,13 +88,15 @@ class Hypercalls(gdb.Command):
             if what == "off":
                 self.off(stub)
                 return
-            self.on(stub)
+            watch = self.watch or self.new_watch()
             if what == "on":
-                self.watch.shown = set(wanted)
+                watch.shown = set(wanted)
             else:
-                self.watch.stops[wanted[0]] = condition.strip()
+                watch.stops[wanted[0]] = condition.strip()
+            self.on(stub, watch)
 
-    def on(self, stub):
+    @staticmethod
+    def new_watch():
         if not session.under_xen:
             raise gdb.GdbError("booted without Xen: there are no hypercalls")
         if session.second_level:
@@ -92,12 +104,14 @@ class Hypercalls(gdb.Command):
         if not hypercall_gate():
             raise gdb.GdbError(f"{session.xen_syms or 'xen-syms, which is missing,'} does not tell where this Xen takes hypercalls "
                                "(`make xen` makes a xen-syms that does, `xen connect xen-syms FILE` names one)")
-        if self.watch:
-            return
-        self.watch = Watch(*hypercall_gate())
-        self.gates = [Gate(address) for address in hypercall_gate()]
+        return Watch(*hypercall_gate())
+
+    def on(self, stub, watch):
+        self.off(stub)
+        self.watch = watch
+        self.gates = [Gate(address) for address in watch.places]
         if session.bits() == 32:
-            stub.stand(set(hypercall_gate()) | in_xen())
+            stub.stand(watch.places | in_xen())
 
     def off(self, stub):
         for gate in self.gates:
@@ -108,15 +122,18 @@ class Hypercalls(gdb.Command):
 
 def watched():
     """Addresses at which to call visit(), for who runs the machine himself."""
-    return {watching.watch.entry, watching.watch.back} if watching.watch else set()
+    return watching.watch.places if watching.watch else set()
 
 
 def visit(stub):
-    """Whether the machine stopped for us; then it may run on."""
-    ours = bool(watching.watch) and watching.watch.visit(stub)
-    if ours:
-        stub.step()
-    return ours
+    """Whether the machine stopped for us, and may run on."""
+    watch = watching.watch
+    if not watch or not watch.visit(stub):
+        return False
+    if watch.call:
+        return watch.through(stub)
+    stub.step()
+    return True
 
 
 def known_names():

@@ -18,6 +18,7 @@ from .arguments import none
 from .interrupts import uninterrupted
 from .places import ends
 from .session import elf, plain_errors, session
+from .style import say
 from .time import moving, timeline
 
 # Where Xen goes back to a guest, and how many instructions that takes at most.
@@ -37,6 +38,11 @@ class Names:
         at = bisect.bisect_right(self._values, address) - 1
         return f"{self._names[at]}+{address - self._values[at]:#x}" if at >= 0 else f"{address:#x}"
 
+    def offset(self, address):
+        """How far an address is behind the beginning of its function."""
+        at = bisect.bisect_right(self._values, address) - 1
+        return address - self._values[at] if at >= 0 else None
+
     def lines(self, addresses):
         """The source line of each."""
         done = subprocess.run(["addr2line", "-s", "-e", self._path, *(f"{a:#x}" for a in addresses)], check=False,
@@ -54,9 +60,17 @@ def names():
 _names = {}
 
 
-def frames(stub, registers):
+def caller(stub, registers, known):
+    """Where a function goes back to that has not put the frame pointer in order yet: a list of one, or of none."""
+    offset = known.offset(registers.rip)
+    at = registers.rsp + 8 * offset  # the first instruction, of one byte, pushes the old one
+    data = stub.peek(at, 8) if offset in (0, 1) else None
+    return [int.from_bytes(data, "little")] if data else []
+
+
+def frames(stub, registers, known):
     """Return addresses, from the innermost."""
-    found, frame = [registers.rip], registers.rbp
+    found, frame = [registers.rip, *caller(stub, registers, known)], registers.rbp
     while frame in STACKS and len(found) < MOST_FRAMES:
         data = stub.peek(frame, 16)
         if not data:
@@ -96,10 +110,11 @@ class Where(gdb.Command):
             registers = session.stub.registers()
             if not registers.in_xen:
                 raise gdb.GdbError("the guest runs, not Xen: `backtrace` is for it")
-            known, found = names(), frames(session.stub, registers)
+            known = names()
+            found = frames(session.stub, registers, known)
             for number, (address, line) in enumerate(zip(found, known.lines(found))):
-                print(f"#{number:<2} {address:#x} {known.name(address)} at {line}")
-            print(guest_side())
+                say(f"#{number:<2} {address:#x} {known.name(address)} at {line}")
+            say(guest_side())
 
 
 class Step(gdb.Command):
@@ -161,8 +176,8 @@ class Entered:
             registers = session.stub.registers()
             before, self.inside = self.inside, registers.in_xen
             if registers.in_xen and not before and registers.rip not in ends():
-                print(f"now in Xen, {names().name(registers.rip)}, {guest_side()}: `xen where` has its backtrace, "
-                      "`xen step` goes on to the guest's next instruction, `xen back 1` back to this one")
+                say(f"now in Xen, {names().name(registers.rip)}, {guest_side()}: `xen where` has its backtrace, "
+                    "`xen step` goes on to the guest's next instruction, `xen back 1` back to this one")
         except (*session.errors, gdb.GdbError, OSError):
             pass  # then there is nothing to say
 

@@ -42,6 +42,11 @@ def stops_if_interrupted(function):
 _guarded = set()
 
 
+def noted():
+    """Whether Ctrl-C was pressed since a marked function was called."""
+    return _noted
+
+
 def _take():
     global _noted
     noted, _noted = _noted, False

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Where a boot ends, and where it enters Xen, by address."""
 
+import re
 import struct
+
+import gdb
 
 from .session import session
 
@@ -14,6 +17,7 @@ HYPERCALL = {32: "do_entry_int82", 64: "pv_hypercall"}
 # Who calls that, and how long it is at most.
 CALLER = {32: "entry_int82", 64: "lstar_enter"}
 CALLER_SIZE = 512
+_TASK_REGISTER = re.compile(r"^TR =[0-9a-f]+ ([0-9a-f]+)", re.MULTILINE)
 
 
 def ends():
@@ -51,6 +55,23 @@ def hypercall_gate():
         back = entry and caller and behind_call(caller, session.stub.read(caller, CALLER_SIZE), entry)
         session.gate = (entry, back) if back else ()
     return session.gate
+
+
+def handler(name):
+    """Where Xen begins with a hypercall of this name, of a guest of this kind; None if that is not known."""
+    kinds = ("compat", "do") if session.bits() == 32 else ("do",)
+    return next(filter(None, (session.xen_symbol(f"{kind}_{name}") for kind in kinds)), None)
+
+
+def stack_top(read):
+    """What the processor takes for its stack when it enters Xen, by its TSS there; read has memory by VA, or None."""
+    base = int(_TASK_REGISTER.search(session.stub.human("info registers"))[1], 16)
+    if base < 1 << 32:  # in 32-bit code QEMU prints the lower half; Xen's image, which it is in, has one upper half
+        base |= (session.xen_symbol("restore_all_guest") or 0) >> 32 << 32
+    stack = read(base + 4, 8)  # its rsp0
+    if not stack:
+        raise gdb.GdbError("Xen's TSS cannot be read: Xen is not that far")
+    return int.from_bytes(stack, "little")
 
 
 def behind_call(va, code, target):

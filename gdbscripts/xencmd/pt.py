@@ -8,6 +8,7 @@ from xenpt.memory import PAGE_SIZE
 
 from .arguments import span
 from .session import session
+from .style import say
 
 RIGHTS = "w", "x", "w+x", "user"
 USAGE = "xen pt [all] [ADDR | FIRST-LAST] [w] [x] [user] [pfn N] [mfn N] [limit N]"
@@ -39,8 +40,7 @@ class PageTables(gdb.Command):
     def invoke(self, argument, from_tty):
         wanted = self.wanted(argument)
         with session.guest() as guest:
-            for line in text.ranges(guest, wanted):
-                print(line)
+            say(text.ranges(guest, wanted))
 
     @staticmethod
     def wanted(argument):

@@ -7,6 +7,7 @@ from xenpt import text
 
 from .arguments import complete_first, number, word
 from .session import session
+from .style import say
 
 USAGE = "xen pt aliases ADDR, or xen pt aliases mfn MFN, or xen pt aliases pfn PFN"
 
@@ -27,8 +28,7 @@ class Aliases(gdb.Command):
         kind, rest = word(argument, ("mfn", "pfn"))
         value = number(rest, USAGE, is_address=not kind)
         with session.guest() as guest:
-            for line in text.aliases(guest, self.mfn(guest, kind, value)):
-                print(line)
+            say(text.aliases(guest, self.mfn(guest, kind, value)))
 
     @staticmethod
     def mfn(guest, kind, value):

@@ -7,6 +7,7 @@ from xenpt import diff, snapshot
 
 from . import connection, time
 from .session import plain_errors, session
+from .style import say
 
 
 def write(path, text):
@@ -78,8 +79,7 @@ def at_checkpoint(name):
 def show(old, new):
     if old.mode != new.mode:
         raise gdb.GdbError(f"these cannot be compared: one has {old.mode.name}, the other {new.mode.name}")
-    for line in diff.lines(old, new):
-        print(line)
+    say(diff.lines(old, new))
 
 
 Save()

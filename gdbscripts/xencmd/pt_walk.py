@@ -7,6 +7,7 @@ from xenpt import text
 
 from .arguments import number
 from .session import session
+from .style import say
 
 
 class Walk(gdb.Command):
@@ -22,8 +23,7 @@ class Walk(gdb.Command):
     def invoke(self, argument, from_tty):
         va = number(argument, "xen pt walk ADDR")
         with session.guest() as guest:
-            for line in text.walk(guest, va):
-                print(line)
+            say(text.walk(guest, va))
 
 
 Walk()

@@ -24,13 +24,14 @@ class Wait:
     """One wait of the reader's, however often the machine stops for us meanwhile. machine may be None: nobody knows then
     how much it has worked, and only Ctrl-C ends the wait."""
 
-    def __init__(self, machine, waiting_for):
+    def __init__(self, machine, waiting_for, say=None):
         self._machine, self._waiting_for = machine, waiting_for
         self._began = self._printed = self._work = machine.processor_time() if machine else 0
         self._console = console_size(machine.folder) if machine else 0
         self._clock = self._worked = self._looked = time.monotonic()
         self._news = self._clock + NEWS
         self.over = None  # why it has ended
+        self.say = say  # called now and then
 
     def run(self, stub):
         """To a breakpoint: True. False if nothing happens any more, or if it takes too long."""
@@ -44,6 +45,8 @@ class Wait:
     def _look(self):
         """Says now and then that it goes on; why it should not."""
         now = self._looked = time.monotonic()
+        if self.say:
+            self.say()
         if now > self._news:
             spent = f"{self._work - self._began:.0f} s of QEMU's time so far" if self._machine else \
                 f"{now - self._clock:.0f} s so far; Ctrl-C ends this"

@@ -18,6 +18,7 @@ from . import registers
 from .arguments import number
 from .connection import arrived, forget
 from .interrupts import uninterrupted
+from .log import follower
 from .places import ends, hypercall_gate
 from .session import plain_errors, session
 
@@ -78,14 +79,18 @@ def moving():
     except KeyboardInterrupt:
         print("interrupted, here:")
     except gdb.GdbError:
-        forget()  # it may have run before that
+        with contextlib.suppress(gdb.error):  # QEMU may be gone
+            forget()  # or it has run before that
         raise
+    follower.show()
     arrived(session)
     on_stop(None)
 
 
 def moved():
-    """After a jump in time: has GDB look again, and show where the guest is."""
+    """After a jump in time: has GDB look again, and show where the guest is. What the console said on the way is not new."""
+    if follower.shown is not None:
+        follower.skip()
     arrived(session)
 
 

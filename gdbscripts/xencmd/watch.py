@@ -8,11 +8,13 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .arguments import number, word
 from .inside_xen import guest_side, names
+from .log import follower
 from .page_watch import PageWatch
 from .places import ends
 from .pt_aliases import Aliases
 from .running import Wait
 from .session import session
+from .style import say
 from .time import moving
 
 USAGE = "xen watch ADDR | pfn PFN | mfn MFN | maddr MADDR, and `write` for writes only"
@@ -40,13 +42,13 @@ class Watch(gdb.Command):
         with moving():
             if stub.registers().rip in places:
                 raise gdb.GdbError("this is the end of the boot: `xen back` goes back from here")
-            before, wait = words(stub, mfn, offset, size), Wait(session.machine, "nobody has touched it")
+            before, wait = words(stub, mfn, offset, size), Wait(session.machine, "nobody has touched it", follower.show)
             with stub.breakpoints(places), PageWatch(stub, mfn, offset, size, ("write",) if write else ("read", "write")) as watch:
-                print(f"MFN {mfn:#x} is watched at {text.plural(len(watch.addresses), 'VA')}"
-                      + ("" if watch.xen or not session.under_xen else ", and at none that comes later: that takes xen-syms"), flush=True)
+                say(f"MFN {mfn:#x} is watched at {text.plural(len(watch.addresses), 'VA')}"
+                    + ("" if watch.xen or not session.under_xen else ", and at none that comes later: that takes xen-syms"))
                 hit = watch.run(wait)
             if not hit:
-                print(places.get(stub.registers().rip, f"nobody has touched it: {wait.over}"))
+                say(places.get(stub.registers().rip, f"nobody has touched it: {wait.over}"))
                 return
             self.tell(stub, mfn, hit, before, words(stub, mfn, offset, size))
 
@@ -68,13 +70,13 @@ class Watch(gdb.Command):
     def tell(stub, mfn, hit, before, after):
         """What has happened."""
         registers, (access, va) = stub.registers(), hit
-        print(f"MFN {mfn:#x} was {'written' if access == 'write' else 'read'} at VA {va:#x}")
+        say(f"MFN {mfn:#x} was {'written' if access == 'write' else 'read'} at VA {va:#x}")
         for maddr, old in before.items():
             if old != after[maddr]:
                 walked = not (old ^ after[maddr]) & ~WALKED
-                print(f"  maddr {maddr:#x}: {old:#x} -> {after[maddr]:#x}" + " (set by the processor, as it walked here)" * walked)
+                say(f"  maddr {maddr:#x}: {old:#x} -> {after[maddr]:#x}" + " (set by the processor, as it walked here)" * walked)
         if registers.in_xen:
-            print(f"by Xen, {names().name(registers.rip) if session.xen_syms else 'wherever that is'}, {guest_side()}")
+            say(f"by Xen, {names().name(registers.rip) if session.xen_syms else 'wherever that is'}, {guest_side()}")
 
 
 def words(stub, mfn, offset, size):

@@ -14,6 +14,7 @@ machine cannot be stopped after a number of instructions.
 
 import contextlib
 import itertools
+import os
 import time
 
 from .position import NoPosition, Position
@@ -47,6 +48,7 @@ class Checkpoint:
         self.name = None
         self.change = False  # made where the reader changed the machine: no run leads here
         self.kept = False
+        self.console = ()
 
     def ancestors(self):
         """The checkpoints that were run on from to come here, from the nearest."""
@@ -76,6 +78,7 @@ class Timeline:
         self.checkpoints = []
         self.here = self.stop = None
         self._tags = itertools.count()
+        self._said, self._log_from = (), 0  # parts of the log
 
     def save(self, position=None, parent=None, way=None, hits=None, straight=False):
         """A checkpoint of this moment."""
@@ -83,12 +86,21 @@ class Timeline:
         tag = f"p{next(self._tags)}"
         self.monitor.save(tag)
         self.here = Checkpoint(tag, position, parent or self.here, way, hits, straight)
+        self.here.console = self.console()
         self.checkpoints.append(self.here)
         return self.here
 
     def load(self, checkpoint):
         self.monitor.load(checkpoint.tag)
         self.here = checkpoint
+        self._said, self._log_from = checkpoint.console, self._log_size()
+
+    def console(self):
+        """What the console has said up to this moment: parts of the log, which keeps what is gone back from, too."""
+        return (*self._said, (self._log_from, self._log_size()))
+
+    def _log_size(self):
+        return os.path.getsize(os.path.join(self.folder, "log"))
 
     def go(self, start, addresses, hits):
         """To the n-th stop at these addresses after the instruction at which the start is."""

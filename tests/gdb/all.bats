@@ -179,6 +179,22 @@ guest_of() { # dom0's kind, the guest's kind
 	DOM0_MEM=512 CMDLINE="console=hvc0 earlyprintk=xen" checks build/linux/vmlinuz none linux
 }
 
+# What a terminal gets to see.
+in_a_terminal() { # shell words for GDB
+	BUILD=$BATS_TEST_TMPDIR TERM=xterm run timeout 100 script -qec "tools/gdb $good/build/x86_32/stage3.elf $* -ex 'xen pt' -ex quit" /dev/null </dev/null
+	[[ $output == *"0x00000000-0x0010afff"* ]]
+}
+
+@test "colour in a terminal, unless it is not wanted" {
+	local escape=$'\e[3'
+	in_a_terminal
+	[[ $output == *"${escape}4m0x00000000-0x0010afff"* ]]
+	in_a_terminal -ex "'set style enabled off'"
+	[[ ${output##*VA} != *"$escape"* ]]
+	NO_COLOR=1 in_a_terminal
+	[[ $output != *"$escape"* ]]
+}
+
 @test "make gdbserver, and an editor's GDB as make vscode sets it up" {
 	cd "$good"
 	setsid make --no-print-directory gdbserver STAGE=3 >"$BATS_TEST_TMPDIR/server" 2>&1 3>&- &

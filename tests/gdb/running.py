@@ -2,7 +2,7 @@
 """Bad arguments, and a machine that runs: a line each. Run by tests/gdb/session.bash; nothing can come after it."""
 
 import gdb
-from inside import LOOKS, TRAVELS, check, refused, run, session
+from inside import LOOKS, TRAVELS, check, refused, run, session, xen
 
 
 @check
@@ -23,7 +23,7 @@ def bad_arguments_are_refused():
             ("back x", "usage: xen back [N]"), ("back to", "usage: xen back"),
             ("end now", "usage: xen end"), ("notes all", "usage: xen notes"),
             ("start-info 1", "usage: xen start-info"), ("checkpoint entry", "stays there: use another name"),
-            ("log x", "usage: xen log"), ("log 0", "usage: xen log"), ("nothing", "`xen` alone lists the commands"), ("attach", "usage: xen attach FOLDER IMAGE")):
+            ("log x", "usage: xen log"), ("log 0", "usage: xen log"), ("log on off", "usage: xen log"), ("nothing", "`xen` alone lists the commands"), ("attach", "usage: xen attach FOLDER IMAGE")):
         refused(command, words)
 
 
@@ -49,6 +49,21 @@ def xen_alone_lists_and_the_log_is_there():
     assert "xen log -- " in gdb.execute("xen", to_string=True)
     whole, last = (gdb.execute(command, to_string=True).splitlines() for command in ("xen log", "xen log 2"))
     assert len(whole) > 10 and whole[-2:] == last, last
+
+
+@check
+def the_log_is_that_of_the_moment_and_new_lines_come_if_they_are_wanted():
+    gdb.execute("thbreak xen_exit", to_string=True)
+    before = xen("log")
+    xen("log on")
+    said = gdb.execute("continue", to_string=True)
+    after = xen("log")
+    assert after.startswith(before) and after != before
+    assert after.removeprefix(before).strip() in said.replace("\n\n", "\n"), said
+    xen("log off")
+    xen("back 2")
+    xen("restart entry")
+    assert xen("log") == before
 
 
 @check

@@ -36,6 +36,18 @@ def a_step_into_xen_says_where_it_went_and_how_to_come_back():
 
 
 @check
+def a_backtrace_leaves_nobody_out():
+    xen("restart entry")
+    xen("hypercalls break mmu_update")
+    gdb.execute("continue", to_string=True)
+    xen("hypercalls off")
+    for step in range(4):  # over the instructions that put the frame in order
+        functions = [line.split()[2].partition("+")[0] for line in xen("where").splitlines()[:-1]]
+        assert functions in (["do_mmu_update", "do_entry_int82", "entry_int82"], ["do_mmu_update", "pv_hypercall", "lstar_enter"]), (step, functions)
+        gdb.execute("stepi", to_string=True)
+
+
+@check
 def nothing_steps_beyond_the_end():
     xen("end")
     end = registers().raw
