@@ -37,6 +37,8 @@ class Watch(gdb.Command):
         super().__init__("xen watch", gdb.COMMAND_RUNNING)
 
     def invoke(self, argument, from_tty):
+        if session.second_level:
+            raise gdb.GdbError("not here: a PVH kernel under Xen has a second level of tables, and changes its own without Xen's word")
         mfn, offset, size, write = self.wanted(argument.strip())
         stub, places = session.stub, ends()
         with moving():
