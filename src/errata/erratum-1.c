@@ -12,7 +12,7 @@
  * 0x28_0000_0490 or so, the m2p entry of which lies far behind the m2p: page
  * fault, in the middle of remap_limit(). On 32 bits the "MFN" is 0x490 alone.
  * That machine page is not the guest's, erratum 2 makes its PFN 0, and the
- * limit comes out right, by luck. On the Xen of 2007 luck had it otherwise:
+ * limit comes out right, by luck. On the Xen of 2007 there was no such luck:
  * the page had a PFN, the limit was 1.3 GB, and mmu_update failed. As a domU
  * (make run STAGE=6 ERRATUM=1) nothing is wrong: there is such a page.
  *

@@ -17,7 +17,7 @@
  * toolstack's mistake.
  *
  * **What one sees:** nothing, until somebody uses the page. Here that is
- * verify_remap(), and the page fault is Xen's to report, far from the mistake.
+ * verify_remap(), and Xen reports the page fault, far from the mistake.
  *
  * **Fixed:** an invalid MFN is a panic that names it ("limit: MFN ... in
  * start_info is not this guest's"), at the place where the limit is made.

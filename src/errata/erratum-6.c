@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * Erratum 6: BUG() is mute. Replaces not-under-xen.c, and stands in for cpuid.c
+ * Erratum 6: BUG() prints nothing. Replaces not-under-xen.c, and also cpuid.c
  * to set the scene.
  *
- * **The patch** called BUG() wherever something was not as it must be: CPUID
+ * **The patch** called BUG() wherever something was not as it had to be: CPUID
  * does not name Xen, an update was refused. BUG() is an undefined instruction;
  * the handler of that exception prints the reason. But this is before the trap
  * table, so there is no handler.
@@ -12,9 +12,9 @@
  * **The scene:** CPUID without Xen's prefix. It asks the processor instead of
  * Xen, who then seems not to be there.
  *
- * **What one sees:** not a word of the kernel's. Xen reports an undefined
- * instruction at an address; which of all BUG()s that is, and why, is for the
- * reader to find out.
+ * **What one sees:** the kernel prints nothing. Xen reports an undefined
+ * instruction at an address; which of all BUG()s that is, and why, is left to
+ * the reader to find out.
  *
  * **Fixed:** panic() prints first, by Xen's gate, which works before anything
  * has been set up.

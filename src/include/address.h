@@ -4,7 +4,7 @@
  * The address words, as types.
  *
  * A paravirtual kernel lives with three kinds of address, all of them plain
- * numbers, and mixing two up is the commonest mistake of early boot:
+ * numbers, and confusing two of them is the commonest mistake in early boot:
  *
  * - **VA**: virtual, what a pointer holds. The page tables translate it.
  * - **paddr**, counted in pages **PFN**: pseudo-physical. The kernel's own

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * Saying things, and stopping: what every stage from 2 on may use.
+ * Printing and stopping: what every stage from 2 on may use.
  */
 #ifndef CONSOLE_H
 #define CONSOLE_H
 
 #include "types.h"
 
-/** Ways to reach the reader, each usable a little later than the one before. */
+/** Where text can go. Each way is usable a little later than the one before. */
 enum console {
 	/** Xen's gate: works from the first instruction under Xen. */
 	CONSOLE_XEN_GATE,

@@ -10,8 +10,8 @@
 
 /**
  * The way back from an exception or event: the iret hypercall, through its
- * stub. A plain IRET would leave events masked, since only Xen sees to it that
- * the IF bit in the frame becomes the virtual processor's event mask again.
+ * stub. A plain IRET would leave events masked: only Xen turns the IF bit in
+ * the frame into the virtual processor's event mask again.
  */
 #define hypercall_iret (hypercall_page + __HYPERVISOR_iret * 32)
 

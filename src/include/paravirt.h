@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * What a kernel does in another way on each kind of machine: Linux's
+ * What a kernel does differently on each kind of machine: Linux's
  * paravirt_ops, with two operations instead of a hundred.
  */
 #ifndef PARAVIRT_H
@@ -20,7 +20,7 @@ struct paravirt_ops {
 	void __attribute__((noreturn)) (*exit)(enum verdict verdict);
 };
 
-/** The machine that this is; set by whoever calls start_kernel(). */
+/** The machine that this runs on; set by whoever calls start_kernel(). */
 extern struct paravirt_ops paravirt_ops;
 
 /** Prints a module's length, VA and sum of bytes, or that there is none. */

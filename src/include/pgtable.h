@@ -10,7 +10,7 @@
  *
  * Tables are linked by *machine* addresses: to follow an entry, the kernel
  * needs the m2p. The levels are pgd, pud, pmd, pte from the top; which of them
- * exist is the matter of one header for each paging mode.
+ * exist is defined in one header for each paging mode.
  *
  * Source: Intel SDM volume 3A, chapter 4 (paging).
  */

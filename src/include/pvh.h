@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * PVH: the kernel entered by one note, and what it then does for itself:
+ * PVH: the kernel is entered by one note, and does the rest for itself:
  * stage 7.
  *
- * A PVH guest has a processor's ring 0, and page tables of its own. Its paddrs
- * are what its page-table entries hold; that they are not the machine's either
- * is the matter of a second level of tables, which it never sees.
+ * A PVH guest runs in ring 0 and has page tables of its own, whose entries hold
+ * paddrs. A second level of tables, which the guest never sees, translates
+ * these to machine addresses.
  */
 #ifndef PVH_H
 #define PVH_H
@@ -59,7 +59,7 @@ void pvh_check_start_info(const struct hvm_start_info *info);
 /** The first function at the linked address: makes a kernel of it. */
 void __attribute__((noreturn)) pvh_start_kernel(void);
 
-/** Loads the kernel's GDT and IDT, by linked VAs. From here on faults speak. */
+/** Loads the GDT and the IDT, by linked VAs. Faults are then handled. */
 void pvh_init_traps(void);
 
 /** @{ In pvh-entry_32.S and _64.S: exceptions 0 to 19, and the interrupt. */

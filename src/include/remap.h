@@ -30,8 +30,8 @@ maddr_t early_p2m(const struct start_info *info, paddr_t phys);
 /**
  * The pseudo-physical page number of a machine page.
  *
- * The m2p has an entry for each page of the machine, also for those that are
- * nobody's or another guest's; an answer counts only if the p2m agrees.
+ * The m2p has an entry for each page of the machine, including those of nobody
+ * and of other guests; an answer counts only if the p2m agrees.
  *
  * @return the PFN, or INVALID_PFN if the page is not this guest's
  */
@@ -56,7 +56,7 @@ paddr_t remap_limit(const struct start_info *info);
 /**
  * Maps [start, limit) at its virtual addresses too, by upper-level entries.
  *
- * The pte pages stay as they are and are reached by two ways afterwards, so
+ * The pte pages stay as they are and are reached in two ways afterwards, so
  * every page has two virtual addresses: P=V and the one it is linked for.
  *
  * @param info  start_info, P=V

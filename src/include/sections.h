@@ -6,7 +6,7 @@
 #ifndef SECTIONS_H
 #define SECTIONS_H
 
-/** @{ The first byte of the image, and the first beyond its code and itself. */
+/** @{ The first byte of the image, the first beyond its code, and beyond it. */
 extern char _text[], _etext[], _end[];
 /** @} */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * Four ways to put text before the reader, from the first instruction on.
+ * Four ways to print text, from the first instruction on.
  *
  * Called by printk(). The way in use is a number, not a function pointer: a
  * pointer stored while running P=V would be wrong after the jump.
@@ -19,8 +19,8 @@ void console_select(enum console way)
 		serial_init();
 }
 
-/* This is what reports refusals. Its own goes by the gate, which may be right
- * where the page is not.
+/* Refusals are printed by this function, so a refusal of its own goes by the
+ * gate, which may work where the page does not.
  */
 static void write_by_page(const char *text, unsigned int count)
 {

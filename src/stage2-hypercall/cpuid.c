@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * Is this Xen, and where is its MSR? CPUID's hypervisor leaves tell.
+ * Is this Xen, and where is its MSR? CPUID's hypervisor leaves say so.
  *
  * Called by setup_hypercall_page(), P=V, before anything can be printed.
  */

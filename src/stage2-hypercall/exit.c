@@ -10,7 +10,7 @@
 #include "console.h"
 #include "hypercall.h"
 
-/* Until it finds out, a guest takes itself for dom0: a failure is heard then.
+/* Until it finds out, a guest assumes to be dom0: a failure is reported then.
  */
 bool first_domain = true;
 

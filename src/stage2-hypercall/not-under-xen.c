@@ -4,9 +4,9 @@
  * What to do when the entry contract does not hold: say so, and stop.
  *
  * The patch had BUG() here. With no trap table that is an undefined
- * instruction without a word. This says the same aloud, by whatever works:
+ * instruction that prints nothing. This prints the reason, by whatever works:
  * in ring 0 the machine is ours and the serial port can be driven directly;
- * elsewhere Xen's gate is tried, the one way to be heard by a Xen whose CPUID
+ * elsewhere Xen's gate is tried, the one way to print under a Xen whose CPUID
  * was not asked with the prefix.
  *
  * Called by setup_hypercall_page(), P=V, before the hypercall page exists.

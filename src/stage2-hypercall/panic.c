@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * How a run ends badly: aloud, with a reason, and with a verdict for the host.
+ * How a run fails: the reason is printed, and the host gets a verdict.
  *
  * Called from everywhere once the console works.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * printk(): formats a line and writes it, by as few console_write()s as can be.
+ * printk(): formats a line, and writes it with as few calls as possible.
  *
  * Called from everywhere. Runs P=V and at the linked address alike: it has no
  * pointer that outlives a call.

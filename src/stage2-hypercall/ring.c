@@ -4,7 +4,7 @@
  * The console of a domain that is not dom0: a ring in memory.
  *
  * Called by console_write(), P=V and at the linked address alike. Only dom0 is
- * sure to be heard on Xen's own console; every other domain shares a page with
+ * sure to reach Xen's own console; every other domain shares a page with
  * dom0, writes there, and sends an event. src/stage6-toolstack/console.c is the
  * other end.
  *
@@ -31,7 +31,7 @@ void console_select_ring(const struct start_info *info)
 }
 //! [console_select_ring]
 
-/* The page is where the code is that asks: at P=V, or at PAGE_OFFSET. */
+/* The page is mapped where the running code is: P=V, or at PAGE_OFFSET. */
 static volatile struct xencons_interface *ring(void)
 {
 	bool linked = (vaddr_t)&ring_paddr >= LOAD_OFFSET;

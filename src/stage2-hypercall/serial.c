@@ -27,7 +27,7 @@ void serial_init(void)
 	outb(LINE_8N1, UART_LINE);
 }
 
-/* A port that never gets ready is given up on: text is lost, not the boot. */
+/* The wait ends even if the port is never ready: only text is lost then. */
 static void serial_putc(char c)
 {
 	unsigned int tries = 100000;

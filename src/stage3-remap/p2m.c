@@ -28,7 +28,7 @@ pfn_t early_m2p(const struct start_info *info, mfn_t mfn)
 {
 	unsigned long pfn = m2p_table()[mfn_x(mfn)];
 
-	/* An entry may be stale or another guest's: the p2m is the judge. */
+	/* An entry may be stale or another guest's: the p2m decides. */
 	if (pfn >= info->nr_pages || p2m_table(info)[pfn] != mfn_x(mfn))
 		pfn = INVALID_PFN;
 	return _pfn(pfn);

@@ -10,8 +10,8 @@
  *
  * - A pgd entry is cheapest: one for 1 GiB (PAE), 512 GiB (x86-64), 4 MiB (two
  *   levels). But it replaces all that the slot held before.
- * - In the one slot that a PAE guest shares with Xen that would throw Xen out,
- *   and Xen refuses (-EINVAL). There the pmd entries are copied into the pmd
+ * - In the one slot that a PAE guest shares with Xen that would unmap Xen, so
+ *   Xen refuses (-EINVAL). There the pmd entries are copied into the pmd
  *   page that the slot has, one for 2 MiB.
  * - The text of a 64-bit kernel lies at the end of an empty pgd slot. Instead
  *   of allocating a pud page for it, the P=V pud page serves both: see
@@ -42,7 +42,7 @@ static void copy_mapping(const struct start_info *info, const pteval_t *src,
 {
 	struct mmu_update *u = &batch[batched++];
 
-	/* Xen would take an empty entry without a word. */
+	/* Xen would accept an empty entry silently. */
 	if (!pteval_present(*src))
 		panic("remap: the entry at P=V %#lx maps nothing",
 		      paddr_x(ptr_to_paddr(src)));

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * xen_start_kernel(): from a jump to a kernel.
+ * xen_start_kernel(): from the jump to start_kernel().
  *
  * Jumped to by xen_entry(), on init_stack, at the linked address. P=V is still
- * mapped, there is no trap table, and events are masked. When start_kernel()
- * is called, the first is gone and the other two are settled.
+ * mapped, there is no trap table, and events are masked. When it calls
+ * start_kernel(), P=V is gone, and traps and events are handled.
  */
 #include "console.h"
 #include "paravirt.h"

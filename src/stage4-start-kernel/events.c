@@ -41,8 +41,8 @@ static void map_shared_info(void)
 }
 //! [map_shared_info]
 
-/* The processor's interrupt flag, so to speak. What came meanwhile is delivered
- * on the way back from the next hypercall.
+/* The virtual processor's interrupt flag. Events that came while it was masked
+ * are delivered on the way back from the next hypercall.
  */
 void mask_events(bool masked)
 {

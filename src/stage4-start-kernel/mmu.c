@@ -22,7 +22,7 @@ static void apply(struct mmu_update *updates, unsigned int count)
 		       count);
 }
 
-/* Xen need not: nothing was freed. But the processor may remember. */
+/* Xen does not flush: nothing was freed. The TLB may have P=V still. */
 static void flush_tlb(void)
 {
 	struct mmuext_op op = {.cmd = MMUEXT_TLB_FLUSH_LOCAL};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * start_info, made fit for life without P=V.
+ * The pointers in start_info, changed to linked addresses.
  *
  * Called by xen_entry(), P=V, after the remap and right before the jump. Xen
  * filled start_info with virtual addresses that hold while P=V is mapped.

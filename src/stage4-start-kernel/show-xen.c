@@ -41,7 +41,7 @@ static void show_domain(void)
 	printk("  command line: \"%s\"\n", (char *)xen_start_info->cmd_line);
 }
 
-/* Not for dom0, which is the one that answers. */
+/* Dom0 has nobody to ask: it is the one that answers. */
 static void show_name(void)
 {
 	char name[64];

@@ -58,8 +58,8 @@ static void timer_interrupt(evtchn_port_t port)
 }
 
 /* Blocking returns for any event, so it takes a loop; the loop has an end.
- * A tick between the look at `ticks` and the sleep would be slept through, so
- * none may come there: blocking takes the mask off and sleeps in one step.
+ * A tick between the look at `ticks` and the sleep would be missed, so events
+ * are masked there: blocking unmasks them and sleeps in one step.
  */
 static void wait_for_tick(unsigned int number)
 {
@@ -79,7 +79,7 @@ static void wait_for_tick(unsigned int number)
 	mask_events(false);
 }
 
-/* Xen ticks at 100 Hz unasked, which would prove nothing: so that goes first.
+/* Xen ticks at 100 Hz unasked, which would prove nothing: that stops first.
  */
 //! [xen_wait_for_ticks]
 void xen_wait_for_ticks(unsigned int count)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * Exceptions: until here a fault was Xen's to report, now it is ours.
+ * Exceptions: so far Xen reported each fault, from here on the kernel does.
  *
  * xen_init_traps() is called by xen_start_kernel(); do_trap() by the stubs in
  * entry_32.S and entry_64.S.
@@ -16,7 +16,7 @@
 /* Bit 2 of trap_info's flags: mask events while the handler runs. */
 #define TI_MASK_EVENTS 4
 
-/* Which ring may raise a trap by INT is in bits 1 and 0: for these, only Xen.
+/* Bits 1 and 0 say which ring may raise a trap by INT: for these, only Xen's.
  */
 //! [xen_init_traps]
 void xen_init_traps(void)

@@ -5,7 +5,7 @@
  *
  * Called by xen_show(), if this is not dom0. start_info names the page by its
  * MFN and has the port of the channel. A real kernel has one thread that reads
- * answers, and many that wait for theirs; here there is never but one question.
+ * answers, and many that wait for theirs; here there is only ever one question.
  *
  * Source: xen/io/xs_wire.h.
  */

@@ -29,7 +29,7 @@
 	.section .head.text, "ax"
 	.globl	startup_xen
 startup_xen:
-	/* A header that says so of itself: the next fields mean something. */
+	/* The magic number and the version make the next fields valid. */
 	movl	$BP_MAGIC, pa(xen_boot_params + BP_header)
 	movw	$PROTOCOL_SUBARCH, pa(xen_boot_params + BP_version)
 	/* What we run on, and where it says more. */
@@ -60,7 +60,7 @@ startup_32:
 	movl	$SUBARCH_PC, pa(boot_params + BP_hardware_subarch)
 1:	/* EAX = the subarch. */
 	movl	pa(boot_params + BP_hardware_subarch), %eax
-	/* It is in the table, or this goes no further. */
+	/* A number beyond the table is a subarch that is not known here. */
 	cmpl	$num_subarch_entries, %eax
 	jae	bad_subarch
 	jmp	*pa(subarch_entries)(, %eax, 4)

@@ -5,7 +5,7 @@
  *
  * The same as head_32.S, where it is explained, with one way in: natively a
  * 64-bit kernel needs page tables before its first instruction, and that
- * second design is left out. The table has its place for it all the same.
+ * second design is left out. The table has an entry for it all the same.
  *
  * Addresses are computed from RIP, so each is the one that this runs at.
  */
@@ -20,7 +20,7 @@
 	.globl	startup_xen
 startup_xen:
 	leaq	xen_boot_params(%rip), %rax
-	/* A header that says so of itself: the next fields mean something. */
+	/* The magic number and the version make the next fields valid. */
 	movl	$BP_MAGIC, BP_header(%rax)
 	movw	$PROTOCOL_SUBARCH, BP_version(%rax)
 	/* What we run on, and where it says more. */
@@ -46,7 +46,7 @@ startup_64:
 	movl	$SUBARCH_PC, BP_hardware_subarch(%rbx)
 1:	/* EAX = the subarch. */
 	movl	BP_hardware_subarch(%rbx), %eax
-	/* It is in the table, or this goes no further. */
+	/* A number beyond the table is a subarch that is not known here. */
 	cmpl	$num_subarch_entries, %eax
 	jae	bad_subarch
 	leaq	subarch_entries(%rip), %rdx

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * The bare machine: what is left of stages 1 to 4 when nobody is below.
+ * The bare machine: what is left of stages 1 to 4 without a hypervisor.
  *
  * native_entry() is called by the common head, when boot_params says that this
  * is a PC. Ring 0, paging off, flat segments, interrupts off; there is one kind

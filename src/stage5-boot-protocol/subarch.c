@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * Two boot_params, and what to do when nobody here understands them.
+ * Two boot_params, and what to do with a subarch that is not known here.
  *
  * bad_subarch() is called by the common head, P=V, before any console.
  */

@@ -4,8 +4,8 @@
  * The guest's image: what its ELF headers ask for.
  *
  * Called by start_kernel() before there is a domain. This is what Xen's
- * libelf does for dom0. The file is a stranger's, so no offset in it is
- * followed without a look at the size.
+ * libelf does for dom0. The file may come from anybody, so no offset in it is
+ * followed without comparing it with the size.
  *
  * Source: the ELF specification.
  */

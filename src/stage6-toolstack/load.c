@@ -49,7 +49,7 @@ void load_image(const struct guest *guest)
 }
 //! [load_image]
 
-/* Dom0 reads neither file of the two: one byte is like another. */
+/* Dom0 does not interpret either file: it copies bytes. */
 //! [load_module]
 void load_module(const struct guest *guest)
 {

@@ -33,7 +33,7 @@ static void build_guest(struct guest *guest)
 	console_open(guest);
 	store_open(guest);
 
-	/* page tables, and Xen's seal on them */
+	/* page tables, and Xen's check of them */
 	write_page_tables(guest);
 	pin_page_tables(guest);
 

@@ -3,8 +3,8 @@
  * @file
  * The kernel's own segments: flat, ring 0.
  *
- * At the entry the segment registers are good, but the selectors in them are
- * nobody's promise: the first IRET would load one of them again, out of a
+ * At the entry the segment registers are good, but the contract says nothing of
+ * the selectors in them: the first IRET would load one of them again, from a
  * table that may be gone. The heads load this one by its paddr, and
  * pvh_init_traps() once more by its linked VA, before P=V is dropped.
  *

@@ -3,8 +3,8 @@
  * @file
  * hvm_start_info: whether it is one, and whether all that it names is mapped.
  *
- * Called by pvh_entry(), P=V. It was filled by whoever loaded the kernel, and
- * those are many. Version 0 ends before the memory map; a later one is version
+ * Called by pvh_entry(), P=V. The loader has filled it in, and there are many
+ * loaders. Version 0 ends before the memory map; a later one is version
  * 1 and more behind it.
  *
  * Source: xen/arch-x86/hvm/start_info.h.

@@ -3,8 +3,8 @@
  * @file
  * Which of stage 2's consoles a PVH kernel has.
  *
- * Called by pvh_entry(), P=V. The serial port belongs to whoever is at the
- * bottom: to us, or to Xen. A domU has a ring. start_info named it to a PV
+ * Called by pvh_entry(), P=V. The serial port belongs to what runs on the bare
+ * machine: us, or Xen. A domU has a ring. start_info named it to a PV
  * guest; here Xen keeps it among the domain's parameters.
  */
 #include "console.h"

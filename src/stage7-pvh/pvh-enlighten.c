@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * pvh_start_kernel(): from a jump to a kernel, as enlighten.c does for PV.
+ * pvh_start_kernel(): from the jump to start_kernel(), as enlighten.c for PV.
  *
  * Jumped to by pvh_entry(), on init_stack, at the linked address. P=V is still
  * mapped, there is no IDT, and interrupts are off.

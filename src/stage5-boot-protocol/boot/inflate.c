@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * Deflate, backwards. Called by gunzip().
+ * Unpacks a deflate stream. Called by gunzip().
  *
  * The data come in blocks: stored ones, and ones in two Huffman codes. The
  * first code has symbols for the 256 bytes, for the end of the block, and for
@@ -10,7 +10,7 @@
  * the block, packed by a third code.
  *
  * Damaged input can do no harm: what is read and written is bounded, and
- * whether the result is right is gunzip()'s to judge.
+ * gunzip() checks whether the result is right.
  *
  * Source: RFC 1951; the numbers in brackets are its sections.
  */
