@@ -64,6 +64,10 @@ of_recording() { # expression
 	[ "$(of_recording 'r["events"][-1]["kind"], r["events"][-1]["step"] == len(r["steps"]) - 1')" = "('crash', True)" ]
 }
 
+@test "every colour of the page can be read on every ground that it stands on" {
+	tools/python tests/explore/contrast.py
+}
+
 # Whether the recording fits the schema; says where not.
 fits_schema() {
 	tools/python - "$json" <<-'END'

@@ -30,6 +30,8 @@ _NUMBER = {32: "eax", 64: "rax"}
 MOST_TABLES = 1000
 _LONGEST_INSTRUCTION, _GATE_SIZE, _PREFIXED_CPUID = 15, 2, 7
 _GATE = re.compile(r"vector (\d+): .*?VA (0x[0-9a-f]+)")
+_CALLBACK = re.compile(r"VA (0x[0-9a-f]+)")
+_BRANCH = re.compile(r"(l?call|l?jmp|j[a-z]+|loop\w*|(l|rep[z]? )?ret)\b")
 _PAGE_FAULT = 14
 _HYPERCALL_MSR = 0x40000000
 _CRASH = re.compile(rb"^\(XEN\) (d[0-9]+v[0-9]+ Unhandled: [^\r\n]*)", re.MULTILINE)
@@ -91,7 +93,9 @@ class Events:
         self.rows: list[dict[str, Any]] = []
         if not recording.boot or not recording.values:
             return
-        self._changed_pages, self._goes_on, self._gates, self._looked_at = {}, None, {}, 0
+        self._goes_on, self._looked_at = None, 0
+        self._changed_pages: dict[int, set[int]] = {}
+        self._gates: dict[int, int | None] = {}  # the guest's handlers: of which vector, or of none
         for store in recording.trace.stores:
             if store.by_xen:
                 self._changed_pages.setdefault(store.step, set()).add(store.maddr >> PAGE_SHIFT)
@@ -139,6 +143,8 @@ class Events:
                     [getattr(moment.registers, name) for name in _ARGUMENTS[self.info.bits]])
         details = list(call.details())
         self._gates.update((int(va, 16), int(vector)) for line in details for vector, va in _GATE.findall(line))
+        if str(call).startswith("set_callbacks("):
+            self._gates.update((int(va, 16), None) for va in _CALLBACK.findall(str(call)))
         return {"kind": "hypercall", "text": str(call), "details": details}
 
     def _outcome(self, row: dict[str, Any], step: int, back: int | None) -> None:
@@ -172,6 +178,8 @@ class Events:
             then = "the instruction is executed again"
         elif not self._is_far(distance):
             then = "the guest goes on behind it"
+        if _BRANCH.match(text) and addresses[back] not in self._gates and before.cr2 == after.cr2:
+            then, distance = "the guest goes on behind it", 0  # where it has branched to
         depth = {"depth": 1} if self._is_far(distance) else {}
         vector = self._gates.get(addresses[back])
         if vector == _PAGE_FAULT or before.cr2 != after.cr2:

@@ -29,7 +29,7 @@ class Page {
 	showHead({ title, end }) {
 		document.title = `${title}, step by step`;
 		document.getElementById("title").textContent = title;
-		document.getElementById("end").append(...this.verdict().map((line) => element("div", {}, line)));
+		document.getElementById("end").append(...this.verdict());
 		document.getElementById("end").className = end.status ? "bad" : "good";
 	}
 
@@ -38,13 +38,22 @@ class Page {
 		this.showHead(data);
 		document.getElementById("where").textContent = "Xen did not start this image: no instruction of it was executed.";
 		new ConsolePane(this.recording).show(0);
+		document.getElementById("console-heading").textContent = "Console";
 		settle();
 	}
 
 	// How the boot ended, in tools/boot's words, with the diagnosis if it went wrong.
 	verdict() {
 		const { said } = this.recording.data.end, first = said.findLastIndex((line) => line.includes("(transcript: "));
-		return said.slice(Math.max(0, first)).map((line) => line.replace(/ \(transcript: .*\)$/, ""));
+		const rows = [];
+		for (const line of said.slice(Math.max(0, first))) {
+			const [, label, words] = /^ {2}(\S.*?) {2,}(.*)$/.exec(line) ?? [];
+			if (label || !/^ {3}/.test(line))
+				rows.push(label ? [label, words] : ["", line.replace(/ \(transcript: .*\)$/, "")]);
+			else
+				rows.at(-1)[1] += `\n${line.trim()}`;
+		}
+		return rows.map(([label, words]) => (label ? element("div", { class: "finding" }, element("span", {}, label), element("span", {}, words)) : element("div", {}, words)));
 	}
 
 	makePanes() {

@@ -90,6 +90,8 @@ class Recording {
 
 	// The steps at which the instruction at an address is executed, be it linked or P=V.
 	stepsAt(linked) {
+		if (this.asked?.linked === linked)
+			return this.asked.steps;
 		const places = new Set();
 		this.data.places.forEach(([, index], place) => {
 			if (index > 0 && BigInt(this.data.code[index][0]) === linked)
@@ -98,6 +100,7 @@ class Recording {
 		const steps = [];
 		if (places.size)
 			this.data.steps.forEach((place, step) => places.has(place) && steps.push(step));
+		this.asked = { linked, steps };
 		return steps;
 	}
 
