@@ -62,6 +62,7 @@ class Report:
         self.stopped = None  # a Finding that ended the grading
         self.files = {}  # what is kept: what it is, path
         self.warnings = []  # the compiler's
+        self.told = []  # what came of predictions
         self.learned = self.next = ""  # for full points
 
     @property
@@ -100,7 +101,7 @@ class Report:
                 "number": i + 1, "name": t.name, "title": t.title, "state": t.state, "why": t.why,
                 "score": t.score, "points": t.points, "findings": [vars(f) for f in t.findings],
             } for i, t in enumerate(self.tasks)],
-            "files": self.files, "warnings": self.warnings,
+            "files": self.files, "warnings": self.warnings, "predictions": self.told,
         }
 
 
@@ -144,6 +145,7 @@ def as_text(report):
         for finding in task.findings:
             lines += finding_lines(finding, "         ")
     lines += ["", f"  {report.score} of {report.points} points"]
+    lines += [wrap(printable(f"your prediction, {text}"), "  ") for text in report.told]
     lines += what_next(report)
     lines += [f"  {what}: {path}" for what, path in sorted(report.files.items())]
     return "\n".join(lines)

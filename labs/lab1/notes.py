@@ -8,6 +8,7 @@ Source: xen/common/libelf/libelf-dominfo.c; xen/elfnote.h.
 
 from grader.lab import NOTES as SIX
 from grader.lab import Stopped
+from grader.predictions import read
 from xenabi.notes import NoteError
 
 ASKED = ("GUEST_OS", "GUEST_VERSION", "XEN_VERSION", "FEATURES", "PAE_MODE", "LOADER", "GUEST_OS+LOADER", "all")
@@ -124,11 +125,7 @@ def check_predictions(task, lab, path):
         lab.look_at(path)
     except Stopped as stop:
         return task.fail("predictions-missing", stop.finding.text)
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        lines = [line.split("#")[0] for line in file]
-    said = {}
-    for key, colon, value in (line.partition(":") for line in lines):
-        said.setdefault(key.strip(), []).extend([value.strip()] if colon else [])
+    said = read(path)
     for asked in ASKED:
         word = " or ".join(said.get(asked, [])) or "?"
         if word == outcome(without(asked)):

@@ -31,6 +31,7 @@ LATE = b"its last words\n"
 ENTRY = "the guest's entry"
 OLD = b"\xc2"  # what a page holds that nobody has written to
 MOST = 4000  # hypercalls of a run
+SHORT = ("none", "pte", "pmd", "pgd", "pgd", "segments", "shared", "writable")  # page types, as predictions name them
 
 
 class Building(Session):
@@ -44,7 +45,7 @@ class Building(Session):
         self.pages = {}  # PFN: MFN, as Xen gave them
         self.pins, self.context, self.shared = [], None, None
         self.sealed = self.list = self.info = self.entry = self.left = None
-        self.frames, self.mapped, self.event = {}, {}, None
+        self.frames, self.mapped, self.event, self.pinned = {}, {}, None, None
         self.lines, self.verdict = [], None
         self.late = False  # whether the guest's last words were written
 
@@ -118,8 +119,17 @@ class Building(Session):
         if cmd not in PINS or not count:
             return
         self.seal()
+        before = self.kinds()
         pin = SimpleNamespace(level=PINS[cmd], mfn=mfn, domain=domain, ret=self.returned(regs))
         self.pins.append(pin)
+        self.pinned = self.pinned or (before, self.kinds())
+
+    def kinds(self):
+        """By level, for what Xen holds the guest's tables: for predictions."""
+        types, held = frames_of(self), {}
+        for pfn in set(self.layout.tables) & set(self.pages):
+            held.setdefault(self.layout.level_of(pfn), []).append(types.of(self.pages[pfn]))
+        return {level: " and ".join(sorted({SHORT[frame.type] for frame in frames})) for level, frames in held.items() if all(frames)}
 
     def domctl(self, regs):
         op = self.arguments(regs)[0]

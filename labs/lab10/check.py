@@ -8,6 +8,7 @@ has store and console far above its tables, and all of them machine pages above 
 from concurrent.futures import ThreadPoolExecutor
 
 from grader.lab import tree_image
+from grader.predictions import tell
 
 from .building import Building
 from .contents import check_p2m, check_start_info
@@ -24,12 +25,21 @@ def check(lab):
     guests = {arch: tree_image(arch, 4) for arch in ("x86_32", "x86_64")}
     with ThreadPoolExecutor(JOBS) as pool:
         runs = list(pool.map(lambda kind: Building.run(lab, images[kind[0]], guests[kind[1]], *kind), KINDS))
+    tell(lab, predicted(runs[0]))
     lab.check("p2m", each(check_p2m), runs)
     lab.check("tables", each(check_tables), runs)
     lab.check("pin", each(check_pin), runs)
     lab.check("start_info", each(check_start_info), runs)
     lab.check("context", each(check_context), runs)
     lab.check("serve", each(check_serve), runs)
+
+
+def predicted(run):
+    """What the hypercalls of the first run did, by the names in the file predictions."""
+    top = run.layout.levels
+    before, after = run.pinned or ({}, {})
+    return {"top before": before.get(top), "top after": after.get(top), "pte before": before.get(1), "pte after": after.get(1),
+            "mapped": len(run.mapped) if run.pinned else None, "left": len(run.left.mapped) if run.left else None}
 
 
 def each(examine):

@@ -142,6 +142,20 @@ def check_entries(task, boot, before, allowed=()):
                 mistake does not fault.""")
 
 
+def seen_changes(boot, before):
+    """What the hypercalls changed, for whoever has predicted it: called when the remap is done, before changes are accepted."""
+    guest = boot.guest
+    depths = {table: depth for depth, table in before.seen.space.tables(before.seen.is_guests)}
+    found = [guest.maddr(paddr) for paddr, _, _ in entry_changes(guest.memory.changes(), guest.info["pt_base"], guest.info["nr_pt_frames"])]
+    tables = {maddr & -PAGE for maddr in found}
+    levels = sorted({before.seen.space.mode.levels[depths[table]].name for table in tables if table in depths})
+    now = {mfn: frame for mfn, (frame, _) in used(Tables(guest), frames_of(boot)).items()}
+    grown = [now[mfn].count - frame.count for mfn, (frame, _) in before.frames.items() if frame and now.get(mfn)]
+    answers = {request.ret for request in boot.watch.requests}
+    return {"calls": len(boot.watch.handed), "level": " and ".join(levels) or "none", "entries": len(found), "tables": len(tables),
+            "returns": answers.pop() if len(answers) == 1 else None, "uses": max(grown) if grown else None}
+
+
 def check_counts(task, boot, requests):
     """remap_kernel() says how many entries it wrote, for whoever reads the boot's output."""
     pgd = boot.guest.maddr(boot.guest.info["pt_base"])
