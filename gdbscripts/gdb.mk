@@ -4,7 +4,9 @@
 
 # A bzImage has no symbols; the kernel that was packed in it may have, and may lie beside it. SYMBOLS= names another.
 gdb-image := $(or $(IMAGE),$(image))
-gdb-symbols := $(or $(SYMBOLS),$(if $(IMAGE),$(wildcard $(IMAGE:.bzImage=.elf)),$(image:.bzImage=.elf)),$(IMAGE))
+# (A path of the reader's may have spaces, which make would take for its ends.)
+beside-image = $(shell f='$(IMAGE)'; f="$${f%.bzImage}"; [ "$$f" = '$(IMAGE)' ] || f="$$f.elf"; [ ! -e "$$f" ] || echo "$$f")
+gdb-symbols = $(or $(SYMBOLS),$(if $(IMAGE),$(beside-image),$(image:.bzImage=.elf)),$(IMAGE))
 
 # Builds what is to be looked at, the way `make run` does.
 gdb-ready: ready $(below)
@@ -31,7 +33,7 @@ compile_commands:
 	@tools/compile-commands
 .PHONY: gdb rewind gdbserver vscode compile_commands
 
-gdb-tables := $(B)/$(basename $(notdir $(gdb-image)))$(if $(filter y,$(NATIVE)),-native).pagetables
+gdb-tables = $(B)/$(shell basename '$(basename $(gdb-image))' | tr ' ' _)$(if $(filter y,$(NATIVE)),-native).pagetables
 
 pagetables: gdb-ready
 	@SYMBOLS='$(gdb-symbols)' tools/pagetables '$(gdb-image)' '$(gdb-tables)'

@@ -208,6 +208,16 @@ in_a_terminal() { # shell words for GDB
 	ends 0 "an editor's GDB came through"
 }
 
+@test "an image whose path has spaces and other letters, without HOME and with an ASCII locale" {
+	local image="$BATS_TEST_TMPDIR/ä b/c d.elf"
+	mkdir "${image%/*}"
+	cp "$good/build/x86_32/stage3.elf" "$image"
+	run env -i PATH="$PATH" make --no-print-directory gdb IMAGE="$image" GDB_OPTIONS="-batch -ex 'info symbol startup_xen'" </dev/null
+	ends 0 "startup_xen in section .text"
+	run env -i PATH="$PATH" make --no-print-directory pagetables IMAGE="$image" </dev/null
+	ends 0 "512 pages mapped otherwise"
+}
+
 @test "make compile_commands: each source of each stage, once for each mode that has it" {
 	run make -C "$good" --no-print-directory compile_commands
 	ends 0 "7 modes"
