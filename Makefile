@@ -72,6 +72,12 @@ $(foreach name,$(given),$(if $(shell grep -d skip -lwe '$(name)' Makefile src/*/
 	$(error nothing here knows a variable $(name): `make` alone lists them)))
 endif
 
+# All that is made goes below build/, which may be a link to somewhere else.
+ifneq ($(filter-out help,$(MAKECMDGOALS)),)
+$(if $(shell mkdir -p build 2>/dev/null && test -w build && echo y),,\
+	$(error build/ cannot be written to: use a copy of this tree, or let build be a link to a folder of yours))
+endif
+
 # $(call one-of,NAME,good values)
 one-of = $(if $(filter-out 1,$(words $($(1))))$(filter-out $(2),$($(1))),\
 	$(error $(1)=$($(1)) is not known here: use $(1)= one of $(2)))

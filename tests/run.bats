@@ -102,6 +102,22 @@ refused() { # what it says, variables
 	grep -q "succeeded" "$BATS_TEST_TMPDIR/one"
 }
 
+# A link that leads nowhere is like a folder that nobody may write to: root may write anywhere else.
+@test "a tree that cannot be written to is refused in words; build may be a link" {
+	local tree=$BATS_TEST_TMPDIR/tree
+	mkdir "$tree" "$BATS_TEST_TMPDIR/elsewhere"
+	ln -s "$top"/[!b]* "$tree/"
+	ln -s /dev/null/nowhere "$tree/build"
+	run make --no-print-directory -C "$tree" run
+	ends 2 "build/ cannot be written to: use a copy of this tree, or let build be a link"
+	run make --no-print-directory -C "$tree"
+	ends 0 "make run"
+	ln -sfn "$BATS_TEST_TMPDIR/elsewhere" "$tree/build"
+	run make --no-print-directory -C "$tree" build/x86_32/stage1.elf
+	[ "$status" = 0 ]
+	[ -s "$BATS_TEST_TMPDIR/elsewhere/x86_32/stage1.elf" ]
+}
+
 group_is_gone() { ! kill -0 -- "-$1" 2>/dev/null; }
 
 # As a terminal does it: the signal goes to make and everything below it.
