@@ -56,6 +56,12 @@ setup_file() {
 	[[ $output == *"0x00000000-0x"*" physical reads"* ]]
 	[[ $output == *'xen_entry: No symbol table is loaded.  Use the "file" command.; usage: xen pt walk ADDR'* ]]
 	[[ $output != *Traceback* && $output != *"Python Exception"* ]]
+	# Nobody knows where it says that it is well: the shutdown behind that is seen.
+	BUILD=$BATS_TEST_TMPDIR run tools/gdb "$BATS_TEST_TMPDIR/bare.elf" -batch -ex 'xen hypercalls on set_trap_table' -ex continue \
+		-ex 'xen where' -ex 'xen back 1' -ex 'xen restart entry' -ex 'xen end' -ex 'xen pt limit 1'
+	ends 0 "Xen's own part"
+	[ "$(grep -c '^the end: dom0 has Xen shut the machine down' <<<"$output")" = 2 ]
+	[[ $output == *hwdom_shutdown+0x0* && $output == *"0x00100000 in ??"* ]]
 }
 
 # bats test_tags=long

@@ -82,7 +82,7 @@ class View(Protocol):
         """A struct of the guest's in words; empty if its type is not known."""
 
     def place(self, va: int) -> str:
-        """The symbol there, as GDB names it."""
+        """The symbol there, as GDB names it; empty if there is none."""
 
     def guest(self) -> contextlib.AbstractContextManager[Guest]:
         """The guest as it is now, with its page tables."""
@@ -172,4 +172,5 @@ def traps(view: View, va: int) -> Iterator[str]:
         if not address:
             return
         va += TRAP[view.bits].size
-        yield f"vector {vector}: {selector:#x}:VA {address:#x} <{view.place(address)}>, flags {flags}"
+        place = view.place(address)
+        yield f"vector {vector}: {selector:#x}:VA {address:#x}{f' <{place}>' if place else ''}, flags {flags}"

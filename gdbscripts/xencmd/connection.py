@@ -72,6 +72,12 @@ def arrived(session):
         gdb.execute("frame")
 
 
+def symbol_at(va):
+    """The name of what is at a VA, as GDB has it; empty if there is none."""
+    said = gdb.execute(f"info symbol {va:#x}", to_string=True).partition(" in section")[0].strip()
+    return "" if said.startswith("No symbol") else said
+
+
 def forget():
     """Has GDB read registers and memory anew."""
     gdb.execute("maintenance flush register-cache", to_string=True)

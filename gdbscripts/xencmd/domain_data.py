@@ -12,6 +12,7 @@ from xenpt.memory import PAGE_SHIFT
 from xenpt.vcpu import Vcpu
 
 from .arguments import none
+from .connection import symbol_at
 from .places import stack_top
 from .session import session
 from .style import say
@@ -36,8 +37,7 @@ def vcpu(guest):
 
 def place(va):
     """<symbol>, or nothing."""
-    said = gdb.execute(f"info symbol {va:#x}", to_string=True).partition(" in section")[0].strip()
-    return "" if said.startswith("No symbol") else f"<{said}>"
+    return f"<{name}>" if (name := symbol_at(va)) else ""
 
 
 class SharedInfoCommand(gdb.Command):

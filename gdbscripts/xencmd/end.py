@@ -6,7 +6,7 @@ import gdb
 from .arguments import none
 from .hypercalls import visit, watched
 from .log import follower
-from .places import ends
+from .places import at_end, ends
 from .running import Wait
 from .session import session
 from .style import say
@@ -28,14 +28,14 @@ class End(gdb.Command):
         stub, places = session.stub, ends()
         with moving():
             with stub.breakpoints(set(places) | watched()):
-                if stub.registers().rip in places:
+                if at_end():
                     raise gdb.GdbError("this is the end already")
                 wait = Wait(session.machine, "on the way to the end", follower.show)
                 while wait.run(stub) and visit(stub):
                     pass
             rip = stub.registers().rip
             follower.show()
-            say(f"the end: {places.get(rip, f'{wait.over}, so the machine was stopped where it was')}")
+            say(f"the end: {places.get(rip, f'{wait.over}; this is where it was stopped')}")
 
 
 End()

@@ -16,7 +16,7 @@ from xenqemu.position import NoPosition, Position
 from .hypercall_watch import lower
 from .interrupts import uninterrupted
 from .log import follower
-from .places import crashes, ends, in_xen
+from .places import at_end, crashes, ends, in_xen
 from .session import plain_errors, session
 from .style import say
 
@@ -89,12 +89,21 @@ class AtEnd(gdb.Command):
     def invoke(self, argument, from_tty):
         if (session.timeline or session.second_level) and gdb.selected_inferior().pid:
             with plain_errors():
-                at_end = session.stub.registers().rip in ends()
-            if at_end:
+                over = at_end()
+            if over:
                 raise gdb.GdbError("this is the end of the boot" + (": `xen back` goes back from here, `xen restart entry` to the beginning"
                                                                     if session.timeline else ""))
 
 
+@uninterrupted
+def on_shutdown(event):
+    """QEMU has stopped a machine that shut itself down where no end is known: of an image and a Xen without symbols."""
+    if session.folder and getattr(event, "stop_signal", "") == "SIGQUIT":
+        follower.show()
+        print("the end: the machine has shut itself down")
+
+
+gdb.events.stop.connect(on_shutdown)
 AtEnd()
 for command in "continue step stepi next nexti finish until advance jump signal".split():
     gdb.execute(f"define hook-{command}\nxen-at-end\nend")

@@ -4,6 +4,7 @@
 import gdb
 
 from . import guest_types
+from .connection import symbol_at
 from .session import session
 
 
@@ -38,7 +39,7 @@ class View:
         return None
 
     def place(self, va):
-        return gdb.execute(f"info symbol {va:#x}", to_string=True).partition(" in section")[0].strip()
+        return symbol_at(va)
 
     def guest(self):
         return session.guest()

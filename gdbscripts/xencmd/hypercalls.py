@@ -101,9 +101,10 @@ class Hypercalls(gdb.Command):
             raise gdb.GdbError("booted without Xen: there are no hypercalls")
         if session.second_level:
             raise gdb.GdbError("a PVH guest makes its hypercalls by VMMCALL: only those of PV guests can be watched")
+        path = session.known_xen_syms()
         if not hypercall_gate():
-            raise gdb.GdbError(f"{session.xen_syms or 'xen-syms, which is missing,'} does not tell where this Xen takes hypercalls "
-                               "(`make xen` makes a xen-syms that does, `xen connect xen-syms FILE` names one)")
+            raise gdb.GdbError(f"{path} does not tell where this Xen takes hypercalls (`make xen` makes a xen-syms that does, "
+                               "`xen connect xen-syms FILE` names one)")
         return Watch(*hypercall_gate())
 
     def on(self, stub, watch):

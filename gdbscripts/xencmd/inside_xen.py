@@ -15,8 +15,9 @@ from xenqemu.packets import StubError
 from xenqemu.timeline import PATIENCE, SLICE
 
 from .arguments import none
+from .connection import symbol_at
 from .interrupts import uninterrupted
-from .places import ends
+from .places import at_end, ends
 from .session import elf, plain_errors, session
 from .style import say
 from .time import moving, timeline
@@ -93,8 +94,7 @@ def guest_side():
         return "Xen is at work for itself"
     except gdb.GdbError:
         return "for whose instruction is not known: that needs QEMU's monitor (QMP), which `make gdb` opens"
-    place = gdb.execute(f"info symbol {address:#x}", to_string=True).partition(" in section")[0].strip()
-    known = "" if place.startswith("No symbol") else f" <{place}>"
+    known = f" <{name}>" if (name := symbol_at(address)) else ""
     return f"for the guest's instruction at VA {address:#x}{known}"
 
 
@@ -130,7 +130,7 @@ class Step(gdb.Command):
         with moving():
             line, stub = timeline(), session.stub
             registers = stub.registers()
-            if registers.rip in ends():
+            if at_end():
                 raise gdb.GdbError("this is the end of the boot: `xen back` goes back from here")
             with stub.patience(PATIENCE, line.clock):
                 self.step(stub, registers.rip if not registers.in_xen else Position(stub, session.monitor).address)

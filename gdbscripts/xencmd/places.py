@@ -35,6 +35,11 @@ def ends():
     return places
 
 
+def at_end():
+    """Whether the boot is over: the machine stands at an end, or has shut itself down where nobody knew of one."""
+    return session.stub.registers().rip in ends() or bool(session.folder and session.monitor.shut_down())
+
+
 def crashes():
     """Where Xen ends a guest that crashed: an address, or nothing without Xen or its symbols."""
     crash = session.under_xen and session.xen_symbol(BAD_END)

@@ -7,6 +7,7 @@ import gdb
 
 from xenpt import snapshot, svg
 
+from .connection import symbol_at
 from .pt_files import write
 from .session import plain_errors, session
 
@@ -36,8 +37,8 @@ class Svg(gdb.Command):
 def title(guest):
     """Which image, and where it stands."""
     name = os.path.splitext(os.path.basename(session.image.path))[0] if session.image else "a guest"
-    place = gdb.execute("info symbol $pc", to_string=True).split(" in section")[0].strip()
-    where = "in Xen" if "No symbol" in place else f"at {place}"
+    registers = session.stub.registers()
+    where = "in Xen" if registers.in_xen else f"at {symbol_at(registers.rip) or f'VA {registers.rip:#x}'}"
     mode = guest.mode.name.split(" below")[0]
     return f"{name}, {mode}, {where}"
 

@@ -7,10 +7,10 @@ from xenpt import text
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .arguments import number, word
-from .inside_xen import guest_side, names
+from .inside_xen import EXITS, guest_side, names
 from .log import follower
 from .page_watch import PageWatch
-from .places import ends
+from .places import at_end, ends
 from .pt_aliases import Aliases
 from .running import Wait
 from .session import session
@@ -42,7 +42,7 @@ class Watch(gdb.Command):
         mfn, offset, size, write = self.wanted(argument.strip())
         stub, places = session.stub, ends()
         with moving():
-            if stub.registers().rip in places:
+            if at_end():
                 raise gdb.GdbError("this is the end of the boot: `xen back` goes back from here")
             before, wait = words(stub, mfn, offset, size), Wait(session.machine, "nobody has touched it", follower.show)
             with stub.breakpoints(places), PageWatch(stub, mfn, offset, size, ("write",) if write else ("read", "write")) as watch:
@@ -78,7 +78,7 @@ class Watch(gdb.Command):
                 walked = not (old ^ after[maddr]) & ~WALKED
                 say(f"  maddr {maddr:#x}: {old:#x} -> {after[maddr]:#x}" + " (set by the processor, as it walked here)" * walked)
         if registers.in_xen:
-            say(f"by Xen, {names().name(registers.rip) if session.xen_syms else 'wherever that is'}, {guest_side()}")
+            say(f"by Xen, {names().name(registers.rip) if session.xen_symbol(EXITS[0]) else f'VA {registers.rip:#x}'}, {guest_side()}")
 
 
 def words(stub, mfn, offset, size):

@@ -7,6 +7,7 @@ import calendar
 import json
 import re
 import socket
+import time
 from typing import Any
 
 from .patience import patiently
@@ -24,6 +25,7 @@ class Monitor:
     def __init__(self, path: str, limit: float = patiently(10.0), connection=None) -> None:
         self.socket = connection or socket.socket(socket.AF_UNIX)
         self.socket.settimeout(limit)
+        self._limit = limit
         try:
             if not connection:
                 self.socket.connect(path)
@@ -86,7 +88,24 @@ class Monitor:
         self.order(f"savevm {name}")
 
     def load(self, name: str) -> None:
+        if self.shut_down():
+            self._wake()
         self.order(f"loadvm {name}")
+
+    def shut_down(self) -> bool:
+        """Whether the machine has switched itself off, or tried to reset itself: then it cannot run on as it is."""
+        return self.execute("query-status")["status"] == "shutdown"
+
+    def _wake(self) -> None:
+        """Out of that state, for a checkpoint to be loaded: by a reset, which -no-reboot is told to allow this once."""
+        end = time.monotonic() + self._limit
+        self.execute("set-action", reboot="reset")
+        self.execute("system_reset")
+        while self.shut_down():
+            if time.monotonic() > end:
+                raise MonitorError("QEMU does not reset a machine that has shut itself down")
+            time.sleep(0.01)
+        self.execute("set-action", reboot="shutdown")
 
     def delete(self, name: str) -> None:
         self.order(f"delvm {name}")

@@ -179,6 +179,18 @@ guest_of() { # dom0's kind, the guest's kind
 	DOM0_MEM=512 CMDLINE="console=hvc0 earlyprintk=xen" checks build/linux/vmlinuz none linux
 }
 
+@test "neither the image nor Xen has symbols: the end of the boot is no end of the session" {
+	local bare=$BATS_TEST_TMPDIR/bare.elf
+	strip -o "$bare" "$good/build/x86_64/stage4.elf"
+	BUILD=$BATS_TEST_TMPDIR XEN=build/xen-stock/xen run timeout 200 tools/gdb "$bare" -batch -ex continue -ex 'xen back 1' \
+		-ex 'xen restart entry' -ex 'xen watch mfn (unsigned long)$cr3>>12 write' -ex 'xen end' -ex 'xen restart entry' -ex 'xen end' -ex 'xen pt limit 1'
+	ends 0 "Xen's own part"
+	[ "$(grep -c '^the end: the machine has shut itself down' <<<"$output")" = 3 ]
+	[[ $output == *" was written at VA 0xffff83"* ]]
+	BUILD=$BATS_TEST_TMPDIR XEN=build/xen-stock/xen run timeout 200 tools/gdb "$bare" -batch -ex continue -ex continue
+	ends 1 "this is the end of the boot"
+}
+
 # What a terminal gets to see.
 in_a_terminal() { # shell words for GDB
 	BUILD=$BATS_TEST_TMPDIR TERM=xterm run timeout 100 script -qec "tools/gdb $good/build/x86_32/stage3.elf $* -ex 'xen pt' -ex quit" /dev/null </dev/null
