@@ -108,6 +108,7 @@ struct guest {
 	struct xencons_interface *ring; /**< its console, mapped by us: VA */
 	char line[128];			/**< what it printed of a line yet */
 	unsigned int used;
+	bool nonsense; /**< an index in one of its rings was impossible */
 	bool ended;
 	unsigned int reason; /**< why: SHUTDOWN_ of xen/sched.h */
 };
@@ -246,6 +247,10 @@ void store_open(const struct guest *guest);
 void store_answer(struct guest *guest);
 void store_close(const struct guest *guest);
 /** @} */
+
+/** Says, once, that the guest breaks a ring's rules: no success is left to it.
+ */
+void report_nonsense(struct guest *guest, const char *ring, u32 prod, u32 cons);
 
 /** Opens a channel between two guests, and tells both who the other is. */
 void introduce(struct guest *first, struct guest *second);

@@ -89,6 +89,14 @@ static void put(struct guest *guest, u8 c)
 		guest->line[guest->used++] = c >= ' ' || c == '\t' ? c : '.';
 }
 
+void report_nonsense(struct guest *guest, const char *ring, u32 prod, u32 cons)
+{
+	if (!guest->nonsense)
+		printk("toolstack: domain %u wrote nonsense into its %s ring: producer %#x, consumer %#x\n",
+		       guest->id, ring, prod, cons);
+	guest->nonsense = true;
+}
+
 //! [console_drain]
 void console_drain(struct guest *guest)
 {
@@ -99,8 +107,7 @@ void console_drain(struct guest *guest)
 	if (at == end)
 		return;
 	if (end - at > sizeof(ring->out)) {
-		printk("toolstack: the guest wrote nonsense into its console ring: out_prod %#x, out_cons %#x\n",
-		       end, at);
+		report_nonsense(guest, "console", end, at);
 		at = end - sizeof(ring->out);
 	}
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -111,7 +111,7 @@ void start_kernel(void)
 	for (unsigned int i = 0; i < count; i++) {
 		destroy(&guests[i]);
 		report(&guests[i]);
-		if (guests[i].reason != SHUTDOWN_poweroff)
+		if (guests[i].reason != SHUTDOWN_poweroff || guests[i].nonsense)
 			verdict = VERDICT_FAILURE;
 	}
 	paravirt_ops.exit(verdict);

@@ -22,27 +22,28 @@ static u8 store_pages[MAX_GUESTS][PAGE_SIZE]
  * passed over as it comes.
  * @return bytes of the next one that are there
  */
-static u32 pass_over(store_page_t *page, u32 *rest)
+static u32 pass_over(struct guest *guest, store_page_t *page)
 {
 	u32 there = page->req_prod - page->req_cons;
+	u32 rest = min(there, guest->store_rest);
 
 	if (there > sizeof(page->req)) {
-		printk("toolstack: the guest wrote nonsense into its xenstore ring: req_prod %#x, req_cons %#x\n",
-		       page->req_prod, page->req_cons);
+		report_nonsense(guest, "xenstore", page->req_prod,
+				page->req_cons);
 		page->req_cons += there;
 		return 0;
 	}
-	page->req_cons += min(there, *rest);
-	*rest -= min(there, *rest);
-	return page->req_prod - page->req_cons;
+	page->req_cons += rest;
+	guest->store_rest -= rest;
+	return there - rest;
 }
 
 /* @return whether there was a whole question, and room for its answer */
-static bool take_question(store_page_t *page, u32 *rest,
+static bool take_question(struct guest *guest, store_page_t *page,
 			  struct message *question)
 {
 	struct xsd_sockmsg *head = &question->head;
-	u32 there = pass_over(page, rest), at = page->req_cons;
+	u32 there = pass_over(guest, page), at = page->req_cons;
 	u32 waiting = page->rsp_prod - page->rsp_cons;
 
 	*question = (struct message){};
@@ -52,7 +53,7 @@ static bool take_question(store_page_t *page, u32 *rest,
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	store_ring_get(page->req, &at, head, sizeof(*head));
 	if (head->len > sizeof(page->req) - sizeof(*head)) {
-		*rest = head->len;
+		guest->store_rest = head->len;
 	} else if (head->len > there - sizeof(*head)) {
 		return false;
 	} else { /* what is too long for a key is none */
@@ -87,7 +88,7 @@ void store_answer(struct guest *guest)
 	for (unsigned int i = 0; i < MOST_QUESTIONS; i++) {
 		u32 end = page->rsp_prod;
 
-		if (!take_question(page, &guest->store_rest, &question))
+		if (!take_question(guest, page, &question))
 			return;
 
 		store_reply(&answer, guest, &question);

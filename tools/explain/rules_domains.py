@@ -28,6 +28,14 @@ def _(f):
             for success. GUEST=0 asks for a reboot: that stage knows itself only as dom0."""
 
 
+@rule("guest-domain-ring", LESSON + ": The console ring", "failure")
+def _(f):
+    said = f.guest(r"^toolstack: domain [0-9]+ wrote nonsense into its (\S+) ring")
+    if said and f.guest(r"^toolstack: the guest ended with reason 0"):
+        return f"""The domain that stage 6 built came to its end, but on the way it broke the rules of its {said[1]} ring: the producer's index was further from the
+            consumer's than the ring is large, or the guest moved the index that is dom0's. What it wrote there was lost."""
+
+
 @rule("guest-domain-refused", LESSON, "failure")
 def _(f):
     if f.panic.startswith("image: it has no note PHYS32_ENTRY"):

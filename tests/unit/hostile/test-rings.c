@@ -152,7 +152,8 @@ static void index_nonsense(void **state)
 	page->req_prod = 1025;
 	silence();
 	store_answer(&guest);
-	assert_non_null(strstr(said, "nonsense into its xenstore ring"));
+	assert_non_null(
+		strstr(said, "domain 7 wrote nonsense into its xenstore ring"));
 	ask(page, XS_READ, "name", 5, 100);
 	must_answer(page, XS_READ, "guest-7");
 }
