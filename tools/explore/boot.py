@@ -6,6 +6,7 @@ Everything that QEMU shares with us are files without a name, inherited through 
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import socket
@@ -71,12 +72,10 @@ class Boot:
 
     def waits(self) -> Iterator[tuple[int, int]]:
         """Each time that QEMU waits: (whether in the guest, the number of the next instruction or block)."""
-        while True:
-            wait = self._control.recv(_WAIT.size, socket.MSG_WAITALL)
-            if len(wait) < _WAIT.size:
-                break
-            yield _WAIT.unpack(wait)
-            self._control.sendall(_ANSWER.pack(self.next_stop))
+        with contextlib.suppress(ConnectionError):  # the boot may be ended at any time
+            while len(wait := self._control.recv(_WAIT.size, socket.MSG_WAITALL)) == _WAIT.size:
+                yield _WAIT.unpack(wait)
+                self._control.sendall(_ANSWER.pack(self.next_stop))
         self.said = self.process.stdout.read().decode("utf-8", "replace")
         self.process.wait()
 
@@ -97,9 +96,9 @@ class Boot:
         """QEMU's log so far."""
         return self._map(self._log, self.log_size())
 
-    def ram(self) -> mmap.mmap:
-        """The machine's memory, which goes on changing."""
-        return mmap.mmap(self._ram, self.monitor.memory_size(), prot=mmap.PROT_READ)
+    def ram(self) -> bytes:
+        """A copy of the machine's memory. Quickly made: for tools/boot a machine that waits here is silent."""
+        return mmap.mmap(self._ram, self.monitor.memory_size(), prot=mmap.PROT_READ)[:]
 
     def want(self, mfns: Iterable[int]) -> None:
         """From now on Xen's stores into these pages are recorded."""

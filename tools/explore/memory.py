@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Sequence
 
 from xenpt.memory import PAGE_SIZE, BadPage
@@ -14,10 +13,22 @@ from .trace import Store
 FILLED = (b"\0" * PAGE_SIZE, b"\xc2" * PAGE_SIZE)
 
 
-class Ram:
-    """Machine memory at one moment, copied page by page."""
+class Copy:
+    """Machine memory at one moment."""
 
-    def __init__(self, data: bytes | mmap.mmap) -> None:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def read_page(self, maddr: int) -> bytes:
+        if not 0 <= maddr < len(self._data):
+            raise BadPage(f"maddr {maddr:#x} is beyond the machine's memory")
+        return self._data[maddr:maddr + PAGE_SIZE]
+
+
+class Ram:
+    """The same, page by page: pages that have nothing in them take no room."""
+
+    def __init__(self, data: bytes) -> None:
         self.size = len(data)
         self._pages: dict[int, bytes] = {}
         filled = {page: page for page in FILLED}

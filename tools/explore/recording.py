@@ -18,7 +18,7 @@ from xenqemu.monitor import Monitor
 
 from . import registers
 from .boot import Boot, RecordError
-from .memory import Ram
+from .memory import Copy, Ram
 from .trace import Trace
 
 _PATIENCE = "600"  # seconds
@@ -52,14 +52,14 @@ def record(image: str, bits: int, flags: Sequence[str]) -> Recording:
     """Boots an image twice."""
     say(f"recording {image}: what it executes ...")
     first = Boot(image, flags)
-    ram, data, pages = Ram(b""), None, {}
+    memory, data, pages = b"", None, {}
     for _ in first.waits():
-        ram = Ram(first.ram())
-        data, pages = _at_entry(first, ram, bits)
+        memory = first.ram()
+        data, pages = _at_entry(first, Copy(memory), bits)
         first.want(pages.values())
         if data:
             first.want([data.shared_info >> PAGE_SHIFT])
-    trace = Trace(*first.records())
+    trace, ram = Trace(*first.records()), Ram(memory)
     console = _console(first.said)
     if not console:
         raise RecordError(f"there was no boot:\n{first.said}")
@@ -77,7 +77,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def _at_entry(boot: Boot, ram: Ram, bits: int) -> tuple[BootData | None, dict[int, int]]:
+def _at_entry(boot: Boot, ram: Copy, bits: int) -> tuple[BootData | None, dict[int, int]]:
     """What the guest was given, and its pages; nothing if it is no guest of Xen's."""
     now = Now(boot.monitor)
     try:
