@@ -189,7 +189,7 @@ transcripts() { # file...
 
 @test "every command that README and lessons name is a rule of make" {
 	local target count=0
-	mapfile -t rules < <(git ls-files '*.mk')
+	mapfile -t rules < <(tracked '*.mk')
 	while read -r target; do
 		grep -qE "^([a-z0-9-]+ )*$target( [a-z0-9-]+)*:" Makefile "${rules[@]}" ||
 			{ echo "no rule for make $target"; false; }
@@ -263,7 +263,7 @@ transcripts() { # file...
 	command -v doxygen && command -v dot || skip "needs doxygen and graphviz: make doc installs them"
 	local tree=$BATS_TEST_TMPDIR/tree
 	mkdir -p "$tree/build"
-	git ls-files -z | xargs -0 cp --parents -t "$tree"
+	tracked | tr '\n' '\0' | xargs -0 cp --parents -t "$tree"
 	ln -s "$PWD/build/x86_32" "$tree/build/"
 	DRAWINGS=n "$tree/tools/doc/build" build/x86_32
 }

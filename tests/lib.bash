@@ -78,3 +78,13 @@ fault() { # image, file below src/, sed arguments
 	! cmp -s "src/$2" "$tree/src/$2" || { echo "nothing in src/$2 fits this any more"; return 1; }
 	make_image "$tree" "$1" WARN=-w
 }
+
+# The files that git would commit, by patterns. A tarball has no repository: there, an empty one tells.
+tracked() {
+	local repository=()
+	if [ "$(git rev-parse --show-toplevel 2>/dev/null)" != "$top" ]; then
+		repository=("--git-dir=$BATS_FILE_TMPDIR/empty.git" --work-tree=.)
+		[ -e "$BATS_FILE_TMPDIR/empty.git" ] || git init -q --bare "$BATS_FILE_TMPDIR/empty.git"
+	fi
+	git "${repository[@]}" ls-files --cached --others --exclude-standard -- "$@"
+}

@@ -4,9 +4,6 @@
 
 load lib
 
-# Files that git would commit, by the words that begin them or by name.
-tracked() { git ls-files --cached --others --exclude-standard -- "$@"; }
-
 shell_scripts() {
 	tracked | while read -r file; do
 		head -n 1 "$file" | grep -qE '^#!.*(bash|/sh)' && echo "$file"
@@ -36,8 +33,8 @@ shell_scripts() {
 }
 
 @test "every file of ours says under which licence it is" {
-	run bash -c "git ls-files -- src tools tests gdbscripts labs Makefile .ci |
-		grep -vE '\.(json|svg|txt|golden|md)$' | xargs grep -L 'SPDX-License-Identifier: GPL-2.0-only'"
+	output=$(tracked src tools tests gdbscripts labs Makefile .ci | grep -vE '\.(json|svg|txt|golden|md)$' |
+		xargs grep -L 'SPDX-License-Identifier: GPL-2.0-only') || :
 	[ -z "$output" ] || { echo "without: $output"; false; }
 }
 
