@@ -20,10 +20,6 @@ SILENCE = 12
 HALTED, NEWS, SLICE = patiently(5), 3, 0.5
 
 
-# How an answer of the stub begins for that: signal 3 (SIGQUIT).
-SHUT_DOWN = "T03"
-
-
 class Wait:
     """One wait of the reader's, however often the machine stops for us meanwhile. machine may be None: nobody knows then
     how much it has worked, and only Ctrl-C ends the wait."""
@@ -43,7 +39,7 @@ class Wait:
             stopped = stub.run(SLICE)
             if time.monotonic() - self._looked > SLICE:
                 self.over = self._look()
-            if stub.stop.startswith(SHUT_DOWN):
+            if stub.ended:
                 self.over = "the machine has shut itself down"
             if stopped or self.over:
                 return not self.over

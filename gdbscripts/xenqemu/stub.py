@@ -25,6 +25,8 @@ from .registers import GENERAL, LAYOUT, NAMES, SHORT, Registers
 _CHUNK, _WRITE_CHUNK = 0x800, 0x400
 # Watchpoints: their numbers in packets, and their names in an answer.
 WATCH = {"write": 2, "read": 3}
+# How an answer begins for a machine that was shut down: signal 3, SIGQUIT.
+_SHUT_DOWN = "T03"
 _WATCHED = re.compile(r"\b(r?)watch:([0-9a-f]+);")
 
 
@@ -214,7 +216,14 @@ class Stub(Packets):
             self.deadline = None
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the machine has shut itself down when it ran last: it does not run on, and does not answer to that."""
+        return self.stop.startswith(_SHUT_DOWN)
+
     def _in_time(self) -> None:
+        if self.ended:
+            raise StubError("the machine has shut itself down")
         if not self.deadline:
             return
         if signal.sigtimedwait({signal.SIGINT}, 0):

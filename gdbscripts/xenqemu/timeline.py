@@ -92,6 +92,7 @@ class Timeline:
 
     def load(self, checkpoint):
         self.monitor.load(checkpoint.tag)
+        self.stub.stop = ""  # whatever it was, it is not to come any more
         self.here = checkpoint
         self._said, self._log_from = checkpoint.console, self._log_size()
 
@@ -113,11 +114,11 @@ class Timeline:
                     raise Lost(CHANGED)
 
     def run_until(self, latest):
-        """To a breakpoint; False if QEMU's count was passed, or the reader's patience, before there was one."""
+        """To a breakpoint; False if QEMU's count was passed before there was one, or if the machine has shut itself down."""
         while not self.stub.run(SLICE):
             if self.monitor.icount() > latest:
                 return False
-        return True
+        return not self.stub.ended
 
     @contextlib.contextmanager
     def journey(self):

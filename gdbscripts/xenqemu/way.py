@@ -148,10 +148,14 @@ def _trace_from(timeline, start, goal, end):
             stopped = timeline.stub.run(seconds)
         way += more
         seconds = min(2 * seconds, 1)
+        if timeline.stub.ended:
+            break
         if stopped and timeline.stub.registers().rip != goal.address:
             timeline.stub.step()
         elif stopped:
             way.append(goal.address)
+    if way.count(goal.address) < hit:
+        return None
     end = -1
     for _ in range(hit):
         end = way.index(goal.address, end + 1)

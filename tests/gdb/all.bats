@@ -183,7 +183,7 @@ guest_of() { # dom0's kind, the guest's kind
 	local bare=$BATS_TEST_TMPDIR/bare.elf
 	strip -o "$bare" "$good/build/x86_64/stage4.elf"
 	BUILD=$BATS_TEST_TMPDIR XEN=build/xen-stock/xen run timeout 200 tools/gdb "$bare" -batch -ex continue -ex 'xen back 1' \
-		-ex 'xen restart entry' -ex 'xen watch mfn (unsigned long)$cr3>>12 write' -ex 'xen end' -ex 'xen restart entry' -ex 'xen end' -ex 'xen pt limit 1'
+		-ex 'xen restart entry' -ex "xen watch mfn (unsigned long)\$cr3>>12 write" -ex 'xen end' -ex 'xen restart entry' -ex 'xen end' -ex 'xen pt limit 1'
 	ends 0 "Xen's own part"
 	[ "$(grep -c '^the end: the machine has shut itself down' <<<"$output")" = 3 ]
 	[[ $output == *" was written at VA 0xffff83"* ]]
