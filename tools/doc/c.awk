@@ -5,6 +5,7 @@
 # - A plain comment before a function says what it is for: it becomes its documentation.
 # - Snippet marks go, which would be taken for documentation.
 # - A name that a lesson shows gets a link to that lesson: build/doc/names has "name<TAB>page<TAB>title".
+# - Xen's list of errors, which a table includes, has comments that no parser but Xen's own gets to the end of.
 # - Of assembly, what is left are the comments, and a declaration for each global symbol.
 # - Of an erratum, only the head comment: its functions have the names of the right ones. So with the 64-bit pt_regs,
 #   whose members would otherwise be listed among the 32-bit ones.
@@ -56,7 +57,7 @@ END {
 		if (lines[i] ~ /^\/\*( |$)/ && lines[i] !~ /clang-format/)
 			sub(/^\/\*/, "/**", lines[i])
 	for (i = 1; i <= FNR; i++)
-		if (lines[i] ~ /^[ \t]*\/\/! \[/)
+		if (lines[i] ~ /^[ \t]*\/\/! \[/ || lines[i] == "#include <xen/errno.h>")
 			lines[i] = ""
 	for (i = 1; i <= FNR; i++) {
 		if (lines[i] ~ /^\/\*\*/)
