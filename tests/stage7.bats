@@ -179,6 +179,9 @@ long=stage7-pvh/pvh-head_64.S
 	diagnosed 5 pvh-no-code
 	as_dom0 "$image"
 	diagnosed 4 pvh-virtual-entry-xen
+	as_domU "$image"
+	diagnosed 1 guest-domain-refused
+	ends 1 "an address outside the image"
 }
 
 @test "eight bytes instead of four are taken by both" {
@@ -192,7 +195,9 @@ long=stage7-pvh/pvh-head_64.S
 @test "no stack: where Xen enters it, that is a triple fault" {
 	fault x86_32-nopae/stage7 $head '/init_stack/d'
 	as_dom0 "$image"
-	diagnosed 7 pvh-triple-fault
+	diagnosed 7 pvh-no-stack
+	as_domU "$image"
+	diagnosed 1 pvh-no-stack
 }
 
 # bats test_tags=long
@@ -204,6 +209,20 @@ long=stage7-pvh/pvh-head_64.S
 	fault x86_64/stage7 $long 's/or\t\$CR4_PAE, %eax/nop/'
 	by_qemu "$image"
 	diagnosed 7 pvh-long-mode-order
+}
+
+# bats test_tags=long
+@test "a triple fault under Xen: paging without tables, and one that is none of the known" {
+	fault x86_32-nopae/stage7 $head 's/^\tpush\t%ebx.*/\tmov %cr0, %eax; or $0x80000000, %eax; mov %eax, %cr0\n&/'
+	as_dom0 "$image"
+	diagnosed 7 pvh-paging-too-early
+	as_domU "$image"
+	diagnosed 1 pvh-paging-too-early
+	fault x86_64/stage7 $long 's/^\tlea\tinit_stack.*/&\n\tud2/'
+	as_dom0 "$image"
+	diagnosed 7 pvh-triple-fault
+	ends 7 "d0v0 Triple fault"
+	ends 7 "where           P=V 0x10"
 }
 
 # bats test_tags=long

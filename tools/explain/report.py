@@ -53,6 +53,8 @@ def evidence(facts: Facts) -> list[str]:
     if facts.refused:
         seen = facts.refused.said[-2:]
     own = facts.guest(r"^.*(PANIC: |FAULT: vector ).*$")
+    triple = facts.xen("^d[0-9]+v[0-9]+ Triple fault.*")
+    seen += [f"(XEN) {triple[0]}"] if triple and facts.end in ("failure", "shutdown") else []
     seen += [own[0]] if own and facts.end in ("failure", "crash") else []
     if facts.fault:
         seen.append(fault_text(facts))

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Stage 6: what happened to the domain that it built. Dom0 itself is well, and reports failure."""
 
+import re
+
 from .rule import rule
 
 LESSON = "10-the-other-side"
@@ -23,7 +25,7 @@ def _(f):
 @rule("guest-domain-reason", LESSON, "failure")
 def _(f):
     ended = f.guest(r"^toolstack: the guest ended with reason ([^03]\S*.*)")
-    if ended:
+    if ended and not f.xen("^d[0-9]+v[0-9]+ Triple fault"):
         return f"""The domain that stage 6 built shut down, but with reason {ended[1]} and not with 0 (poweroff), which is a domU's word
             for success. GUEST=0 asks for a reboot: that stage knows itself only as dom0."""
 
@@ -41,6 +43,9 @@ def _(f):
     if f.panic.startswith("image: it has no note PHYS32_ENTRY"):
         return """A PVH domain was asked for (PVH=domU), and the guest's image does not say where it is entered as one. Of the stages only
             stage 7 has that note: make run STAGE=7 PVH=domU."""
+    if re.match("image: its entry, paddr .* is beyond its end", f.panic) and f.pvh == "domU":
+        return """The note PHYS32_ENTRY holds an address outside the image as it is loaded: a virtual one, from which LOAD_OFFSET was not
+            taken."""
     if f.panic.startswith("image: "):
         return """What stage 6 got as GUEST= cannot be made into a domain; the line says why. A kernel with two levels (PAE=n) or
             without Xen's notes is refused here as Xen would refuse it as dom0."""

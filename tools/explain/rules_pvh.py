@@ -9,6 +9,8 @@ LESSON = "11-pvh"
 PAE = """QEMU's TCG sets ACCESSED in the top-level entries of PAE tables, where the manual reserves that bit. Xen has to read the
     instruction VMMCALL to step over it, finds the bit on the way there, gives up, and enters the guest at the same
     instruction again."""
+PAGING = 1 << 31  # of CR0
+NO_STACK = (1 << 32) - (1 << 20)  # a stack pointer that began at 0 has come no further
 
 
 @rule("pvh-no-note", LESSON, "qemu")
@@ -65,18 +67,39 @@ def _(f):
         return f"""The guest's first hypercall with paging on never ends. {PAE} Use GUEST_ARCH=x86_64, or GUEST_PAE=n."""
 
 
-@rule("pvh-triple-fault", LESSON, "shutdown")
-def _(f):
+def triple_fault(f):
+    """Registers of Xen's dump of a guest that ended so, by name; none if it did not."""
+    dumped = {}
     if f.xen("^d[0-9]+v[0-9]+ Triple fault"):
-        return """An exception found no handler, and the fault of not finding one found none, too: there is no IDT yet. The dump shows where.
-            An rsp near 4 GiB is a stack pointer that began at 0: nobody gives a PVH kernel a stack."""
+        for name, pattern in (("rip", r"^RIP: +[0-9a-f]+:\[<([0-9a-f]+)"), *((n, rf"\b{n}: ([0-9a-f]+)") for n in ("rsp", "cr0", "cr2", "cr3"))):
+            found = f.xen(pattern)
+            if found:
+                dumped[name] = int(found[1], 16)
+    return dumped
 
 
-@rule("pvh-paging-too-early", LESSON, "vanished")
+@rule("pvh-no-stack", LESSON, "shutdown", "failure")
 def _(f):
-    if f.guest(r"^\(QEMU\) reset, after an exception: v=0e e=0000 .*pc=0*([0-9a-f]+) .* CR2=0*\1 "):
+    rsp = triple_fault(f).get("rsp")
+    if rsp is not None and (not rsp or rsp % (1 << 32) >= NO_STACK):
+        return f"""The stack pointer is {rsp:#x}: it began at 0, since nobody gives a PVH kernel a stack. The first push goes to the last bytes
+            below 4 GiB, or of the address space, where no memory is. The head has to load it before anything is pushed or called."""
+
+
+@rule("pvh-paging-too-early", LESSON, "vanished", "shutdown", "failure")
+def _(f):
+    dumped = triple_fault(f)
+    at_once = dumped.get("cr0", 0) & PAGING and (not dumped.get("cr3") or dumped.get("cr2") == dumped.get("rip"))
+    if at_once or f.guest(r"^\(QEMU\) reset, after an exception: v=0e e=0000 .*pc=0*([0-9a-f]+) .* CR2=0*\1 "):
         return """Paging was turned on, and the very next instruction is not mapped where it runs: CR3 does not hold the tables' address, or
             they have no P=V."""
+
+
+@rule("pvh-triple-fault", LESSON, "shutdown", "failure", rank=1)
+def _(f):
+    if triple_fault(f):
+        return """An exception found no handler, and the fault of not finding one found none, too: there is no IDT yet. Xen's dump shows
+            where (RIP), and at which address if it was a page fault (cr2)."""
 
 
 @rule("pvh-long-mode-order", LESSON, "vanished")
