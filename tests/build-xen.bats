@@ -70,7 +70,7 @@ nothing_left() { # but the log of the failure
 }
 
 gone() { # process; one that only waits for init to take note of its end is gone
-	timeout 2 sh -c "until ! grep -q '^State:.*[^Z] ' /proc/$1/status 2>/dev/null; do sleep 0.05; done"
+	timeout $((2 * ${SLOW:-1})) sh -c "until ! grep -q '^State:.*[^Z] ' /proc/$1/status 2>/dev/null; do sleep 0.05; done"
 }
 
 # Starts a build that takes as long as it may, and returns when it is in the middle of it.
@@ -78,7 +78,7 @@ start_endless_build() {
 	echo "sleep 600 & echo \$! >$T/pid; touch $T/under-way; wait" >tree/xen/make-xen
 	env --default-signal=INT kit/tools/build-xen 2>errors 3>&- &
 	builder=$!
-	timeout 10 sh -c 'until [ -e under-way ]; do sleep 0.05; done'
+	timeout $((10 * ${SLOW:-1})) sh -c 'until [ -e under-way ]; do sleep 0.05; done'
 }
 
 @test "a source tree of one's own: everything is in its place, and the tree as before" {
@@ -196,7 +196,7 @@ start_endless_build() {
 	echo "touch $T/under-way; sleep 1" | cat - tree/xen/make-xen >slow
 	mv slow tree/xen/make-xen
 	kit/tools/build-xen 2>errors 3>&- &
-	timeout 10 sh -c 'until [ -e under-way ]; do sleep 0.05; done'
+	timeout $((10 * ${SLOW:-1})) sh -c 'until [ -e under-way ]; do sleep 0.05; done'
 	run kit/tools/build-xen
 	wait
 	[ "$status" = 0 ]

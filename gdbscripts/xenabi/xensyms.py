@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from xenpt.frame import Layout
 from xenpt.vcpu import Layout as VcpuLayout
 
-GDB_SECONDS = 60
+GDB_SECONDS = 600  # against a GDB that hangs: it needs less than one
 
 
 class XenSymsError(Exception):

@@ -11,6 +11,7 @@ import subprocess
 
 import gdb
 
+from xenqemu.patience import patiently
 from xenqemu.position import NoPosition, Position
 
 from .hypercall_watch import lower
@@ -22,7 +23,7 @@ from .style import say
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 EXPLAIN = [os.path.join(TOP, "tools", "python"), "-m", "explain"]
-EXPLAIN_SECONDS = 60  # it boots the image again: half a second on a quiet host
+EXPLAIN_SECONDS = patiently(60)  # it boots the image again: half a second on a quiet host
 
 
 class EndStop(gdb.Breakpoint):

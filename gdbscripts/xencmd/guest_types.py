@@ -12,6 +12,7 @@ import tempfile
 import gdb
 
 from xenabi.headers import FILES
+from xenqemu.patience import patiently
 
 _loaded = {}  # bits -> the folder, which has to last as long as GDB does, or None
 
@@ -31,7 +32,7 @@ def _load(bits):
         made = subprocess.run(
             ["gcc", f"-m{bits}", "-ffreestanding", "-g", "-fno-eliminate-unused-debug-types", "-D__XEN_TOOLS__",
              "-D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__", "-include", "stdint.h", "-include", "stddef.h",
-             "-x", "c", "-c", "-o", path, "-"], input=text, text=True, capture_output=True, timeout=60, check=False)
+             "-x", "c", "-c", "-o", path, "-"], input=text, text=True, capture_output=True, timeout=patiently(60), check=False)
     except OSError:
         return None
     if made.returncode:

@@ -12,6 +12,7 @@ import gdb
 
 from xenqemu.position import NoPosition, Position
 from xenqemu.packets import StubError
+from xenqemu.patience import patiently
 from xenqemu.timeline import PATIENCE, SLICE
 
 from .arguments import none
@@ -47,7 +48,7 @@ class Names:
     def lines(self, addresses):
         """The source line of each."""
         done = subprocess.run(["addr2line", "-s", "-e", self._path, *(f"{a:#x}" for a in addresses)], check=False,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=patiently(60))
         return done.stdout.split("\n")[:-1]
 
 

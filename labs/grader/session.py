@@ -14,6 +14,7 @@ import subprocess
 import explain
 from xenabi.image import Image
 from xenqemu.packets import Gone, Late
+from xenqemu.patience import patiently
 
 from .calls import DIRECTION, Caller
 from .guest import Guest
@@ -227,7 +228,7 @@ class Session:
         try:
             hidden = ["tools/sandbox", "-r", self.symbols] if os.environ.get("SANDBOX") else []
             found = subprocess.run([*hidden, "addr2line", "-e", self.symbols, f"{linked:#x}"], capture_output=True,
-                                   text=True, timeout=10, check=False).stdout.split()[0]
+                                   text=True, timeout=patiently(60), check=False).stdout.split()[0]
         except (OSError, IndexError, subprocess.TimeoutExpired):
             found = "?"
         line = re.sub(r"^.*/((work|src|labs)/)", r"\1", found)
