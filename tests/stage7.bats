@@ -269,6 +269,65 @@ long=stage7-pvh/pvh-head_64.S
 	ends 1 "hvm_start_info: a module at paddr 0x3f"
 }
 
+# One boot, and GDB goes back to its beginning for each.
+# bats test_tags=long
+@test "hvm_start_info as other loaders may fill it: versions, modules, no memory map; and what cannot be right" {
+	cat >"$BATS_TEST_TMPDIR/script" <<-'END'
+		define variant
+		  xen end
+		  xen log 4
+		  xen restart entry
+		end
+		echo [magic]\n
+		set {int}$ebx = 1
+		variant
+		echo [version 0]\n
+		set {int}($ebx + 4) = 0
+		variant
+		echo [version 7]\n
+		set {int}($ebx + 4) = 7
+		variant
+		echo [two modules]\n
+		set {int}($ebx + 12) = 2
+		set {long long}($ebx + 16) = 0x500000
+		set {long long}0x500000 = 0x600000
+		set {long long}0x500008 = 100
+		set {long long}0x500020 = 0x700000
+		set {long long}0x500028 = 200
+		variant
+		echo [a module beyond]\n
+		set {long long}0x500028 = 0x40000000
+		set {long long}0x500020 = 0x700000
+		set {int}($ebx + 12) = 2
+		set {long long}($ebx + 16) = 0x500000
+		variant
+		echo [words beyond]\n
+		set {long long}($ebx + 24) = 0xc0000000
+		variant
+		echo [a map that wraps]\n
+		set {int}($ebx + 48) = 0x7fffffff
+		variant
+		echo [an empty map]\n
+		set {int}($ebx + 48) = 0
+		variant
+		echo [the end]\n
+	END
+	run timeout 200 make --no-print-directory gdb STAGE=7 MODULE=README.md CMDLINE="a b" GDB_OPTIONS="-batch -x $BATS_TEST_TMPDIR/script"
+	said() { # variant, words
+		sed -n "/^\[$1\]/,/^\[/p" <<<"$output" | grep -qF "$2" || { echo "$1: no '$2' in: $output"; return 1; }
+	}
+	said magic "its magic is 0x1 instead of 0x336ec578"
+	said "version 0" "hvm_start_info version 0: no memory map, and no Xen to ask for one"
+	said "version 7" "all done"
+	said "two modules" "module: 100 bytes"
+	said "two modules" "module: 200 bytes"
+	said "two modules" "all done"
+	said "a module beyond" "a module at paddr 0x700000, 0x40000000 bytes, is beyond what is mapped"
+	said "words beyond" "the command line at paddr 0xc0000000"
+	said "a map that wraps" "the memory map at paddr"
+	said "an empty map" "hvm_start_info version 1: no memory map, and no Xen to ask for one"
+}
+
 @test "a fault is caught and named, natively too" {
 	fault x86_64/stage7 stage7-pvh/pvh-enlighten.c 's/^\tstart_kernel/\t*(volatile int *)0x1234 = 0;\n&/'
 	by_qemu "$image"

@@ -37,8 +37,8 @@ void pvh_show(void)
 	pvh_show_memory();
 	printk("  command line: \"%s\"\n",
 	       words ? (char *)in_kernel(words) : "");
-	if (pvh_start_info->nr_modules)
-		show_module(in_kernel(module->paddr), module->size);
-	else
+	if (!pvh_start_info->nr_modules)
 		show_module(NULL, 0);
+	for (u32 i = 0; i < pvh_start_info->nr_modules; i++)
+		show_module(in_kernel(module[i].paddr), module[i].size);
 }
