@@ -6,6 +6,9 @@ import gdb
 from .session import plain_errors, session
 
 
+NUMBERS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_ENUM, gdb.TYPE_CODE_CHAR, gdb.TYPE_CODE_BOOL)
+
+
 def number(text, usage, is_address=True):
     """Any expression of the language that is being debugged: 0x1000, $eip, info->pt_base, xen_entry."""
     with plain_errors():
@@ -14,8 +17,10 @@ def number(text, usage, is_address=True):
         raise gdb.GdbError(f"usage: {usage}")
     try:
         value = gdb.parse_and_eval(text)
-        if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ARRAY):
+        if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ARRAY) and value.address is not None:
             value = value.address
+        if value.type.strip_typedefs().code not in NUMBERS:
+            raise ValueError(f"a value of type {value.type} is no number")
         value = int(value)
     except (gdb.error, ValueError, TypeError) as error:
         raise gdb.GdbError(f"{text}: {error}; usage: {usage}") from None

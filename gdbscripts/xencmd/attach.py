@@ -28,6 +28,7 @@ from .time import ENTRY, timeline
 
 
 CHECKPOINTS = "checkpoints"
+SOCKET_PATH = 100  # bytes for a folder's; Linux takes 107 for that of a socket in it
 QEMU_IMG_SECONDS = patiently(30)
 OPTIONS = (
     # A crash stops the machine, and it can still be looked at.
@@ -62,6 +63,8 @@ class Attach(gdb.Command):
 
     @staticmethod
     def attach(folder, path, symbols, native):
+        if len(os.path.abspath(folder)) < SOCKET_PATH:  # then `cd` does no harm
+            folder = os.path.abspath(folder)
         with plain_errors():
             image = Image(kernel_of(symbols, folder))
             machine = switch_on(folder, path, native)

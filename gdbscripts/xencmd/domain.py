@@ -23,6 +23,8 @@ from .running import Wait, console_end
 from .session import plain_errors, session
 
 USAGE = "usage: xen guest 1 runs to the first instruction of the domain that stage 6 builds, xen guest 0 back to dom0"
+# The domain's file with symbols, wherever GDB's user goes later.
+GUEST = os.environ.get("GUEST_SYMBOLS") and os.path.abspath(os.environ["GUEST_SYMBOLS"]) or ""
 # Where dom0 looks after its guests: src/stage6-toolstack/serve.c.
 SERVING = "attend"
 TO_DOMAIN = "on the way to the domain's first instruction"
@@ -50,7 +52,7 @@ class Domain(gdb.Command):
         session.kits("this runs to another kernel's first instruction")
         try:
             if argument == "1":
-                self.to_guest(os.environ.get("GUEST_SYMBOLS") or "")
+                self.to_guest(GUEST)
             else:
                 self.to_dom0()
         except KeyboardInterrupt:

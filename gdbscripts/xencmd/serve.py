@@ -37,7 +37,7 @@ class Serve(gdb.Command):
         session.give_back()
         gdb.execute("disconnect", to_string=True)
         print(f"stopped at the first instruction of {session.image.path}\n"
-              f"  gdb -x gdbscripts/xen.gdb {session.image.path} -ex 'target remote {stub}' -ex 'xen connect'\n"
+              f"  gdb -x gdbscripts/xen.gdb {session.image.path} -ex 'target remote {os.path.relpath(stub)}' -ex 'xen connect'\n"
               "waiting for a debugger; Ctrl-C ends the machine", flush=True)
         session.machine.qemu.wait()
 

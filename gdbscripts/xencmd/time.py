@@ -6,6 +6,7 @@ Each stop of the machine becomes a checkpoint by itself, so that the way back is
 
 import contextlib
 import itertools
+import re
 
 import gdb
 
@@ -26,6 +27,8 @@ from .session import plain_errors, session
 SMALL = 100
 # The checkpoint that `xen attach` makes.
 ENTRY = "entry"
+# Words that end a location where it begins.
+NO_LOCATION = r"\s*((if|thread|task|inferior|-force-condition)\b|$)"
 
 
 def timeline():
@@ -111,8 +114,8 @@ class Checkpoint(gdb.Command):
 
     def invoke(self, argument, from_tty):
         name = argument.strip()
-        if " " in name:
-            raise gdb.GdbError("usage: xen checkpoint [NAME], a name of one word")
+        if name and not re.fullmatch(r"\w[\w.-]{0,30}", name):
+            raise gdb.GdbError("usage: xen checkpoint [NAME], a name of letters and digits, 31 at most")
         if name == ENTRY:
             raise gdb.GdbError(f"the checkpoint {ENTRY} is the image's first instruction, and stays there: use another name")
         with plain_errors():
@@ -181,9 +184,11 @@ class Back(gdb.Command):
 def addresses(location):
     """Where a location is, in every phase that there are symbols for."""
     try:
+        # GDB's own Python does not survive what is no location (13.1: decode_line("*")), its command does, or takes it for none.
+        gdb.execute(f"info line {'*' if re.match(NO_LOCATION, location) else location}", to_string=True)
         places = {sal.pc for sal in gdb.decode_line(location)[1] or ()}
     except gdb.error as error:
-        raise gdb.GdbError(f"{location}: {error}") from None
+        raise gdb.GdbError(f"{location or 'xen back to'}: {error}; usage: xen back to LOCATION") from None
     # *ADDRESS and $pc name one phase; code that moved ran in the other, too.
     offset = session.image.load_offset
     symbolic = not location.startswith(("*", "0x", "$"))

@@ -20,7 +20,9 @@ def bad_arguments_are_refused():
             ("p2m", "usage: xen p2m PFN"), ("p2m 0x7fffffff", "is beyond the guest's"), ("m2p", "usage: xen m2p MFN"),
             ("m2p 0x7fffffffff", "is beyond the m2p"), ("frame", "usage: xen frame MFN"),
             ("frame 0x7fffffff", "Xen keeps nothing about MFN"), ("back -1", "between 1 and 1000000"),
-            ("back x", "usage: xen back [N]"), ("back to", "usage: xen back"),
+            ("back to *", "usage: xen back to LOCATION"), ("back to if x", "usage: xen back to LOCATION"),
+            ("back to 'x", "usage: xen back to LOCATION"), ("p2m 1.5", "is no number"), ('m2p "x"', "is no number"),
+            ('checkpoint a"b', "usage: xen checkpoint [NAME]"), ("back x", "usage: xen back [N]"), ("back to", "usage: xen back"),
             ("end now", "usage: xen end"), ("notes all", "usage: xen notes"),
             ("start-info 1", "usage: xen start-info"), ("checkpoint entry", "stays there: use another name"),
             ("log x", "usage: xen log"), ("log 0", "usage: xen log"), ("log on off", "usage: xen log"), ("nothing", "`xen` alone lists the commands"), ("attach", "usage: xen attach FOLDER IMAGE")):
@@ -64,6 +66,14 @@ def the_log_is_that_of_the_moment_and_new_lines_come_if_they_are_wanted():
     xen("back 2")
     xen("restart entry")
     assert xen("log") == before
+
+
+@check
+def gdb_may_go_to_another_folder():
+    gdb.execute("cd /", to_string=True)
+    assert xen("log 1")
+    gdb.execute("stepi", to_string=True)
+    xen("back 1")
 
 
 @check
