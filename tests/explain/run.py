@@ -2,7 +2,8 @@
 """Does the explainer name the causes? tools/python tests/explain/run.py [--sample N | --name WORDS]: called by make check-explain.
 
 faults.toml has a row for each fault: one or more files of src/, changed by sed -E, make an image that fails, and the run
-has to name the cause. A row may take its change from a lab's wrong answers instead. Two run at a time. Prints TAP, with
+has to name the cause. A row may take its change from a lab's wrong answers instead, or name words for make run. Two run at
+a time. Prints TAP, with
 what was said where it was not as it should be; the exit status is 0 if all was.
 """
 
@@ -81,6 +82,8 @@ def said(row: Row) -> str:
         tree = make_tree(folder, mode)
         for name, how in changes(row):
             change(tree, name, how)
+        if "run" in row:
+            return run(tree, *row["run"])
         image = f"build/{row['image']}" + ("" if "." in row["image"] else ".elf")
         make(tree, mode, *row.get("make", []), "CC=gcc -w", image)
         for offset, data in row.get("bytes", {}).items():
@@ -90,6 +93,15 @@ def said(row: Row) -> str:
         done = subprocess.run(["tools/boot", image], cwd=tree, env=dict(CLEAN, **row.get("env", {})), capture_output=True,
                               text=True, errors="replace", stdin=subprocess.DEVNULL, timeout=SECONDS, check=False)
         return done.stdout + done.stderr
+
+
+def run(tree: str, *words: str) -> str:
+    """A lab as its reader gets it, or a kernel of lab 7, by make run."""
+    if not any(word.startswith("BUG=") for word in words):
+        make(tree, "", "lab", *words)
+    done = subprocess.run(["make", "-s", "-C", tree, "run", "EXPLAIN=y", *words], env=CLEAN, capture_output=True, text=True,
+                          errors="replace", stdin=subprocess.DEVNULL, timeout=SECONDS, check=False)
+    return done.stdout + done.stderr
 
 
 def judge(row: Row) -> str:

@@ -23,6 +23,8 @@ ARGUMENTS = {32: "rbx rcx rdx rsi rdi".split(), 64: "rdi rsi rdx r10 r8".split()
 ABOUT_GUEST = re.compile(r"^\(XEN\) .*\bd\d+(v\d+)?\b")  # Xen's lines about a domain, not about itself
 UPDATE = struct.Struct("<QQ")  # struct mmu_update: ptr, val
 MOST_UPDATES = 1024
+STUB_END = b"\x41\x5b\x59\xc3"  # of 64 bits: pop %r11, pop %rcx, ret; of 32 bits the last byte alone
+AROUND = 16  # words of the stack, on either side of iret's frame
 MOST_EVENT = 16  # bytes of an event channel's struct
 MOST_TABLE = 320  # bytes of a trap table that are kept: of the twenty exceptions
 # What does not come back to where it was called; and the one in which a guest may sleep.
@@ -67,7 +69,7 @@ class Call(NamedTuple):
     result: int | None  # None: it did not come back
     said: list[str]  # Xen's lines
     updates: list[tuple[int, int]]  # mmu_update: ptr and val of each
-    data: bytes = b""  # set_trap_table: the table; event_channel_op: its struct, with Xen's answer
+    data: bytes = b""  # set_trap_table: the table; event_channel_op: its struct, with Xen's answer; iret: the stack around its frame
     done: int = 0  # mmu_update: how many Xen did
 
     @property
@@ -87,6 +89,7 @@ class CallWatch:
     def __init__(self, seen: Observation) -> None:
         self.seen, self.stub, self.bits = seen, seen.stub, seen.bits
         self.back: int | None = None  # where the call that is under way returns to
+        self.under_way = 0  # its number
         self.final = False
         self.log = os.path.join(seen.folder, "log")
         self.stub.breakpoint(seen.places.call)
@@ -94,22 +97,30 @@ class CallWatch:
     def taken(self, regs: Registers) -> None:
         """Xen has a call before it."""
         saved = saved_at(self.stub, regs.rdi)
-        if self.back is not None:
-            return  # its like: the guest blocked, and came back by an event
         mask = (1 << self.bits) - 1
         number = saved.rax & 0xFFFFFFFF
         name = names("__HYPERVISOR_").get(number, f"__HYPERVISOR_{number}").removeprefix("__HYPERVISOR_")
+        if self.back is not None and name != IRET:
+            return  # the guest blocked, and an event is handled
         args = tuple(saved.values[a] & mask for a in ARGUMENTS[self.bits])
-        word = self.seen.peek(saved.rsp, self.bits // 8)
-        caller = int.from_bytes(word or b"", "little")
+        caller = self._caller(saved)
         self.size = os.path.getsize(self.log)
-        self.seen.calls.append(Call(name, number, args, saved, caller, None, [], self._updates(name, args), self._table(name, args)))
+        self.seen.calls.append(Call(name, number, args, saved, caller, None, [], self._updates(name, args), self._data(name, args, saved)))
         self.final = (name, args[0]) == SHUTDOWN
         if name != IRET and not self.final:
+            self.under_way = len(self.seen.calls) - 1
             self.back = saved.rip
             self.stub.breakpoint(self.back)
             if name != BLOCKS:
                 self.stub.remove_breakpoint(self.seen.places.call)
+
+    def _caller(self, saved: Saved) -> int:
+        """Where the call was made: behind the gate, or where the stub's RET leads to."""
+        code = self.seen.peek(saved.rip, len(STUB_END)) or b""
+        pushed = 0 if code[:1] == STUB_END[-1:] else 2 if code == STUB_END else None
+        if pushed is None:
+            return saved.rip
+        return int.from_bytes(self.seen.peek(saved.rsp + pushed * self.bits // 8, self.bits // 8) or b"", "little")
 
     def _updates(self, name: str, args: tuple[int, ...]) -> list[tuple[int, int]]:
         if name != "mmu_update" or args[1] > MOST_UPDATES:
@@ -117,22 +128,24 @@ class CallWatch:
         data = self.seen.peek(args[0], UPDATE.size * args[1])
         return list(UPDATE.iter_unpack(data)) if data else []
 
-    def _table(self, name: str, args: tuple[int, ...]) -> bytes:
+    def _data(self, name: str, args: tuple[int, ...], saved: Saved) -> bytes:
+        if name == IRET:
+            return self.seen.peek(saved.rsp - AROUND * self.bits // 8, 2 * AROUND * self.bits // 8) or b""
         return self.seen.peek(args[0], MOST_TABLE) or b"" if name == "set_trap_table" else b""
 
     def returned(self, regs: Registers) -> None:
         """The guest goes on behind it."""
         self.stub.remove_breakpoint(regs.rip)
         self.back = None
-        if self.seen.calls[-1].name != BLOCKS:
+        if self.seen.calls[self.under_way].name != BLOCKS:
             self.stub.breakpoint(self.seen.places.call)
         result = regs.rax & (1 << self.bits) - 1
         result -= (result >> self.bits - 1) << self.bits
         with open(self.log, encoding="latin-1") as log:
             log.seek(self.size)
             said = [line.rstrip() for line in log if ABOUT_GUEST.search(line)]
-        call = self.seen.calls[-1]
+        call = self.seen.calls[self.under_way]
         if call.name == "event_channel_op":
             call = call._replace(data=self.seen.peek(call.args[1], MOST_EVENT) or b"")
         done = self.seen.peek(call.args[2], 4) if call.updates and call.args[2] else None
-        self.seen.calls[-1] = call._replace(result=result, said=said, done=int.from_bytes(done or b"", "little"))
+        self.seen.calls[self.under_way] = call._replace(result=result, said=said, done=int.from_bytes(done or b"", "little"))

@@ -37,6 +37,10 @@ def broken(seen: Observation, source: Source) -> Iterator[str]:
         yield "start_info's nr_pages is 0"
     if info.shared_info % PAGE_SIZE or not info.shared_info:
         yield f"start_info's shared_info is {info.shared_info:#x}, which is no machine address of a page (an MFN, not shifted?)"
+    top = space.walk(info.pt_base).maddr
+    if top is None or top != seen.guest().pgd & -PAGE_SIZE:
+        yield f"start_info's pt_base is VA {info.pt_base:#x}, where " + ("nothing is mapped" if top is None else
+                                                                         f"PFN {seen.pfn_of.get(top >> PAGE_SHIFT, -1):#x} is, and not the top-level table, which CR3 names")
     yield from _pages(seen)
     yield from _stack(seen)
     yield from _bss(seen, source, base)

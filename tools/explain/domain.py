@@ -14,7 +14,7 @@ from xenpt.memory import PAGE_SHIFT
 
 from .contract import broken
 from .facts import Facts
-from .observe import Observation
+from .observe import EXIT, Observation
 from .transcript import Transcript
 
 _ENDED = r"^toolstack: the guest ended with reason 3|PANIC: toolstack: domain \d+ is not at its end"
@@ -59,15 +59,16 @@ class DomainFacts(Facts):
     def __init__(self, dom0: Facts, module: str) -> None:
         super().__init__(dom0.log, "failure", module)
         self.said = DomainTranscript(dom0.said)
-        self.boots = dom0.boots
+        self.boots, self.dom0 = dom0.boots, dom0.source
         self.broken: list[str] = []  # of what a guest is promised
         if self.xen(r"\bd[1-9]\d*v\d+ Unhandled: vec|^Domain [1-9]\d* \(vcpu#0\) crashed"):
             self.end = "crash"
-        elif dom0.panic:
+        elif dom0.panic:  # of the toolstack's, which has waited long enough
             self.end = "timeout"
 
     def at_entry(self, seen: Observation) -> None:
-        seen.only_this()
+        va = self.dom0.va(EXIT)
+        seen.only_this([] if va is None else [va])
         self.broken = list(broken(seen, self.source))
 
 

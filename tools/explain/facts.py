@@ -28,11 +28,12 @@ from .way import Way
 _TELLING = ("console_io", "physdev_op")
 _ENDING = ("panic.c", "exit.c", "printk.c", "console.c", "string.c", "ring.c", "serial.c")  # files of stage 2 by which a run ends
 # How a run that ended so ends when it is observed.
-SAME_END = {"crash": ("crash", "halt"), "failure": ("exit", "shutdown"), "mute": ("exit", "shutdown"), "silence": ("loop", "in xen", "crash"),
+SAME_END = {"crash": ("crash", "halt", "shutdown"), "failure": ("exit", "shutdown"), "mute": ("success", "shutdown"), "silence": ("loop", "in xen", "crash"),
             "timeout": ("loop", "in xen", "crash")}
+BEYOND = ("crash", "silence", "timeout")  # these may come in xen_exit(), or behind it
 CUT_SHORT = ("loop", "in xen")
 MOST_FRAMES = 12
-SERIES = 3  # an exception that comes more often than that comes by itself
+SERIES, STORM = 3, 12  # an exception that comes more often than that comes by itself: at the end, and before it
 TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -48,21 +49,24 @@ class Facts(Way):
         self.pvh = os.environ.get("PVH", "n")
         self.seen: Observation | None = None
         self.calls: list[Call] = []
+        self.entered_as_told = True  # by an observation
         self.bzimage = _bzimage(image) if image.endswith(".bzImage") else []
 
     def observe(self) -> contextlib.AbstractContextManager:
         """Boots it again, if it came as far as the guest. While this holds, memory can be read."""
         if self.native or self.pvh != "n" or self.said.entry is None or self.end in ("refusal", "qemu") or not self.source.image:
             return contextlib.nullcontext()
-        va = self.source.va(EXIT) if self.end != "crash" else None  # a crash may come inside of it
+        va = self.source.va(EXIT) if self.end not in BEYOND else None
         exits = [] if va is None else [va, va - self.source.offset & self.mask]
         starts = self.source.va("xen_entry") if self.source.va("boot_params") is None else None
         self.seen = Observation(self.boots, self.said.entry, self.bits, exits,
                                 None if starts is None else starts - self.source.offset & self.mask,
                                 self.end in ("silence", "timeout"), self.at_entry)
         self.calls = self.seen.calls
+        self.entered_as_told = self.seen.ended != "not entered"
         if self.seen.ended not in SAME_END.get(self.end, (self.seen.ended,)) and not (self.seen.ended in CUT_SHORT and self.repeated):
-            # It takes longer than is waited here; or it is another run than this: somebody has changed it from outside (GDB).
+            # It takes longer than is waited here; or it is another run than this: somebody has changed it from outside (GDB), or a
+            # timer came at another moment, since virtual time jumps at each stop.
             self.calls = self.calls if self.seen.ended in CUT_SHORT else []
             self.seen.close()
             self.seen = None
@@ -82,7 +86,7 @@ class Facts(Way):
     @functools.cached_property
     def panic(self) -> str:
         """What the kernel's own panic() said."""
-        match = self.guest(r"PANIC: (.*)")
+        match = self.guest(r"^(?!\[domain |\(d[1-9]).*?PANIC: (.*)")
         return match[1] if match else ""
 
     # ---- the machine at the end ------------------------------------------------------
@@ -97,6 +101,8 @@ class Facts(Way):
             return self.repeated[0]
         if self.end in ("timeout", "silence"):
             return None
+        if faults and self.end == "crash" and any(c.name == "iret" for c in self.calls[faults[-1].calls:]):
+            return None  # that one was handled, and it was not what the guest ended by
         if faults:
             return faults[-1]
         return from_dump(self.said) if self.end == "crash" else from_kernel(self.said)
@@ -106,7 +112,7 @@ class Facts(Way):
         """The same exception again and again: all of them, if it is that what the run ended in."""
         faults = self.seen.faults if self.seen else []
         keys = [(x.vector, x.ip, x.cr2 if x.page else 0) for x in faults]
-        often = [x for x, key in zip(faults, keys) if key in keys[-SERIES:] and keys.count(key) > SERIES]
+        often = [x for x, key in zip(faults, keys) if keys.count(key) > (SERIES if key in keys[-SERIES:] else STORM)]
         return often
 
     def walk(self, va: int) -> Walk | None:
@@ -246,6 +252,8 @@ class Facts(Way):
             return int(self.where_said, 16)
         if self.fault:
             return self.fault.ip
+        if self.end == "crash" and self.seen and self.seen.regs:
+            return self.seen.regs.rip & self.mask
         if self.panic and self.seen and self.seen.ended == "exit":
             return next((a for a in self.on_stack()[:MOST_FRAMES] if not self.source.line(a).partition(":")[0].endswith(_ENDING)), None)
         dumped = [self.xen(r"RIP: .*<([0-9a-f]+)>"), self.guest(r"^ +[ER]IP VA 0x([0-9a-f]+) ")]

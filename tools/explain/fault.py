@@ -18,6 +18,7 @@ class Fault(NamedTuple):
     error: int
     cr2: int
     regs: Saved
+    calls: int = 0  # so many hypercalls had been made before
 
     @property
     def ip(self) -> int:

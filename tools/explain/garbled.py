@@ -16,6 +16,7 @@ OWNER = b"Xen\0"
 _HEADER = struct.Struct("<3I")
 NUMBERS = "ENTRY HYPERCALL_PAGE VIRT_BASE PADDR_OFFSET HV_START_LOW INIT_P2M MOD_START_PFN".split()
 MOST_VALUE = 4096
+VALUES = {"XEN_VERSION": ("xen-3.0",), "LOADER": ("generic",), "PAE_MODE": ("yes",)}
 
 
 def wrong(image: Image) -> str:
@@ -28,6 +29,14 @@ def wrong(image: Image) -> str:
     return ""
 
 
+def misplaced(image: Image) -> str:
+    """Notes that can be read, and whose types are those of others: their values tell what was meant."""
+    found = {note.name: note.data.split(b"\0")[0].decode("latin-1") for note in image.notes() if note.owner == "Xen"}
+    told = [f'{name} is "{text}", which is {meant}\'s' for name, text in found.items() for meant, words in VALUES.items()
+            if name != meant and text in words and found.get(meant) not in words]
+    return "; ".join(told)
+
+
 def _order(data: bytes) -> str:
     """Whether the words stand in another order in front of each name: texts tell how long they are."""
     orders = []
@@ -37,7 +46,7 @@ def _order(data: bytes) -> str:
         text = data[at + len(OWNER):].split(b"\0")[0]
         orders.append((words, len(text) + 1))
         at = data.find(OWNER, at + 1)
-    if len(orders) < 2 or any(words[0] == len(OWNER) for words, _ in orders):
+    if len(orders) < 2 or all(words[0] == len(OWNER) for words, _ in orders):
         return ""
     first = ", ".join(f"{n:#x}" for n in orders[0][0])
     if all(words[1] == len(OWNER) and words[0] == length for words, length in orders):

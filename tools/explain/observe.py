@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import struct
 import tempfile
 import time
 from collections.abc import Callable
@@ -33,9 +32,9 @@ from .xen_places import XenPlaces
 # Seconds of QEMU's processor time: to the guest's first instruction, and from there to the end, or into a loop.
 TO_ENTRY, TO_END, TO_LOOP = 20.0, 20.0, 1.2
 PATIENCE = 120.0  # the same by the clock, on a host that is busy
-MOST_STOPS = 1500
+MOST_STOPS = 4000
 LOG_EVERY = 0.02  # seconds between looks at how long the instruction log is
-EXIT = "xen_exit"
+EXIT, SUCCESS = "xen_exit", 0x10  # src/include/console.h: the function that reports, and what it is told
 
 
 class Observation:
@@ -46,6 +45,8 @@ class Observation:
                  hook: Callable[[Observation], None] | None = None) -> None:
         self.bits, self.entry, self.exits, self.starts, self.hook = bits, entry, exits, starts, hook
         self.cr3: int | None = None  # of the guest that is followed, if there are others
+        self.keepers: list[int] = []
+        self.outside = False  # whether another guest has the processor at the end
         self.limit = TO_LOOP if loops else TO_END
         self.argument: int | None = None  # of the first function in C
         self.returns = 0  # where it is to return to, with 32 bits
@@ -119,13 +120,16 @@ class Observation:
         """Whether this is the end."""
         what = self.places.stops.get(regs.rip)
         if self.cr3 not in (None, regs.cr3):
-            return False
+            self.outside = regs.rip in self.keepers and not regs.in_xen
+            if self.outside:
+                self.ended, self.regs = "loop", self.faults[-1].regs if self.faults else Saved.now(self.at_entry)
+            return self.outside
         if regs.rip in self.exits and what is None:
-            self.ended, self.regs = "exit", Saved.now(regs)
+            self.ended, self.regs = "success" if self._argument(regs) == SUCCESS else "exit", Saved.now(regs)
         elif regs.rip == self.starts and not regs.in_xen:
             if self.argument is None:
-                self.returns, word = struct.unpack("<II", self.peek(regs.rsp, 8) or bytes(8))
-                self.argument = regs.rdi if self.bits == 64 else word
+                self.returns = int.from_bytes(self.peek(regs.rsp, 4) or b"", "little")
+                self.argument = self._argument(regs)
             self.entered += 1
         elif self.watch and regs.rip == self.watch.back and not regs.in_xen:
             self.watch.returned(regs)
@@ -138,7 +142,7 @@ class Observation:
             event = self.stub.read(regs.rdi, 16)
             saved = saved_at(self.stub, self.places.frame(self.stub, self.machine.monitor))
             error = max(0, int.from_bytes(event[4:8], "little", signed=True))  # -1: this exception has none
-            self.faults.append(Fault(event[0], error, int.from_bytes(event[8:16], "little"), saved))
+            self.faults.append(Fault(event[0], error, int.from_bytes(event[8:16], "little"), saved, len(self.calls)))
         elif what == "msr":
             self.msrs.append((regs.rsi & 0xFFFFFFFF, regs.rdx))
         elif what == "cpuid":
@@ -148,7 +152,11 @@ class Observation:
             self.regs = saved_at(self.stub, self.places.frame(self.stub, self.machine.monitor))
         elif what == "halt":
             self.ended = "halt"
-        return self.ended in ("exit", "crash", "halt", "shutdown")
+        return self.ended in ("success", "exit", "crash", "halt", "shutdown")
+
+    def _argument(self, regs: Registers) -> int:
+        """A function's first, at its first instruction."""
+        return regs.rdi if self.bits == 64 else int.from_bytes(self.peek(regs.rsp + 4, 4) or b"", "little")
 
     def _stopped_late(self) -> None:
         """It loops, or waits."""
@@ -184,16 +192,24 @@ class Observation:
             self.p2m = []
         self.pfn_of = {mfn: pfn for pfn, mfn in enumerate(self.p2m)}
 
-    def only_this(self) -> None:
-        """From now on, what other guests do is passed over: theirs are other page tables."""
-        self.cr3 = self.at_entry.cr3
+    def only_this(self, keepers: list[int]) -> None:
+        """From now on, what other guests do is passed over: theirs are other page tables. But if one of them comes to one of
+        these addresses, it gives this one up."""
+        self.cr3, self.keepers = self.at_entry.cr3, keepers
+        for address in keepers:
+            self.stub.breakpoint(address)
 
     def guest(self) -> Guest:
         """The guest as it is now."""
-        return Guest(self, self.stub.registers(), self.bits, self.boot)
+        now = self.stub.registers()
+        if self.cr3 is not None:
+            now.values["cr3"] = self.cr3
+        return Guest(self, now, self.bits, self.boot)
 
     def peek(self, va: int, count: int) -> bytes | None:
         """The guest's memory, at a VA."""
+        if self.outside:
+            return self.guest().space.read(va & (1 << self.bits) - 1, count)
         try:
             return self.stub.peek(va & (1 << self.bits) - 1, count)
         except StubError:

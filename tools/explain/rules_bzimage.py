@@ -4,6 +4,7 @@
 from .rule import rule
 
 LESSON = "5-boot-protocol"
+SUBARCH, SUBARCH_XEN = 0x23C, 2  # in boot_params: its offset, and what it is under Xen (Linux's boot protocol)
 UNPACK = LESSON + ": What Xen does with the file"
 
 
@@ -88,6 +89,11 @@ def _(f):
 @rule("taken-for-a-pc", LESSON + ": Subarch", "crash")
 def _(f):
     if f.source.va("boot_params") is not None and f.fault and f.fault.vector == 13 and f.function in ("outb", "inb", "serial_init", "serial_write", "native_entry"):
+        at = f.source.va("xen_boot_params")
+        data = f.seen.peek((at - f.source.offset & f.mask) + SUBARCH, 4) if f.seen and at else None
+        if data and int.from_bytes(data, "little") == SUBARCH_XEN:
+            return """The kernel drives the serial port itself, as on a bare machine: boot_params says that this is a PC. xen_boot_params, which the shim
+                writes, says that it is Xen (hardware_subarch, 0x23c, is 2): the common head's copy of it, or its look at the version (0x206), lost that."""
         return """The kernel drives the serial port itself, as on a bare machine: boot_params says that this is a PC. The shim in front of
             the common head has to write a version (0x206) of 2.07 or more, and a hardware_subarch (0x23c) of 2."""
 

@@ -11,6 +11,8 @@ LESSON = "10-the-other-side"
 @rule("guest-domain-contract", LESSON, unlike="Lesson 0 has the list of what a guest is promised, and src/stage6-toolstack/main.c a call for each.")
 def _(f):
     promises = getattr(f, "broken", [])
+    if hasattr(f, "broken") and not f.entered_as_told:
+        promises = [f"it was never at VA {f.said.entry:#x}, where its image begins, and ended all the same"]
     if promises:
         return f"What a guest is promised at its first instruction does not hold: {'; '.join(promises)}. That is the toolstack's fault, not the guest's."
 

@@ -92,6 +92,13 @@ def _(f):
         could print. {plain(f)}"""
 
 
+@rule("verdict-unknown", "0-machine", "qemu", rank=1)
+def _(f):
+    if f.xen("^Freed .* init memory"):
+        return """The guest had begun when QEMU ended. Either it reported a verdict that is neither success (0x10) nor failure (0x11) to port 0xf4: QEMU
+            then exits with twice the number and 1. Or QEMU itself fell, and says why above."""
+
+
 @rule("qemu-failed", "0-machine", "qemu", rank=2)
 def _(f):
     return "QEMU could not start or did not go on: its message stands above."

@@ -116,7 +116,12 @@ def _(f):
 @rule("shared-info-elsewhere", FIRST, "silence", "timeout", "failure", "crash")
 def _(f):
     va = f.source.va("shared_info_page")
-    walk = f.walk(va) if va is not None and f.info and any(c.name == "set_callbacks" for c in f.calls) else None
+    started = va is not None and f.info and any(c.name == "set_callbacks" for c in f.calls)
+    pointer = f.word("HYPERVISOR_shared_info") if started else None
+    if pointer is not None and pointer != va and f.end != "crash":
+        return f"""HYPERVISOR_shared_info is {pointer:#x} ({f.number(pointer) or "nothing that is known here"}), and Xen's page was mapped at shared_info_page, VA {va:#x}: what the
+            kernel reads and writes there is not what Xen does."""
+    walk = f.walk(va) if started else None
     if walk and walk.maddr is not None and walk.maddr >> PAGE_SHIFT != f.info.shared_info >> PAGE_SHIFT:
         mfn = walk.maddr >> PAGE_SHIFT
         pfn = f.pfn(mfn)

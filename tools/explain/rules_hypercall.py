@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Getting a voice: CPUID, the MSR, the hypercall page, and how it is called. Stage 2."""
 
+from xenabi.headers import errors
 from xenabi.hypercalls import ARGUMENTS
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
@@ -13,6 +14,7 @@ LESSON = "2-hypercall-page"
 WRMSR = b"\x0f\x30"
 LEAF, BASE = 0x40000002, 0x40000000  # CPUID's leaf that tells the MSR, and what it tells
 STUB = 32
+AGAIN = 4  # so often the same is no accident
 MOST_STUBS = 2 * PAGE_SIZE  # so far a call can miss the page and still have been meant for it
 
 
@@ -49,6 +51,18 @@ def _(f):
             of it, "{said[1]}", is not its name. The name is in EBX, ECX, EDX of leaf 0x40000000, in this order, and EAX is the last leaf."""
 
 
+@rule("stub-not-called", LESSON + ": Why a page")
+def _(f):
+    last = next((c for c in reversed(f.calls) if f.source.va("hypercall_page") is not None and in_page(f, c.regs.rip & f.mask)), None)
+    if last and f.end not in ("silence", "timeout") and not f.source.is_code(last.caller) and last.name != "iret":
+        return f"""{last.name} went through the hypercall page, and its stub's RET took {last.caller:#x}{about(f, last.caller)} off the stack, which is no place behind a
+            CALL in the image's code: the stub was jumped to, not called, or something was pushed in between."""
+
+
+def in_page(f: Facts, address: int) -> bool:
+    return any(0 <= address - base < PAGE_SIZE for base in (page(f), f.source.va("hypercall_page")))
+
+
 @rule("entered-again", "4-start-kernel: A null pointer")
 def _(f):
     if f.seen and f.seen.entered > 1:
@@ -78,6 +92,9 @@ def about(f: Facts, n: int) -> str:
 @rule("msr-low-bits", LESSON + ": A frame number instead of an address", "crash", "failure")
 def _(f):
     wrmsr = written(f)
+    if wrmsr and page(f) is not None and page(f) % PAGE_SIZE and not wrmsr[1] % PAGE_SIZE:
+        return f"""hypercall_page is at P=V {page(f):#x}, which does not begin a page. Xen fills the whole page that the MSR names, from its beginning, P=V
+            {page(f) & -PAGE_SIZE:#x}: what else lies in it is overwritten, and no stub is where it is called. Align it to 4096 bytes."""
     if wrmsr and f.xen(r"wrmsr hypercall page index 0x[0-9a-f]+ unsupported"):
         value = wrmsr[1]
         if page(f) is not None and page(f) % PAGE_SIZE:
@@ -109,8 +126,11 @@ def _(f):
                 EAX and the upper in EDX."""
         kind = f" That is {f.number(value, 'pv', 'linked', 'mfn', 'pfn', 'twice', 'clobbered')}." \
             if f.number(value, "pv", "linked", "mfn", "pfn", "twice", "clobbered") else ""
-        if not kind or not value:
-            kind = " It is neither an MFN nor a PFN of this guest, so it was not read from the p2m, or beyond its end." if f.p2m else ""
+        shift = next((n for n in range(64) if want and value == want >> PAGE_SHIFT << n), None)
+        if shift is not None:
+            kind = f" It is the right MFN, {want >> PAGE_SHIFT:#x}, shifted by {shift}; a page is {PAGE_SHIFT} bits."
+        elif not kind or not value:
+            kind = " It is neither an MFN nor a PFN of this guest: it was not read from the p2m, or beyond its end, or it was changed on the way." if f.p2m else ""
         right = f", {want:#x}: entry {page(f) >> PAGE_SHIFT:#x} of mfn_list, which is the PFN of hypercall_page, holds its MFN" if want else ""
         return f"The hypercall-page MSR got {value:#x}, a page that is not this guest's.{kind} It takes the page's machine address{right}."
 
@@ -188,6 +208,17 @@ def _(f):
         asked = ", then ".join(f"{c.name}({c.args[0]:#x}, {c.args[1]:#x}) = {c.result}" for c in calls if c.name != "console_io")
         return f"""The same hypercall gave two answers, by Xen's gate and by the page: it does not get to Xen as it was meant. Xen took
             {asked or "nothing"}. Compare the number (the stub that is called) and the registers of the arguments, in their order."""
+
+
+@rule("refused-again", "7-debugging: Every hypercall", "silence", "timeout", rank=1)
+def _(f):
+    calls = [c for c in f.calls[-AGAIN:] if c.result is not None]
+    if len(calls) >= AGAIN - 1 and len({(c.name, c.args[0], c.result) for c in calls}) == 1 and calls[-1].refused:
+        call, first = calls[-1], next(c for c in f.calls if c.refused)
+        return f"""The same hypercall is made again and again, and Xen refuses it each time: {call.name}({call.args[0]:#x}, {call.args[1]:#x}) = {call.result}
+            ({errors().get(-call.result, "?")}), made at {f.source.place(call.caller)}. Nobody looks at the
+            result, nor at that of the first one that was refused: number {first.number} ({first.name}). Are these the numbers of the calls that
+            were meant?"""
 
 
 @rule("console-arguments", LESSON + ": Why a page", "mute", "silence", "timeout", "failure", rank=1)

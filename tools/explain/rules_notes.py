@@ -6,7 +6,7 @@ import functools
 from xenabi.loader import Fault, Loading, Placed
 
 from .facts import Facts
-from .garbled import wrong
+from .garbled import misplaced, wrong
 from .rule import rule
 
 LESSON = "1-notes"
@@ -36,6 +36,14 @@ def _(f):
     if what:
         return f"""The notes cannot be read as notes: {what}. A note is the name's size, the value's size and the type, then name and value,
             each padded to a multiple of 4 bytes."""
+
+
+@rule("note-types", LESSON + ": The notes", "refusal")
+def _(f):
+    what = misplaced(f.source.image) if loading(f) and loading(f).faults() else ""
+    if what:
+        return f"""The values are those of other notes than the types say: {what}. A note's third word is its type, XEN_ELFNOTE_ of xen/elfnote.h; all
+            that is asked of a note is asked by that number."""
 
 
 @rule("no-notes", LESSON + ": An ELF note", "refusal")
@@ -81,6 +89,10 @@ def _(f):
     fault, base, entry = at_fault(f, "ENTRY") or at_fault(f, "VIRT_BASE"), note(f, "VIRT_BASE"), note(f, "ENTRY")
     if not fault or not base or not entry:
         return None
+    if "PADDR_OFFSET" in loading(f).notes:
+        return f"""The notes VIRT_BASE ({base.number:#x}), PADDR_OFFSET ({loading(f).number("PADDR_OFFSET", 0):#x}) and ENTRY ({entry.number:#x}) do not agree: {fault.why}.
+            The image is mapped at VIRT_BASE plus p_paddr minus PADDR_OFFSET. Where p_paddr is a paddr, as here, PADDR_OFFSET has to be 0, or
+            left out."""
     lower = entry.number + base.number in range(loading(f).kstart, loading(f).kend)
     which = f"ENTRY is a paddr: with a VIRT_BASE note it has to be the linked VA, {entry.number + base.number:#x}" if lower else \
         f"VIRT_BASE has to be what a linked VA is above its p_paddr, {f.source.offset:#x}" if base.number != f.source.offset else \
@@ -114,9 +126,9 @@ def _(f):
 @rule("hypercall-page-note", CLASSIC, "refusal")
 def _(f):
     fault, page = at_fault(f, "HYPERCALL_PAGE"), note(f, "HYPERCALL_PAGE")
-    if fault and page:
-        return f"""The HYPERCALL_PAGE note says {page.number:#x}, and Xen would have to write its stubs there: {fault.why}.
-            {f"It is a {f.number(page.number, 'linked')}. " if f.number(page.number, "linked") else ""}An image without addresses in its notes
+    if page and f.xen("^Invalid HYPERCALL_PAGE field"):
+        return f"""The HYPERCALL_PAGE note says {page.number:#x}, and Xen would have to write its stubs there:
+            {fault.why if fault else f"the image is at {loading(f).kstart:#x} to {loading(f).kend:#x}, and what is mapped for it ends little behind it"}. {f"It is a {f.number(page.number, 'linked')}. " if f.number(page.number, "linked") else ""}An image without addresses in its notes
             asks for the page by the MSR."""
 
 

@@ -37,8 +37,11 @@ def _(f):
     fault = page_fault(f)
     pv = (p2m_index(f, fault) << PAGE_SHIFT) - f.page_offset & f.mask if fault and f.info and f.bits == 32 else 0
     if pv and p2m_index(f, fault) >= f.nr_pages and in_register(f, fault, p2m_index(f, fault)) and f.thing(pv):
-        return f"""VA {fault.cr2:#x} is entry {p2m_index(f, fault):#x} of the p2m, which is the page number of P=V {pv:#x} ({f.thing(pv)}) plus PAGE_OFFSET: a
-            pointer of start_info's was repointed twice."""
+        early = f.source.linked(fault.ip) and f.source.linked(fault.ip)[1] == "P=V"
+        why = "a linked address was given where a P=V one is wanted, which is a paddr: PAGE_OFFSET was added too early" if early else \
+            "a pointer of start_info's was repointed twice"
+        return f"""VA {fault.cr2:#x} is entry {p2m_index(f, fault):#x} of the p2m, which is the page number of P=V {pv:#x} ({f.thing(pv)}) plus PAGE_OFFSET:
+            {why}."""
 
 
 @rule("table-index", "0-machine: Three kinds of address", "crash", "failure")
@@ -55,6 +58,20 @@ def _(f):
         if index >= f.nr_pages and in_register(f, fault, index) and f.is_a(index, *kinds) and (fault.cr2 - begin & f.mask) % word == 0:
             return f"""VA {fault.cr2:#x} is the {name}'s entry number {index:#x}, and that number is {f.number(index, *kinds)}. The index is
                 {right}: one entry a page.{who(f, fault.cr2)}"""
+    return None
+
+
+@rule("table-index", "0-machine: Three kinds of address", "crash", "failure", rank=1)
+def _(f):
+    """The same, of a number that means nothing."""
+    fault = page_fault(f)
+    if fault and f.info and f.function in ("early_m2p", "early_p2m", "phys_to_machine"):
+        name, begin = ("m2p", M2P[f.bits]) if f.function == "early_m2p" else \
+            ("p2m", f.info.mfn_list + (f.page_offset if f.function == "phys_to_machine" else 0) & f.mask)
+        index = (fault.cr2 - begin & f.mask) // (f.bits // 8)
+        if in_register(f, fault, index):
+            return f"""VA {fault.cr2:#x} is the {name}'s entry number {index:#x}, and there are not so many pages. {f"The number is {f.number(index)}. " if f.number(index) else ""}What
+                the index was taken from is no entry, or no address, of this guest's: was the table before that indexed right?"""
     return None
 
 
@@ -83,8 +100,8 @@ def _(f):
     fault = page_fault(f)
     if fault and f.is_a(fault.cr2, "invalid") and not by_stack(f, fault):
         return f"""VA {fault.cr2:#x} is {f.number(fault.cr2, "invalid")}. The m2p was asked about a page and did not know it, and the answer was
-            used: the number was no MFN of this guest (an entry of which too much or too little was taken), or the m2p was read where it
-            does not begin.{who(f, fault.cr2)}"""
+            used: the number was no MFN of this guest (an entry of which too much or too little was taken, or what was read is no entry at all), or
+            the m2p was read where it does not begin, or in entries of another size than a word.{who(f, fault.cr2)}"""
 
 
 @rule("no-updates", REMAP + ": Asking Xen", "crash", "failure")
@@ -121,7 +138,7 @@ def _(f):
     image = f.said.layout.get("Loaded kernel")
     low = f.walk(image.start) if image else None
     if fault and PAGE_SIZE <= fault.cr2 < f.nr_pages << PAGE_SHIFT and walk and walk.problem and low and low.problem:
-        thing = f.number(fault.cr2, "pv")
+        thing = f.number(fault.cr2, "pv").replace("the module", "the module (mod_start)")
         field = next((name for name in ("mfn_list", "pt_base", "mod_start", "shared_info") if f.info and 0 <= fault.cr2 - getattr(f.info, name) < 0x100000
                       and getattr(f.info, name)), "")
         return f"""P=V {fault.cr2:#x} ({thing or "a page of this guest"}) was used after its mapping was dropped: {walk.problem}. Some pointer still
@@ -153,4 +170,7 @@ def _(f):
     if fault and fault.cr2 >= f.page_offset > 0 and remapped(f) and not f.is_a(fault.cr2, "xen") and not fault.denied:
         paddr = fault.cr2 - f.page_offset & f.mask
         beyond = "beyond the guest's memory" if f.nr_pages and paddr >= f.nr_pages << PAGE_SHIFT else "beyond all that the remap had to reach"
+        if f.pfn(paddr >> PAGE_SHIFT) is not None and paddr >> PAGE_SHIFT > f.nr_pages:
+            return f"""Linked VA {fault.cr2:#x} would be paddr {paddr:#x}, and that is the {f.number(paddr, "maddr")}: an MFN was taken for a PFN. It has to go
+                through the m2p first.{who(f, fault.cr2)}"""
         return f"Linked VA {fault.cr2:#x} would be paddr {paddr:#x}, which is {beyond}: compare it with the limit.{who(f, fault.cr2)}"

@@ -48,12 +48,20 @@ def _(f):
 @rule("deliberate-fault", JUMP + ": No trap table", "crash", "failure", "silence", "timeout")
 def _(f):
     fault = page_fault(f)
-    if not fault or f.source.function(fault.ip) != "probe_kernel_read" or misread(f)[0]:
+    if not fault or f.source.function(fault.ip) != "probe_kernel_read" or misread(f)[0] or fault.ip not in (i for i, _ in f.source.fixups):
         return None
     registered = any(c.name == "set_trap_table" for c in f.calls)
     return f"""This fault was meant: probe_kernel_read() reads VA {fault.cr2:#x} to see whether it is mapped. But nobody caught it:
         {"the handler did not find the instruction in __ex_table, or did not make use of what it found" if registered else
          "no trap table had been registered yet (set_trap_table)"}{f"; it came {len(f.repeated)} times" if f.repeated else ""}."""
+
+
+@rule("fixup-wrong", JUMP + ": No trap table", "crash", "failure")
+def _(f):
+    fixups, faults = dict(f.source.fixups), f.seen.faults if f.seen else []
+    if f.fault and len(faults) > 1 and faults[-2].ip in fixups and f.source.function(f.fault.ip) == f.source.function(faults[-2].ip) and f.fault.ip not in fixups:
+        return f"""The fault at {f.source.place(faults[-2].ip)} was meant, and was caught. The code was to go on at VA {fixups[faults[-2].ip]:#x}, as __ex_table says, and
+            the next fault came at VA {f.fault.ip:#x}: the handler set another EIP (RIP), or the table's fixup is not where the code goes on."""
 
 
 @rule("null-pointer", JUMP + ": A null pointer", "crash", "failure")
@@ -113,9 +121,11 @@ def _(f):
     update = stray(f)
     if update and page_fault(f):
         pfn = f.pfn(update[0] >> PAGE_SHIFT)
+        double = pfn >> 1 << PAGE_SHIFT in f.said.layout["Page tables"] and not pfn & 1
+        why = f"PFN {pfn:#x} is twice {pfn >> 1:#x}, a page table: the p2m was read as if its entries had twice their size" if double else \
+            "The entry's address was translated wrongly, or is not an entry's"
         return f"""An update went to maddr {update[0]:#x}, in PFN {pfn:#x} ({f.thing(pfn << PAGE_SHIFT) or "an ordinary page"}), which is no page table.
-            Xen stores there as into any other memory, and returns 0: the tables are as they were, and what was there is overwritten. The entry's
-            address was translated wrongly, or is not an entry's."""
+            Xen stores there as into any other memory, and returns 0: the tables are as they were, and what was there is overwritten. {why}."""
 
 
 def hits_pv(f: Facts) -> tuple[str, int, int] | None:

@@ -27,7 +27,7 @@ def _(f):
 @rule("stack-overflow", JUMP + ": The jump", "crash", "failure")
 def _(f):
     jumped = any(c.name == "set_trap_table" for c in f.calls)
-    if f.fault and jumped and f.source.va("init_stack") is not None and (f.word("init_stack") or 0) & 0xFFFFFFFF != STACK_END_MAGIC:
+    if f.fault and jumped and not f.repeated and f.source.va("init_stack") is not None and (f.word("init_stack") or 0) & 0xFFFFFFFF != STACK_END_MAGIC:
         return f"""init_stack overflowed: the word at its lower end, VA {f.source.va("init_stack"):#x}, is no longer what was put there, and what lies
             below it was written over: .bss, then code. It has {STACK_SIZE} bytes (THREAD_SIZE): no large arrays, no deep recursion."""
 

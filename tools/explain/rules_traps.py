@@ -5,20 +5,39 @@ import itertools
 
 from xenabi.hypercalls import TRAP
 
+from .calls import AROUND
 from .facts import Facts
 from .questions import JUMP, MACHINE, misread
 from .rules_hypercall import WRMSR
 from .rule import rule
 
+CS_IN_FRAME = {32: 2, 64: 5}  # words: EAX, EIP, CS, or RAX, R11, RCX, flags, RIP, CS (xen/arch-x86/xen-x86_64.h)
+RPL = 0xFFFC  # a selector without its ring, which Xen clears for a 64-bit kernel
 PORT = ("e4", "e5", "e6", "e7", "ec", "ed", "ee", "ef")  # IN and OUT
 
 
-@rule("trap-table-selector", JUMP + ": What a kernel sets up first", "timeout", "crash", "vanished", "silence")
+@rule("iret-frame", JUMP + ": What a kernel sets up first", "crash", "failure")
+def _(f):
+    last = f.calls[-1] if f.calls else None
+    word = f.bits // 8
+    words = [int.from_bytes(last.data[at:at + word], "little") for at in range(0, len(last.data), word)] if last and last.name == "iret" else []
+    at = AROUND + CS_IN_FRAME[f.bits]
+    if len(words) <= at or words[at] & RPL == right_cs(f) & RPL:
+        return None
+    near = [n - at for n, w in enumerate(words) if w & RPL == right_cs(f) & RPL and f.source.linked(words[n - 1])]
+    off = min(near, key=abs) if near else 0
+    how = f"the frame that Xen had pushed lies {abs(off)} words {'further up: so much was left on the stack' if off > 0 else 'below: so much too much was taken off the stack'}" \
+        if off else "no frame of Xen's is near"
+    return f"""The way back from a handler, the iret hypercall, was given a frame with EIP (RIP) {words[at - 1]:#x} and CS {words[at] & 0xFFFF:#x}, and the code segment is
+        {right_cs(f):#x}: {how}. What the entry pushes has to be taken off again, word by word{", with the flags for iret, one word, pushed last" if f.bits == 64 else ""}."""
+
+
+@rule("trap-table-selector", JUMP + ": What a kernel sets up first", "timeout", "crash", "vanished", "silence", "failure")
 def _(f):
     wrong = selectors(f)
     if wrong and (f.xen("Pre-exception") or f.repeated or f.fault and f.fault.vector == 13):
         return f"""The handlers were registered with the code segment {wrong[0]:#x}: the trap table, or the callbacks, must name FLAT_KERNEL_CS,
-            {right_cs(f):#x}. Xen faulted on entering one, again and again."""
+            {right_cs(f):#x}. Xen faulted on entering one{', again and again' if f.repeated else ''}."""
 
 
 def right_cs(f: Facts) -> int:
@@ -91,6 +110,8 @@ def _(f):
 @rule("undefined-instruction", "7-debugging: Reading a crash", "crash", "failure")
 def _(f):
     if f.fault and f.fault.vector == 6:
+        if f.function == "startup_xen" and f.seen and not f.seen.entered and f.source.va("xen_entry"):
+            return """The head came to its ud2 without having called xen_entry(): that was never entered. The call is missing, or leads elsewhere."""
         if f.code(f.fault.ip, 2) == b"\x0f\x0b" or not f.seen:
             return """An undefined instruction: a ud2 that says "this cannot happen" (Linux's BUG(), or the end of a function that must not
                 return). Without a trap table it is mute."""

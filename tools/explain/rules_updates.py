@@ -3,7 +3,7 @@
 
 from errno import EFAULT, EINVAL, ENOSYS, EPERM, ESRCH
 
-from xenabi.headers import errors, value
+from xenabi.headers import errors, names, value
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .calls import UPDATE, Call
@@ -159,6 +159,12 @@ def _(f):
         {kind or "neither an MFN nor a PFN of this guest"}."""
 
 
+@rule("entry-without-frame", LESSON + ": A frame number that is a PFN", "failure")
+def _(f):
+    if refused(f, name=("mmu_update", "update_va_mapping")) and f.update and 0 < f.update[1] < PAGE_SIZE:
+        return f"The new entry, {f.update[1]:#x}, has flags and no frame: its MFN is 0. An entry is the machine address of a page, with flags in the low 12 bits."
+
+
 @rule("bad-flags", LESSON + ": Two roads", "failure")
 def _(f):
     said = f.xen(r"Bad L([1-4]) flags ([0-9a-f]+)")
@@ -223,6 +229,13 @@ def _(f):
         dropped only linked ones."""
 
 
+@rule("address-not-mapped", LESSON + ": Asking Xen", "failure", rank=1)
+def _(f):
+    if f.panic.startswith("hypercall refused: ") and f.panic.endswith("(EFAULT)") and not f.refused:
+        return """Xen could not read or write what an argument of this hypercall points to: an address that is not mapped, NULL where a struct is wanted, or
+            another operation than was meant, which wants one. The line tells what the code calls it, not what Xen got."""
+
+
 @rule("no-such-hypercall", "2-hypercall-page: Why a page", "failure", "silence")
 def _(f):
     call = refused(f, ENOSYS)
@@ -236,7 +249,8 @@ def _(f):
     """What is refused without any of the above."""
     call = refused(f)
     if call and call.name in MMU:
-        about = f"ptr {say(f, f.update[0] & ~3, 'maddr', 'pv', 'linked')}, val {say(f, f.update[1], 'entry', 'pv', 'linked')}" if f.update else \
+        operation = int.from_bytes((f.seen.peek(call.args[0], 4) if f.seen and call.name == "mmuext_op" else None) or b"", "little")
+        about = f"{names('MMUEXT_').get(operation, f'operation {operation}')}, at VA {call.args[0]:#x}" if call.name == "mmuext_op" else f"ptr {say(f, f.update[0] & ~3, 'maddr', 'pv', 'linked')}, val {say(f, f.update[1], 'entry', 'pv', 'linked')}" if f.update else \
             ", ".join(f"{a:#x}" for a in call.args[:4])
         walk = f.walk(call.args[0]) if call.name == "update_va_mapping" else None
         if walk and walk.problem and len(walk.path) < len(f.levels):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import re
+import struct
 import subprocess
 
 from xenabi.image import ElfError, Image
@@ -41,6 +42,17 @@ class Source:
             return address, "VA"
         va = address + self.offset & self.mask
         return (va, "P=V") if va in self.extent else None
+
+    @functools.cached_property
+    def fixups(self) -> list[tuple[int, int]]:
+        """__ex_table: VAs of instructions that may fault, each with where to go on. Both are distances from themselves."""
+        table = self.image.section("__ex_table") if self.image else None
+        part = next((p for p in self.image.loaded() if p.vaddr <= table[0] < p.vaddr + p.filesz), None) if table and table[1] else None
+        if not part:
+            return []
+        begin = part.offset + table[0] - part.vaddr
+        pairs = struct.iter_unpack("<ii", self.image.data[begin:begin + table[1] // 8 * 8])
+        return [(table[0] + 8 * n + insn, table[0] + 8 * n + 4 + fixup) for n, (insn, fixup) in enumerate(pairs)]
 
     def is_code(self, address: int) -> bool:
         found = self.linked(address)
