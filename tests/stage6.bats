@@ -216,6 +216,7 @@ ask_store() { # key, sed arguments for xenstore.c
 	ends 1 "is not in the file"
 	boot "$good/build/x86_32/stage6.elf"
 	ends 1 "dom0 has no module"
+	ends 1 "diagnosis: guest-domain-refused"
 	[[ $output != *"created domain"* ]]
 }
 

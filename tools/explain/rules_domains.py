@@ -48,9 +48,9 @@ def _(f):
     if re.match("image: its entry, paddr .* is beyond its end", f.panic) and f.pvh == "domU":
         return """The note PHYS32_ENTRY holds an address outside the image as it is loaded: a virtual one, from which LOAD_OFFSET was not
             taken."""
-    if f.panic.startswith("image: "):
-        return """What stage 6 got as GUEST= cannot be made into a domain; the line says why. A kernel with two levels (PAE=n) or
-            without Xen's notes is refused here as Xen would refuse it as dom0."""
+    if f.panic.startswith(("image: ", "files: ", "layout: ", "toolstack: dom0 has no module")):
+        return """What stage 6 got as GUEST=, MODULE= or LAYOUT= cannot be made into a domain; the line says why. A kernel with two
+            levels (PAE=n) or without Xen's notes is refused here as Xen would refuse it as dom0."""
 
 
 @rule("guest-domain-never-ran", LESSON + ": A vcpu that is not online", "failure")
