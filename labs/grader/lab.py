@@ -86,9 +86,11 @@ class Lab:
             except BaseException:
                 task.state = "wrong" if task.findings else "not reached"
                 raise
-            if task.state == "right" or task.earned:
-                for session in args:
+            for session in args:
+                if task.state == "right" or task.earned:
                     getattr(session, "side_effects", lambda _: None)(task)
+                else:
+                    getattr(session, "forget_effects", lambda: None)()
         return task.state == "right"
 
     def begin(self):

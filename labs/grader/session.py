@@ -175,6 +175,12 @@ class Session:
         if changes:
             self.guest.memory.accept()
 
+    def forget_effects(self):
+        """What a task left that is wrong is not the next one's fault."""
+        if not self.native and not self.machine.ended:
+            self.calls.broken = ""
+            self.guest.memory.accept()
+
     def may_change(self):
         """The paddrs that any code may write to: the image's variables, the stack; and the page tables, which are looked at entry by entry."""
         guest = self.guest

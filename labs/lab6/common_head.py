@@ -43,8 +43,12 @@ def check_cases(task, boot, cases):
         page[MAGIC:MAGIC + 4] = b"HdrS"
         put(page, VERSION, version, 2)
         put(page, SUBARCH, subarch)
-        boot.guest.write(LOADERS, bytes(page) + b"\xa5" * 4 * PAGE)
+        loaders = bytes(page) + b"\xa5" * 4 * PAGE
+        boot.guest.write(LOADERS, loaders)
         run = Run(boot, startup_32(boot.elf), WAYS, rsi=LOADERS, **RUBBISH)
+        if run.arrived and boot.guest.read(LOADERS, len(loaders)) != loaders:
+            task.fail("head-loaders-memory", f"""startup_32 with a boot_params of version {version >> 8}.{version & 255:02} writes to the loader's boot_params (P=V {LOADERS:#x})
+                or behind it. That is the loader's; what has to be changed is changed in the kernel's copy.""")
         if version < PROTOCOL_SUBARCH:
             put(page, SUBARCH, PC)
         judge(task, boot, run, version, subarch, way, bytes(page))

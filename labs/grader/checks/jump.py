@@ -31,6 +31,7 @@ def check_repoint(task, boot):
     cases = [  # what is different in start_info, and which fields have to move
         ("", dict(mod_start=0, mod_len=0), ("pt_base", "mfn_list")),
         *((f"with a module of {size} bytes, ", dict(mod_start=here + PAGE, mod_len=size), ("pt_base", "mfn_list", "mod_start")) for size in SIZES),
+        ("with a module that lies lower than all else, ", dict(mod_start=PAGE, mod_len=100), ("pt_base", "mfn_list", "mod_start")),
         *((f"with a module of {size} bytes that is named by its PFN (SIF_MOD_START_PFN), ",
            dict(mod_start=5, mod_len=size, flags=SIF_INITDOMAIN | SIF_MOD_START_PFN), ("pt_base", "mfn_list")) for size in (100, 5 << 20)),
         ("as domU, ", dict(mod_start=0, mod_len=0, flags=0, store_mfn=guest.p2m[7], console_mfn=guest.p2m[8]), ("pt_base", "mfn_list")),
@@ -46,14 +47,15 @@ def check_repoint(task, boot):
                                  leave=lambda: pointer.append(guest.read_word(guest.paddr("xen_start_info"))))
         if result.value is None:
             return no_answer(boot, f"{when}repoint_start_info()", result, task, "repoint-no-answer")
-        after = guest.parse_info(guest.read(here, guest.info_size))
+        now = guest.read(here, guest.info_size)
+        guest.write(here, now)  # what is wrong with it is said here, and is not damage
+        after = guest.parse_info(now)
         if not judge_fields(task, guest, when, before, after, moved):
             return None
-        changed = first_change(guest, raw, guest.read(here, guest.info_size))
+        changed = first_change(guest, raw, now)
         if changed is not None:
             return task.fail("repoint-damage", f"{when}repoint_start_info() changes byte {changed:#x} of start_info, in a field that is none of "
                              "the three: whoever reads it next will not find what Xen wrote.")
-        guest.write(here, guest.read(here, guest.info_size))  # right, so it is no damage
         if pointer[0] != guest.va(here):
             return task.fail("repoint-pointer", f"""start_info is at P=V {here:#x}, and repoint_start_info() leaves {pointer[0]:#x} in
                 xen_start_info, where its linked VA {guest.va(here):#x} belongs.""")

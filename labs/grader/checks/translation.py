@@ -152,6 +152,20 @@ def check_m2p(task, boot):
             task.fail(identifier, f"{what} gives PFN {result.value:#x}. An answer counts only if the p2m agrees: "
                       "below nr_pages, and mfn_list[PFN] is that MFN. Otherwise INVALID_PFN.")
         return
+    pfn = scattered_pfn(guest)
+    slot = guest.info["mfn_list"] + pfn * guest.word
+    for bit in range(guest.bits):  # the p2m has a number there that is nearly this one
+        near = mfn ^ 1 << bit
+        guest.write(slot, near.to_bytes(guest.word, "little"))
+        set_entry(mfn, pfn)
+        result = ask(mfn)
+        set_entry(mfn, true)
+        guest.write(slot, guest.p2m[pfn].to_bytes(guest.word, "little"))
+        if result.value != guest.mask:
+            got = "nothing" if result.value is None else f"PFN {result.value:#x}"
+            task.fail("m2p-stale", f"""MFN {mfn:#x} is not this guest's. The m2p says PFN {pfn:#x} of it, where the p2m has {near:#x}, and early_m2p()
+                gives {got}. An answer counts only if mfn_list[PFN] is that MFN, all of its bits. Otherwise INVALID_PFN.""")
+            return
     check_m2p_bound(task, boot)
 
 

@@ -14,6 +14,7 @@ from ..watch import handed_over, requests_at
 from .m2p import FIRST_HIGH, FLAGS, HIGH, open_m2p
 
 TOP_FLAGS = {32: 0x1, 64: FLAGS}  # the processor allows no others in a pgd of three levels
+MORE_FLAGS = (0, 0, 1 << 63, 0x200, 0xe00, 1 << 52, 1 << 62)  # no execution; bits that the processor leaves to software
 PREPARED = 40  # pages: what a world may take
 
 
@@ -57,7 +58,7 @@ class World:
 
     def page(self):
         """The value of an entry that leads to some page above 4 GiB; no two are alike."""
-        return self.random.randrange(0x200000, 0x800000) * PAGE | FLAGS
+        return self.random.randrange(0x200000, 0x800000) * PAGE | FLAGS | self.random.choice(MORE_FLAGS)
 
     # ---- into the machine --------------------------------------------------------
 
