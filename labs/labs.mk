@@ -39,7 +39,7 @@ ifneq ($(VARIANT),)
 variant-load := $(shell tools/python -m grader.variant load '$(VARIANT)' $(LAB) 2>/dev/null)
 variant-flags := $(shell tools/python -m grader.variant flags '$(VARIANT)' $(LAB) 2>/dev/null)
 ifeq ($(variant-load)$(variant-flags)$(filter 7 10 11,$(LAB)),)
-$(error VARIANT=$(VARIANT) is no name of a variant: up to 40 letters, digits, - and _)
+$(error VARIANT=$(VARIANT) is not the name of a variant: up to 40 letters, digits, - and _)
 endif
 endif
 

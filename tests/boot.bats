@@ -65,8 +65,8 @@ refused() { # what the line says, the command
 @test "refused: a module that is missing, an accelerator that is not there" {
 	MODULE=$BATS_TEST_TMPDIR/none refused "module" "$actor"
 	ACCEL=hvf refused "one of tcg kvm" "$actor"
-	MEM=much refused "MEM=much is no number of MiB" "$actor"
-	DOM0_MEM=0 refused "DOM0_MEM=0 is no number of MiB" "$actor"
+	MEM=much refused "MEM=much is not a number of MiB" "$actor"
+	DOM0_MEM=0 refused "DOM0_MEM=0 is not a number of MiB" "$actor"
 	[ -e /dev/kvm ] || ACCEL=kvm refused "/dev/kvm" "$actor"
 }
 

@@ -169,10 +169,10 @@ start_endless_build() {
 	nothing_left
 }
 
-@test "a folder that is no Xen source tree is refused" {
+@test "a folder that is not a Xen source tree is refused" {
 	XEN_SRC=bin run kit/tools/build-xen
 	[ "$status" = 1 ]
-	[ "$output" = "xen: XEN_SRC=$T/bin is no Xen source tree (it should hold Config.mk and xen/Makefile)" ]
+	[ "$output" = "xen: XEN_SRC=$T/bin is not a Xen source tree (it should hold Config.mk and xen/Makefile)" ]
 	nothing_left
 	run kit/tools/build-xen --fun
 	[ "$status" = 2 ]

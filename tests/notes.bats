@@ -35,7 +35,7 @@ blamed() { # note, what Xen says, what we say
 	run make notes IMAGE="$BATS_TEST_TMPDIR/none"
 	ends 2 "no such file"
 	run tools/notes Makefile
-	ends 2 "is no ELF file"
+	ends 2 "is not an ELF file"
 }
 
 @test "notes: without a PT_NOTE segment Xen reads the sections" {

@@ -168,11 +168,11 @@ ask_store() { # key, sed arguments for xenstore.c
 	run make run STAGE=6 GUEST="$good/build/x86_32/stage4.elf"
 	ends 0 "[domain 1] all done"
 	run make run STAGE=6 GUEST=9
-	ends 2 "GUEST=9 is no file"
+	ends 2 "GUEST=9 is neither a file nor a stage"
 	run make run STAGE=6 GUEST_MEM=3
-	ends 2 "GUEST_MEM=3 is no size"
+	ends 2 "GUEST_MEM=3 is not a size"
 	run make run STAGE=6 MODULE=missing
-	ends 2 "missing is no file"
+	ends 2 "missing does not exist"
 	run make run STAGE=6 GUEST_ARCH=arm
 	ends 2 "GUEST_ARCH=arm is not known here"
 }

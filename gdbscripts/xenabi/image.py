@@ -25,7 +25,7 @@ GNU_BUILD_ID = 3
 
 
 class ElfError(Exception):
-    """This is no ELF file that can be used; says why."""
+    """This is not an ELF file that can be used; says why."""
 
 
 class Symbol(NamedTuple):
@@ -52,7 +52,7 @@ class Image:
         with open(path, "rb") as file:
             self.data = file.read()
         if self.data[:4] != b"\x7fELF" or self.data[5:6] != b"\x01":
-            raise ElfError(f"{path} is no ELF file")
+            raise ElfError(f"{path} is not an ELF file")
         self._elf: Any = self._whole(lambda: ELFFile(io.BytesIO(self.data)))
         self.bits: int = self._elf.elfclass
         self.entry: int = self._elf["e_entry"]

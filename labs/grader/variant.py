@@ -184,7 +184,7 @@ def variant_of(lab, work):
 
 def checked(seed):
     if not SEED.fullmatch(seed):
-        raise NotOwn("variant-seed", f"{ascii(seed)} is no name of a variant: up to 40 letters, digits, - and _")
+        raise NotOwn("variant-seed", f"{ascii(seed)} is not the name of a variant: up to 40 letters, digits, - and _")
     return seed
 
 

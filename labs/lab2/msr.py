@@ -242,7 +242,7 @@ def check_refusal(task, boot):
             another hypervisor, writing that MSR does something else altogether. {boot.how_it_ended(event)}""")
     elif isinstance(event, Stop) and event.name == "xen_exit" and not written:
         task.fail("answer-own-end", """cpuid_is_xen() was made to say no, and setup_hypercall_page() ended the kernel by itself. That asks Xen to,
-            and there is no Xen: not_under_xen() knows other ways to say a word.""")
+            and there is no Xen: not_under_xen() knows other ways to print.""")
     else:
         task.fail("answer-ignored", f"""cpuid_is_xen() was made to say no, and setup_hypercall_page() went on all the same. It has to
             call not_under_xen(). {boot.how_it_ended(event)}""")

@@ -114,7 +114,7 @@ def judge_value(task, said, name, points, key, true, other, truth):
     if got is None and re.fullmatch(r"empty|nothing", text, re.I):
         got = 0
     if got is None:
-        return task.fail(f"{name}-no-number", f'where is right. {name} = {shown(text)} is no number: write it as 0x... or in decimal.')
+        return task.fail(f"{name}-no-number", f'where is right. {name} = {shown(text)} is not a number: write it as 0x... or in decimal.')
     if same_value(key, got, true):
         task.earned += points[name]
         return None

@@ -39,7 +39,7 @@ $(call one-of,GUEST_PAE,y n)
 LAYOUT ?= near
 $(call one-of,LAYOUT,near far)
 ifneq ($(GUEST_MEM)$(shell seq 4 64 | grep -x '$(GUEST_MEM)'),$(GUEST_MEM)$(GUEST_MEM))
-$(error GUEST_MEM=$(GUEST_MEM) is no size that a guest can have: use a number of MiB from 4 to 64)
+$(error GUEST_MEM=$(GUEST_MEM) is not a size that a guest can have: use a number of MiB from 4 to 64)
 endif
 export GUEST_MEM GUEST_IMAGE
 # What boots the machine: for `make run`, for GDB, and to be recorded.
@@ -64,7 +64,7 @@ guest: ready
 else
 GUEST_IMAGE := $(GUEST)
 ifeq ($(wildcard $(GUEST)),)
-$(error GUEST=$(GUEST) is no file, and no stage that can be a guest: use one of 0 1 2 3 4 5 7, or the path of an image)
+$(error GUEST=$(GUEST) is neither a file nor a stage that can be a guest: use one of 0 1 2 3 4 5 7, or the path of an image)
 endif
 endif
 

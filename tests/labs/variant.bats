@@ -74,8 +74,8 @@ grade() { # lab
 	run make lab LAB=3 VARIANT='$(shell touch x)' WORK="$WORK"
 	ends 2 "VARIANT="
 	run make lab LAB=3 VARIANT=é WORK="$WORK"
-	ends 2 "is no name of a variant"
+	ends 2 "is not the name of a variant"
 	[ ! -e "$WORK" ] && [ ! -e x ]
 	run make grade-batch LAB=3 SUBMISSIONS="$BATS_TEST_TMPDIR" VARIANT=a.b
-	ends 2 "is no name of a variant"
+	ends 2 "is not the name of a variant"
 }

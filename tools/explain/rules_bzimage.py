@@ -61,7 +61,7 @@ def _(f):
 @rule("bzimage-payload-not-elf", UNPACK, "refusal", "failure")
 def _(f):
     if header(f, "kernel: not an ELF file"):
-        return """The payload can be unpacked, but what comes out is no ELF file. It has to be the kernel as the linker wrote it, not one
+        return """The payload can be unpacked, but what comes out is not an ELF file. It has to be the kernel as the linker wrote it, not one
             that objcopy has made a flat binary of."""
 
 

@@ -63,7 +63,7 @@ def _(f):
 def _(f):
     broken = f.xen("not an ELF binary|broken ELF")
     if broken:
-        return f"""What Xen loads is no ELF file that it can read: "{broken.string.strip()}". Its headers lead outside the file (readelf
+        return f"""What Xen loads is not an ELF file that it can read: "{broken.string.strip()}". Its headers lead outside the file (readelf
             -lS)."""
 
 
