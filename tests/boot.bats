@@ -59,7 +59,7 @@ refused() { # what the line says, the command
 	XEN=$BATS_TEST_TMPDIR/none refused "make xen" "$actor"
 	XEN=$BATS_TEST_TMPDIR/xen.gz refused "gunzip" "$actor"
 	XEN=$top/build/xen/xen-syms refused "64-bit ELF" "$actor"
-	XEN=$top/Makefile refused "no ELF file" "$actor"
+	XEN=$top/Makefile refused "not an ELF file" "$actor"
 }
 
 @test "refused: a module that is missing, an accelerator that is not there" {
