@@ -242,6 +242,34 @@ in_a_terminal() { # shell words for GDB
 	END
 }
 
+@test "mini-os as dom0, if an image is given (MINIOS=, made with MINIOS_TARGET_ARCH=x86_64)" {
+	[ -n "${MINIOS-}" ] || skip "MINIOS= names no image"
+	DOM0_MEM=64 BUILD=$BATS_TEST_TMPDIR run limit 300 tools/gdb "$MINIOS" -batch -ex 'xen notes' -ex 'xen start-info' \
+		-ex 'xen hypercalls on set_trap_table' -ex 'xen end' -ex 'xen traps' -ex 'xen vcpu' -ex 'xen back 1' -ex 'xen pt w+x'
+	ends 0 'GUEST_OS           "Mini-OS"'
+	ends 0 "magic          'xen-3.0-x86_64"
+	ends 0 "vector 14: 0xe033:VA "
+	ends 0 "the end: dom0 has Xen shut the machine down"
+	ends 0 "<hypervisor_callback>"
+	ends 0 "hypercall_page ()"
+	ends 0 " physical reads"
+}
+
+@test "bata24's gef beside our commands, if it is given (GEF=gef.py)" {
+	[ -n "${GEF-}" ] || skip "GEF= names no gef.py"
+	mkdir "$BATS_TEST_TMPDIR/home"
+	echo "source $GEF" >"$BATS_TEST_TMPDIR/home/.gdbinit"
+	HOME=$BATS_TEST_TMPDIR/home GDBINIT=y BUILD=$BATS_TEST_TMPDIR run limit 300 tools/gdb "$good/build/x86_64/stage3.elf" -batch \
+		-ex 'hbreak remap_kernel' -ex continue -ex 'xen hypercalls on' -ex finish -ex 'xen back 3' -ex 'xen restart entry' \
+		-ex 'xen watch pfn 0x10d write' -ex 'xen end' -ex 'xen pt walk 0x100000'
+	ends 0 "commands loaded for GDB"
+	ends 0 "mmu_update(VA "
+	ends 0 " was written at VA 0x"
+	ends 0 "the end: xen_exit"
+	ends 0 "so VA 0x0000000000100000 is maddr"
+	[[ $output != *Traceback* && $output != *"Python Exception"* ]]
+}
+
 @test "XTF's example, if a tree is given (XTF=, made with TESTS=tests/example)" {
 	local image seen=0
 	[ -n "${XTF-}" ] || skip "XTF= names no tree"
