@@ -20,7 +20,7 @@ from xenqemu.machine import GUESTS_PART, TOP, Machine
 from xenqemu.patience import patiently
 from xenqemu.packets import StubError
 
-from . import end_stop, second_level
+from . import connection, end_stop, second_level
 from .connect import at_load_address, describe
 from .running import Wait, console_end
 from .session import plain_errors, session
@@ -73,6 +73,7 @@ class Attach(gdb.Command):
         load_symbols(image)
         gdb.execute(f"target remote {stub}", to_string=True)
         session.begin(folder, image)
+        connection.kits = stub
         session.machine, session.boot, session.second_level = machine, boot, root
         with plain_errors():
             session.stopped_with = session.stub.registers().raw

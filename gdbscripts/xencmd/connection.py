@@ -21,11 +21,14 @@ NOT_CONNECTED = ("not connected to QEMU: start with `make gdb STAGE=n`, or begin
                  "of a QEMU that was started with -gdb or -s")
 
 
+kits = None  # the address of a machine that `make gdb` started
+
+
 def remote():
     """GDB's connection to the machine, as it is now."""
     connection = gdb.selected_inferior().connection
     if not gdb.selected_inferior().pid or not isinstance(connection, gdb.RemoteTargetConnection):
-        raise gdb.GdbError(NOT_CONNECTED)
+        raise gdb.GdbError(f"GDB has let go of the machine: `target remote {kits}` connects to it again" if kits else NOT_CONNECTED)
     return connection
 
 

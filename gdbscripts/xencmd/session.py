@@ -184,3 +184,5 @@ def plain_errors():
 
 
 session = Session()
+# After `detach` our end of the connection has to go, too, or QEMU serves nobody else.
+gdb.events.connection_removed.connect(lambda _: session.give_back())

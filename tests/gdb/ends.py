@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`continue` stops at the end of a boot and in a crash, and the session goes on. Run by tests/gdb/session.bash."""
 
+import re
+
 import gdb
 from inside import check, registers, run, session, xen
 
@@ -36,6 +38,20 @@ def continue_stops_in_a_crash_and_explains_it():
         assert "this is the end of the boot" in str(error), error
     xen("back 1")
     assert registers().rip == entry
+
+
+@check
+def what_gdb_lets_go_of_it_can_connect_to_again():
+    for letting_go in ("disconnect", "detach"):
+        xen("restart entry")
+        gdb.execute(letting_go, to_string=True)
+        try:
+            xen("pt")
+        except gdb.error as error:
+            again = re.search("`(target remote .*)` connects to it again", str(error))[1]
+        gdb.execute(again, to_string=True)
+        xen("restart entry")
+        assert gdb.selected_frame().name().startswith("startup_")
 
 
 run()
