@@ -113,7 +113,7 @@ def _(f):
     if f.pvh in ("qemu", "microvm") and "no code of the image" in f.where and not f.guest("^stage 7:"):
         return """The processor runs what is no code, and nothing was printed. Either the note PHYS32_ENTRY holds a virtual address, or the
             head used one (of the stack, say) before there was paging: without it, a store beyond memory is lost, and a return reads
-            nonsense."""
+            nonsense. Or the head has no end of its own, and runs on into what is linked behind it."""
 
 
 @rule("pvh-pae-accessed", LESSON, "silence")
