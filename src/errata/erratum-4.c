@@ -8,7 +8,7 @@
  * entry is copied. But Xen gives a PAE guest all four pgd entries, with an
  * empty pmd page each. The question is always answered yes.
  *
- * **What one sees**, with VMSPLIT=2G or 1G: no crash, only work. An entry a
+ * **What one sees**, with VMSPLIT=2G or 1G: no crash, only work: an entry per
  * 2 MiB where one would do for a GiB, each a hypercall of its own in the patch.
  * A run that does not do what it was built for has failed, so this file counts
  * and panics.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * The entry from assembly, one a stage: each stage's early.c defines it.
+ * The entry from assembly, one per stage: each stage's early.c defines it.
  */
 #ifndef EARLY_H
 #define EARLY_H

@@ -4,7 +4,7 @@
  * Hypercalls: the page they go through and the ones this kernel makes.
  *
  * The hypercall page is a page of the guest's that Xen fills with 128 stubs of
- * 32 bytes, one a hypercall, each doing whatever enters Xen fastest on this
+ * 32 bytes, one per hypercall, each doing whatever enters Xen fastest on this
  * machine. A call to hypercall number n is a call to stub n.
  *
  * Every function here returns what Xen returned: 0 or a count for success, a
