@@ -30,6 +30,7 @@ OUT_RING, OUT_SIZE, OUT_CONS, OUT_PROD = 1024, 2048, 3080, 3084  # struct xencon
 LATE = b"its last words\n"
 ENTRY = "the guest's entry"
 OLD = b"\xc2"  # what a page holds that nobody has written to
+FOR_EVER = b"\xeb\xfe"  # a jump to itself
 MOST = 4000  # hypercalls of a run
 SHORT = ("none", "pte", "pmd", "pgd", "pgd", "segments", "shared", "writable")  # page types, as predictions name them
 
@@ -41,6 +42,7 @@ class Building(Session):
         super().__init__(lab, image, guest, f"transcript-{dom0_kind}-builds-{guest_kind}.log", cmdline=words)
         self.who = f"a guest of {guest_kind[4:]} bits, built by a dom0 of {dom0_kind[4:]}"
         self.words = words
+        self.hangs = "seconds=" in words
         self.layout = Layout(Image(guest), far="layout=far" in words)
         self.pages = {}  # PFN: MFN, as Xen gave them
         self.pins, self.context, self.shared = [], None, None
@@ -146,7 +148,7 @@ class Building(Session):
             if self.returned(regs) == 0:
                 self.informed(op)
         elif cmd == DESTROY and self.left is None:
-            self.left = SimpleNamespace(mapped=self.mapped_by_dom0(), ring=self.page(self.layout.console))
+            self.left = SimpleNamespace(mapped=self.mapped_by_dom0(), ring=self.page(self.layout.console), store=self.page(self.layout.store))
 
     def informed(self, op):
         """Xen says how the guest is. Once it says that it has shut down, there is more in its ring: it wrote that before its end."""
@@ -163,6 +165,8 @@ class Building(Session):
         if self.entry is None and self.context and regs["cs"] & 3:  # Xen has code there, too
             self.entry = regs
             self.machine.pass_by(ENTRY)
+            if self.hangs:
+                self.machine.stub.write(regs["rip"], FOR_EVER)
 
     def seal(self):
         """The guest's memory is as it was filled: before Xen looks at it."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Lab 10: three guests are built, and each is looked at from outside on its way.
+"""Lab 10: three guests are built, and each is looked at from outside on its way; a fourth stands still at its first instruction.
 
 A toolstack that is wrong may be right for one kind of guest, one layout, one machine. So one guest has the other width, one
 has store and console far above its tables, and all of them machine pages above 4 GiB.
@@ -12,11 +12,11 @@ from grader.predictions import tell
 
 from .building import Building
 from .contents import check_p2m, check_start_info
-from .life import check_context, check_serve
+from .life import check_context, check_given_up, check_serve
 from .sealing import check_pin, check_tables
 
 # dom0's kind, the guest's, dom0's command line.
-KINDS = (("x86_32", "x86_32", "layout=far"), ("x86_32", "x86_64", ""), ("x86_64", "x86_32", "words=for the guest"))
+KINDS = (("x86_32", "x86_32", "layout=far"), ("x86_32", "x86_64", ""), ("x86_64", "x86_32", "words=for the guest"), ("x86_64", "x86_64", "seconds=2"))
 JOBS = 2
 
 
@@ -25,13 +25,21 @@ def check(lab):
     guests = {arch: tree_image(arch, 4) for arch in ("x86_32", "x86_64")}
     with ThreadPoolExecutor(JOBS) as pool:
         runs = list(pool.map(lambda kind: Building.run(lab, images[kind[0]], guests[kind[1]], *kind), KINDS))
+    hung = runs.pop()
     tell(lab, predicted(runs[0]))
     lab.check("p2m", each(check_p2m), runs)
     lab.check("tables", each(check_tables), runs)
     lab.check("pin", each(check_pin), runs)
     lab.check("start_info", each(check_start_info), runs)
     lab.check("context", each(check_context), runs)
-    lab.check("serve", each(check_serve), runs)
+    lab.check("serve", check_to_the_end, [*runs, hung])
+
+
+def check_to_the_end(task, runs):
+    *runs, hung = runs
+    each(check_serve)(task, runs)
+    if task.state == "right":
+        check_given_up(task, hung)
 
 
 def predicted(run):

@@ -7,6 +7,7 @@ from grader.tables import PAGE
 from .building import OUT_CONS, OUT_PROD
 from .contents import ends_with
 
+REQ_PROD, RSP_PROD = 2052, 2060  # offsets in struct xenstore_domain_interface (xen/io/xs_wire.h)
 VERDICT_SUCCESS = 0x10  # src/include/console.h
 IN_KERNEL, ONLINE = 1 << 2, 1 << 5  # VGCF_: xen/arch-x86/xen.h
 SELECTORS = {32: (0xe019, 0xe021), 64: (0xe033, 0xe02b)}  # FLAT_KERNEL_CS, FLAT_KERNEL_SS
@@ -73,6 +74,13 @@ def check_entry(task, run, stack):
         task.fail("context-flags", f"for {run.who}, the flags register lacks IF.")
 
 
+def check_given_up(task, run):
+    """A guest that stands still at its first instruction, and the toolstack's limit is two seconds."""
+    if not isinstance(run.event, Stop) or run.event.name != "dom0's end" or run.verdict == VERDICT_SUCCESS:
+        task.fail("serve-no-limit", f"""for {run.who}, which does nothing for ever: {ends_with(run)} attend() has to give it up (give_up()) when
+            system_time() is at the limit.""")
+
+
 def check_serve(task, run):
     left = run.left
     if left is None:
@@ -91,6 +99,8 @@ def check_serve(task, run):
     elif prod != cons:
         task.fail("serve-not-drained",
                   f"for {run.who}, nothing that the guest wrote into its console ring was ever read: {prod} bytes are there at its end.")
+    elif int.from_bytes(left.store[REQ_PROD:REQ_PROD + 4], "little") and not any(left.store[RSP_PROD:RSP_PROD + 4]):
+        task.fail("serve-no-answer", f"for {run.who}, the guest asked for something in its store ring, and was never answered: store_answer().")
     elif not isinstance(run.event, Stop) or run.event.name != "dom0's end":
         task.fail("serve-no-verdict", f"for {run.who}, dom0 did not come to its own end. {ends_with(run)}")
     elif run.verdict != VERDICT_SUCCESS:

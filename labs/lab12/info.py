@@ -11,6 +11,7 @@ from grader.machine import End, Stop
 MAGIC = 0x336ec578
 AT = 16 << 20  # paddr: nobody's yet
 MODULES, MAP = AT + 0x200, AT + 0x800
+GIB = 1 << 30
 BEYOND = 2 << 30  # paddr: the machine has none there, and nothing is mapped
 
 
@@ -38,6 +39,7 @@ BAD = (
     ("the magic of a PV guest, xen-", "magic", start_info(magic=0x2d6e6578), b""),
     ("a memory map beyond 1 GiB", "map-beyond", start_info(memmap=BEYOND, entries=1), b""),
     ("a memory map of 4 GiB and 8 bytes", "map-long", start_info(memmap=MAP, entries=0x0aaaaaab), b""),
+    ("a memory map whose entries, of 24 bytes each, take 1.2 GiB", "map-end", start_info(memmap=MAP, entries=GIB // 20), b""),
     ("version 2 with a memory map beyond 1 GiB", "map-version-2", start_info(version=2, memmap=BEYOND, entries=1), b""),
     ("a command line beyond 1 GiB", "cmdline-beyond", start_info(cmdline=BEYOND), b""),
     ("a list of modules beyond 1 GiB", "modlist-beyond", start_info(modules=1, modlist=BEYOND), b""),
