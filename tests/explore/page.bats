@@ -32,6 +32,13 @@ explore() { # IMAGE [option...]
 	tests/explore/browse "$page" tests/explore/steps.js
 }
 
+@test "a PVH dom0, which begins with 32 bits on a 64-bit machine, has registers from its entry on" {
+	command -v apt-get >/dev/null || skip "Debian's Xen is fetched with apt-get"
+	run env -u XEN make explore STAGE=7 PVH=dom0 ARCH=x86_64
+	ends 0 stage7.html
+	tests/explore/browse build/x86_64/stage7.html tests/explore/steps.js
+}
+
 @test "a kernel that loops has a page, which says so" {
 	fault x86_32/stage2 stage2-hypercall/early.c 's/xen_exit\(VERDICT_SUCCESS\);/for (;;);/'
 	SILENCE=2 explore "$image"

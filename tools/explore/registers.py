@@ -52,10 +52,16 @@ def _pattern(bits: int) -> re.Pattern[bytes]:
 
 def dumps(log: bytes, bits: int) -> Iterator[tuple[int, Values]]:
     """Each dump in a log: (address of the instruction, values)."""
-    at = len(_NAMES[bits][0])
-    for match in _pattern(bits).finditer(log):
+    found = [(match, bits) for match in _pattern(bits).finditer(log)]
+    if bits == 64 and b"EAX=" in log:  # a PVH guest begins with 32 bits
+        found += [(match, 32) for match in _pattern(32).finditer(log)]
+        found.sort(key=lambda pair: pair[0].start())
+    for match, width in found:
         values = [int(value, 16) for value in match.groups()]
-        yield values.pop(at), tuple(values)
+        address = values.pop(len(_NAMES[width][0]))
+        if width < bits:
+            values[len(_NAMES[32][0]):len(_NAMES[32][0])] = [0] * (len(_NAMES[64][0]) - len(_NAMES[32][0]))
+        yield address, tuple(values)
 
 
 class Plan:
@@ -102,8 +108,7 @@ def _match(log: bytes, pieces: list[tuple[int, int]], trace: Trace, bits: int) -
     """
     values: list[Values | None] = [None] * len(trace.addresses)
     index = 0
-    first = b"RAX=" if bits == 64 else b"EAX="
-    starts = [max(0, log.rfind(first, 0, size)) for _, size in pieces]
+    starts = [max(0, log.rfind(b"RAX=", 0, size), log.rfind(b"EAX=", 0, size)) for _, size in pieces]
     for (number, _), begin, end in zip(pieces, starts, starts[1:] + [len(log)]):
         while trace.numbers[index] < number:
             index += 1

@@ -160,8 +160,9 @@ class Page {
 		const { looping, cut } = this.recording.data;
 		if (cut)
 			return "The boot went on from here, but this is as much of it as is recorded.";
-		return looping ? `The recording ends in a loop: ${looping[0]} more instructions, in turns of ${looping[1]}.` :
-			"This is the last instruction of the guest.";
+		const [more, turn] = looping ?? [0, 0], crashed = this.recording.data.events.at(-1)?.kind === "crash";
+		return looping && !crashed ? `The recording ends in a loop: ${more} more instructions, in turns of ${turn}.` :
+			`This is the last instruction of the guest.${looping ? ` Before that, ${more} more are left out, in turns of ${turn}.` : ""}`;
 	}
 }
 

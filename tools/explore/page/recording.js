@@ -104,10 +104,10 @@ class Recording {
 		return steps;
 	}
 
-	// "file:line", the same for all instructions of a line.
+	// "file:line", the same for all instructions of a line; without a source those of a function are one, without symbols none.
 	line(step) {
-		const [, , symbol, file, line] = this.data.code[this.data.places[this.data.steps[step]][1]];
-		return file < 0 ? `symbol ${symbol}` : `${file}:${line}`;
+		const [linked, , symbol, file, line] = this.data.code[this.data.places[this.data.steps[step]][1]];
+		return file >= 0 ? `${file}:${line}` : symbol >= 0 ? `symbol ${symbol}` : `${linked}`;
 	}
 
 	// Whether a step runs at another address than the linked one.
