@@ -168,6 +168,22 @@ compiled() { # words, more arguments for make
 	[ "$(compiled "gcc -g0 " CC="gcc -g0")" -gt 2 ]
 }
 
+# The offset between P=V and VA must not end up in a 32-bit relocation, whatever a compiler can foresee of it.
+# bats test_tags=long
+@test "clang, and lld: stages link and boot, in both widths" {
+	command -v clang || skip "no clang here"
+	local tree=$BATS_TEST_TMPDIR/tree linker
+	cp -a "$runs" "$tree"
+	for linker in ld $(command -v ld.lld); do
+		for stage in 3 4 5; do
+			for width in ARCH=x86_32 ARCH=x86_64 VMSPLIT=1G; do
+				run make -C "$tree" run STAGE=$stage $width CC=clang LD="$linker"
+				ends 0 "succeeded"
+			done
+		done
+	done
+}
+
 # As on a machine of another kind: what the plain names lead to is of no use there.
 # bats test_tags=long
 @test "CROSS_COMPILE=: nothing is made or read by the plain names" {

@@ -12,14 +12,15 @@
 #include "console.h"
 #include "pv-memory.h"
 #include "remap.h"
+#include "xen-ops.h"
 
 /* Equal contents could be two pages of zeros: a store tells one from two. */
 static volatile unsigned long witness;
 
-static void verify_same_page(vaddr_t offset)
+static void verify_same_page(void)
 {
 	volatile unsigned long *other =
-		(volatile unsigned long *)((vaddr_t)&witness + offset);
+		(volatile unsigned long *)linked_va((void *)&witness);
 
 	witness = 0x12345678;
 	if (*other != 0x12345678)
@@ -46,11 +47,11 @@ static void verify_range(vaddr_t offset, unsigned long limit)
 //! [verify_range]
 
 /* An entry without RW reads well. What is stored is what is there already. */
-static void verify_writable(vaddr_t offset)
+static void verify_writable(void)
 {
 	for (const char *pv = _text; pv < _end; pv += PAGE_SIZE) {
 		volatile unsigned long *va =
-			(volatile unsigned long *)((vaddr_t)pv + offset);
+			(volatile unsigned long *)linked_va(pv);
 
 		*va = *va;
 	}
@@ -61,23 +62,23 @@ static void verify_writable(vaddr_t offset)
 /* An entry with NX reads well, too. So one instruction of each page of code is
  * run: any byte RET, even one inside another instruction, comes straight back.
  */
-static void verify_executable(vaddr_t offset)
+static void verify_executable(void)
 {
 	const u8 *next = (const u8 *)_text;
 
 	for (const u8 *pv = next; pv < (const u8 *)_etext; pv++) {
 		if (pv < next || *pv != RET)
 			continue;
-		((void (*)(void))((vaddr_t)pv + offset))();
+		((void (*)(void))linked_va(pv))();
 		next = (const u8 *)PAGE_ALIGN((vaddr_t)pv + 1);
 	}
 }
 
 void verify_remap(paddr_t limit)
 {
-	verify_same_page(LOAD_OFFSET);
-	verify_writable(LOAD_OFFSET);
-	verify_executable(LOAD_OFFSET);
+	verify_same_page();
+	verify_writable();
+	verify_executable();
 	verify_range(PAGE_OFFSET, paddr_x(limit));
 	if (LOAD_OFFSET != PAGE_OFFSET)
 		verify_range(LOAD_OFFSET, image_end());
