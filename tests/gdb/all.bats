@@ -220,6 +220,18 @@ in_a_terminal() { # shell words for GDB
 	ends 0 "an editor's GDB came through"
 }
 
+@test "an editor's GDB as a debugger adapter, where GDB can be one" {
+	run limit 20 gdb -i=dap -q -nx </dev/null
+	[[ $output != *"unrecognized"* ]] || skip "GDB is older than 14"
+	cd "$good"
+	setsid make --no-print-directory gdbserver STAGE=3 >"$BATS_TEST_TMPDIR/server" 2>&1 3>&- &
+	local server=$!
+	within 600 grep -q "^waiting for a debugger" "$BATS_TEST_TMPDIR/server"
+	run limit 100 python3 "$top/tests/gdb/dap.py" build/gdbserver/stub build/x86_32/stage3.elf
+	kill -- "-$server"
+	ends 0 "an editor's GDB came through, over DAP"
+}
+
 @test "an image whose path has spaces and other letters, without HOME and with an ASCII locale" {
 	local image="$BATS_TEST_TMPDIR/ä b/c d.elf"
 	mkdir "${image%/*}"
