@@ -178,6 +178,7 @@ refused() { # what the line says, the command
 	ends 3 "the guest crashed"
 }
 
+# bats test_tags=long
 @test "a reset is no shutdown" {
 	CMDLINE=reset boot --any "$actor"
 	ends 7 "diagnosis: reset"

@@ -10,7 +10,7 @@ load lib
 table=tests/explain/faults.toml
 
 @test "a sample of the faults: each is built, booted, and the cause named" {
-	tools/python tests/explain/run.py --sample 6
+	tools/python tests/explain/run.py --sample 4
 }
 
 @test "a 32-bit kernel on a Xen without them" {

@@ -50,6 +50,7 @@ setup_file() {
 	[[ $output != *FAILED* ]]
 }
 
+# bats test_tags=long
 @test "an image without symbols" {
 	strip -o "$BATS_TEST_TMPDIR/bare.elf" "$good/build/x86_32/stage3.elf"
 	BUILD=$BATS_TEST_TMPDIR run tools/gdb "$BATS_TEST_TMPDIR/bare.elf" -batch -ex 'xen pt' -ex 'xen pt walk xen_entry'

@@ -38,6 +38,7 @@ blamed() { # note, what Xen says, what we say
 	ends 2 "is not an ELF file"
 }
 
+# bats test_tags=long
 @test "notes: without a PT_NOTE segment Xen reads the sections" {
 	fault x86_32/stage1 stage1-notes/xen.lds.S '/PT_NOTE/d; s/ :note//; s/:text :note/:text/'
 	run tools/notes "$image"

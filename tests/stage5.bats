@@ -142,6 +142,7 @@ faulty_source() { # mode, file below src/, sed arguments
 	ends 1 "hardware_subarch is 0, and this kernel knows only 2 (a Xen guest). Stop."
 }
 
+# bats test_tags=long
 @test "the shim names a protocol without subarchs: that means a PC" {
 	faulty_source x86_64 stage5-boot-protocol/head_64.S 's/\$PROTOCOL_SUBARCH, BP_version\(%rax\)/$0x206, BP_version(%rax)/'
 	boot "$image"

@@ -220,6 +220,7 @@ ask_store() { # key, sed arguments for xenstore.c
 	[[ $output != *"created domain"* ]]
 }
 
+# bats test_tags=long
 @test "page tables mapped writable: the pin is refused, with the reason" {
 	fault x86_32/stage6 stage6-toolstack/pagetables.c 's/is_table\(guest, pfn\) \? _PAGE_PRESENT/false ? _PAGE_PRESENT/'
 	build_guest "$image" x86_32/stage4
@@ -242,6 +243,7 @@ ask_store() { # key, sed arguments for xenstore.c
 	ends 1 "diagnosis: guest-domain-crashed"
 }
 
+# bats test_tags=long
 @test "the ring still mapped at the end: the domain stays, a zombie" {
 	fault x86_32/stage6 stage6-toolstack/console.c 's/^\tunmap_foreign\(guest->ring\);//'
 	build_guest "$image" x86_32/stage4

@@ -136,6 +136,7 @@ as_domU() { # image, stage 6's mode if it is not 64 bits
 	ends 0 "pvh_start_kernel () at"
 }
 
+# bats test_tags=long
 @test "GDB under Xen: memory is the guest's own, and the second level of tables is shown" {
 	[ -e build/xen-stock/xen ] || skip "needs Debian's own Xen: tools/build-xen --stock"
 	PVH=dom0 XEN=$top/build/xen-stock/xen CMDLINE="a b" run limit 100 tools/gdb "$good/build/x86_64/stage7.elf" -batch \

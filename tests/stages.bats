@@ -222,6 +222,7 @@ matrix_with_fault() { # image, file, sed arguments
 	grep -qx '4 x86_32-nopae built - - - - refused as it should be (diagnosis: two-levels)' <<<"$seen"
 }
 
+# bats test_tags=long
 @test "matrix: hypervisors side by side" {
 	echo no Xen >"$BATS_TEST_TMPDIR/other"
 	XENS=build/xen/xen,$BATS_TEST_TMPDIR/other,stock BUILD=$BATS_TEST_TMPDIR run tools/matrix '2/x86_64/*' '1/x86_32-nopae/*'
