@@ -12,6 +12,7 @@ MAGIC = 0x336ec578
 AT = 16 << 20  # paddr: nobody's yet
 MODULES, MAP = AT + 0x200, AT + 0x800
 GIB = 1 << 30
+MAPPED = GIB - (2 << 20)  # PVH_MAPPED
 BEYOND = 2 << 30  # paddr: the machine has none there, and nothing is mapped
 
 
@@ -42,6 +43,7 @@ BAD = (
     ("a memory map whose entries, of 24 bytes each, take 1.2 GiB", "map-end", start_info(memmap=MAP, entries=GIB // 20), b""),
     ("version 2 with a memory map beyond 1 GiB", "map-version-2", start_info(version=2, memmap=BEYOND, entries=1), b""),
     ("a command line beyond 1 GiB", "cmdline-beyond", start_info(cmdline=BEYOND), b""),
+    ("a command line at the first byte that is not mapped", "cmdline-edge", start_info(cmdline=MAPPED), b""),
     ("a list of modules beyond 1 GiB", "modlist-beyond", start_info(modules=1, modlist=BEYOND), b""),
     ("a second module beyond 1 GiB", "module-beyond", start_info(modules=2, modlist=MODULES), ONE + FAR),
     ("a module of 2 GiB", "module-long", start_info(modules=1, modlist=MODULES), LONG),

@@ -4,6 +4,7 @@
 Source: Documentation/x86/boot.rst and zero-page.rst in Linux's tree.
 """
 
+from grader.calls import DIRECTION
 from grader.machine import Fault, Stop
 from grader.tables import PAGE
 
@@ -48,7 +49,7 @@ class Run:
         self.start, end = guest.elf.loaded()[0].paddr, guest.limit()
         self.free = range(guest.info["pt_base"], guest.entry_regs["rsp"])  # page tables, which nobody can write to, and the stack
         self.before = guest.read(self.start, end - self.start)
-        for name, value in dict(registers, rip=at).items():
+        for name, value in {"eflags": boot.calls.saved["eflags"] & ~DIRECTION, **registers, "rip": at}.items():
             stub.set_register(name, value)
         self.boot, self.event = boot, boot.calls.run(lambda event: event.name in (*stops, "startup_32"))
         self.kept = b""

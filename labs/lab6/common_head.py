@@ -7,12 +7,12 @@ so that no byte of it is kept by accident.
 
 import random
 
+from grader.calls import DIRECTION
 from grader.machine import Fault
 from grader.tables import PAGE
 
 from .bootparams import MAGIC, PC, PROTOCOL_SUBARCH, SUBARCH, VERSION, WAYS, XEN, Run, put, startup_32, stop_at_ways
 
-DIRECTION = 0x400  # in EFLAGS
 RUBBISH = dict(rax=0x87654321, rcx=0xfedcba98, rdx=0x89abcdef)  # the protocol has EBX, EBP and EDI zero, no others
 LOADERS = 0x20000  # paddr of free memory: where a loader has its boot_params, and more of its own behind
 
