@@ -72,6 +72,8 @@ def make_tree(folder: str, mode: str) -> str:
             os.symlink(os.path.abspath(entry), os.path.join(tree, entry))
     subprocess.run(["cp", "-a", os.path.join("build", mode), os.path.join(tree, "build")], check=True)
     os.symlink(os.path.abspath("build/xen"), os.path.join(tree, "build/xen"))
+    os.mkdir(os.path.join(tree, "build/no-symbols"))
+    os.symlink(os.path.abspath("build/xen/xen"), os.path.join(tree, "build/no-symbols/xen"))
     return tree
 
 

@@ -114,6 +114,13 @@ class CallWatch:
             if name != BLOCKS:
                 self.stub.remove_breakpoint(self.seen.places.call)
 
+    def forget(self) -> None:
+        """No call stops the machine any more."""
+        if self.back is None or self.seen.calls[self.under_way].name == BLOCKS:
+            self.stub.remove_breakpoint(self.seen.places.call)
+        if self.back is not None:
+            self.stub.remove_breakpoint(self.back)
+
     def _caller(self, saved: Saved) -> int:
         """Where the call was made: behind the gate, or where the stub's RET leads to."""
         code = self.seen.peek(saved.rip, len(STUB_END)) or b""

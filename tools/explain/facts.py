@@ -10,6 +10,7 @@ import re
 import subprocess
 from collections.abc import Callable
 
+from xenabi.headers import value
 from xenpt.memory import PAGE_SIZE, BadPage
 from xenpt.paging import PagingError
 from xenpt.shared_info import SharedInfo
@@ -17,7 +18,7 @@ from xenpt.space import Walk
 from xenqemu.packets import StubError
 
 from . import numbers
-from .calls import Call
+from .calls import ABOUT_GUEST, Call
 from .fault import Fault, from_dump, from_kernel
 from .observe import EXIT, Observation
 from .source import Source
@@ -215,8 +216,21 @@ class Facts(Way):
         """The hypercall whose refusal the run ended by: the last but for those that tell of it."""
         if self.end not in ("failure", "silence", "timeout", "shutdown", "mute", "halted") or self.panic and "hypercall refused" not in self.panic:
             return None
+        if self.seen and not self.seen.places.call and not self.calls:
+            return self._told
         before = [c for c in self.calls if c.refused and not (c.name in _TELLING and self.panic and "console_io" not in self.panic)]
         return before[-1] if before else None
+
+    @property
+    def _told(self) -> Call | None:
+        """The mmu_update that the kernel itself says was refused: where Xen has no symbols, and calls are not seen."""
+        match = re.match(r"hypercall refused: mmu_update, .*: maddr 0x([0-9a-f]+) := 0x([0-9a-f]+): (-\d+) ", self.panic)
+        if not match:
+            return None
+        said = [line for line in self.said.lines if ABOUT_GUEST.search(line)]
+        args = (0, 1, 0, value("DOMID_SELF"), 0)
+        update = int(match[1], 16), int(match[2], 16)
+        return Call("mmu_update", value("__HYPERVISOR_mmu_update"), args, self.seen.regs, 0, int(match[3]), said, [update])
 
     @functools.cached_property
     def update(self) -> tuple[int, int] | None:
@@ -252,7 +266,7 @@ class Facts(Way):
             return int(self.where_said, 16)
         if self.fault:
             return self.fault.ip
-        if self.end == "crash" and self.seen and self.seen.regs:
+        if self.end == "crash" and self.seen and self.seen.regs is not None:
             return self.seen.regs.rip & self.mask
         if self.panic and self.seen and self.seen.ended == "exit":
             return next((a for a in self.on_stack()[:MOST_FRAMES] if not self.source.line(a).partition(":")[0].endswith(_ENDING)), None)

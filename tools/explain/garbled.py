@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 
 from xenabi.image import Image
+from xenabi.loader import Loading
 from xenabi.notes import note_names
 
 OWNER = b"Xen\0"
@@ -31,7 +32,7 @@ def wrong(image: Image) -> str:
 
 def misplaced(image: Image) -> str:
     """Notes that can be read, and whose types are those of others: their values tell what was meant."""
-    found = {note.name: note.data.split(b"\0")[0].decode("latin-1") for note in image.notes() if note.owner == "Xen"}
+    found = {name: placed.text for name, placed in Loading(image).notes.items()}
     told = [f'{name} is "{text}", which is {meant}\'s' for name, text in found.items() for meant, words in VALUES.items()
             if name != meant and text in words and found.get(meant) not in words]
     return "; ".join(told)

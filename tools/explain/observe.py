@@ -29,10 +29,12 @@ from .fault import Fault
 from .trail import Trail
 from .xen_places import XenPlaces
 
-# Seconds of QEMU's processor time: to the guest's first instruction, and from there to the end, or into a loop.
-TO_ENTRY, TO_END, TO_LOOP = 20.0, 20.0, 1.2
+# Seconds of QEMU's processor time to the guest's first instruction; from there to the end, or into a loop, multiples of what
+# that took, which a host that is slow or busy stretches likewise.
+TO_ENTRY, TO_END, TO_LOOP = 20.0, 8, 3
+TICK = 0.01  # of the processor's clock
 PATIENCE = 120.0  # the same by the clock, on a host that is busy
-MOST_STOPS = 4000
+MOST_WATCHED, MOST_STOPS = 600, 4000  # so many stops hypercalls are followed for, each two; and so many there are at all
 LOG_EVERY = 0.02  # seconds between looks at how long the instruction log is
 EXIT, SUCCESS = "xen_exit", 0x10  # src/include/console.h: the function that reports, and what it is told
 
@@ -47,7 +49,8 @@ class Observation:
         self.cr3: int | None = None  # of the guest that is followed, if there are others
         self.keepers: list[int] = []
         self.outside = False  # whether another guest has the processor at the end
-        self.limit = TO_LOOP if loops else TO_END
+        self.most = TO_LOOP if loops else TO_END
+        self.deaf = True  # whether hypercalls were not followed to the end
         self.argument: int | None = None  # of the first function in C
         self.returns = 0  # where it is to return to, with 32 bits
         self.entered = 0
@@ -86,7 +89,7 @@ class Observation:
     def _late(self, seconds: float):
         begin, clock = self.machine.processor_time(), time.monotonic()
         return lambda: self.trail.look(self.machine) or self.machine.processor_time() - begin > seconds \
-            or time.monotonic() - clock > PATIENCE
+            or not self.places.stops and self.machine.halted() or time.monotonic() - clock > PATIENCE
 
     def _run(self) -> None:
         self.stub.breakpoint(self.entry)
@@ -105,10 +108,14 @@ class Observation:
             self.hook(self)
         self.trail.start(self.machine)
         self.watch = CallWatch(self) if self.places.call else None
+        self.deaf = not self.watch
         for address in {*self.places.stops, *self.exits, *([self.starts] if self.starts else [])}:
             self.stub.breakpoint(address)
-        late = self._late(self.limit)
-        for _ in range(MOST_STOPS):
+        late = self._late(self.most * max(self.machine.processor_time(), TICK))
+        for number in range(MOST_STOPS):
+            if number == MOST_WATCHED and self.watch:
+                self.watch.forget()
+                self.watch, self.deaf = None, True
             if not self.stub.run_till(late, LOG_EVERY):
                 return self._stopped_late()
             if self._visit(self.stub.registers()):
@@ -163,6 +170,10 @@ class Observation:
         self.ended = "loop"
         now = self.stub.registers()
         self.regs = Saved.now(now)
+        if not self.places.stops and self.machine.halted():
+            # Without Xen's symbols it has run beyond the crash, and the processor is not the guest's any more.
+            self.ended, self.outside, self.cr3, self.regs = "crash", True, self.at_entry.cr3, None
+            return
         if now.in_xen:
             self.ended = "in xen"
             self.regs = saved_at(self.stub, self.places.frame(self.stub, self.machine.monitor))

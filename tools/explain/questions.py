@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What several tables of rules ask of the facts."""
 
+import itertools
+
+from xenabi.hypercalls import TRAP
 from xenpt.memory import PAGE_SHIFT
 
 from .facts import Facts
@@ -22,7 +25,10 @@ def is_linked(f: Facts, va: int) -> bool:
 
 
 def remapped(f: Facts) -> bool:
-    """Whether a page-table update was made, and accepted."""
+    """Whether a page-table update was made, and accepted, or may have been."""
+    if f.seen and f.seen.deaf:
+        walk = f.walk(f.source.extent.start)
+        return not walk or not walk.problem
     return any(c.name == "mmu_update" and c.result == 0 for c in f.calls)
 
 
@@ -32,6 +38,15 @@ def misread(f: Facts) -> tuple[Fault | None, Fault | None]:
     real = f.seen.faults[-1] if f.seen and f.seen.faults else None
     differ = told and real and f.end == "failure" and (told.vector, told.ip) != (real.vector, real.ip)
     return (real, told) if differ else (None, None)
+
+
+def vectors(f: Facts) -> set[int]:
+    """Exceptions that the kernel has registered handlers for."""
+    layout, found = TRAP[f.bits], set()
+    for call in f.calls:
+        table = layout.iter_unpack(call.data[:len(call.data) // layout.size * layout.size]) if call.name == "set_trap_table" else ()
+        found |= {gate[0] for gate in itertools.takewhile(lambda gate: gate[3], table)}
+    return found
 
 
 def who(f: Facts, n: int) -> str:

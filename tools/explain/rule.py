@@ -20,6 +20,7 @@ f has all that is known: facts.py.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -65,7 +66,12 @@ def causes(facts: Facts) -> list[Cause]:
         for r in RULES:
             if r.rank != rank or (r.ends and facts.end not in r.ends) or r.name in (c.name for c in found):
                 continue
-            text = r.says(facts)
+            try:
+                text = r.says(facts)
+            except Exception as error:
+                # Somebody waits for a cause, and one rule of many has met what nobody thought of.
+                print(f"explain: the rule {r.name} failed: {error!r}", file=sys.stderr)
+                continue
             if text:
                 found.append(Cause(r.name, " ".join(text.split()), r.read, r.unlike))
             if len(found) == (MOST if rank < LISTS else 1):

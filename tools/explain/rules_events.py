@@ -100,8 +100,8 @@ def _(f):
     if not f.panic.startswith("timer: ") and not (f.where_said == "idle" and f.called_back and bound(f)):
         return None
     ports = ", ".join(f"virq {virq} at port {port}" for virq, port in bound(f)) or "none"
-    return f"""The kernel was woken, or called back, and did not count a tick: its handler was not called, or did not do what it should. Bound were: {ports}. Is
-        the handler looked up by the port (not by the virq), is the time it asks for in nanoseconds since Xen's start?"""
+    return f"""The kernel was woken, or called back, and did not count a tick: its handler was not called, or did not do what it should;
+        or it did not sleep at all. {f"Bound were: {ports}. " if f.calls else ""}Is the handler looked up by the port (not by the virq), is the time it asks for in nanoseconds since Xen's start?"""
 
 
 @rule("callbacks-exchanged", FIRST, "failure", "crash", "silence")

@@ -35,7 +35,7 @@ def written(f: Facts) -> tuple[int, int] | None:
 @rule("cpuid-without-prefix", LESSON + ": CPUID without the prefix", "failure")
 def _(f):
     said = f.guest('not under Xen: CPUID leaf 0x40000000 names "(.*?)"')
-    if said and (f.seen is None or 0x40000000 not in f.seen.leaves):
+    if said and said[1] != "XenVMMXenVMM" and (f.seen is None or 0x40000000 not in f.seen.leaves):
         return f"""CPUID was answered by the processor below ("{said[1]}"), not by Xen: the forced-emulation prefix is missing. A
             paravirtual guest has to write ud2a; .ascii "xen"; cpuid (XEN_CPUID in Xen's headers)."""
 
@@ -159,7 +159,7 @@ def came_by_stub(f: Facts) -> bool:
 def _(f):
     if not f.fault or f.source.is_code(f.fault.ip) or not f.seen or f.fault.fetch and not came_by_stub(f):
         return None
-    if not f.seen.msrs and came_by_stub(f):
+    if not f.seen.msrs and f.seen.places.stops and came_by_stub(f):
         return f"""The processor ran on where there is no code, up to {f.fault.ip:#x}. A hypercall was made, at {f.left_at}, before Xen had
             filled the hypercall page (the MSR was never written, and {no_note(f)}): it is all zeros, which are harmless instructions, and execution
             slides through them into whatever follows."""

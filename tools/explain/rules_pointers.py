@@ -4,7 +4,7 @@
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .facts import Facts
-from .questions import JUMP, REMAP, is_linked, misread, page_fault, remapped, who
+from .questions import JUMP, REMAP, is_linked, misread, page_fault, remapped, vectors, who
 from .rule import rule
 
 PAGE_FLAGS = 0x067  # of a page in use: PRESENT, RW, USER, ACCESSED, DIRTY
@@ -51,6 +51,9 @@ def _(f):
     if not fault or f.source.function(fault.ip) != "probe_kernel_read" or misread(f)[0] or fault.ip not in (i for i, _ in f.source.fixups):
         return None
     registered = any(c.name == "set_trap_table" for c in f.calls)
+    if registered and fault.vector not in vectors(f):
+        return f"""This fault was meant: probe_kernel_read() reads VA {fault.cr2:#x} to see whether it is mapped. But nobody caught it: the trap table that was
+            registered has no entry for vector {fault.vector}. It ends with the first whose address is 0; entries behind that are not read."""
     return f"""This fault was meant: probe_kernel_read() reads VA {fault.cr2:#x} to see whether it is mapped. But nobody caught it:
         {"the handler did not find the instruction in __ex_table, or did not make use of what it found" if registered else
          "no trap table had been registered yet (set_trap_table)"}{f"; it came {len(f.repeated)} times" if f.repeated else ""}."""

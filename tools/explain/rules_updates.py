@@ -6,7 +6,7 @@ from errno import EFAULT, EINVAL, ENOSYS, EPERM, ESRCH
 from xenabi.headers import errors, names, value
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
-from .calls import UPDATE, Call
+from .calls import MOST_UPDATES, UPDATE, Call
 from .facts import Facts
 from .rule import rule
 
@@ -90,6 +90,14 @@ def _(f):
     if refused(f, name=("mmu_update",)) and f.update == (0, 0) and f.refused.done and f.refused.updates[0] != (0, 0):
         return f"""Update number {f.refused.done + 1} of {f.refused.args[1]} was never filled in: the count given to mmu_update is larger than
             the number of updates."""
+
+
+@rule("count-too-large", LESSON + ": Asking Xen", "failure")
+def _(f):
+    call = refused(f, name=("mmu_update",))
+    if call and f.seen and not call.updates and call.done == 0 and MOST_UPDATES < call.args[1] <= MOST_COUNT:
+        return f"""mmu_update was told that there are {call.args[1]:#x} updates at VA {say(f, call.args[0])}, of {UPDATE.size} bytes each. The count is one of
+            updates, not of bytes, and only as many as were filled in."""
 
 
 @rule("entry-unaligned", LESSON + ": Asking Xen", "failure")
@@ -187,8 +195,8 @@ def _(f):
 @rule("xens-entry", "6-other-modes: Into Xen's slots", "failure")
 def _(f):
     if refused(f) and f.xen_said_then("L[234] update in Xen-private area"):
-        return f"""The entry to change{f", maddr {f.update[0]:#x}," if f.update else ""} is one of Xen's own: the address translates to Xen's
-            part of the shared table, from VA 0xf5800000 up."""
+        return f"""The entry to change{f", maddr {f.update[0]:#x}," if f.update else ""} is one of Xen's own: it translates
+            {"VAs from 0xf5800000 up" if f.bits == 32 else "one of pgd slots 256 to 271"}, which belong to Xen."""
 
 
 @rule("page-type", LESSON + ": Two roads", "failure")
