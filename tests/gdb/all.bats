@@ -207,6 +207,13 @@ in_a_terminal() { # shell words for GDB
 	[[ $output != *"$escape"* ]]
 }
 
+@test "a Linux of a distribution boots in memory that is worked out, as far as to its missing disk" {
+	[ -e build/linux/vmlinuz ] || skip "there is no build/linux/vmlinuz (make linux)"
+	CMDLINE="console=hvc0 earlyprintk=xen panic=1" boot --any build/linux/vmlinuz
+	ends 3 "the guest crashed"
+	ends 3 "VFS: Unable to mount root fs"
+}
+
 @test "make gdbserver, and an editor's GDB as make vscode sets it up" {
 	cd "$good"
 	setsid make --no-print-directory gdbserver STAGE=3 >"$BATS_TEST_TMPDIR/server" 2>&1 3>&- &
