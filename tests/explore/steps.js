@@ -72,7 +72,7 @@ for (const link of [...document.querySelectorAll('#events a[href^="#step="]')].s
 	check(page.step === Number(link.textContent), `link ${link.getAttribute("href")}`);
 }
 for (const [hash, good] of [["#step=5", () => page.step === Math.min(5, last)], ["#step=-1", () => page.step === 0],
-	["#step=1e99", () => page.step <= last], ["#at=xen_entry", () => recording.symbolName(recording.place(page.step).symbol) === "xen_entry" || !recording.stepsAt(recording.symbols.find(({ name }) => name === "xen_entry")?.value).length],
+	["#step=1e99", () => page.step <= last], ["#at=xen_entry", () => recording.symbolName(recording.place(page.step).symbol) === "xen_entry" || !recording.stepsAt(recording.symbols.find(({ name }) => name === "xen_entry")?.value ?? 0n).length],
 	["#event=nothing", () => page.step === 0], ["#<img src=x>", () => page.step === 0]]) {
 	history.replaceState(null, "", hash);
 	page.follow();
