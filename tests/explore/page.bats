@@ -75,7 +75,7 @@ explore() { # IMAGE [option...]
 		for row in recording["functions"]:
 		    row["name"] = evil
 		with open(sys.argv[2], "w", encoding="utf-8") as file:
-		    file.write(page.make(recording, ["<svg xmlns='http://www.w3.org/2000/svg'/>" for _ in recording["tables"]]))
+		    file.write(page.make(recording, ["<svg xmlns='http://www.w3.org/2000/svg'><title>tables</title></svg>" for _ in recording["tables"]]))
 	END
 	tests/explore/browse "$page" tests/explore/steps.js
 }
