@@ -21,6 +21,8 @@ from .inside_xen import EXITS
 from .session import session
 
 MAPS, NEW_CR3 = "map_domain_page", "write_ptbase"
+# Where Xen has done with it, too: idle, it maps each free page of the machine to clear it.
+IDLE = "scrub_free_pages"
 
 
 class Xen(NamedTuple):
@@ -35,7 +37,7 @@ class Xen(NamedTuple):
         """None without Xen, or without its symbols."""
         if not session.under_xen or not session.xen_symbol(MAPS):
             return None
-        return cls(session.xen_symbol(MAPS), session.xen_symbol(NEW_CR3), frozenset(filter(None, map(session.xen_symbol, EXITS))),
+        return cls(session.xen_symbol(MAPS), session.xen_symbol(NEW_CR3), frozenset(filter(None, map(session.xen_symbol, (*EXITS, IDLE)))),
                    frame_layout(session.known_xen_syms()).page_info)
 
 
@@ -116,6 +118,7 @@ class PageWatch:
     def _arm(self):
         """Xen does something with the page, or with a table that leads to it."""
         if not self._armed:
+            self._remove({watchpoint for watchpoint in self._set if watchpoint[1] in self._infos})
             self._armed = {self.xen.maps, *self.xen.exits}
             for address in self._armed:
                 self._stub.breakpoint(address)

@@ -10,6 +10,7 @@ import socket
 import time
 from typing import Any
 
+from .packets import whole
 from .patience import patiently
 
 INTERRUPTS = 1 << 9  # EFLAGS.IF
@@ -41,6 +42,10 @@ class Monitor:
         self.socket.close()
 
     def execute(self, command: str, **arguments: object) -> Any:
+        with whole():
+            return self._execute(command, arguments)
+
+    def _execute(self, command: str, arguments: dict[str, object]) -> Any:
         try:
             self._file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
             self._file.flush()

@@ -98,7 +98,7 @@ class Packets:
 
     def request(self, text: str) -> str:
         """Sends a packet and returns the answer."""
-        with _whole():
+        with whole():
             self.send(text)
             return self.receive()
 
@@ -106,7 +106,7 @@ class Packets:
         """Several at once: the answers come in their order. Saves waiting for each before the next is asked."""
         for first in range(0, len(texts), _AT_ONCE):
             asked = texts[first:first + _AT_ONCE]
-            with _whole():
+            with whole():
                 for text in asked:
                     self.send(text)
                 answers = [self.receive() for _ in asked]
@@ -115,7 +115,7 @@ class Packets:
     def human(self, line: str) -> str:
         """A line for QEMU's monitor, which answers here, too: its output."""
         output = ""
-        with _whole():
+        with whole():
             answer = self.request(f"qRcmd,{line.encode().hex()}")
             while answer.startswith("O") and answer != "OK":
                 output += bytes.fromhex(answer[1:]).decode("latin-1")
@@ -130,8 +130,8 @@ class Packets:
 
 
 @contextlib.contextmanager
-def _whole() -> Iterator[None]:
-    """While this holds Ctrl-C waits: a packet without its answer would leave the next one with the wrong answer."""
+def whole() -> Iterator[None]:
+    """While this holds Ctrl-C waits: a request without its answer would leave the next one with the wrong answer."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
