@@ -39,8 +39,9 @@ def _ports(bitmap):
 
 def lines(info):
     """In words, but for the event channels: those are `xen events`."""
-    yield f"vcpu 0   upcall {'pending' if info.evtchn_upcall_pending else 'not pending'}, " \
-          f"{'masked' if info.evtchn_upcall_mask else 'not masked'} (evtchn_upcall_mask {info.evtchn_upcall_mask})"
+    upcall = "pending" if info.evtchn_upcall_pending else "not pending"
+    masked = "masked" if info.evtchn_upcall_mask else "not masked"
+    yield f"vcpu 0   upcall {upcall}, {masked} (evtchn_upcall_mask {info.evtchn_upcall_mask})"
     yield f"time     version {info.version}: system_time {info.system_time} ns at TSC {info.tsc_timestamp:#x}"
     yield f"clock    version {info.wc_version}: Xen was switched on {info.wc_sec}.{info.wc_nsec:09} s after 1970"
     yield f"events   {len(info.pending)} pending, {info.ports - len(info.masked)} of {info.ports} not masked"
