@@ -157,7 +157,7 @@ start_endless_build() {
 	echo 'echo "#!/bin/sh" >xen; touch xen-syms' >tree/xen/make-xen
 	run kit/tools/build-xen
 	[ "$status" = 1 ]
-	[[ ${lines[-1]} == *"no 32-bit ELF file"*"see build/xen-build.log" ]]
+	[[ ${lines[-1]} == *"not a 32-bit ELF file"*"see build/xen-build.log" ]]
 	nothing_left
 }
 
