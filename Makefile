@@ -187,8 +187,6 @@ $(O)/xen.lds: src/stage1-notes/xen.lds.S src/include/page.h $(O)/flags | ready
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -E -P -x assembler-with-cpp $< -o $@
 
-# What the compiler wrote of headers is read as it is: make looks for no way to make it again.
-%.d: ;
 -include $(wildcard $(O)/obj/*/*.d)
 
 # ---- linking: stage n is all of stages 1 to n, but only its own early.c ------

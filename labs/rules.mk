@@ -26,6 +26,8 @@ $(foreach f,$(lab-files),$(eval $(call reader's-object,$(B)/obj/$(basename $f),$
 $(foreach f,$(lab-adds),$(eval $(call reader's-object,$(B)/obj/$f,labs/lab$(LAB)/$f.S,stage3-remap/$f.S)))
 -include $(wildcard $(lab-objects:.o=.d))
 
+# A rule for whatever has no other is a rule for the compiler's lists of headers, too, if WORK is a folder of src/: they have none.
+%.d: ;
 ifdef LAB
 $(WORK)/%:
 	@echo "$@ is not there: make lab LAB=$(LAB) makes a work copy" >&2; exit 1
