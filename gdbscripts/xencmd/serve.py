@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 
 import gdb
 
@@ -39,6 +40,8 @@ class Serve(gdb.Command):
         print(f"stopped at the first instruction of {session.image.path}\n"
               f"  gdb -x gdbscripts/xen.gdb {session.image.path} -ex 'target remote {os.path.relpath(stub)}' -ex 'xen connect'\n"
               "waiting for a debugger; Ctrl-C ends the machine", flush=True)
+        for ends in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # GDB itself hears of them only when this is over
+            signal.signal(ends, signal.default_int_handler)
         session.machine.qemu.wait()
 
 

@@ -225,6 +225,7 @@ in_a_terminal() { # shell words for GDB
 	run limit 100 python3 "$top/tests/gdb/editor.py" .vscode/launch.json
 	kill -- "-$server"
 	ends 0 "an editor's GDB came through"
+	within 100 test ! -e build/gdbserver # nor does the machine stay
 }
 
 @test "an editor's GDB as a debugger adapter, where GDB can be one" {
