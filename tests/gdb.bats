@@ -24,6 +24,7 @@ setup_file() {
 	SEED=2 MOVES=12 FAR=300 checks "$good/build/x86_32/stage3.elf" none walk
 }
 
+# bats test_tags=long
 @test "stage 3 with the kernel at 2 GiB: the remapped range, bad arguments, a running machine, ends" {
 	EXPECT=$remapped_x86_32_2g checks "$good/build/x86_32-2g/stage3.elf" none tables
 	checks "$good/build/x86_32-2g/stage3.elf" none running

@@ -57,6 +57,7 @@ blamed() { # note, what Xen says, what we say
 	blamed "the notes" "Not a Xen-ELF image" "there are none"
 }
 
+# bats test_tags=long
 @test "notes: addresses" {
 	with_note ENTRY '.long 0xc0100000'
 	blamed ENTRY "ELF start or entries are out of bounds" "the entry is 0xc0100000, and the image is at 0x100000"
