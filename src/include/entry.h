@@ -30,9 +30,9 @@
 
 #ifdef __ASSEMBLY__
 
-/* The stub of exception number `vector`: a word in place of the error code that
- * it may not have, so that all frames are alike, and the number, which the
- * processor does not tell.
+/* What the stub of exception number `vector` pushes: a 0 where the processor
+ * pushes no error code, so that all frames are alike; then the number, which
+ * the processor does not give to the handler.
  */
 //! [push_vector]
 	.macro	push_vector
@@ -44,8 +44,8 @@
 //! [push_vector]
 
 /* do_trap() with all registers as struct pt_regs (ptrace_32.h, ptrace_64.h),
- * then back to the frame as it was at the entry. What is left is the way back,
- * and that is the hypercall of a guest, or the IRET of ring 0.
+ * then back to the frame as it was at the entry. The return itself is left to
+ * the caller: a guest's iret hypercall, or ring 0's IRET.
  */
 //! [call_do_trap]
 	.macro	call_do_trap

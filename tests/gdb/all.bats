@@ -224,7 +224,7 @@ in_a_terminal() { # shell words for GDB
 	make --no-print-directory vscode STAGE=3
 	run limit 100 python3 "$top/tests/gdb/editor.py" .vscode/launch.json
 	kill -- "-$server"
-	ends 0 "an editor's GDB came through"
+	ends 0 "an editor's GDB succeeded"
 	within 100 test ! -e build/gdbserver # nor does the machine stay
 }
 
@@ -237,7 +237,7 @@ in_a_terminal() { # shell words for GDB
 	within 600 grep -q "^waiting for a debugger" "$BATS_TEST_TMPDIR/server"
 	run limit 100 python3 "$top/tests/gdb/dap.py" build/gdbserver/stub build/x86_32/stage3.elf
 	kill -- "-$server"
-	ends 0 "an editor's GDB came through, over DAP"
+	ends 0 "an editor's GDB succeeded, over DAP"
 }
 
 @test "an image whose path has spaces and other letters, without HOME and with an ASCII locale" {

@@ -69,4 +69,4 @@ request("next", threadId=thread, granularity="instruction")  # an editor looks a
 event("stopped")
 assert request("stackTrace", threadId=thread)["stackFrames"], "no frames"
 send("disconnect", terminateDebuggee=False)
-print("an editor's GDB came through, over DAP")
+print("an editor's GDB succeeded, over DAP")

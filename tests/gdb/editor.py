@@ -45,4 +45,4 @@ for step, words in (('-interpreter-exec console "xen back 1"', "~\"#0  "), ("-st
     print(step, file=debugger.stdin, flush=True)
     until(words)
 print("-gdb-exit", file=debugger.stdin, flush=True)
-print("an editor's GDB came through")
+print("an editor's GDB succeeded")

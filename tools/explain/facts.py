@@ -10,7 +10,6 @@ import re
 import subprocess
 from collections.abc import Callable
 
-from xenabi.headers import value
 from xenpt.memory import PAGE_SIZE, BadPage
 from xenpt.paging import PagingError
 from xenpt.shared_info import SharedInfo
@@ -18,15 +17,13 @@ from xenpt.space import Walk
 from xenqemu.packets import StubError
 
 from . import numbers
-from .calls import ABOUT_GUEST, Call
+from .calls import Call
 from .fault import Fault, from_dump, from_kernel
 from .observe import EXIT, Observation
+from .refusal import Refusal
 from .source import Source
 from .transcript import Transcript
-from .way import Way
 
-# What the end of a run says itself: hypercalls that tell of others.
-_TELLING = ("console_io", "physdev_op")
 _ENDING = ("panic.c", "exit.c", "printk.c", "console.c", "string.c", "ring.c", "serial.c")  # files of stage 2 by which a run ends
 # How a run that ended so ends when it is observed.
 SAME_END = {"crash": ("crash", "halt", "shutdown"), "failure": ("exit", "shutdown"), "mute": ("success", "shutdown"), "silence": ("loop", "in xen", "crash"),
@@ -38,7 +35,7 @@ SERIES, STORM = 3, 12  # an exception that comes more often than that comes by i
 TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-class Facts(Way):
+class Facts(Refusal):
     """end: how it ended, in tools/boot's words; where: the address at which a run was stopped, "idle" or "xen"."""
 
     def __init__(self, log: str, end: str, image: str, where: str = "", native: bool = False) -> None:
@@ -208,43 +205,6 @@ class Facts(Way):
 
     def is_a(self, n: int, *words: str) -> bool:
         return any(k.word in words for k in numbers.what(self, n))
-
-    # ---- hypercalls ------------------------------------------------------------------------
-
-    @functools.cached_property
-    def refused(self) -> Call | None:
-        """The hypercall whose refusal the run ended by: the last but for those that tell of it."""
-        if self.end not in ("failure", "silence", "timeout", "shutdown", "mute", "halted") or self.panic and "hypercall refused" not in self.panic:
-            return None
-        if self.seen and not self.seen.places.call and not self.calls:
-            return self._told
-        before = [c for c in self.calls if c.refused and not (c.name in _TELLING and self.panic and "console_io" not in self.panic)]
-        return before[-1] if before else None
-
-    @property
-    def _told(self) -> Call | None:
-        """The mmu_update that the kernel itself says was refused: where Xen has no symbols, and calls are not seen."""
-        match = re.match(r"hypercall refused: mmu_update, .*: maddr 0x([0-9a-f]+) := 0x([0-9a-f]+): (-\d+) ", self.panic)
-        if not match:
-            return None
-        said = [line for line in self.said.lines if ABOUT_GUEST.search(line)]
-        args = (0, 1, 0, value("DOMID_SELF"), 0)
-        update = int(match[1], 16), int(match[2], 16)
-        return Call("mmu_update", value("__HYPERVISOR_mmu_update"), args, self.seen.regs, 0, int(match[3]), said, [update])
-
-    @functools.cached_property
-    def update(self) -> tuple[int, int] | None:
-        """Of a refused mmu_update the pair, ptr and val, that Xen refused."""
-        call = self.refused
-        if not call or not call.updates:
-            return None
-        return call.updates[min(call.done, len(call.updates) - 1)]
-
-    def xen_said_then(self, pattern: str) -> bool:
-        """Whether Xen said so of the call that was refused; without an observation, at all."""
-        if self.refused:
-            return any(re.search(pattern, line) for line in self.refused.said)
-        return bool(self.xen(pattern))
 
     # ---- where ------------------------------------------------------------------------------
 

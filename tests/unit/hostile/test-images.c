@@ -33,7 +33,7 @@ static u8 *add_note(u8 *at, u32 type, const void *value, u32 length)
 	return at + 16 + (length + 3) / 4 * 4;
 }
 
-/* All notes of a right image; strange is what VIRT_BASE says. */
+/* All notes of a right image; virt_base is the value of VIRT_BASE. */
 static u32 add_notes(u8 *notes, u64 virt_base)
 {
 	u32 phys_entry = 0x100000;
