@@ -63,12 +63,16 @@ for rule in explain.RULES: print(rule.name, rule.rank, ",".join(rule.ends) or "-
 	done
 }
 
-# Two seconds on a machine that boots in half a second: seconds would measure the machine, too.
-@test "an explanation costs less than five boots" {
-	TIMEFORMAT='%U %S'
-	{ time boot build/x86_32/stage4.elf; } 2>"$BATS_TEST_TMPDIR/boot"
+# What it costs, counted: processor time differs by a factor of three between two runs on a shared host.
+@test "an explanation is one boot more, to the end that is explained" {
+	local bin=$BATS_TEST_TMPDIR/bin
+	boot build/x86_32/stage4.elf
 	cp "$BATS_TEST_TMPDIR/stage4.log" "$BATS_TEST_TMPDIR/log"
 	printf 'PANIC: nothing\n' >>"$BATS_TEST_TMPDIR/log"
-	{ time tools/python -m explain "$BATS_TEST_TMPDIR/log" failure build/x86_32/stage4.elf >/dev/null; } 2>"$BATS_TEST_TMPDIR/explained"
-	paste -d ' ' "$BATS_TEST_TMPDIR/boot" "$BATS_TEST_TMPDIR/explained" | awk '{ print ($3 + $4) / ($1 + $2); exit !($3 + $4 < 5 * ($1 + $2)) }'
+	mkdir "$bin"
+	printf '#!/bin/sh\necho boot >>"%s"\nexec "%s" "$@"\n' "$BATS_TEST_TMPDIR/boots" "$(command -v qemu-system-x86_64)" >"$bin/qemu-system-x86_64"
+	chmod +x "$bin/qemu-system-x86_64"
+	PATH=$bin:$PATH run tools/python -m explain "$BATS_TEST_TMPDIR/log" failure build/x86_32/stage4.elf
+	ends 0 "diagnosis: guest-panicked"$'\n'
+	[ "$(cat "$BATS_TEST_TMPDIR/boots")" = boot ]
 }
