@@ -38,6 +38,11 @@ shell_scripts() {
 	[ -z "$output" ] || { echo "without: $output"; false; }
 }
 
+@test "only text is tracked: no image, no core dump, nothing that was made" {
+	output=$(tracked | xargs grep -LI '') || :
+	[ -z "$output" ] || { echo "not text, or empty: $output"; false; }
+}
+
 @test "spelling" {
 	tracked | grep -vE '\.(svg|json)$' | xargs codespell --ignore-words=tests/spelling.txt
 }
