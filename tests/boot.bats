@@ -127,7 +127,7 @@ panics() {
 	local place
 	[ -e "${XEN%/*}/xen-syms" ] || skip "needs Xen's symbols"
 	export QEMU_OPTIONS="-gdb unix:$BATS_TEST_TMPDIR/stub,server=on,wait=off"
-	SILENCE=1 start loop
+	SILENCE=5 start loop
 	place=$(nm "${XEN%/*}/xen-syms" | awk '$3 == "machine_halt" { print $1 }')
 	gdb -nx -batch -ex "target remote $BATS_TEST_TMPDIR/stub" -ex "set {short}0x$place = 0xfeeb" -ex detach # jmp .
 	panics
