@@ -316,7 +316,7 @@ qemu_is_gone() { [ ! -e "/proc/${qemu% }/cwd" ]; }
 	start loop
 	kill -INT "$boot"
 	end_of 130
-	within 20 qemu_is_gone
+	within 600 qemu_is_gone
 	grep -q "interrupted" "$BATS_TEST_TMPDIR/out"
 	grep -qa "actor:" "$BATS_TEST_TMPDIR/actor.log"
 	[ ! -e "$folder" ]
@@ -326,7 +326,7 @@ qemu_is_gone() { [ ! -e "/proc/${qemu% }/cwd" ]; }
 	start print
 	kill -TERM "$boot"
 	end_of 143
-	within 20 qemu_is_gone
+	within 600 qemu_is_gone
 	grep -q "interrupted" "$BATS_TEST_TMPDIR/out"
 	grep -qa "actor:" "$BATS_TEST_TMPDIR/actor.log"
 }
@@ -335,7 +335,7 @@ qemu_is_gone() { [ ! -e "/proc/${qemu% }/cwd" ]; }
 	start loop
 	kill -KILL "$boot"
 	end_of 137
-	within 20 qemu_is_gone
+	within 600 qemu_is_gone
 }
 
 # QEMU works in the folder of its run.
@@ -343,7 +343,7 @@ nobody_works_there() { ! readlink /proc/[0-9]*/cwd 2>/dev/null | grep -qF "$BATS
 
 @test "nobody reads what it shows: QEMU ends" {
 	CMDLINE=print BUILD=$BATS_TEST_TMPDIR tools/boot "$actor" | head -n 3 >"$BATS_TEST_TMPDIR/out"
-	within 20 nobody_works_there
+	within 600 nobody_works_there
 }
 
 @test "two runs of one image do not disturb each other" {

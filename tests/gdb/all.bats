@@ -229,7 +229,7 @@ in_a_terminal() { # shell words for GDB
 }
 
 @test "an editor's GDB as a debugger adapter, where GDB can be one" {
-	run limit 20 gdb -i=dap -q -nx </dev/null
+	run limit 300 gdb -i=dap -q -nx </dev/null
 	[[ $output != *"unrecognized"* ]] || skip "GDB is older than 14"
 	cd "$good"
 	setsid make --no-print-directory gdbserver STAGE=3 >"$BATS_TEST_TMPDIR/server" 2>&1 3>&- &
