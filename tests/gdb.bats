@@ -75,7 +75,7 @@ setup_file() {
 }
 
 @test "make rewind stands at the end, and leads back" {
-	run limit 100 make -C "$good" --no-print-directory rewind STAGE=3 \
+	run limit make -C "$good" --no-print-directory rewind STAGE=3 \
 		GDB_OPTIONS="-batch -ex 'xen back to remap_kernel' -ex 'xen restart'"
 	ends 0 "the end: xen_exit, P=V"
 	[[ $output == *"remap_kernel (info="* && $output == *"checkpoints: entry"* ]]
@@ -83,7 +83,7 @@ setup_file() {
 
 @test "make pagetables: text, files, pictures and the difference" {
 	local folder=$good/build/x86_32/stage3.pagetables
-	run limit 100 make -C "$good" --no-print-directory pagetables STAGE=3
+	run limit make -C "$good" --no-print-directory pagetables STAGE=3
 	ends 0 "VA 0xc0000000-0xc01"
 	[ "$(cd "$folder" && echo *)" = "diff.txt end.json end.svg end.txt entry.json entry.svg entry.txt" ]
 	python3 -c 'import sys, xml.etree.ElementTree as e; [e.parse(f) for f in sys.argv[1:]]' "$folder"/*.svg
@@ -110,12 +110,12 @@ setup_file() {
 		xen guest 0
 		info symbol $pc
 	END
-	run limit 100 make --no-print-directory gdb STAGE=6 GUEST_ARCH=x86_64 GDB_OPTIONS="-batch -x $BATS_TEST_TMPDIR/script" </dev/null
+	run limit make --no-print-directory gdb STAGE=6 GUEST_ARCH=x86_64 GDB_OPTIONS="-batch -x $BATS_TEST_TMPDIR/script" </dev/null
 	ends 0 "type: writable; used as such 0 times"
 	ends 0 "type: L4 page table; used as such 1 times; pinned; validated"
 	ends 0 "startup_xen in section .text of $top/build/x86_64/stage4.elf"
 	ends 0 "four levels (x86-64)"
 	ends 0 "attend in section .text of $top/build/x86_32/stage6.elf"
-	run limit 100 make --no-print-directory pagetables STAGE=6
+	run limit make --no-print-directory pagetables STAGE=6
 	ends 0 "VA 0x0010e000-0x00114fff: PFN 0x10e-0x114"
 }

@@ -36,8 +36,8 @@ within() { # tenths of a second, a command that succeeds once it is so
 	return 1
 }
 
-# A command that might hang. SLOW= stretches this limit, too.
-limit() { timeout "$(($1 * ${SLOW:-1}))" "${@:2}"; } # seconds, command
+# A command that might hang. Only one that does takes so long; SLOW= stretches this limit, too.
+limit() { timeout "$((1800 * ${SLOW:-1}))" "$@"; }
 
 # make in a tree of its own, for an image as make names it: x86_32-2g/stage3 is build/x86_32-2g/stage3.elf.
 make_image() { # tree, image, more arguments

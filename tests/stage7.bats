@@ -126,7 +126,7 @@ as_domU() { # image, stage 6's mode if it is not 64 bits
 }
 
 @test "GDB: the entry without paging, hvm_start_info, the kernel's own tables" {
-	run limit 100 make --no-print-directory gdb STAGE=7 CMDLINE="a b" MODULE=README.md GDB_OPTIONS="-batch -ex 'xen pt' \
+	run limit make --no-print-directory gdb STAGE=7 CMDLINE="a b" MODULE=README.md GDB_OPTIONS="-batch -ex 'xen pt' \
 		-ex 'xen start-info' -ex 'hbreak start_kernel' -ex continue -ex 'xen pt walk start_kernel' -ex 'xen back'"
 	ends 0 "startup_pvh ()"
 	ends 0 "paging is off (CR0.PG is 0)"
@@ -139,7 +139,7 @@ as_domU() { # image, stage 6's mode if it is not 64 bits
 # bats test_tags=long
 @test "GDB under Xen: memory is the guest's own, and the second level of tables is shown" {
 	[ -e build/xen-stock/xen ] || skip "needs Debian's own Xen: tools/build-xen --stock"
-	PVH=dom0 XEN=$top/build/xen-stock/xen CMDLINE="a b" run limit 100 tools/gdb "$good/build/x86_64/stage7.elf" -batch \
+	PVH=dom0 XEN=$top/build/xen-stock/xen CMDLINE="a b" run limit tools/gdb "$good/build/x86_64/stage7.elf" -batch \
 		-ex 'x/i $pc' -ex 'xen start-info' -ex 'xen pt' -ex 'xen p2m 0x100' -ex 'break start_kernel' -ex continue \
 		-ex 'p/x pvh_start_info->magic' -ex 'xen pt limit 1' -ex 'xen m2p 1' -ex 'xen back' -ex continue -ex continue -ex 'echo done'
 	ends 0 "<startup_pvh>:"
@@ -313,7 +313,7 @@ long=stage7-pvh/pvh-head_64.S
 		variant
 		echo [the end]\n
 	END
-	run timeout 200 make --no-print-directory gdb STAGE=7 MODULE=README.md CMDLINE="a b" GDB_OPTIONS="-batch -x $BATS_TEST_TMPDIR/script"
+	run limit make --no-print-directory gdb STAGE=7 MODULE=README.md CMDLINE="a b" GDB_OPTIONS="-batch -x $BATS_TEST_TMPDIR/script"
 	said() { # variant, words
 		sed -n "/^\[$1\]/,/^\[/p" <<<"$output" | grep -qF "$2" || { echo "$1: no '$2' in: $output"; return 1; }
 	}

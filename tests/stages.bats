@@ -184,7 +184,7 @@ patch_notes() { # PAE_MODE
 	ld -m elf_i386 -z max-page-size=4096 --no-warn-rwx-segments -T xen.lds -e phys_multiboot \
 		-o "$BATS_TEST_TMPDIR/native" obj/stage1-notes/{head_32,notes}.o "$BATS_TEST_TMPDIR/multiboot.o" \
 		obj/stage2-hypercall/*.o
-	run limit 300 qemu-system-x86_64 -M pc -nodefaults -display none -m 16 -no-reboot -serial stdio \
+	run limit qemu-system-x86_64 -M pc -nodefaults -display none -m 16 -no-reboot -serial stdio \
 		-chardev testdev,id=verdict -device isa-debugcon,iobase=0xf4,chardev=verdict -kernel "$BATS_TEST_TMPDIR/native" </dev/null
 	ends 35 "not under Xen: running in ring 0, where no Xen guest runs. Stop."
 }

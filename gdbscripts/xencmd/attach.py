@@ -29,7 +29,7 @@ from .time import ENTRY, timeline
 
 CHECKPOINTS = "checkpoints"
 SOCKET_PATH = 100  # bytes for a folder's; Linux takes 107 for that of a socket in it
-QEMU_IMG_SECONDS = patiently(30)
+QEMU_IMG_SECONDS = patiently(300)
 OPTIONS = (
     # A crash stops the machine, and it can still be looked at.
     "-no-shutdown",

@@ -23,7 +23,7 @@ from .style import say
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 EXPLAIN = [os.path.join(TOP, "tools", "python"), "-m", "explain"]
-EXPLAIN_SECONDS = patiently(60)  # it boots the image again: half a second on a quiet host
+EXPLAIN_SECONDS = patiently(600)  # it boots the image again: half a second on a quiet host
 
 
 class EndStop(gdb.Breakpoint):

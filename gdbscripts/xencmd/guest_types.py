@@ -32,7 +32,7 @@ def _load(bits):
         made = subprocess.run(
             ["gcc", f"-m{bits}", "-ffreestanding", "-g", "-fno-eliminate-unused-debug-types", "-D__XEN_TOOLS__",
              "-D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__", "-include", "stdint.h", "-include", "stddef.h",
-             "-x", "c", "-c", "-o", path, "-"], input=text, text=True, capture_output=True, timeout=patiently(60), check=False)
+             "-x", "c", "-c", "-o", path, "-"], input=text, text=True, capture_output=True, timeout=patiently(300), check=False)
     except OSError:
         return None
     if made.returncode:

@@ -48,7 +48,7 @@ class Names:
     def lines(self, addresses):
         """The source line of each."""
         done = subprocess.run(["addr2line", "-s", "-e", self._path, *(f"{a:#x}" for a in addresses)], check=False,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=patiently(60))
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=patiently(300))
         return done.stdout.split("\n")[:-1]
 
 

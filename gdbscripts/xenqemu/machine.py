@@ -13,12 +13,11 @@ import time
 from collections.abc import Sequence
 
 from .monitor import Monitor, MonitorError
-from .patience import patiently
+from .patience import ANSWER
 from .packets import Gone, Late
 from .stub import Stub
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CONNECT_SECONDS = patiently(10.0)
 
 # A guest's addresses, without Xen's: 32 bits with three levels, and 64 bits (xen/arch-x86/xen-x86_*.h).
 GUESTS_PART = "0+0xf5800000,0xffff880000000000..0xffffffffffffffff"
@@ -45,7 +44,7 @@ class Machine:
 
     def connect(self) -> Stub:
         """The debugging stub, which serves one at a time. QEMU opens its socket a moment after it was started."""
-        end = time.monotonic() + CONNECT_SECONDS
+        end = time.monotonic() + ANSWER
         while True:
             try:
                 return Stub.connect(os.path.join(self.folder, "stub"))
@@ -53,7 +52,7 @@ class Machine:
                 if self.qemu.poll() is not None:
                     raise Gone(f"QEMU did not start: {self.errors()}") from None
                 if time.monotonic() > end:
-                    raise Late(f"QEMU did not open its socket in {CONNECT_SECONDS:g} s: {self.errors()}") from None
+                    raise Late(f"QEMU did not open its socket in {ANSWER:g} s: {self.errors()}") from None
                 time.sleep(0.005)
 
     @property

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from .packets import whole
-from .patience import patiently
+from .patience import ANSWER
 
 INTERRUPTS = 1 << 9  # EFLAGS.IF
 
@@ -23,7 +23,7 @@ class MonitorError(Exception):
 class Monitor:
     """One connection, to the UNIX socket at path, or one that is there already."""
 
-    def __init__(self, path: str, limit: float = patiently(10.0), connection=None) -> None:
+    def __init__(self, path: str, limit: float = ANSWER, connection=None) -> None:
         self.socket = connection or socket.socket(socket.AF_UNIX)
         self.socket.settimeout(limit)
         self._limit = limit

@@ -15,7 +15,7 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 
-from .patience import patiently
+from .patience import ANSWER
 
 # How many requests are under way at once: QEMU's answers must fit into the socket until they are read.
 _AT_ONCE = 16
@@ -44,7 +44,7 @@ class Unreadable(StubError):
 class Packets:
     """One connection."""
 
-    def __init__(self, connection: socket.socket, limit: float = patiently(10.0)) -> None:
+    def __init__(self, connection: socket.socket, limit: float = ANSWER) -> None:
         self.socket = connection
         self.limit = limit
         self._received = b""

@@ -14,6 +14,10 @@ def patiently(seconds: float) -> float:
     return seconds * SLOW
 
 
+# What QEMU may take to open a socket, or for an answer, by the clock: only a QEMU that hangs needs as long.
+ANSWER = patiently(100)
+
+
 def work_clock(processor_time: Callable[[], float]) -> Callable[[], float]:
     """A clock that goes by the seconds that a process computes: a busy host slows it, too. A process that stands still does
     not stop it for good."""

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from .packets import Gone, Late, Packets, StubError, TooLate, Unreadable
-from .patience import patiently
+from .patience import ANSWER
 from .registers import GENERAL, LAYOUT, NAMES, SHORT, Registers
 
 # One packet carries at most this many bytes of memory: half of QEMU's limit, a quarter where it is written.
@@ -34,7 +34,7 @@ class Stub(Packets):
     """One connection. `standing` are breakpoints that are there all the time, but for those in which others are set
     (breakpoints()). Past the `deadline`, nothing is run or stepped."""
 
-    def __init__(self, connection: socket.socket, limit: float = patiently(10.0)) -> None:
+    def __init__(self, connection: socket.socket, limit: float = ANSWER) -> None:
         super().__init__(connection, limit)
         self.standing: set[int] = set()
         self.deadline: float | None = None
@@ -43,7 +43,7 @@ class Stub(Packets):
         self._by_maddr, self._mode = False, -1  # what is asked for, and what QEMU was told last
 
     @classmethod
-    def connect(cls, path: str, limit: float = patiently(10.0)) -> Stub:
+    def connect(cls, path: str, limit: float = ANSWER) -> Stub:
         """A connection of one's own to the UNIX socket at path."""
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(limit)

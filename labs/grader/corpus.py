@@ -76,7 +76,7 @@ def grade(lab, work, out):
     """The result as make grade leaves it."""
     env = dict(os.environ, WORK=work, OUT=out, GRADE_FORMAT="json")
     done = subprocess.run([sys.executable, "-m", "grader", str(lab)], env=env, capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, timeout=patiently(300), check=False)
+                          stdin=subprocess.DEVNULL, timeout=patiently(1200), check=False)
     if done.returncode not in (0, 1) or not done.stdout.startswith("{"):
         return None, done.stdout + done.stderr
     return json.loads(done.stdout), done.returncode
@@ -112,7 +112,7 @@ def try_pair(lab, _, folder):
     work, out = os.path.join(folder, "work"), os.path.join(folder, "out")
     shutil.rmtree(folder, ignore_errors=True)
     clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-    subprocess.run(["make", "-s", "lab", f"LAB={lab}", f"WORK={work}", f"OUT={out}"], env=clean, check=True, timeout=patiently(300),
+    subprocess.run(["make", "-s", "lab", f"LAB={lab}", f"WORK={work}", f"OUT={out}"], env=clean, check=True, timeout=patiently(1200),
                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     with open(f"labs/lab{lab}/lab.toml", "rb") as file:
         documented = toml.load(file).get("skeleton", 0)

@@ -208,7 +208,7 @@ def run_limited(command, env):
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           errors="replace", env=env, start_new_session=True, preexec_fn=limit) as made, running(made):
         try:
-            output, errors = made.communicate(timeout=patiently(6 * COMPILE_SECONDS))
+            output, errors = made.communicate(timeout=patiently(30 * COMPILE_SECONDS))
             return made.returncode, output, errors
         except subprocess.TimeoutExpired:
             end(made)  # make, and all that it started

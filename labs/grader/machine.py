@@ -25,8 +25,8 @@ from xenqemu.packets import Gone, Late
 # comes to within them does not depend on how busy the host is.
 BOOT_SECONDS = 300  # Xen's own start: about 30
 STEP_SECONDS = 60  # a guest's way from stop to stop: less than 1
-PATIENCE = patiently(60)  # seconds of the host's time, if the machine's own does not pass
-ENDING_SECONDS = 10  # of a QEMU that has closed its sockets
+PATIENCE = patiently(600)  # seconds of the host's time, if the machine's own does not pass
+ENDING_SECONDS = patiently(100)  # of a QEMU that has closed its sockets
 MOST_ALL = 3000  # stops of one machine
 MOST_STOPS = 500  # on the way to one that is waited for: a loop may lead over a breakpoint
 

@@ -234,7 +234,7 @@ class Session:
         try:
             hidden = ["tools/sandbox", "-r", self.symbols] if os.environ.get("SANDBOX") else []
             found = subprocess.run([*hidden, "addr2line", "-e", self.symbols, f"{linked:#x}"], capture_output=True,
-                                   text=True, timeout=patiently(60), check=False).stdout.split()[0]
+                                   text=True, timeout=patiently(300), check=False).stdout.split()[0]
         except (OSError, IndexError, subprocess.TimeoutExpired):
             found = "?"
         line = re.sub(r"^.*/((work|src|labs)/)", r"\1", found)

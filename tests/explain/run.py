@@ -25,7 +25,7 @@ from grader.corpus import change as changed
 JOBS = 2
 TABLE = "tests/explain/faults.toml"
 MODES = {"x86_64": ["ARCH=x86_64"], "x86_32-2g": ["VMSPLIT=2G"], "x86_32-1g": ["VMSPLIT=1G"], "x86_32-nopae": ["PAE=n"]}
-SECONDS = 200
+SECONDS = 1200
 CLEAN = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "STAGE", "ARCH", "VMSPLIT", "PAE")}
 
 Row = dict[str, Any]

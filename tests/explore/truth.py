@@ -63,7 +63,7 @@ def gdb(recording: dict[str, Any], image: str, folder: str, steps: list[int]) ->
             print(f"hbreak *{address}\ncontinue\nprintf \"step {step}\\n\"\ninfo registers {' '.join(names)}\ndelete", file=file)
         print(f"xen end\nxen pt save {folder}/tables.json", file=file)
     said = subprocess.run(["tools/gdb", image, "-batch", "-x", script], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=120, check=False).stdout
+                          timeout=1200, check=False).stdout
     found = {}
     for piece in said.split("\nstep ")[1:]:
         step, _, rest = piece.partition("\n")

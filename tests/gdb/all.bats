@@ -80,7 +80,7 @@ foreign() { # image, function
 		-gdb "tcp:127.0.0.1:$port" -S 3>&- &
 	qemu=$!
 	within 100 bash -c "exec 5<>/dev/tcp/127.0.0.1/$port" 2>/dev/null
-	START=$2 XEN_SYMS=$XEN-syms run limit 100 bash -c "cd / && exec gdb -q -nx -batch -x '$top/gdbscripts/xen.gdb' '$1' \
+	START=$2 XEN_SYMS=$XEN-syms run limit bash -c "cd / && exec gdb -q -nx -batch -x '$top/gdbscripts/xen.gdb' '$1' \
 		-ex 'target remote 127.0.0.1:$port' -x '$top/tests/gdb/foreign.py'"
 	kill "$qemu" 2>/dev/null || : # it may have ended: GDB lets go of it
 	if [ "$(grep -c ^passed <<<"$output")" != 6 ] || [[ $output == *FAILED* || $output == *Traceback* ]]; then
@@ -111,7 +111,7 @@ guest_of() { # dom0's kind, the guest's kind
 		xen guest 0
 		xen pt
 	END
-	run limit 100 make -C "$good" --no-print-directory gdb STAGE=6 ARCH="$1" GUEST_ARCH="$2" \
+	run limit make -C "$good" --no-print-directory gdb STAGE=6 ARCH="$1" GUEST_ARCH="$2" \
 		GDB_OPTIONS="-x $BATS_TEST_TMPDIR/script -ex quit" </dev/null
 }
 
@@ -150,7 +150,7 @@ guest_of() { # dom0's kind, the guest's kind
 	export XEN=$top/build/xen-stock/xen
 	rm -f "$good/build/x86_32-nopae/stage7.elf" # it is made for this, too
 	for mode in ARCH=x86_64 PAE=n; do
-		run limit 100 make -C "$good" --no-print-directory gdb STAGE=7 PVH=domU $mode CMDLINE="a b" \
+		run limit make -C "$good" --no-print-directory gdb STAGE=7 PVH=domU $mode CMDLINE="a b" \
 			GDB_OPTIONS="-x $BATS_TEST_TMPDIR/script -ex quit" </dev/null
 		ends 0 '"a b guest=pvh'
 		ends 0 "by the second level of page tables"
@@ -182,18 +182,18 @@ guest_of() { # dom0's kind, the guest's kind
 @test "neither the image nor Xen has symbols: the end of the boot is no end of the session" {
 	local bare=$BATS_TEST_TMPDIR/bare.elf
 	strip -o "$bare" "$good/build/x86_64/stage4.elf"
-	BUILD=$BATS_TEST_TMPDIR XEN=build/xen-stock/xen run limit 200 tools/gdb "$bare" -batch -ex continue -ex 'xen back 1' \
+	BUILD=$BATS_TEST_TMPDIR XEN=build/xen-stock/xen run limit tools/gdb "$bare" -batch -ex continue -ex 'xen back 1' \
 		-ex 'xen restart entry' -ex "xen watch mfn (unsigned long)\$cr3>>12 write" -ex 'xen end' -ex 'xen restart entry' -ex 'xen end' -ex 'xen pt limit 1'
 	ends 0 "Xen's own part"
 	[ "$(grep -c '^the end: the machine has shut itself down' <<<"$output")" = 3 ]
 	[[ $output == *" was written at VA 0xffff83"* ]]
-	BUILD=$BATS_TEST_TMPDIR XEN=build/xen-stock/xen run limit 200 tools/gdb "$bare" -batch -ex continue -ex continue
+	BUILD=$BATS_TEST_TMPDIR XEN=build/xen-stock/xen run limit tools/gdb "$bare" -batch -ex continue -ex continue
 	ends 1 "this is the end of the boot"
 }
 
 # What a terminal gets to see.
 in_a_terminal() { # shell words for GDB
-	BUILD=$BATS_TEST_TMPDIR TERM=xterm run limit 100 script -qec "tools/gdb $good/build/x86_32/stage3.elf $* -ex 'xen pt' -ex quit" /dev/null </dev/null
+	BUILD=$BATS_TEST_TMPDIR TERM=xterm run limit script -qec "tools/gdb $good/build/x86_32/stage3.elf $* -ex 'xen pt' -ex quit" /dev/null </dev/null
 	[[ $output == *"0x00000000-0x0010afff"* ]]
 }
 
@@ -222,20 +222,20 @@ in_a_terminal() { # shell words for GDB
 	run make --no-print-directory gdbserver STAGE=3
 	ends 2 "build/gdbserver is in use"
 	make --no-print-directory vscode STAGE=3
-	run limit 100 python3 "$top/tests/gdb/editor.py" .vscode/launch.json
+	run limit python3 "$top/tests/gdb/editor.py" .vscode/launch.json
 	kill -- "-$server"
 	ends 0 "an editor's GDB succeeded"
 	within 100 test ! -e build/gdbserver # nor does the machine stay
 }
 
 @test "an editor's GDB as a debugger adapter, where GDB can be one" {
-	run limit 300 gdb -i=dap -q -nx </dev/null
+	run limit gdb -i=dap -q -nx </dev/null
 	[[ $output != *"unrecognized"* ]] || skip "GDB is older than 14"
 	cd "$good"
 	setsid make --no-print-directory gdbserver STAGE=3 >"$BATS_TEST_TMPDIR/server" 2>&1 3>&- &
 	local server=$!
 	within 600 grep -q "^waiting for a debugger" "$BATS_TEST_TMPDIR/server"
-	run limit 100 python3 "$top/tests/gdb/dap.py" build/gdbserver/stub build/x86_32/stage3.elf
+	run limit python3 "$top/tests/gdb/dap.py" build/gdbserver/stub build/x86_32/stage3.elf
 	kill -- "-$server"
 	ends 0 "an editor's GDB succeeded, over DAP"
 }
@@ -264,7 +264,7 @@ in_a_terminal() { # shell words for GDB
 
 @test "mini-os as dom0, if an image is given (MINIOS=, made with MINIOS_TARGET_ARCH=x86_64)" {
 	[ -n "${MINIOS-}" ] || skip "MINIOS= names no image"
-	DOM0_MEM=64 BUILD=$BATS_TEST_TMPDIR run limit 300 tools/gdb "$MINIOS" -batch -ex 'xen notes' -ex 'xen start-info' \
+	DOM0_MEM=64 BUILD=$BATS_TEST_TMPDIR run limit tools/gdb "$MINIOS" -batch -ex 'xen notes' -ex 'xen start-info' \
 		-ex 'xen hypercalls on set_trap_table' -ex 'xen end' -ex 'xen traps' -ex 'xen vcpu' -ex 'xen back 1' -ex 'xen pt w+x'
 	ends 0 'GUEST_OS           "Mini-OS"'
 	ends 0 "magic          'xen-3.0-x86_64"
@@ -279,7 +279,7 @@ in_a_terminal() { # shell words for GDB
 	[ -n "${GEF-}" ] || skip "GEF= names no gef.py"
 	mkdir "$BATS_TEST_TMPDIR/home"
 	echo "source $GEF" >"$BATS_TEST_TMPDIR/home/.gdbinit"
-	HOME=$BATS_TEST_TMPDIR/home GDBINIT=y BUILD=$BATS_TEST_TMPDIR run limit 300 tools/gdb "$good/build/x86_64/stage3.elf" -batch \
+	HOME=$BATS_TEST_TMPDIR/home GDBINIT=y BUILD=$BATS_TEST_TMPDIR run limit tools/gdb "$good/build/x86_64/stage3.elf" -batch \
 		-ex 'hbreak remap_kernel' -ex continue -ex 'xen hypercalls on' -ex finish -ex 'xen back 3' -ex 'xen restart entry' \
 		-ex 'xen watch pfn 0x10d write' -ex 'xen end' -ex 'xen pt walk 0x100000'
 	ends 0 "commands loaded for GDB"
@@ -296,7 +296,7 @@ in_a_terminal() { # shell words for GDB
 	for image in "$XTF"/tests/example/test-pv{64,32pae}-example; do
 		[ -e "$image" ] || continue
 		seen=$((seen + 1))
-		BUILD=$BATS_TEST_TMPDIR run limit 300 tools/gdb "$image" -batch -ex 'xen start-info' -ex 'xen hypercalls on set_trap_table' \
+		BUILD=$BATS_TEST_TMPDIR run limit tools/gdb "$image" -batch -ex 'xen start-info' -ex 'xen hypercalls on set_trap_table' \
 			-ex 'xen end' -ex 'xen traps' -ex 'xen pt w+x'
 		ends 0 "magic          'xen-3.0-x86_"
 		ends 0 "vector 14: 0xe0"

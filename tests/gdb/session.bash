@@ -20,7 +20,7 @@ checks() { # image, pattern of the names that may be skipped, files
 	local image=$1 may_skip=$2 symbols=${1/%.bzImage/.elf} file files=() bad
 	shift 2
 	for file; do files+=(-x "tests/gdb/$file.py"); done
-	SYMBOLS=$symbols BUILD=$BATS_TEST_TMPDIR run limit 900 tools/gdb "$image" -batch "${files[@]}"
+	SYMBOLS=$symbols BUILD=$BATS_TEST_TMPDIR run limit tools/gdb "$image" -batch "${files[@]}"
 	bad=$(grep -E '^FAILED|^skipped|Traceback|Python Exception' <<<"$output" | grep -vE "^skipped ($may_skip): " || :)
 	if [ -n "$bad" ] || [ "$(grep -c '^all checks ran$' <<<"$output")" != $# ]; then
 		printf '%s\n' "$image, $*:" "${bad:-"not all checks ran: $output"}"

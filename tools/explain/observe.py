@@ -33,7 +33,7 @@ from .xen_places import XenPlaces
 # that took, which a host that is slow or busy stretches likewise.
 TO_ENTRY, TO_END, TO_LOOP = 20.0, 8, 3
 TICK = 0.01  # of the processor's clock
-PATIENCE = 120.0  # the same by the clock, on a host that is busy
+PATIENCE = 600.0  # the same by the clock, on a host that is busy
 MOST_WATCHED, MOST_STOPS = 600, 4000  # so many stops hypercalls are followed for, each two; and so many there are at all
 LOG_EVERY = 0.02  # seconds between looks at how long the instruction log is
 EXIT, SUCCESS = "xen_exit", 0x10  # src/include/console.h: the function that reports, and what it is told
