@@ -63,7 +63,7 @@ explore() { # IMAGE [option...]
 		    recording = json.load(file)
 		recording["title"] = evil
 		recording["end"]["said"] = [evil, "(transcript: x)" + evil]
-		recording["console"][0] = evil * 200
+		recording["console"][0] = evil * 20000  # 2 MB in one line
 		for symbol in recording["symbols"]:
 		    symbol[0] += evil if symbol[0] != "xen_entry" else ""
 		for row in recording["code"]:

@@ -123,6 +123,14 @@ class Page {
 		return this.recording.data.end.status ? this.recording.length - 1 : 0;
 	}
 
+	// To a place that was pointed at, which may be far away: the browser's way back leads here again. Keys have ways back of their own.
+	jump(step) {
+		clearTimeout(this.addressing);
+		history.replaceState(null, "", `#step=${this.step}`);
+		history.pushState(null, "", `#step=${step}`);
+		this.go(step);
+	}
+
 	go(step) {
 		step = Math.max(0, Math.min(this.recording.length - 1, step));
 		if (step === this.step)

@@ -12,7 +12,7 @@ class SourcePane {
 		this.body.addEventListener("click", ({ target }) => {
 			const row = target.closest(".executed");
 			if (row)
-				page.go(this.steps.get(`${this.file}:${row.dataset.line}`)[0]);
+				page.jump(this.steps.get(`${this.file}:${row.dataset.line}`)[0]);
 		});
 	}
 

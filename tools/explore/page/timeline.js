@@ -22,7 +22,7 @@ class Timeline {
 			[element("span", { class: "key", style: `background: var(${colour})` }), ` ${name}: ${marks.length}  `]));
 		document.getElementById("timeline").append(this.canvas, this.slider, words);
 		this.canvas.addEventListener("click", ({ offsetX }) =>
-			page.go(Math.round(offsetX / this.canvas.clientWidth * (recording.length - 1))));
+			page.jump(Math.round(offsetX / this.canvas.clientWidth * (recording.length - 1))));
 		new ResizeObserver(() => this.draw()).observe(this.canvas);
 		matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What went on between the guest and Xen: hypercalls and other entries, the console, the page tables.
 
-const MOST_LINE = 4000;
+const MOST_LINE = 4000, MOST_CONSOLE = 200_000;
 
 class EventPane {
 	constructor(recording, page) {
@@ -9,12 +9,13 @@ class EventPane {
 		this.page = page;
 		this.body = pane("events", "What Xen was asked, and what else it did");
 		this.rows = recording.data.events.map((event) => this.row(event));
+		this.index = -1;
 		this.body.append(element("ol", {}, ...this.rows));
 	}
 
 	row(event) {
 		const end = event.result !== undefined ? ` = ${event.result}` : event.then ? `; ${event.then}` : "";
-		return element("li", { class: `${event.kind}${event.failed ? " failed" : ""}` },
+		return element("li", { class: `later ${event.kind}${event.failed ? " failed" : ""}` },
 			element("a", { href: `#step=${event.step}` }, `${event.step}`), " ",
 			...this.page.numbers.marked(event.text, event.step), event.failed ? element("strong", {}, end) : end,
 			event.tables !== undefined ? element("span", { class: "mark" }, " page tables changed") : null,
@@ -23,10 +24,11 @@ class EventPane {
 
 	show(step) {
 		const index = lastAtMost(this.recording.data.events, step, (event) => event.step);
-		this.rows.forEach((row, at) => {
-			row.classList.toggle("later", at > index);
-			row.toggleAttribute("aria-current", at === index && this.recording.data.events[at].step === step);
-		});
+		for (let at = Math.min(index, this.index) + 1; at <= Math.max(index, this.index); at++)
+			this.rows[at].classList.toggle("later", at > index);
+		this.rows[this.index]?.removeAttribute("aria-current");
+		this.rows[index]?.toggleAttribute("aria-current", this.recording.data.events[index].step === step);
+		this.index = index;
 		if (index >= 0)
 			reveal(this.body, this.rows[index]);
 		else
@@ -57,10 +59,19 @@ class ConsolePane {
 			reveal(this.body, lines.at(-1) ?? rest[0]);
 	}
 
-	// Lines of more than a screen, such as a dump without an end, have no numbers in them that can be pointed at.
+	// The lines of a text, as elements. A guest may print without end: of a long text the end is shown, of a long line the beginning.
 	lines(text) {
-		return text.replaceAll("\r", "").split(/(?<=\n)/).filter(Boolean).map((line) => line.startsWith("(XEN)") ? element("span", { class: "xens" }, line) :
-			element("span", {}, ...(this.page && line.length < MOST_LINE ? this.page.numbers.marked(line) : [line])));
+		const lines = text.slice(-MOST_CONSOLE).replaceAll("\r", "").split(/(?<=\n)/).filter(Boolean).map((line) => this.line(line));
+		const before = text.length - MOST_CONSOLE;
+		return before > 0 ? [element("span", { class: "mark" }, `${before} characters before these are only in the transcript:\n`), ...lines] : lines;
+	}
+
+	line(line) {
+		if (line.startsWith("(XEN)"))
+			return element("span", { class: "xens" }, line);
+		const more = line.length - MOST_LINE, shown = more > 0 ? line.slice(0, MOST_LINE) : line;
+		return element("span", {}, ...(this.page ? this.page.numbers.marked(shown) : [shown]),
+			more > 0 ? element("span", { class: "mark" }, ` ... and ${more} characters more\n`) : null);
 	}
 }
 
