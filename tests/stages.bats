@@ -181,7 +181,7 @@ patch_notes() { # PAE_MODE
 	cd "$good/build/x86_32"
 	gcc -m32 -D__ASSEMBLY__ -DCONFIG_PAGE_OFFSET=0xc0000000 -I"$top/src/include" -c "$top/tests/fixtures/multiboot.S" \
 		-o "$BATS_TEST_TMPDIR/multiboot.o"
-	ld -m elf_i386 -z max-page-size=4096 --no-warn-rwx-segments -T xen.lds -e phys_multiboot \
+	ld -m elf_i386 -z max-page-size=4096 -T xen.lds -e phys_multiboot \
 		-o "$BATS_TEST_TMPDIR/native" obj/stage1-notes/{head_32,notes}.o "$BATS_TEST_TMPDIR/multiboot.o" \
 		obj/stage2-hypercall/*.o
 	run limit qemu-system-x86_64 -M pc -nodefaults -display none -m 16 -no-reboot -serial stdio \
