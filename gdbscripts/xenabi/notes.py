@@ -23,6 +23,7 @@ class Note(NamedTuple):
     owner: str
     type: int
     data: bytes
+    ended: bool = True  # whether the owner's size counts a final 0, as it has to
 
     @property
     def name(self) -> str:
@@ -42,10 +43,10 @@ def notes_in(data: bytes) -> Iterator[Note]:
             raise NoteError("a note is cut short")
         owner_size, size, kind = _HEADER.unpack_from(data, at)
         at += _HEADER.size
-        owner = data[at:at + owner_size].rstrip(b"\0").decode("latin-1")
+        owner = data[at:at + owner_size]
         at += owner_size + 3 & ~3
         value = data[at:at + size]
         at += size + 3 & ~3
         if at > len(data):
             raise NoteError("a note reaches beyond its segment")
-        yield Note(owner, kind, value)
+        yield Note(owner.rstrip(b"\0").decode("latin-1"), kind, value, owner.endswith(b"\0"))

@@ -7,6 +7,7 @@ the registers and the image are what they were. A call that ends in panic(), in 
 at all is an answer, too, and the next one can be made.
 """
 
+import contextlib
 from collections import namedtuple
 
 from .lab import Stopped
@@ -23,6 +24,17 @@ KEPT = {32: "rbx rsi rdi rbp".split(), 64: "rbx rbp r12 r13 r14 r15".split()}
 KEPT_VALUE = 0x5a0001
 DIRECTION = 0x400
 MUST_BE_CLEAR = {0x100: "TF", DIRECTION: "DF (std without cld)", 0x4000: "NT", 0x40000: "AC"}
+SELECTORS = "ds es fs gs".split()
+
+
+def left(before, regs):
+    """What code has left of the processor's state that whoever runs behind it takes for granted; empty if nothing. before are the
+    registers that it found."""
+    set_flags = [f"the flag {flag} set. Whatever runs behind it takes for granted that it is clear" for bit, flag in MUST_BE_CLEAR.items()
+                 if regs["eflags"] & bit]
+    changed = [f"{name.upper()} {regs[name]:#x} instead of {before[name]:#x}. Who changes a selector puts it back" for name in SELECTORS
+               if regs[name] != before[name]]
+    return (set_flags + changed + [""])[0]
 
 
 class Caller:
@@ -31,6 +43,7 @@ class Caller:
         self.back = guest.paddr("startup_xen")  # where calls return to: a breakpoint is there
         self.broken = ""  # what the calls did that no function may do; see Session.side_effects()
         self.stacks = []  # paddrs that they may have written to
+        self.row = False  # see in_a_row()
         self.here()
 
     def here(self):
@@ -65,6 +78,7 @@ class Caller:
         behind the call, before the image's memory is put back.
         """
         stub, guest = self.machine.stub, self.guest
+        before = self.machine.registers()
         by_memory = returns != "word" and guest.bits == 32
         result = self.saved["rsp"] - 2 * SCRATCH
         words = ([result] if by_memory else []) + list(args)
@@ -88,15 +102,15 @@ class Caller:
         value = None
         if isinstance(event, Stop) and event.name == "startup_xen":
             value = event.regs["rax"] & guest.mask
-            self.look_at_registers(paddr, event.regs, stack + (2 if by_memory else 1) * guest.word)
+            self.look_at_registers(paddr, before, event.regs, stack + (2 if by_memory else 1) * guest.word)
             if returns != "word":
                 size = returns * guest.word
                 value = int.from_bytes(guest.read(result, size), "little") if by_memory else event.regs["rax"]
         leave()
-        self.restore(event)
+        self.restore(event, self.row and value is not None)
         return Result(value, event)
 
-    def look_at_registers(self, paddr, regs, stack):
+    def look_at_registers(self, paddr, before, regs, stack):
         """What the caller of a function may count on: the compiler does, behind every call."""
         guest, names = self.guest, KEPT[self.guest.bits]
         symbol = guest.elf.symbol_at(paddr + guest.load_offset & guest.mask)
@@ -110,9 +124,8 @@ class Caller:
                 these registers are kept. An asm has to name every register that it changes."""
         elif regs["rsp"] & guest.mask != stack:
             self.broken = f"{name} returns with the stack pointer {regs['rsp'] & guest.mask:#x} instead of {stack:#x}."
-        for bit, flag in MUST_BE_CLEAR.items():
-            if regs["eflags"] & bit:
-                self.broken = f"{name} returns with the flag {flag} set. Whatever runs behind it takes for granted that it is clear."
+        if left(before, regs):
+            self.broken = f"{name} returns with {left(before, regs)}."
 
     def come_back(self, regs, result=0):
         """At the first instruction of a hypercall's stub: returns to the caller, as if Xen had answered."""
@@ -120,6 +133,18 @@ class Caller:
         stub.set_register("rax", result)
         stub.set_register("rip", int.from_bytes(stub.read(regs["rsp"], word), "little"))
         stub.set_register("rsp", regs["rsp"] + word)
+
+    @contextlib.contextmanager
+    def in_a_row(self):
+        """While this holds, a call that returns leaves the image's memory to the next one: what a function keeps of the first question
+        may not answer the second."""
+        self.row = True
+        try:
+            yield
+        finally:
+            self.row = False
+            if not self.machine.ended:
+                self.forget(self.image)
 
     def keep(self):
         """In leave(): what the call made of the image's memory is what the next one finds, until forget()."""
@@ -138,15 +163,15 @@ class Caller:
                 return event
         return Loop(event.regs)
 
-    def restore(self, event):
+    def restore(self, event, keep_image=False):
         if isinstance(event, End):
             return
         if isinstance(event, Fault):
             self.machine.forget_fault(self.back)
         if isinstance(event, Loop) or self.machine.in_xen():
             self.machine.leave(self.back)
-        for start, data in self.image:
-            self.guest.write(start, data)
+        if not keep_image:
+            self.forget(self.image)
         for name, value in self.saved.items():
             if name in ("rip", "eflags") or (name.startswith("r") and name != "rip"):
                 self.machine.stub.set_register(name, value)

@@ -9,6 +9,7 @@ Xen is not worse off.
 from collections import namedtuple
 
 from xenabi.headers import value
+from xenabi.structs import struct
 
 from .machine import MOST_STOPS, Loop, Stop
 
@@ -17,7 +18,7 @@ Request = namedtuple("Request", "ptr val ret")
 
 MMU_UPDATE = value("__HYPERVISOR_mmu_update")
 STUB = 32
-UPDATE = 16  # bytes of struct mmu_update
+UPDATE = struct(64, "struct mmu_update").size
 MOST = 4096  # updates of one call that are looked at
 
 

@@ -61,6 +61,9 @@ def check_six(task, elf, version):
         if note.owner != "Xen":
             task.fail("notes-owner", f'a note is named "{note.owner}": Xen looks at those named "Xen" only.')
             continue
+        if not note.ended:
+            task.fail("notes-garbled", f"""the note {note.name} says that its name has fewer than 4 bytes. The 0 behind "Xen" is one of them: the elfnote macro
+                counts it.""")
         name = note.name
         if name in found:
             task.fail("notes-twice", f"there are two notes {name}.")
@@ -88,6 +91,8 @@ def check_value(task, name, note, version):
     said = f'the note {name} says "{value}"' if value.isprintable() else f"the note {name} is no text, but the bytes {note.data.hex(' ')}"
     if b"\0" not in note.data:
         task.fail("notes-no-nul", f"{said} without a final zero byte: .asciz adds one, .ascii does not.")
+    elif note.data.strip(b"\0").count(b"\0"):
+        task.fail("notes-surplus", f"{said}, and goes on behind the zero byte where it ends: {note.data!r}. One string a note.")
     elif name == "XEN_VERSION" and not value.startswith("xen-3.0"):
         task.fail("notes-version-value", f'{said}. It has to begin with "xen-3.0" on every Xen: it names the interface, not the release.')
     elif name == "PAE_MODE" and value != "yes":

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Where everything has to lie in the guest, and what has to be there: worked out anew, as src/stage6-toolstack/layout.c does."""
 
-import struct
-from collections import namedtuple
+from struct import unpack
 
 from xenabi.entry import xen_entry
+from xenabi.structs import struct
 
 PAGE = 4096
 NR_PAGES = 1024
 FAR = 768
 P, RW = 1, 2
-# Offsets in struct vcpu_guest_context: xen/arch-x86/xen.h, and the struct's name in xen/foreign.
-Context = namedtuple("Context", "size flags kernel_ss kernel_sp cr3 word")
-CONTEXTS = {32: Context(2800, 512, 2708, 2712, 2728, 4), 64: Context(5168, 512, 4968, 4976, 5008, 8)}
+CONTEXTS = {bits: struct(64, f"struct vcpu_guest_context_x86_{bits}", "flags", "kernel_ss", "kernel_sp", "ctrlreg[3]") for bits in (32, 64)}
 
 
 class Layout:
@@ -54,4 +52,4 @@ class Layout:
 
 
 def words(data, size):
-    return struct.unpack(f"<{len(data) // size}{'Q' if size == 8 else 'I'}", data)
+    return unpack(f"<{len(data) // size}{'Q' if size == 8 else 'I'}", data)

@@ -4,14 +4,17 @@
 from grader.machine import Stop
 from grader.tables import PAGE
 
+from xenabi.structs import constants, struct
+
 from .building import OUT_CONS, OUT_PROD
 from .contents import ends_with
 
-REQ_PROD, RSP_PROD = 2052, 2060  # offsets in struct xenstore_domain_interface (xen/io/xs_wire.h)
+STORE = struct(64, "struct xenstore_domain_interface", "req_prod", "rsp_prod")
 VERDICT_SUCCESS = 0x10  # src/include/console.h
-IN_KERNEL, ONLINE = 1 << 2, 1 << 5  # VGCF_: xen/arch-x86/xen.h
-SELECTORS = {32: (0xe019, 0xe021), 64: (0xe033, 0xe02b)}  # FLAT_KERNEL_CS, FLAT_KERNEL_SS
-IF = 1 << 9
+IN_KERNEL, ONLINE, *FLAT = constants(64, "VGCF_in_kernel_X86_64", "VGCF_online_X86_64", "FLAT_KERNEL_CS_X86_32", "FLAT_KERNEL_SS_X86_32",
+                                     "FLAT_KERNEL_CS_X86_64", "FLAT_KERNEL_SS_X86_64")
+SELECTORS = {32: FLAT[:2], 64: FLAT[2:]}
+IF, ALWAYS_SET = 1 << 9, 1 << 1
 
 
 def check_context(task, run):
@@ -20,10 +23,7 @@ def check_context(task, run):
         task.fail("context-none", f"for {run.who}, no registers were set. {ends_with(run)}")
         return
 
-    def number(offset):
-        return int.from_bytes(context.raw[offset:offset + layout.word], "little")
-
-    flags, ss, sp, cr3 = (number(getattr(layout.context, name)) for name in ("flags", "kernel_ss", "kernel_sp", "cr3"))
+    flags, ss, sp, cr3 = (layout.context.number(context.raw, name) for name in ("flags", "kernel_ss", "kernel_sp", "ctrlreg[3]"))
     top, stack = run.pages[layout.tables.start], (layout.stack + 1) * PAGE
     folded = top << 12 if layout.bits == 64 else (top << 12 | top >> 20) & 0xffffffff
     if cr3 == layout.tables.start << 12:
@@ -70,8 +70,9 @@ def check_entry(task, run, stack):
     elif layout.bits == 32 and any(regs[name] & 0xfffc != ss & 0xfffc for name in ("ds", "es", "fs", "gs")):
         task.fail("context-selectors", f"for {run.who}, DS, ES, FS and GS are not all FLAT_KERNEL_DS: " +
                   ", ".join(f"{regs[n]:#x}" for n in ("ds", "es", "fs", "gs")) + ".")
-    elif not regs["eflags" if "eflags" in regs else "rflags"] & IF:
-        task.fail("context-flags", f"for {run.who}, the flags register lacks IF.")
+    elif regs["eflags"] & ~ALWAYS_SET != IF:
+        task.fail("context-flags",
+                  f"for {run.who}, the flags register is {regs['eflags']:#x} at the guest's first instruction. Of its flags only IF is to be set.")
 
 
 def check_given_up(task, run):
@@ -83,6 +84,10 @@ def check_given_up(task, run):
 
 def check_serve(task, run):
     left = run.left
+    if left is None and run.late and any("not at its end after" in line for line in run.lines):
+        task.fail("serve-limit-first", f"for {run.who}, Xen said that it has shut down, and the limit had passed when dom0 heard of it. {ends_with(run)} A guest that has "
+                  "ended is not given up.")
+        return
     if left is None:
         task.fail("serve-no-end", f"for {run.who}, the domain was never destroyed. {ends_with(run)} Does attend() see that it has shut down?")
         return
@@ -99,7 +104,7 @@ def check_serve(task, run):
     elif prod != cons:
         task.fail("serve-not-drained",
                   f"for {run.who}, nothing that the guest wrote into its console ring was ever read: {prod} bytes are there at its end.")
-    elif int.from_bytes(left.store[REQ_PROD:REQ_PROD + 4], "little") and not any(left.store[RSP_PROD:RSP_PROD + 4]):
+    elif STORE.number(left.store, "req_prod") and not STORE.number(left.store, "rsp_prod"):
         task.fail("serve-no-answer", f"for {run.who}, the guest asked for something in its store ring, and was never answered: store_answer().")
     elif not isinstance(run.event, Stop) or run.event.name != "dom0's end":
         task.fail("serve-no-verdict", f"for {run.who}, dom0 did not come to its own end. {ends_with(run)}")

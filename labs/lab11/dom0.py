@@ -11,10 +11,11 @@ from contextlib import contextmanager
 
 from grader.tables import PAGE
 from xenabi.headers import value
+from xenabi.structs import struct
 
-IN, OUT, SIZE = 0, 1024, 2048
-IN_CONS, IN_PROD, OUT_CONS, OUT_PROD = 3072, 3076, 3080, 3084
-END = 3088
+RING = struct(32, "struct xencons_interface", "in", "out", "in_cons", "in_prod", "out_cons", "out_prod")  # the same in both widths
+IN, OUT, IN_CONS, IN_PROD, OUT_CONS, OUT_PROD = (field.offset for field in RING.fields.values())
+SIZE, END = RING.fields["out"].size, RING.size
 SEND, YIELD, BLOCK, POLL = (value(name) for name in ("EVTCHNOP_send", "SCHEDOP_yield", "SCHEDOP_block", "SCHEDOP_poll"))
 FREE = 20  # pages behind the limit: what is made up lies there, and is mapped
 PORT = 9

@@ -7,11 +7,12 @@ it. At the end out_prod says how many bytes were.
 
 from grader.machine import MOST_STOPS, Fault, Stop
 from grader.tables import PAGE
+from xenabi.structs import struct
 
 from .dom0 import OUT, OUT_PROD, SIZE
 
 VERDICT_SUCCESS = 0x10  # src/include/console.h
-RSP_CONS, RSP_PROD = 2056, 2060  # struct xenstore_domain_interface: xen/io/xs_wire.h
+STORE = struct(32, "struct xenstore_domain_interface", "rsp_cons", "rsp_prod")  # the same in both widths
 WELL = 2 * VERDICT_SUCCESS + 1  # QEMU's exit status
 
 
@@ -86,8 +87,8 @@ def check_life(task, boot):
 def answered(guest):
     """Whether xenstore's ring of answers has been read."""
     page = guest.pfn_of[guest.info["store_mfn"]] * PAGE
-    cons, prod = guest.read(page + RSP_CONS, 4), guest.read(page + RSP_PROD, 4)
-    return cons == prod != bytes(4)
+    data = guest.read(page, STORE.size)
+    return STORE.number(data, "rsp_cons") == STORE.number(data, "rsp_prod") != 0
 
 
 def verdict_of(boot, event):

@@ -4,11 +4,12 @@
 Source: xen/arch-x86/hvm/start_info.h.
 """
 
-import struct
-
 from grader.machine import End, Stop
+from xenabi.structs import constants, struct
 
-MAGIC = 0x336ec578
+(MAGIC,) = constants(64, "XEN_HVM_START_MAGIC_VALUE")
+INFO = struct(64, "struct hvm_start_info", "magic", "version", "nr_modules", "modlist_paddr", "cmdline_paddr", "memmap_paddr", "memmap_entries")
+MODULE = struct(64, "struct hvm_modlist_entry", "paddr", "size")
 AT = 16 << 20  # paddr: nobody's yet
 MODULES, MAP = AT + 0x200, AT + 0x800
 GIB = 1 << 30
@@ -17,13 +18,14 @@ BEYOND = 2 << 30  # paddr: the machine has none there, and nothing is mapped
 
 
 def start_info(magic=MAGIC, version=1, modules=0, modlist=0, cmdline=0, memmap=0, entries=0):
-    return struct.pack("<4I4QII", magic, version, 0, modules, modlist, cmdline, 0, memmap, entries, 0)
+    return INFO.bytes_of(magic=magic, version=version, nr_modules=modules, modlist_paddr=modlist, cmdline_paddr=cmdline, memmap_paddr=memmap,
+                         memmap_entries=entries)
 
 
-ONE = struct.pack("<4Q", AT + 0x1000, 5000, 0, 0)
-FAR = struct.pack("<4Q", BEYOND, 5000, 0, 0)
-LONG = struct.pack("<4Q", AT, BEYOND, 0, 0)
-WRAPS = struct.pack("<4Q", AT, 2 ** 64 - AT, 0, 0)
+ONE = MODULE.bytes_of(paddr=AT + 0x1000, size=5000)
+FAR = MODULE.bytes_of(paddr=BEYOND, size=5000)
+LONG = MODULE.bytes_of(paddr=AT, size=BEYOND)
+WRAPS = MODULE.bytes_of(paddr=AT, size=2 ** 64 - AT)
 
 # What it is called for the reader, the finding's name, the struct, its modules.
 GOOD = (

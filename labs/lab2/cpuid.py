@@ -41,6 +41,7 @@ def check_cpuid(task, boot):
                   "the code. On another Xen they are others.")
     else:
         check_other_answers(task, boot)
+        check_near_misses(task, boot)
         check_msr_base(task, boot)
 
 
@@ -81,6 +82,22 @@ def check_other_answers(task, boot):
     elif base.value != msr:
         task.fail("cpuid-fixed", f"""where Xen answers leaf {LEAF + 2:#x} with EBX {msr:#x}, your CPUID gives {base.value or 0:#x}: a number of this machine's
             stands in the code.""")
+
+
+def check_near_misses(task, boot):
+    """Answers that are nearly Xen's: other hypervisors have leaves at the same numbers."""
+    name = [int.from_bytes(XEN_NAME[i:i + 4], "little") for i in (0, 4, 8)]
+    for position in range(3):
+        near = list(name)
+        near[position] ^= 1 << 24
+        if boot.machine.stop_in_xen(ANSWER):
+            said = boot.calls.call("cpuid_is_xen", boot.calls.scratch(), meet=lambda event, near=near: answer_cpuid(boot, event, LEAF + 5, *near))
+            boot.machine.pass_by(ANSWER)
+            if said.value is not None and said.value & 0xff:
+                shown = b"".join(part.to_bytes(4, "little") for part in near).decode("latin-1")
+                task.fail("cpuid-half-name", f"""where leaf {LEAF:#x} names "{shown}", cpuid_is_xen() takes it for Xen, whose name is "XenVMMXenVMM": all of EBX, ECX and
+                    EDX count. The next thing that the kernel does is to write an MSR.""")
+                return
 
 
 def answer_cpuid(boot, event, *registers):

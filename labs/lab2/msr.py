@@ -7,6 +7,7 @@ MSR: a guest could write the stubs by hand, and would not know what suits this m
 
 from grader.checks.hypercall_page import good_stub
 from grader.checks.m2p import HIGH_MFN, open_m2p
+from grader.checks.remap import check_left
 from grader.machine import End, Fault, Stop
 from grader.tables import PAGE
 from xenabi.headers import value
@@ -52,6 +53,7 @@ def check_filled(task, boot):
         task.fail("setup-no-end", f"Xen filled the page, but setup_hypercall_page() did not return: {boot.describe(event)}.")
     else:
         judge_elsewhere(task, guest, *elsewhere)
+        check_left(task, boot, event)
     boot.at_first_print = event
 
 

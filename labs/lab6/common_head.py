@@ -21,7 +21,7 @@ OTHERS = [
     (PROTOCOL_SUBARCH, 1, "bad_subarch"), (0x208, 3, "bad_subarch"), (PROTOCOL_SUBARCH, 4, "bad_subarch"), (0x208, 0x100, "bad_subarch"),
     (0x208, 0x10002, "bad_subarch"), (0x208, 0x10000, "bad_subarch"), (0x208, 0x80000000,
                                                                        "bad_subarch"), (0x208, 0x40000002, "bad_subarch"), (PROTOCOL_SUBARCH, 0xffffffff, "bad_subarch"),
-    (0x206, XEN, "native_entry"), (0x206, 1, "native_entry"), (0x200, 0xffffffff, "native_entry"), (0x300, XEN, "xen_entry"),
+    (0x206, XEN, "native_entry"), (0x206, 1, "native_entry"), (0x200, 0xffffffff, "native_entry"), (0x300, XEN, "xen_entry"), (0x8207, XEN, "xen_entry"),
 ]
 
 

@@ -5,16 +5,18 @@ At xen_start_kernel() the grader itself takes P=V away, behind Xen's back: whate
 still holds a P=V address faults from there on, and is named.
 """
 
+from xenabi.structs import struct
 from xenpt.start_info import SIF_INITDOMAIN, SIF_MOD_START_PFN
 
 from ..machine import Fault, Stop
 from ..tables import PAGE, Tables
 from .hypercall_page import good_stub
-from .remap import check_entries, check_flags, check_without_pv, entry_tables, explain_page, first_bad_page, pull_pv
+from .remap import check_entries, check_left, check_without_pv, entry_tables, explain_page, first_bad_page, pull_pv
 from .translation import no_answer
 
 THREAD_SIZE = 2 * PAGE
 SIZES = (100, 1, 65, 5 << 20)  # of modules
+HIGH = {"pt_base": 0x31ff0000, "mfn_list": 0x30000000, "mod_start": 0x28765000, "mod_len": 0x1234567}  # in a guest of 800 MiB
 
 # ---- repoint_start_info() ----------------------------------------------------------
 
@@ -27,39 +29,46 @@ MEANT = {
 
 def check_repoint(task, boot):
     guest = boot.guest
-    here = guest.limit() + PAGE
+    places = guest.limit() + PAGE, guest.limit() + 2 * PAGE  # in turn: what was right for one start_info is not for the next
+    module = places[-1] + PAGE
+    all_moved = ("pt_base", "mfn_list", "mod_start")
     cases = [  # what is different in start_info, and which fields have to move
         ("", dict(mod_start=0, mod_len=0), ("pt_base", "mfn_list")),
-        *((f"with a module of {size} bytes, ", dict(mod_start=here + PAGE, mod_len=size), ("pt_base", "mfn_list", "mod_start")) for size in SIZES),
-        ("with a module that lies lower than all else, ", dict(mod_start=PAGE, mod_len=100), ("pt_base", "mfn_list", "mod_start")),
+        *((f"with a module of {size} bytes, ", dict(mod_start=module, mod_len=size), all_moved) for size in SIZES),
+        ("with a module that lies lower than all else, ", dict(mod_start=PAGE, mod_len=100), all_moved),
+        ("in a guest of 800 MiB whose page tables lie at its end, ", dict(HIGH, nr_pages=800 << 8), all_moved),
         *((f"with a module of {size} bytes that is named by its PFN (SIF_MOD_START_PFN), ",
-           dict(mod_start=5, mod_len=size, flags=SIF_INITDOMAIN | SIF_MOD_START_PFN), ("pt_base", "mfn_list")) for size in (100, 5 << 20)),
+           dict(mod_start=5, mod_len=size, flags=SIF_MOD_START_PFN | more), ("pt_base", "mfn_list"))
+          for size, more in ((100, SIF_INITDOMAIN), (65, 0), (5 << 20, SIF_INITDOMAIN))),
         ("as domU, ", dict(mod_start=0, mod_len=0, flags=0, store_mfn=guest.p2m[7], console_mfn=guest.p2m[8]), ("pt_base", "mfn_list")),
     ]
-    for when, fields, moved in cases:
-        raw = bytearray(guest.read(guest.info_paddr, guest.info_size))
-        for name, value in fields.items():
-            field = guest.fields[name]
-            raw[field.offset:field.offset + field.size] = value.to_bytes(field.size, "little")
-        guest.write(here, bytes(raw))
-        before, pointer = guest.parse_info(raw), []
-        result = boot.calls.call("repoint_start_info", here,
-                                 leave=lambda: pointer.append(guest.read_word(guest.paddr("xen_start_info"))))
-        if result.value is None:
-            return no_answer(boot, f"{when}repoint_start_info()", result, task, "repoint-no-answer")
-        now = guest.read(here, guest.info_size)
-        guest.write(here, now)  # what is wrong with it is said here, and is not damage
-        after = guest.parse_info(now)
-        if not judge_fields(task, guest, when, before, after, moved):
-            return None
-        changed = first_change(guest, raw, now)
-        if changed is not None:
-            return task.fail("repoint-damage", f"{when}repoint_start_info() changes byte {changed:#x} of start_info, in a field that is none of "
-                             "the three: whoever reads it next will not find what Xen wrote.")
-        if pointer[0] != guest.va(here):
-            return task.fail("repoint-pointer", f"""start_info is at P=V {here:#x}, and repoint_start_info() leaves {pointer[0]:#x} in
-                xen_start_info, where its linked VA {guest.va(here):#x} belongs.""")
-    return None
+    with boot.calls.in_a_row():
+        for number, case in enumerate(cases):
+            judge_repoint(task, boot, places[number % 2], *case)
+            if task.state != "right":
+                return
+
+
+def judge_repoint(task, boot, here, when, fields, moved):
+    """One start_info, written to paddr here."""
+    guest = boot.guest
+    guest.write_info(here, **fields)
+    raw, pointer = guest.read(here, guest.info_size), []
+    result = boot.calls.call("repoint_start_info", here, leave=lambda: pointer.append(guest.read_word(guest.paddr("xen_start_info"))))
+    if result.value is None:
+        no_answer(boot, f"{when}repoint_start_info()", result, task, "repoint-no-answer")
+        return
+    now = guest.read(here, guest.info_size)
+    guest.write(here, now)  # what is wrong with it is said here, and is not damage
+    if not judge_fields(task, guest, when, guest.parse_info(raw), guest.parse_info(now), moved):
+        return
+    changed = first_change(guest, raw, now)
+    if changed is not None:
+        task.fail("repoint-damage", f"{when}repoint_start_info() changes byte {changed:#x} of start_info, in a field that is none of the three: whoever "
+                  "reads it next will not find what Xen wrote.")
+    elif pointer[0] != guest.va(here):
+        task.fail("repoint-pointer", f"""start_info is at P=V {here:#x}, and repoint_start_info() leaves {pointer[0]:#x} in xen_start_info, where its linked VA
+            {guest.va(here):#x} belongs.""")
 
 
 def first_change(guest, before, after):
@@ -122,6 +131,9 @@ def check_jump(task, boot):
         where = "is still the caller's" if 0 < boot.calls.saved["rsp"] - rsp < PAGE and abs(rsp - stack) > 2 * ROOM else "is off"
         return task.fail("jump-stack", f"""jump_to(code, stack {stack:#x}) arrives with ESP {rsp:#x}: the stack pointer {where}. The new stack has
             to be in place before the jump, since the old one is mapped P=V only.""")
+    if guest.read(stack, len(ABOVE)) != ABOVE:
+        return task.fail("jump-above-stack", f"""jump_to(code, stack {stack:#x}) writes to the word at the stack's address. That is the first byte beyond the stack,
+            and somebody else's: the first push goes below it.""")
     word = guest.read_word(rsp)
     if rsp != stack and word not in (0, int.from_bytes(UNUSED * (guest.word // 2), "little")):
         return task.fail("jump-return-address", f"""at code, the word at ESP is {word:#x}. There is no way back, so it has to
@@ -196,7 +208,7 @@ def check_arrival(task, boot, arrival):
     if pointer != guest.va(guest.info_paddr):
         task.fail("arrival-start-info", f"""xen_start_kernel() begins with xen_start_info {pointer:#x}, and start_info is at VA
             {guest.va(guest.info_paddr):#x}. repoint_start_info() sets it, to the linked address, and has to run before the jump.""")
-    check_flags(task, event)
+    check_left(task, boot, event)
     check_entries(task, boot, arrival.before)
     note_repointed(guest)
     base = guest.parse_info(guest.read(guest.info_paddr, guest.info_size))["pt_base"]
@@ -281,6 +293,6 @@ def own_fault(boot, stop):
 def boot_cr2(boot):
     """The guest's CR2: in vcpu_info, the shared page's first."""
     guest = boot.guest
-    offset = 16 if guest.bits == 64 else 8  # struct vcpu_info, arch.cr2
+    offset = struct(guest.bits, "struct vcpu_info", "arch.cr2").offset("arch.cr2")
     data = boot.machine.stub.read(guest.info["shared_info"] + offset, guest.word, physical=True)
     return int.from_bytes(data or b"", "little")

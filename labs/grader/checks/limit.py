@@ -41,6 +41,7 @@ def check_limit(task, boot):
     low = 0x20000  # paddr of free memory below the image
     guest.write(low, guest.read(guest.info["mfn_list"], len(guest.p2m) * guest.word))
     small = dict(pt_base=0x2000, nr_pt_frames=1, mfn_list=low)
+    large = dict(nr_pages=0x101234)
     foreign = max(guest.p2m) + 1
     cases = [
         ("page-tables", here, dict(pt_base=far, nr_pt_frames=3), far + 3 * PAGE, None),
@@ -49,16 +50,21 @@ def check_limit(task, boot):
         ("module", here, dict(mod_start=far, mod_len=1), far + PAGE, None),
         ("module", here, dict(mod_start=far, mod_len=PAGE), far + PAGE, None),
         ("module", here, dict(mod_start=far, mod_len=PAGE + 65), far + 2 * PAGE, None),
+        # A guest of 4 GiB: nothing of it is there, so what is asked for is arithmetic.
+        ("page-tables", here, dict(large, pt_base=0x2a000000, nr_pt_frames=0x1a3), 0x2a000000 + 0x1a3 * PAGE, None),
+        ("p2m", here, dict(large, mfn_list=0x2bcde000), page_align(0x2bcde000 + large["nr_pages"] * guest.word), None),
+        ("module", here, dict(large, mod_start=0x29876000, mod_len=0x1234567), page_align(0x29876000 + 0x1234567), None),
         ("start-info", far, {}, far + PAGE, None),
         ("boot-stack", here, {}, far + 2 * PAGE, far + 2 * PAGE),
         ("image", 0x1000, small, page_align(guest.image_end), 0x8000),
         ("console", here, dict(flags=0, console_mfn=guest.p2m[far // PAGE], store_mfn=guest.p2m[2]), far + PAGE, None),
         ("store", here, dict(flags=0, console_mfn=guest.p2m[2], store_mfn=guest.p2m[far // PAGE]), far + PAGE, None),
     ]
-    for name, at, fields, want, stack in cases:
-        result = Asked(boot, at, **fields).ask(stack)
-        if mfn_as_pfn(task, fields, result.value, want, guest.mask) or judge(task, boot, f"where {NAMES[name]} lies highest", result, want, name):
-            return
+    with boot.calls.in_a_row():
+        for name, at, fields, want, stack in cases:
+            result = Asked(boot, at, **fields).ask(stack)
+            if mfn_as_pfn(task, fields, result.value, want, guest.mask) or judge(task, boot, f"where {NAMES[name]} lies highest", result, want, name):
+                return
     dom0 = dict(flags=SIF_INITDOMAIN, console_mfn=guest.p2m[far // PAGE])
     if judge(task, boot, "of a first domain", Asked(boot, here, **dom0).ask(), here + PAGE, "dom0-console"):
         return

@@ -9,7 +9,7 @@ linked VA through the processor's own translation. The limit is the grader's own
 When a page is missed, the requests that Xen was sent tell why (updates.py).
 """
 
-from ..calls import MUST_BE_CLEAR
+from ..calls import left
 from ..machine import Fault, Stop
 from ..memory import USED, entry_changes
 from ..tables import PAGE, PRESENT, Tables
@@ -90,7 +90,7 @@ def check_remap(task, boot, watch, before, event, name, allowed=()):
     if lost is not None:
         task.fail("remap-pv-lost", f"paddr {lost:#x} is not mapped P=V any more. The code still runs there; what it maps "
                   "must stay until the jump.")
-    check_flags(task, event)
+    check_left(task, boot, event)
     check_entries(task, boot, before, allowed)
     if task.state == "right":
         check_counts(task, boot, watch.requests)
@@ -113,11 +113,11 @@ def check_stack(task, boot, event):
             written to. A large array, or a function that calls itself?""")
 
 
-def check_flags(task, event):
-    """The flags that all compiled code takes for clear."""
-    for bit, flag in MUST_BE_CLEAR.items():
-        if event.regs["eflags"] & bit:
-            task.fail("flags-left", f"the flag {flag} is set when you are done. The code behind takes for granted that it is clear.")
+def check_left(task, boot, event):
+    """What all compiled code takes for granted: flags that are clear, and the selectors that Xen has loaded."""
+    state = left(boot.guest.entry_regs, event.regs)
+    if state:
+        task.fail("state-left", f"when you are done, you leave {state}.")
 
 
 def check_entries(task, boot, before, allowed=()):

@@ -28,7 +28,8 @@ class World:
         self.p2m = self.take_row(-(-len(self.guest.p2m) * self.guest.word // PAGE))
         self.info = self.take() * PAGE
         self.random.shuffle(self.pool)
-        self.free = self.random.sample(range(FIRST_HIGH, FIRST_HIGH + HIGH), HIGH)
+        first = FIRST_HIGH[self.guest.bits]
+        self.free = self.random.sample(range(first, first + HIGH), HIGH)
 
     # ---- pages ----------------------------------------------------------------
 
@@ -58,7 +59,7 @@ class World:
 
     def page(self):
         """The value of an entry that leads to some page above 4 GiB; no two are alike."""
-        return self.random.randrange(0x200000, 0x800000) * PAGE | FLAGS | self.random.choice(MORE_FLAGS)
+        return self.random.randrange(1 << 20, 1 << 40) * PAGE | FLAGS | self.random.choice(MORE_FLAGS)
 
     # ---- into the machine --------------------------------------------------------
 
