@@ -64,7 +64,7 @@ help:
 
 # ---- the variables: a bad value is refused, with the good ones -------------
 
-# Of what is given on the command line each name has to occur somewhere; a misspelt one would be lost without a word.
+# Of what is given on the command line each name has to occur somewhere; a misspelt one would be lost silently.
 ifeq ($(MAKELEVEL),0)
 given := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(filter-out -%,$(name))))
 $(foreach name,$(given),$(if $(shell grep -d skip -lwe '$(name)' Makefile src/*/*.mk labs/*.mk labs/*/*.mk gdbscripts/*.mk \
@@ -326,7 +326,7 @@ check-doc: pdf $(stock)
 transcripts: $(hypervisor) $(stock)
 	@tools/doc/transcripts --update README.md lessons/*.md labs/lab*/README.md
 
-# Writes the sources' code below the marks in the lessons, for who reads them on a code host.
+# Writes the sources' code below the marks in the lessons, for those who read them on a code host.
 snippets:
 	@tools/doc/snippets --update lessons/[0-9]*.md
 .PHONY: doc pdf check-doc transcripts snippets

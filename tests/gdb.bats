@@ -111,8 +111,8 @@ setup_file() {
 		info symbol $pc
 	END
 	run limit make --no-print-directory gdb STAGE=6 GUEST_ARCH=x86_64 GDB_OPTIONS="-batch -x $BATS_TEST_TMPDIR/script" </dev/null
-	ends 0 "type: writable; used as such 0 times"
-	ends 0 "type: L4 page table; used as such 1 times; pinned; validated"
+	ends 0 "type: writable; type count 0"
+	ends 0 "type: L4 page table; type count 1; pinned; validated"
 	ends 0 "startup_xen in section .text of $top/build/x86_64/stage4.elf"
 	ends 0 "four levels (x86-64)"
 	ends 0 "attend in section .text of $top/build/x86_32/stage6.elf"

@@ -19,7 +19,7 @@ by_qemu() { # image
 	PVH=${PVH-qemu} NATIVE=y boot "$1"
 }
 
-@test "QEMU enters it in each paging mode, and it comes to start_kernel in ring 0" {
+@test "QEMU enters it in each paging mode, and it reaches start_kernel in ring 0" {
 	for mode in "${modes[@]}"; do
 		CMDLINE="first=1, second" MODULE=README.md by_qemu "$good/build/$mode/stage7.elf"
 		ends 0 "in ring 0, no Xen below"

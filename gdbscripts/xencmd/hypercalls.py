@@ -122,7 +122,7 @@ class Hypercalls(gdb.Command):
 
 
 def watched():
-    """Addresses at which to call visit(), for who runs the machine himself."""
+    """Addresses at which to call visit(), for a caller that runs the machine itself."""
     return watching.watch.places if watching.watch else set()
 
 

@@ -13,7 +13,7 @@ from xenqemu.patience import patiently
 
 # Boots take about a second, a Linux some thirty.
 LIMIT = 120
-# A boot prints all the time; if it has not for so long, it ended somewhere. Xen unpacks a large kernel without a word.
+# A boot prints all the time; if it has not for so long, it ended somewhere. Xen unpacks a large kernel silently.
 SILENCE = 12
 # Seconds on the clock without any work: the machine is halted for good. How often a waiting reader gets a line, and how
 # often it is looked whether to wait on.

@@ -75,7 +75,7 @@ def _owner(guest, layout, data):
 def _words(title, count, kind, owner):
     name, meaning = _TYPES[kind >> 61]
     if not kind & _TYPE_COUNT:
-        meaning = "nobody uses it so now: it may become anything"
+        meaning = "not in use as such now: it may become anything"
     flags = [words for bit, words in _TYPE_FLAGS.items() if kind >> bit & 1]
     yield title
     state = count >> 58 & 3
@@ -83,7 +83,7 @@ def _words(title, count, kind, owner):
         yield f"  {_STATES[state]}: nobody's"
         return
     yield f"  owner: {owner}"
-    yield f"  type: {name}; used as such {kind & _TYPE_COUNT} times" + "".join(f"; {flag}" for flag in flags)
+    yield f"  type: {name}; type count {kind & _TYPE_COUNT}" + "".join(f"; {flag}" for flag in flags)
     yield f"        {meaning}"
     flags = [words for bit, words in _COUNT_FLAGS.items() if count >> bit & 1] + [_STATES[state]] * bool(state)
-    yield f"  referred to {count & _COUNT} times" + "".join(f"; {flag}" for flag in flags)
+    yield f"  reference count {count & _COUNT}" + "".join(f"; {flag}" for flag in flags)

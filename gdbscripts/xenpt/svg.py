@@ -127,7 +127,7 @@ class Drawing:
 
     def _row(self, x, y, width, row, level):
         fill = MARK_FILL if row.changed else XEN_FILL if row.kind == "xen" else "none"
-        if row.entries:  # for who wants to light it up, or to read it aloud
+        if row.entries:  # for a script that highlights it, and for screen readers
             first, last = row.entries
             words = escape(f"{level}[{row.label}]: {row.what}{', changed' if row.changed else ''}")
             self.out.append(f'<g data-entries="{first:#x} {last:#x}" aria-label="{words}">')

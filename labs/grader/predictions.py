@@ -2,7 +2,7 @@
 """What a reader predicts, in the file predictions of his work folder, and what came of it.
 
 A line is `name: value`; a value of ? predicts nothing. Lab 1 gives points for it. Others only tell what the machine did,
-and only of what was predicted: who has written it down remembers the answer.
+and only of what was predicted: those who have written it down remember the answer.
 """
 
 import os

@@ -114,7 +114,7 @@ def check_features(task, said, value):
     for word in words:
         if word.lstrip("!") not in FEATURES:
             task.fail("notes-feature-unknown", f'{said}. "{word.lstrip("!")}" is not a feature that Xen knows'
-                      + (", and one behind ! is a reason to refuse, without a word about it." if word.startswith("!") else "."))
+                      + (", and one behind ! is a reason to refuse, and Xen does not name it." if word.startswith("!") else "."))
             return
     for word in THE_SIX["FEATURES"].split("|"):
         if word not in words:

@@ -45,7 +45,7 @@ def check_entry(task, run, key, pfn, value):
     elif not value and level == 1 and table == layout.first[1] + 1:
         task.fail("tables-short", f"{said}. The second pte page is empty: 4 MiB take two.")
     elif not value & P:
-        task.fail("tables-not-present", f"{said}. It has no PRESENT bit: Xen takes it for empty, without a word.")
+        task.fail("tables-not-present", f"{said}. It has no PRESENT bit: Xen takes it for empty, and does not say so.")
     elif mfn == pfn:
         task.fail("tables-pfn", f"{said}. It holds the PFN; entries are machine addresses.")
     elif mfn != run.pages[pfn]:

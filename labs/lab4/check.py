@@ -105,7 +105,7 @@ def ask_beyond(boot):
                 What lies there would be mapped over P=V or over Xen: panic()."""
         if "console_write" not in said:
             return "limit-mute", f"""remap_kernel() was asked for a limit of paddr {most + PAGE:#x}, one page beyond REMAP_MAX, and ended the
-                kernel without a word. panic() says why."""
+                kernel without a message. panic() says why."""
     boot.machine.pass_by("console_write")
     event, _ = ask(boot, 0, most)
     if isinstance(event, Stop) and event.name == "xen_exit":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Lab 5: two functions by calls, then the boot, with P=V pulled away half-way."""
+"""Lab 5: two functions by calls, then the boot, with P=V removed halfway."""
 
 from grader.checks.jump import Arrival, check_arrival, check_jump, check_life, check_repoint
 from grader.session import Session

@@ -5,7 +5,9 @@ STAGE ?= 4
 bugs := $(notdir $(wildcard labs/lab7/faults/*))
 
 # The same module for all of them: a text of some megabytes.
-MODULE ?= $(OUT)/module
+ifeq ($(MODULE),)
+MODULE = $(OUT)/module
+endif
 
 ifdef BUG
 ifeq ($(filter $(bugs),$(BUG)),)

@@ -58,7 +58,7 @@ def check_empty(task, boot):
                           ("get_pud", va_of(256, 0), "pgd[256] leads to a table of Xen's")):
         result = boot.calls.call(name, boot.guest.info_paddr, va)
         if result.value is not None:
-            task.fail("walk-into-nothing", f"""{name}(VA {va:#x}) gives P=V {result.value:#x}, but {why}: the walk has no way on there, and
+            task.fail("walk-into-nothing", f"""{name}(VA {va:#x}) gives P=V {result.value:#x}, but {why}: the walk cannot continue there, and
                 whoever gets that pointer reads rubbish. next_table() ends the kernel with a word.""")
         elif not isinstance(result.event, Stop) or result.event.name != "xen_exit":
             task.fail("walk-into-nothing", f"""{name}(VA {va:#x}), where {why}, did not end with a word: {boot.describe(result.event)}.

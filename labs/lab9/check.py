@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Lab 9: the fixed functions by calls, then the boot, with P=V pulled away half-way."""
+"""Lab 9: the fixed functions by calls, then the boot, with P=V removed halfway."""
 
 from grader.checks.jump import check_repoint
 from grader.session import Session

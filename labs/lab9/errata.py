@@ -71,11 +71,11 @@ def check_domu(task, boot):
             result = Asked(boot, here, flags=flags, **fields).ask()
             if result.value is not None:
                 return task.fail("limit-invalid-ignored", f"""remap_limit() of {who} whose {name} page is MFN {foreign:#x}, which is not
-                    its own, gives paddr {result.value:#x} without a word. As part of a maximum, 0 (or any other PFN in place of
+                    its own, gives paddr {result.value:#x} without a message. As part of a maximum, 0 (or any other PFN in place of
                     INVALID_PFN) is never seen again, and the page will be missing later, far from here: panic().""", LESSON)
             if not isinstance(result.event, Stop) or result.event.name != "xen_exit":
                 return task.fail("limit-invalid-crash", f"""remap_limit() of {who} whose {name} page is MFN {foreign:#x}, which is not its
-                    own, ends without a word of the kernel's: {boot.describe(result.event)}. Ask for INVALID_PFN, and panic() with
+                    own, ends without a message from the kernel: {boot.describe(result.event)}. Ask for INVALID_PFN, and panic() with
                     the number.""", LESSON)
     return None
 

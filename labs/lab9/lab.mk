@@ -5,4 +5,4 @@ ARCH  ?= x86_64
 lab-files := stage3-remap/limit.c stage4-start-kernel/repoint.c
 
 # Without a module one of the mistakes is not to be seen.
-MODULE ?= src/errata/erratum-5.c
+MODULE := $(or $(MODULE),src/errata/erratum-5.c)

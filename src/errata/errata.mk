@@ -73,7 +73,8 @@ endif
 
 # What the reader does not say, the erratum chooses.
 STAGE ?= $(firstword $(stages-$(ERRATUM)))
-MODULE ?= $(module-$(ERRATUM))
+# (A make above this one hands down an empty MODULE.)
+MODULE := $(or $(MODULE),$(module-$(ERRATUM)))
 ifdef hole-$(ERRATUM)
 # Xen says nothing while it clears the hole.
 export SILENCE ?= 60

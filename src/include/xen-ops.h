@@ -82,7 +82,7 @@ void xen_setup_features(void);
 /** @return whether Xen has a feature, XENFEAT_ of xen/features.h */
 bool xen_feature(unsigned int feature);
 
-/** Registers a handler for every exception. From here on faults speak. */
+/** Registers a handler for every exception, which reports it from here on. */
 void xen_init_traps(void);
 
 /**

@@ -46,7 +46,7 @@ static void verify_range(vaddr_t offset, unsigned long limit)
 }
 //! [verify_range]
 
-/* An entry without RW reads well. What is stored is what is there already. */
+/* A page without RW can be read. What is stored is what is there already. */
 static void verify_writable(void)
 {
 	for (const char *pv = _text; pv < _end; pv += PAGE_SIZE) {
@@ -59,7 +59,7 @@ static void verify_writable(void)
 
 #define RET 0xc3 /* the instruction: one byte */
 
-/* An entry with NX reads well, too. So one instruction of each page of code is
+/* A page with NX can be read, too. So one instruction of each page of code is
  * run: any byte RET, even one inside another instruction, comes straight back.
  */
 static void verify_executable(void)

@@ -52,7 +52,7 @@ void populate(struct guest *guest)
 	for (unsigned long pfn = 0; pfn < guest->nr_pages; pfn += BATCH)
 		populate_batch(guest, pfn);
 	if (guest->pvh)
-		printk("toolstack: %lu pages, whose MFNs are Xen's matter\n",
+		printk("toolstack: %lu pages, and only Xen knows the MFNs\n",
 		       guest->nr_pages);
 	else
 		printk("toolstack: %lu pages, PFN 0 is MFN %#lx\n",

@@ -92,3 +92,14 @@ explore() { # IMAGE [option...]
 	done < <(grep -ohE 'make explore [A-Za-z0-9_= ]*AT=[A-Za-z0-9_=:,.-]+' lessons/*.md labs/lab*/README.md | sort -u)
 	[ "$found" -ge 5 ]
 }
+
+@test "the book's recordings: each erratum's boot has failed, each stage's has not" {
+	local page status
+	[ -e build/doc/html/recorded/made ] || make -s doc
+	for page in build/doc/html/recorded/*.html; do
+		status=$(grep -o '"end":{"status":[0-9]*' "$page")
+		case ${page##*/}:${status##*:} in
+		erratum*:0 | stage*:[!0]*) echo "$page: exit status ${status##*:}"; return 1 ;;
+		esac
+	done
+}

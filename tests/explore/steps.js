@@ -47,7 +47,7 @@ for (const [key, , words] of page.ways.all) {
 	const middle = Math.floor(last / 2);
 	page.go(middle);
 	press(key);
-	const back = / back|before|first|call of/.test(words), distance = page.step - middle;
+	const back = / back|previous|first|call of/.test(words), distance = page.step - middle;
 	check(Number.isInteger(page.step) && (back ? distance <= 0 : distance >= 0), `key ${key} leads from ${middle} to ${page.step}`);
 	if (/Arrow|Home|End/.test(key) && last > 1)
 		check(distance !== 0, `key ${key} leads nowhere`);
@@ -126,6 +126,11 @@ if (Math.max(...printed.split("\n").map((line) => line.length)) < 4000)
 	check(listed === printed.replaceAll("\r", ""), "the whole console at the end");
 else
 	check(/ \d+ characters more\n/.test(listed), "a long line says how much of it is left out");
+
+// The stack is in the recording, however large the kernel is.
+const sp = recording.number.get(recording.bits === 64 ? "rsp" : "esp");
+for (const step of sample.filter((one) => recording.registers(one) && page.paging.mode))
+	check(page.paging.read(recording.registers(step)[sp] - 8n, recording.bits / 8, step) !== null, `the stack of step ${step} is in the recording`);
 
 // A key that leads nowhere says so, once.
 page.go(0);

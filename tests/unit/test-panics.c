@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * A remap that cannot be: said aloud, and nothing half done.
+ * A remap that is impossible: it is reported, and nothing is done by half.
  */
 #include "check.h"
 

@@ -82,7 +82,7 @@ def _(f):
 def _(f):
     said = f.guest("hardware_subarch is ([0-9]+), and this kernel knows only")
     if said:
-        return f"""The common head found a hardware_subarch (0x23c) in boot_params, {said[1]}, that its table has no way on for. Under Xen
+        return f"""The common head found a hardware_subarch (0x23c) in boot_params, {said[1]}, that is not in its table. Under Xen
             the shim before it writes the field; natively it is what the file's setup header says."""
 
 

@@ -57,14 +57,14 @@ def _(f):
 def _(f):
     if f.guest(r"PANIC: toolstack: domain [0-9]+ has never run"):
         return """Xen took the domain that stage 6 built, and never gave it the processor: its vcpu is not online (VGCF_online), has no
-            registers (setvcpucontext), or is still paused (unpausedomain). Dom0 is well."""
+            registers (setvcpucontext), or is still paused (unpausedomain). Dom0 itself works."""
 
 
 @rule("guest-domain-never-ends", LESSON, "failure")
 def _(f):
     if f.guest(r"PANIC: toolstack: domain [0-9]+ is not at its end"):
         return """The domain that stage 6 built has run and is still there, but has not shut down: it waits for an event that does not
-            come, or spins. Dom0 is well. `xen guest 1` in `make gdb STAGE=6` leads to it."""
+            come, or spins. Dom0 itself works. `xen guest 1` in `make gdb STAGE=6` leads to it."""
 
 
 @rule("guest-domain-zombie", LESSON + ": The ring still mapped", "failure")

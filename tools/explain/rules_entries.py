@@ -25,7 +25,7 @@ def _(f):
     if walk and walk.problem and walk.path and walk.path[-1].value > PAGE_SIZE and not walk.path[-1].value & paging.PRESENT:
         entry = walk.path[-1]
         return f"""The walk of VA {fault.cr2:#x} ends at {entry.name} = {entry.value:#x}, which holds a page but has no PRESENT bit (bit 0). Xen
-            stores such an entry without a look at it and returns 0. {exchanged(f, entry.value)}"""
+            stores such an entry without checking it and returns 0. {exchanged(f, entry.value)}"""
 
 
 def exchanged(f: Facts, value: int) -> str:

@@ -51,7 +51,7 @@ def _(f):
 def _(f):
     if "src/errata/erratum-6.c" in f.where and f.fault and f.fault.vector == 6:
         return """What erratum 6 does: BUG() is an undefined instruction, and there is no trap table yet whose handler would say why it
-            is there. Only Xen speaks, and it knows an address. Print first, by Xen's gate; then stop."""
+            is there. Only Xen prints something, and all it knows is an address. Print first, by Xen's gate; then stop."""
 
 
 @rule("erratum-7", "8-errata: 7. Not every limit can be mapped", "failure", rank=-1)
@@ -65,4 +65,4 @@ def _(f):
 def _(f):
     if f.panic.startswith("erratum 8: boot_params says"):
         return """What erratum 8 does: start_info's address was to be in boot_params, but Xen's loader knows nothing of boot_params and
-            fills none. It passes start_info in ESI (RSI); who wants boot_params has to fill it himself, as stage 5 does."""
+            fills none. It passes start_info in ESI (RSI); a kernel that wants boot_params has to fill it in itself, as stage 5 does."""

@@ -221,7 +221,7 @@ def _(f):
         pfn = f.pfn(f.update[0] >> PAGE_SHIFT)
         slot = (f.update[0] & PAGE_SIZE - 1) >> 3
         if pfn == f.info.pt_base >> PAGE_SHIFT and (slot == 3 if f.bits == 32 else 256 <= slot < 272):
-            return f"""Refused without a word from Xen: ptr {f.update[0]:#x} is entry {slot} of the pgd, a slot that Xen shares with the
+            return f"""Xen refused this without a message: ptr {f.update[0]:#x} is entry {slot} of the pgd, a slot that Xen shares with the
                 guest (slot 3 of PAE, 256 to 271 of x86-64). There the pmd entries have to be copied, one for 2 MiB."""
 
 

@@ -188,7 +188,7 @@ class Events:
             return {"kind": "fault", "text": f"exception {vector} in `{text}`; {then}", **depth}
         if _PRIVILEGED.match(text):
             return {"kind": "emulated", "text": f"{_in_words(text, before, distance)}, executed by Xen; {then}"}
-        return {"kind": "event", "text": f"Xen came in at `{text}`; {then}", **depth}
+        return {"kind": "event", "text": f"Xen interrupted it at `{text}`; {then}", **depth}
 
     @staticmethod
     def _is_far(distance: int) -> bool:

@@ -18,7 +18,7 @@ from .recording import Recording
 from .registers import Values
 from .trace import Store
 
-# At most so many pages are held: a large module need not be in the recording.
+# At most so many pages are held: not all of a large kernel's page tables, nor a large module.
 _MOST_PAGES = 400
 # So many stores are rows of their own.
 _FEW = 4
@@ -57,19 +57,30 @@ def memory(recording: Recording, events: Events) -> dict[str, Any]:
     neither is not known."""
     if not events.tables:
         return {"pages": {}, "filled": []}
-    pages: dict[str, str] = {}
+    guest = events.tables[0][1]
+    module, needed = _inside_module(recording, guest), _needed(recording, guest)
+    held: list[int] = []
     filled: list[list[int]] = []
-    module = _inside_module(recording, events.tables[0][1])
     for mfn in sorted([*recording.pages.values(), recording.boot.shared_info >> PAGE_SHIFT]):
         page = recording.ram.read_page(mfn << PAGE_SHIFT)
         if page not in FILLED:
-            if len(pages) < _MOST_PAGES and mfn not in module:
-                pages[str(mfn << PAGE_SHIFT)] = base64.b64encode(page).decode()
+            held += [mfn] * (mfn not in module)
         elif filled and filled[-1][0] + filled[-1][1] == mfn and filled[-1][2] == page[0]:
             filled[-1][1] += 1
         else:
             filled.append([mfn, 1, page[0]])
-    return {"pages": pages, "filled": filled}
+    held.sort(key=lambda mfn: mfn not in needed)
+    pages = {mfn << PAGE_SHIFT: recording.ram.read_page(mfn << PAGE_SHIFT) for mfn in held[:_MOST_PAGES]}
+    return {"pages": {str(maddr): base64.b64encode(page).decode() for maddr, page in pages.items()}, "filled": filled}
+
+
+def _needed(recording: Recording, guest: Snapshot) -> set[int]:
+    """The MFNs of what is held before all else: the pages that were written to, and the page tables that lead to them, P=V."""
+    needed = {store.maddr >> PAGE_SHIFT for store in recording.trace.stores}
+    for pfn, mfn in recording.pages.items():
+        if mfn in needed:
+            needed.update(entry.table >> PAGE_SHIFT for entry in guest.space.walk(pfn << PAGE_SHIFT).path)
+    return needed
 
 
 def _inside_module(recording: Recording, guest: Snapshot) -> set[int | None]:

@@ -270,10 +270,10 @@ def check_life(task, boot):
         return
     said = boot.describe(event._replace(name="xen_exit") if isinstance(event, Stop) else event)
     if isinstance(event, Fault) and event.vector == 14 and event.cr2 < guest.page_offset:
-        task.fail("life-pv-used", f"""after P=V was pulled away: {said}. VA {event.cr2:#x} is a P=V address that somebody still holds:
+        task.fail("life-pv-used", f"""after P=V was removed: {said}. VA {event.cr2:#x} is a P=V address that somebody still holds:
             it was not repointed.""")
     else:
-        task.fail("life-no-start-kernel", f"start_kernel() was not reached after P=V was pulled away: {said}.")
+        task.fail("life-no-start-kernel", f"start_kernel() was not reached after P=V was removed: {said}.")
 
 
 def own_fault(boot, stop):

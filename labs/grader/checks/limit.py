@@ -71,7 +71,7 @@ def check_limit(task, boot):
     result = Asked(boot, here, flags=0, console_mfn=foreign, store_mfn=guest.p2m[2]).ask()
     if result.value is not None:
         task.fail("limit-invalid-ignored", f"""a start_info whose console page is MFN {foreign:#x}, not this guest's, gets
-            limit paddr {result.value:#x} without a word. Whoever asked for that page will not have it: panic().""",
+            limit paddr {result.value:#x} silently. Whoever asked for that page will not get it: panic().""",
                   "lessons/8-errata.md")
 
 

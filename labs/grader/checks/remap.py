@@ -159,7 +159,7 @@ def seen_changes(boot, before):
 def check_counts(task, boot, requests):
     """remap_kernel() says how many entries it wrote, for whoever reads the boot's output."""
     pgd = boot.guest.maddr(boot.guest.info["pt_base"])
-    entries = {r.ptr & ~7 for r in requests}  # who asks for one twice has still written one
+    entries = {r.ptr & ~7 for r in requests}  # two requests for one entry still write one entry
     asked = sum(maddr // PAGE == pgd // PAGE for maddr in entries)
     want = [asked, 0, len(entries) - asked]
     if requests and boot.counts != want:

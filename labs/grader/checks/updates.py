@@ -117,7 +117,7 @@ def explain_value(task, guest, want, value, verb, refused=""):
     mfn, true = (value & MFN_MASK) // PAGE, (want.value & MFN_MASK) // PAGE
     source = guest.paddr_of(want.source)
     if not value & PRESENT and value == 0:
-        task.fail("val-empty", f"{said}: an empty entry, which Xen takes without a word. The address will fault.{refused}")
+        task.fail("val-empty", f"{said}: an empty entry, which Xen accepts silently. The address will fault.{refused}")
     elif value & ~0xfff in (source & -PAGE, guest.va(source) & -PAGE) or value & ~7 == want.source & ~7:
         task.fail("val-address", f"{said}: that is where the entry to be copied stands, not what it holds.{refused}")
     elif value == want.value & 0xffffffff:
@@ -126,7 +126,7 @@ def explain_value(task, guest, want, value, verb, refused=""):
         task.fail("val-pfn", f"""{said}: a pseudo-physical address (PFN {mfn:#x}). Page tables hold machine addresses, MFN
             {true:#x}: early_p2m(), or copy the entry as it is.{refused}""")
     elif mfn == true and not value & PRESENT:
-        task.fail("val-not-present", f"{said}: without PRESENT. Xen takes it without a word, and the address will fault.{refused}")
+        task.fail("val-not-present", f"{said}: without PRESENT. Xen accepts it silently, and the address will fault.{refused}")
     elif mfn == true and not value & RW:
         task.fail("val-read-only", f"{said}: without RW, so nothing below it can be written to.{refused}")
     elif mfn == true:

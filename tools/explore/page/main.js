@@ -153,7 +153,7 @@ class Page {
 			element("code", {}, place.text)];
 		const gap = this.recording.gapBefore.get(step), event = this.recording.eventAt(step), times = this.recording.repeated.get(step);
 		if (gap)
-			words.push(element("div", { class: "note" }, `Before this step ${gap.count} instructions are left out: ${Math.ceil(gap.count / gap.period)} more turns of a loop.`));
+			words.push(element("div", { class: "note" }, `Before this step ${gap.count} instructions are left out: ${Math.ceil(gap.count / gap.period)} more iterations of a loop.`));
 		if (times)
 			words.push(element("div", { class: "note" }, `Repeated ${times} times.`));
 		if (event)
@@ -169,8 +169,8 @@ class Page {
 		if (cut)
 			return "The boot went on from here, but this is as much of it as is recorded.";
 		const [more, turn] = looping ?? [0, 0], crashed = this.recording.data.events.at(-1)?.kind === "crash";
-		return looping && !crashed ? `The recording ends in a loop: ${more} more instructions, in turns of ${turn}.` :
-			`This is the last instruction of the guest.${looping ? ` Before that, ${more} more are left out, in turns of ${turn}.` : ""}`;
+		return looping && !crashed ? `The recording ends in a loop: ${more} more instructions, in iterations of ${turn}.` :
+			`This is the last instruction of the guest.${looping ? ` Before that, ${more} more are left out, in iterations of ${turn}.` : ""}`;
 	}
 }
 

@@ -41,7 +41,7 @@ class Paging {
 			const value = this.memory.read(maddr, this.mode.entry_size, step);
 			path.push({ name: `${level}[${index}]`, maddr, value });
 			if (value === null)
-				return { path, problem: `the ${level} page is not the guest's` };
+				return { path, problem: `the ${level} page is ${this.pfnOf(Math.floor(table / 4096)) === null ? "not the guest's" : "not in the recording"}` };
 			if (!(value & PRESENT))
 				return { path, problem: `${level}[${index}] is not present` };
 			if (shift === 12 || (large && value & PSE)) {

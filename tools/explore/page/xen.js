@@ -7,7 +7,7 @@ class EventPane {
 	constructor(recording, page) {
 		this.recording = recording;
 		this.page = page;
-		this.body = pane("events", "What Xen was asked, and what else it did");
+		this.body = pane("events", "Hypercalls, and what else Xen did");
 		this.rows = recording.data.events.map((event) => this.row(event));
 		this.index = -1;
 		this.body.append(element("ol", {}, ...this.rows));
