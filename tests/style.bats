@@ -24,8 +24,11 @@ shell_scripts() {
 }
 
 @test "Python: pyflakes finds nothing, autopep8 would change nothing" {
+	local left_alone=E226,E24,W50,W690 # by autopep8 itself
+	# Where an f-string is several tokens (Python 3.12), autopep8 misjudges how the lines below one are indented.
+	! tools/python -c 'from token import FSTRING_START' 2>/dev/null || left_alone+=,E127,E128
 	tracked '*.py' | xargs pyflakes3
-	tracked '*.py' | xargs autopep8 --max-line-length 150 --exit-code --diff
+	tracked '*.py' | xargs autopep8 --max-line-length 150 --ignore "$left_alone" --exit-code --diff
 }
 
 @test "Python: packages import what README lets them" {
