@@ -16,12 +16,14 @@ from typing import Any, NamedTuple, TypeVar
 
 from elftools.common.exceptions import ELFError
 from elftools.construct import ConstructError
+from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
 from .notes import Note, NoteError, notes_in
 
 T = TypeVar("T")
 GNU_BUILD_ID = 3
+SHF_ALLOC, SHF_TLS = SH_FLAGS.SHF_ALLOC, SH_FLAGS.SHF_TLS
 
 
 class ElfError(Exception):
@@ -82,6 +84,13 @@ class Image:
         """VA and size of a section."""
         found = self._whole(lambda: self._elf.get_section_by_name(name))
         return (found["sh_addr"], found["sh_size"]) if found else None
+
+    def unloaded(self) -> list[tuple[str, int, int]]:
+        """Name, VA and size of each section that the program uses memory for, and that no segment brings there."""
+        parts = [range(s.vaddr, s.vaddr + s.memsz) for s in self.loaded()]
+        used = self._whole(lambda: [(s.name, s["sh_addr"], s["sh_size"]) for s in self._elf.iter_sections()
+                                    if s["sh_flags"] & SHF_ALLOC and s["sh_size"] and not s["sh_flags"] & SHF_TLS])
+        return [(name, va, size) for name, va, size in used if not any(va in p and va + size <= p.stop for p in parts)]
 
     # ---- symbols -----------------------------------------------------------
 

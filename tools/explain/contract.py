@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a PV guest is promised at its first instruction, and whether it holds: asked of a domain that stage 6 builds.
 
-Of dom0 Xen sees to it, and nothing is asked. The list is that of lesson 0, "What Xen guarantees at the start".
+Of dom0 Xen sees to it, and nothing is asked. The list is that of lesson 0, "What Xen guarantees at the start"; what the toolstack
+decided on before there was a domain, its layout, is compared with what became of it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from xenabi.loader import Loading
-from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE, BadPage
+from xenpt.shared_info import SharedInfo
+from xenpt.start_info import StartInfo
 
 if TYPE_CHECKING:
     from .observe import Observation
@@ -18,53 +21,134 @@ if TYPE_CHECKING:
 
 SAMPLE = 64  # bytes of .bss that are looked at, of each page
 EVERY = 8  # one page of so many is compared with mfn_list
+MOST_WORDS = 1024  # of the command line
+
+Layout = dict[str, int]  # the toolstack's, name by name: PFNs
 
 
-def broken(seen: Observation, source: Source) -> Iterator[str]:
+def broken(seen: Observation, source: Source, layout: Layout) -> Iterator[str]:
     """What does not hold, at the first instruction."""
     base = Loading(source.image).virt_base if source.image else 0  # VA of paddr 0
-    info = seen.info
-    if info is None:
-        yield f"ESI (RSI) holds {seen.start_info:#x}, and there is no start_info"
+    if seen.info is None:
+        yield _no_start_info(seen, base + (layout.get("start_info", 0) << PAGE_SHIFT))
         return
-    space = seen.guest().space
-    for pfn in range(0, min(info.pt_base - base >> PAGE_SHIFT, len(seen.p2m)), EVERY):
-        maddr = space.walk(base + (pfn << PAGE_SHIFT)).maddr
-        if maddr is not None and maddr >> PAGE_SHIFT != seen.p2m[pfn]:
-            yield f"mfn_list says that PFN {pfn:#x} is MFN {seen.p2m[pfn]:#x}, and the page tables say MFN {maddr >> PAGE_SHIFT:#x}"
-            break
-    if not info.nr_pages:
-        yield "start_info's nr_pages is 0"
-    if info.shared_info % PAGE_SIZE or not info.shared_info:
-        yield f"start_info's shared_info is {info.shared_info:#x}, which is no machine address of a page (an MFN, not shifted?)"
-    top = space.walk(info.pt_base).maddr
-    if top is None or top != seen.guest().pgd & -PAGE_SIZE:
-        yield f"start_info's pt_base is VA {info.pt_base:#x}, where " + ("nothing is mapped" if top is None else
-                                                                         f"PFN {seen.pfn_of.get(top >> PAGE_SHIFT, -1):#x} is, and not the top-level table, which CR3 names")
-    yield from _pages(seen)
-    yield from _stack(seen)
+    yield from _p2m(seen, base, layout)
+    yield from _tables(seen, base, layout)
+    yield from _pages(seen, layout)
+    yield from _shared_info(seen)
+    yield from _stack(seen, base, layout)
     yield from _bss(seen, source, base)
 
 
-def _pages(seen: Observation) -> Iterator[str]:
-    """The two pages that are shared with dom0, and their event channels."""
+def _no_start_info(seen: Observation, right: int) -> str:
+    told = f"ESI (RSI) holds {seen.start_info:#x}, and there is no start_info"
+    magic = seen.peek(seen.start_info, 32)
+    if seen.start_info != right:
+        return f"{told}: the toolstack laid it out at VA {right:#x}"
+    if magic is None:
+        return f"{told}: nothing is mapped there"
+    # The fields behind it tell a wrong magic from a page that was never written.
+    info = StartInfo(seen.peek(right, StartInfo.size(seen.bits)) or b"", seen.bits)
+    if info.pt_base and info.nr_pages:
+        return (f"start_info's magic is {_text(magic)}: it has to begin with \"xen-3.0\", by which a guest knows the page (xen-3.0-x86_32p, or "
+                "xen-3.0-x86_64)")
+    return f"{told}: the page begins {magic[:8].hex(' ')}" + (" (a debug Xen fills fresh pages with c2: it was never written)" if magic[0] == 0xC2 else "")
+
+
+def _text(data: bytes) -> str:
+    text = data.split(b"\0")[0]
+    return f'"{text.decode("latin-1")}"' if text and text.isascii() and text.decode().isprintable() else data[:8].hex(" ")
+
+
+def _p2m(seen: Observation, base: int, layout: Layout) -> Iterator[str]:
+    info, space = seen.info, seen.guest().space
+    right = base + (layout.get("p2m", 0) << PAGE_SHIFT)
+    if layout and info.mfn_list != right:
+        yield f"start_info's mfn_list is VA {info.mfn_list:#x}, and the toolstack laid the p2m out at VA {right:#x}"
+        return
+    if not info.nr_pages:
+        yield "start_info's nr_pages is 0"
+    elif "pages" in layout and info.nr_pages != layout["pages"]:
+        yield f"start_info's nr_pages is {info.nr_pages:#x}, and the domain was given {layout['pages']:#x} pages"
+    for pfn in range(0, min(info.pt_base - base >> PAGE_SHIFT, len(seen.p2m)), EVERY):
+        maddr = space.walk(base + (pfn << PAGE_SHIFT)).maddr
+        if maddr is None:
+            yield f"VA {base + (pfn << PAGE_SHIFT):#x}, where PFN {pfn:#x} belongs, is not mapped: {space.walk(base + (pfn << PAGE_SHIFT)).problem}"
+            return
+        if maddr >> PAGE_SHIFT != seen.p2m[pfn]:
+            yield f"mfn_list says that PFN {pfn:#x} is MFN {seen.p2m[pfn]:#x}, and the page tables say MFN {maddr >> PAGE_SHIFT:#x}"
+            return
+
+
+def _tables(seen: Observation, base: int, layout: Layout) -> Iterator[str]:
+    info, guest = seen.info, seen.guest()
+    top = guest.space.walk(info.pt_base).maddr
+    if top is None or top != guest.pgd & -PAGE_SIZE:
+        where = "nothing is mapped" if top is None else f"PFN {seen.pfn_of.get(top >> PAGE_SHIFT, -1):#x} is, and not the top-level table, which CR3 names"
+        yield f"start_info's pt_base is VA {info.pt_base:#x}, where {where}"
+    elif layout and info.nr_pt_frames != layout["nr_tables"]:
+        yield f"start_info's nr_pt_frames is {info.nr_pt_frames}, and there are {layout['nr_tables']} page tables"
+    last = base + (layout.get("stack", 0) << PAGE_SHIFT)
+    if layout and guest.space.walk(last).problem:
+        yield f"the first {layout['stack']:#x} pages and more are to be mapped, and VA {last:#x} is not: {guest.space.walk(last).problem}"
+
+
+def _pages(seen: Observation, layout: Layout) -> Iterator[str]:
+    """The two pages that are shared with dom0, and their event channels; the flags; the command line."""
     info = seen.info
     for name, mfn, port in (("console.domU", info.console_0, info.console_1), ("store", info.store_mfn, info.store_evtchn)):
+        pfn = layout.get(name.partition(".")[0])
         if mfn not in seen.pfn_of:
-            yield f"start_info's {name} page is MFN {mfn:#x}, which is not in mfn_list"
+            kind = " (as a PFN it would be that page)" if mfn == pfn else ""
+            yield f"start_info's {name} page is MFN {mfn:#x}, which is not in mfn_list{kind}"
+        elif pfn is not None and seen.pfn_of[mfn] != pfn:
+            yield f"start_info's {name} page is MFN {mfn:#x}, PFN {seen.pfn_of[mfn]:#x}, and the toolstack laid that page out at PFN {pfn:#x}"
         if not port:
             yield f"start_info's {name} event channel is 0, which is no port"
+    if info.console_1 and info.console_1 == info.store_evtchn:
+        yield f"start_info names event channel {info.console_1} for the console and for the store"
+    if info.flags & 3:
+        yield f"start_info's flags are {info.flags:#x}: bits 0 and 1 say that this is dom0 (SIF_PRIVILEGED, SIF_INITDOMAIN)"
+    if b"\0" not in info.cmd_line:
+        yield "start_info's command line has no final zero"
 
 
-def _stack(seen: Observation) -> Iterator[str]:
+def _shared_info(seen: Observation) -> Iterator[str]:
+    maddr = seen.info.shared_info
+    if maddr % PAGE_SIZE or not maddr:
+        yield f"start_info's shared_info is {maddr:#x}, which is no machine address of a page (an MFN, not shifted?)"
+        return
+    if maddr >> PAGE_SHIFT in seen.pfn_of:
+        yield f"start_info's shared_info is {maddr:#x}, which is the guest's own PFN {seen.pfn_of[maddr >> PAGE_SHIFT]:#x}, and not the page that Xen shares"
+        return
+    try:
+        shared = SharedInfo(seen.read_page(maddr), seen.bits)
+    except BadPage:
+        yield f"start_info's shared_info is {maddr:#x}, where the machine has no memory"
+        return
+    if not shared.version and not shared.wc_version:
+        yield f"start_info's shared_info is {maddr:#x}, and that page has no time in it, which Xen keeps in the page that it shares: it is another"
+    elif shared.evtchn_upcall_mask != 1:
+        yield "events are not masked (shared_info's evtchn_upcall_mask is 0), and the guest has no callback yet"
+
+
+def _stack(seen: Observation, base: int, layout: Layout) -> Iterator[str]:
     top = seen.at_entry.rsp & (1 << seen.bits) - 1
+    right = base + (layout.get("stack", -1) + 1 << PAGE_SHIFT)
     walk = seen.guest().space.walk(top - seen.bits // 8)
     if walk.problem or not walk.rights.write:
         yield f"ESP (RSP) is {top:#x}, and the word below it cannot be written to: {walk.problem or f'{walk.path[-1].name} has no RW'}"
+    elif layout and top != right:
+        yield f"ESP (RSP) is {top:#x}, and the end of the stack page is VA {right:#x}"
 
 
 def _bss(seen: Observation, source: Source, base: int) -> Iterator[str]:
     for part in source.image.loaded() if source.image else ():
+        data = seen.peek(part.paddr + base, min(SAMPLE, part.filesz)) or b""
+        if data != source.image.data[part.offset:part.offset + len(data)] or not data and part.filesz:
+            yield (f"at VA {part.paddr + base:#x} there are {data[:8].hex(' ') or 'no bytes'}, and the image has "
+                   f"{source.image.data[part.offset:part.offset + 8].hex(' ')} there (file offset {part.offset:#x}): it was not loaded there")
+            return
         start = part.paddr + part.filesz + base
         for at in range(start, start + part.memsz - part.filesz, PAGE_SIZE):
             data = seen.peek(at, min(SAMPLE, start + part.memsz - part.filesz - at)) or b""

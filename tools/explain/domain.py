@@ -7,6 +7,7 @@ What Xen prints of dom0's start, the toolstack prints of the domain's.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 
@@ -18,7 +19,9 @@ from .observe import EXIT, Observation
 from .transcript import Transcript
 
 _ENDED = r"^toolstack: the guest ended with reason 3|PANIC: toolstack: domain \d+ is not at its end"
-_LAYOUT = re.compile(r"^toolstack: layout, PFNs: p2m 0x([0-9a-f]+), start_info 0x([0-9a-f]+), .* tables 0x([0-9a-f]+), stack 0x([0-9a-f]+)")
+_LAYOUT = "toolstack: layout, PFNs: "
+_PLACE = re.compile(r"(?:(\d+) )?(p2m|start_info|store|console|tables|stack) 0x([0-9a-f]+)")
+_PAGES = re.compile(r"^toolstack: (\d+) pages, PFN 0 is MFN")
 _LOADED = re.compile(r"^toolstack: loaded paddr 0x([0-9a-f]+) to 0x[0-9a-f]+, cleared to 0x([0-9a-f]+)")
 _BEGINS = re.compile(r"^toolstack: vcpu 0 begins at VA 0x([0-9a-f]+)")
 _ELF = b"\x7fELF"
@@ -35,13 +38,23 @@ class DomainTranscript(Transcript):
         self.xen = whole.xen[begin:]
         self.lines = self.guest + [f"(XEN) {line}" for line in self.xen]
 
+    @functools.cached_property
+    def places(self) -> dict[str, int]:
+        """The toolstack's layout: PFNs by name, and how many tables and pages there are. Empty if it is not known."""
+        line = next((line for line in self.toolstack if line.startswith(_LAYOUT)), "")
+        found = {name: int(pfn, 16) for _, name, pfn in _PLACE.findall(line)}
+        if set(found) != {"p2m", "start_info", "store", "console", "tables", "stack"}:
+            return {}
+        pages = [m for m in map(_PAGES.match, self.toolstack) if m]
+        return found | {"nr_tables": int(_PLACE.findall(line)[-2][0])} | ({"pages": int(pages[0][1])} if pages else {})
+
     @property
     def layout(self) -> dict[str, range]:
-        found = next((m for m in map(_LAYOUT.match, self.toolstack) if m), None)
+        places = self.places
         loaded = next((m for m in map(_LOADED.match, self.toolstack) if m), None)
-        if not found or not loaded:
+        if not places or not loaded:
             return {}
-        p2m, info, tables, stack = (int(n, 16) << PAGE_SHIFT for n in found.groups())
+        p2m, info, tables, stack = (places[name] << PAGE_SHIFT for name in ("p2m", "start_info", "tables", "stack"))
         page = 1 << PAGE_SHIFT
         return {"Loaded kernel": range(int(loaded[1], 16), int(loaded[2], 16)), "Phys-Mach map": range(p2m, info),
                 "Start info": range(info, info + page), "Page tables": range(tables, stack), "Boot stack": range(stack, stack + page)}
@@ -69,7 +82,7 @@ class DomainFacts(Facts):
     def at_entry(self, seen: Observation) -> None:
         va = self.dom0.va(EXIT)
         seen.only_this([] if va is None else [va])
-        self.broken = list(broken(seen, self.source))
+        self.broken = list(broken(seen, self.source, self.said.places))
 
 
 def domain(facts: Facts) -> DomainFacts | None:

@@ -51,7 +51,8 @@ def evidence(facts: Facts) -> list[str]:
     """The lines that gave it away: Xen's last words, and the kernel's."""
     seen = [f"(XEN) {line}" for line in facts.said.reasons] if facts.end in ("refusal", "panic", "crash") else []
     if facts.refused:
-        seen = facts.refused.said[-2:]
+        said = facts.refused.said
+        seen = said if len(said) < 4 else [*said[:2], said[-1]]  # the first says what was wrong, the last of what
     own = facts.guest(r"^.*(PANIC: |FAULT: vector ).*$")
     triple = facts.xen("^d[0-9]+v[0-9]+ Triple fault.*")
     seen += [f"(XEN) {triple[0]}"] if triple and facts.end in ("failure", "shutdown") else []

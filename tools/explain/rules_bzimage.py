@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The setup header of a bzImage, the kernel packed in it, and the bare machine: stage 5."""
 
+import re
+
 from .rule import rule
 
 LESSON = "5-boot-protocol"
-SUBARCH, SUBARCH_XEN = 0x23C, 2  # in boot_params: its offset, and what it is under Xen (Linux's boot protocol)
+# In boot_params, by Linux's boot protocol: offsets, and what hardware_subarch is under Xen.
+HEADER, SUBARCH, SUBARCH_XEN, SUBARCH_DATA = 0x202, 0x23C, 2, 0x240
 UNPACK = LESSON + ": What Xen does with the file"
 
 
@@ -18,16 +21,36 @@ def stops(f) -> bool:
     return bool(f.xen("Not enough memory to relocate|not an ELF binary|ran out of input data") or f.guest(r"^bzImage: .*Stop"))
 
 
+def elsewhere(f, line: str) -> str:
+    """Where one does begin, and which field of the header is wrong by as much."""
+    found = re.search("one begins at file offset (0x[0-9a-f]+), (-?[0-9]+) bytes on", line)
+    if not found:
+        return " and nowhere else in the file, either: the kernel was put in without being packed"
+    off, sectors = int(found[2]), int((re.search("setup_sects ([0-9]+)", header(f, "setup_sects")) or [0, 0])[1])
+    if not off:
+        return ""
+    if off == -512 * (sectors + 1):
+        which = "payload_offset (0x248) counts from the beginning of the protected-mode part, not of the file"
+    elif off % 512 == 0:
+        which = f"setup_sects (0x1f1) is {sectors} and should be {sectors + off // 512}: it counts sectors of 512 bytes behind the first"
+    else:
+        which = "payload_offset (0x248, counted from the beginning of the protected-mode part) is wrong by as much"
+    return f". A gzip file begins at file offset {found[1]}, {abs(off)} bytes {'further on' if off > 0 else 'before'}: {which}"
+
+
 @rule("bzimage-too-old", LESSON + ": The protocol before payloads", "refusal", "failure")
 def _(f):
     if f.xen(r"^Cannot load bzImage v[0-9.]+ at least v2\.08") or f.guest(r"^bzImage: .*version is below 2\.08"):
         return "The setup header's version field (0x206) is below 0x0208, the first boot protocol with a payload to unpack."
 
 
-@rule("bzimage-outside", UNPACK, "failure")
+@rule("bzimage-outside", UNPACK, "refusal", "panic", "failure")
 def _(f):
-    if f.guest("^bzImage: the payload is not inside the file"):
-        return "payload_offset plus payload_length (0x248, 0x24c) lead beyond the protected-mode part."
+    line = header(f, "bytes beyond the file, which is whole")
+    if line and stops(f) or f.guest("^bzImage: the payload is not inside the file"):
+        beyond = re.search("lead ([0-9]+ bytes beyond the file)", line)
+        return f"""payload_offset plus payload_length (0x248, 0x24c) lead beyond the protected-mode part{f', {beyond[1]}' if beyond else ''}
+            {elsewhere(f, line) if "one begins" in line else ""}. payload_length is that of the packed kernel, without padding behind it."""
 
 
 @rule("bzimage-setup-sects", UNPACK)
@@ -39,9 +62,9 @@ def _(f):
 
 @rule("bzimage-payload-not-gzip", UNPACK, "refusal", "panic", "failure")
 def _(f):
-    if header(f, "payload: not a gzip file") and stops(f):
-        return f"""Where the header says, no gzip file begins: payload_offset (0x248, counted from the protected-mode part) is wrong, or
-            the kernel was put in without being packed. {header(f, "payload at").removeprefix("bzImage: ")}."""
+    line = header(f, "payload: not a gzip file")
+    if line and stops(f):
+        return f"""Where the header says, {header(f, "payload at").removeprefix("bzImage: payload ")}, no gzip file begins{elsewhere(f, line)}."""
 
 
 @rule("bzimage-payload-length", LESSON + ": A payload that is a byte short", "refusal", "panic", "failure")
@@ -98,11 +121,15 @@ def _(f):
             the common head has to write a version (0x206) of 2.07 or more, and a hardware_subarch (0x23c) of 2."""
 
 
-@rule("start_info-lost", LESSON + ": Subarch", "crash")
+@rule("start_info-lost", LESSON + ": Subarch", "crash", "failure")
 def _(f):
-    if f.bzimage and f.xen(r"Bad GMFN 0 .*to MSR"):
-        return """The p2m said MFN 0, so what xen_entry() found is not start_info. It takes the address from boot_params'
-            hardware_subarch_data (0x240), where the shim has to store ESI before it uses that register for anything else."""
+    at = f.source.va("boot_params")
+    data = f.seen.peek((at - f.source.offset & f.mask), SUBARCH_DATA + 8) if f.seen and at else None
+    told = int.from_bytes(data[SUBARCH_DATA:] if data else b"", "little")
+    if data and data[HEADER:HEADER + 4] == b"HdrS" and told != f.seen.start_info:
+        return f"""boot_params' hardware_subarch_data (0x240), from which xen_entry() takes the address of start_info, holds {told:#x}
+            {f" ({f.number(told)})" if f.number(told) else ""}, and Xen passed P=V {f.seen.start_info:#x} in ESI (RSI). The shim has to store that register there before it
+            uses it for anything else, and the common head has to copy the field."""
 
 
 @rule("native-reset", LESSON, "vanished")

@@ -74,13 +74,6 @@ def _(f):
             console ring, and its window, before it destroys the domain."""
 
 
-@rule("guest-domain-pin", LESSON + ": A page table that is mapped writable", "failure")
-def _(f):
-    if f.guest(r"PANIC: hypercall refused: mmuext_op\(MMUEXT_PIN_L[34]_TABLE\)"):
-        return """Xen looked at the page tables that stage 6 wrote, and did not take them. Its lines above name the entry: most often a
-            page table that is mapped writable, by the guest's own ptes or by a window of dom0's, or a PFN in place of an MFN."""
-
-
 @rule("guest-domain-mfn", LESSON, "failure")
 def _(f):
     said = f.xen("Could not get page ref for mfn ([0-9a-f]+)")

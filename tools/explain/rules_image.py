@@ -7,6 +7,7 @@ from .rules_notes import note
 
 LESSON = "1-notes"
 ADDRESSES = LESSON + ": Two addresses for everything"
+MIB16 = 1 << 24  # every LOAD_OFFSET is a multiple of that, and far more
 BOUNDS = r"^ERROR: ELF start or entries are out of bounds"
 
 
@@ -36,6 +37,12 @@ def _(f):
 def _(f):
     entry, start, end = said(f, "virt_entry"), said(f, "virt_kstart"), said(f, "virt_kend")
     if f.xen(BOUNDS) and entry and not start <= entry <= end and not note(f, "ENTRY") and not note(f, "VIRT_BASE"):
+        part = next((p for p in f.source.image.loaded() if f.source.va("startup_xen") in range(p.vaddr, p.vaddr + p.memsz)), None)
+        shift = part.vaddr - part.paddr if part else 0
+        if shift % MIB16:
+            return f"""The ELF header's entry, {entry:#x}, lies outside the image as it is loaded, {start:#x} to {end:#x}, and it is the load addresses that are
+                wrong: p_vaddr {part.vaddr:#x} less p_paddr {part.paddr:#x} is {shift:#x}, which is no LOAD_OFFSET. AT() in the linker script takes LOAD_OFFSET off, and
+                nothing else."""
         kind = " That is a linked VA." if f.source.offset and entry - f.source.offset & f.mask in range(start, end) else ""
         return f"""The ELF header's entry, {entry:#x}, lies outside the image as it is loaded, {start:#x} to {end:#x}.{kind} Without a
             VIRT_BASE note it has to be the pseudo-physical address of the first instruction: ENTRY() of the linked address minus
@@ -65,6 +72,16 @@ def _(f):
     if broken:
         return f"""What Xen loads is not an ELF file that it can read: "{broken.string.strip()}". Its headers lead outside the file (readelf
             -lS)."""
+
+
+@rule("section-not-loaded", ADDRESSES, "crash", "failure", "silence", "timeout", "mute", "vanished", unlike="readelf -lS: \"Section to Segment mapping\" has to name each.")
+def _(f):
+    lost = f.source.image.unloaded() if f.source.image else []
+    if lost:
+        name, va, size = lost[0]
+        return f"""The section {name}, {size:#x} bytes at VA {va:#x}, is in no segment of type PT_LOAD (or ends behind its p_memsz), so nobody brings it
+            into memory or keeps room for it. What is put behind the image, the p2m, start_info, page tables, lies in the same place, and the kernel's
+            variables are written over it. The linker script has to name a PT_LOAD (:image) for it."""
 
 
 @rule("entry-elsewhere", LESSON + ": The first instructions", "crash", "failure", "silence", "timeout")

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 6: the page tables that it wrote for a domain, and what Xen found in them when it was asked to pin them."""
+
+import re
+from typing import NamedTuple
+
+from xenpt.memory import PAGE_SHIFT
+
+from .rule import rule
+
+LESSON = "10-the-other-side"
+PIN = r"^hypercall refused: mmuext_op\(MMUEXT_PIN_L[34]_TABLE\)"
+FLAGS = {0x1: "PRESENT", 0x2: "RW", 0x4: "USER", 0x8: "PWT", 0x10: "PCD", 0x80: "PSE", 0x100: "GLOBAL"}
+
+
+class Page(NamedTuple):
+    """What Xen said of a page: what it is, and what it was wanted as."""
+    mfn: int
+    pfn: int
+    saw: str
+    wanted: str
+
+
+def kind(type_word: int) -> str:
+    """A page's type, of its upper bits (PGT_ in Xen's asm/mm.h)."""
+    number = type_word >> 61
+    return f"a page table of level {number}" if 1 <= number <= 4 else {5: "a descriptor table", 7: "a page that is mapped writable"}.get(number, "an ordinary page")
+
+
+def bad_type(f) -> Page | None:
+    found = next((m for m in (re.search(r"Bad type \(saw ([0-9a-f]+) != exp ([0-9a-f]+)\) for mfn ([0-9a-f]+) \(pfn ([0-9a-f]+)\)", line)
+                              for line in f.refused.said) if m), None) if f.refused else None
+    if not found:
+        return None
+    saw, wanted, mfn, pfn = (int(n, 16) for n in found.groups())
+    return Page(mfn, pfn, kind(saw), kind(wanted))
+
+
+def entry_of(f) -> str:
+    """The entry that Xen stopped at: the slot of which page."""
+    lines = f.refused.said if f.refused else []
+    for line, after in zip(lines, lines[1:]):
+        slot = re.search(r"promote_l([1-4])_table: slot (?:0x)?([0-9a-f]+)", line)
+        table = re.search(r"validating mfn ([0-9a-f]+) \(pfn ([0-9a-f]+)\)", after)
+        if slot and table:
+            return f"entry {int(slot[2], 16):#x} of the table of level {slot[1]} at the guest's PFN {int(table[2], 16):#x} (MFN {int(table[1], 16):#x})"
+    return ""
+
+
+def of_dom0(f, mfn: int) -> str:
+    """Where dom0 has a page mapped writable."""
+    try:
+        ways = [m for m in f._guest.virtual_addresses(mfn) if m.rights.write] if f.seen and f.seen.boot else []
+    except Exception:  # whatever the tables of a run that failed are like
+        ways = []
+    return f"dom0 has it mapped at VA {ways[0].va:#x}{f', {f.source.name(ways[0].va)}' if f.source.name(ways[0].va) else ''}" if ways else ""
+
+
+@rule("guest-domain-pin", LESSON + ": A page table that is mapped writable", "failure")
+def _(f):
+    page = bad_type(f) if re.match(PIN, f.panic) else None
+    if not page:
+        return None
+    what = f"MFN {page.mfn:#x}, the guest's PFN {page.pfn:#x},"
+    if "writable" in page.wanted and "page table" in page.saw:
+        return f"""The {entry_of(f) or 'tables'} maps {what} with RW, and that page is itself {page.saw}. A guest may read its page tables and never write to them: the ptes
+            of those pages must be without RW before Xen is asked to pin the top one."""
+    if "page table" in page.wanted and "writable" in page.saw:
+        where = of_dom0(f, page.mfn)
+        return f"""{what} is to become {page.wanted}, and it is still mapped writable somewhere{f': {where}' if where else ''}. Whoever wrote the tables has to give up
+            that mapping (the window of window.c, the page shared for a ring) before Xen is asked to pin them; or two things were laid out at
+            the same PFN."""
+    return f"{what} was wanted as {page.wanted}, and is {page.saw}: {entry_of(f) or 'an entry'} leads to it."
+
+
+@rule("guest-domain-pin", LESSON + ": A page table that is mapped writable", "failure")
+def _(f):
+    value = next((m for m in (re.search(r"(?:from L1 entry|Bad L\d flags) ([0-9a-f]+)", line) for line in f.refused.said) if m), None) if f.refused else None
+    if not re.match(PIN, f.panic) or not value:
+        return None
+    number = int(value[1], 16)
+    if "flags" in value[0]:
+        return f"""The {entry_of(f) or 'entry that Xen names'} has flags that Xen allows nobody, {' '.join(name for bit, name in FLAGS.items() if number & bit) or f'{number:#x}'}: a guest's
+            entries have PRESENT, RW, USER, ACCESSED, DIRTY, and those of the top level of PAE PRESENT alone need be there. Xen's number is that of
+            the bits, with those from 52 on moved down."""
+    pages = f.guest(r"^toolstack: ([0-9]+) pages, PFN 0 is MFN 0x([0-9a-f]+)")
+    mfn = number >> PAGE_SHIFT
+    return f"""The {entry_of(f) or 'entry that Xen names'} is {number:#x}, which names MFN {mfn:#x}, and that page is not the domain's
+        {': it is a PFN, which has to go through the p2m (guest_mfn())' if pages and mfn < int(pages[1]) else ''}."""
+
+
+@rule("guest-domain-pin", LESSON + ": A page table that is mapped writable", "failure")
+def _(f):
+    asked, pages = re.match(PIN + ", MFN 0x([0-9a-f]+)", f.panic), f.guest(r"^toolstack: ([0-9]+) pages, PFN 0 is MFN 0x([0-9a-f]+)")
+    if asked and pages and int(asked[1], 16) < int(pages[1]):
+        return f"MMUEXT_PIN got {int(asked[1], 16):#x}, which is a PFN of the domain's, and takes an MFN: that of the top-level table, from the p2m (guest_mfn())."
+    if asked:
+        said = [re.sub(r"^\(XEN\) \S*?:(d\d+v\d+ )?", "", line) for line in f.refused.said[:2]] if f.refused else []
+        return f"""Xen looked at the page tables that stage 6 wrote, and did not take them{': ' + '; '.join(said) if said else ''}.
+            {f'It stopped at {entry_of(f)}.' if entry_of(f) else ''} What it asks of each entry: an MFN of the domain's own, no RW for a page table, a table of the next
+            level above a pte, and no mapping of dom0's that is still writable."""
+
+
+@rule("guest-domain-width", LESSON, "failure")
+def _(f):
+    said, asked = f.xen("Could not get page ref for mfn 0*([0-9a-f]+)"), re.search(r"domctl\(setvcpucontext\), cr3 of MFN 0x([0-9a-f]+)", f.panic)
+    created = f.guest(r"^toolstack: created domain \d+, (32|64) bits")
+    if said and asked and created and int(said[1], 16) != int(asked[1], 16) and created[1] == "32":
+        return f"""Xen found MFN {int(said[1], 16):#x} in cr3 where the toolstack wrote MFN {int(asked[1], 16):#x}: it read the registers in another layout than they were written
+            in. Every PV domain begins as one of 64 bits, with a vcpu_guest_context of 64 bits; a 32-bit guest needs domctl(set_address_size) with 32
+            before it has memory. Or ctrlreg[3] was not made by xen_pfn_to_cr3()."""
+
+
+@rule("guest-domain-port", LESSON + ": The console ring", "failure")
+def _(f):
+    call = f.refused if hasattr(f, "broken") and f.info else None
+    port = int.from_bytes(call.data[:4], "little") if call and call.name == "event_channel_op" and call.data else 0
+    name = {f.info.store_evtchn: "store_evtchn", f.info.console_1: "console.domU.evtchn"}.get(port) if port else None
+    if name:
+        return f"""The guest sent to event channel {port}, which start_info names ({name}), and Xen knows no such channel of this guest. A channel has two ends with
+            a number each: start_info has to name the guest's, which alloc_unbound gave; dom0's, from bind_interdomain, is a number of dom0's alone. That
+            is the toolstack's fault, not the guest's."""
+
+
+@rule("guest-domain-registers", LESSON, "crash", "timeout")
+def _(f):
+    dump = f.xen(r"ss: ([0-9a-f]{4}) +cs: ([0-9a-f]{4})") if hasattr(f, "broken") and not f.entered_as_told else None
+    right = {32: ("e021", "e019"), 64: ("e02b", "e033")}[f.bits]
+    if dump and dump.groups() != right:
+        return f"""The guest has not run a single instruction: Xen could not load its registers. CS is {dump[2]} and SS {dump[1]}, and they have to be {right[1]} and {right[0]}, Xen's
+            flat segments for a guest's kernel of {f.bits} bits (FLAT_KERNEL_CS, FLAT_KERNEL_SS). What setvcpucontext is given is the toolstack's."""
