@@ -5,6 +5,7 @@ import gdb
 
 from .arguments import none
 from .hypercalls import visit, watched
+from .inside_xen import guest_side
 from .log import follower
 from .places import at_end, ends
 from .running import Wait
@@ -33,9 +34,11 @@ class End(gdb.Command):
                 wait = Wait(session.machine, "on the way to the end", follower.show)
                 while wait.run(stub) and visit(stub):
                     pass
-            rip = stub.registers().rip
+            registers = stub.registers()
             follower.show()
-            say(f"the end: {places.get(rip, f'{wait.over}; this is where it was stopped')}")
+            say(f"the end: {places.get(registers.rip, f'{wait.over}; this is where it was stopped')}")
+            if registers.in_xen and registers.rip not in places:
+                say(f"in Xen, {guest_side()}")
 
 
 End()

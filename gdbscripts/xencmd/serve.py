@@ -8,6 +8,8 @@ import signal
 import gdb
 
 from xenpt.guest import Boot
+from xenqemu.monitor import Monitor
+from xenqemu.patience import processor_time
 
 from . import end_stop
 from .arguments import none
@@ -32,7 +34,7 @@ class Serve(gdb.Command):
         none(argument, "xen serve")
         folder = session.kits("this leaves a machine to another GDB")
         with open(session.path(START), "w", encoding="utf-8") as file:
-            json.dump([session.machine.qemu.pid, session.boot, session.second_level, session.hvm_start_info], file)
+            json.dump([session.machine.pid, session.boot, session.second_level, session.hvm_start_info], file)
         stub = os.path.join(folder, os.path.basename(remote().details))
         session.monitor.close()
         session.give_back()
@@ -46,20 +48,15 @@ class Serve(gdb.Command):
 
 
 class Served:
-    """The machine of a GDB that serves."""
+    """The machine of a GDB that serves: as xenqemu.machine.Machine, but somebody else's."""
 
     def __init__(self, folder, pid):
-        self.folder = folder
-        self._stat = f"/proc/{pid}/stat"
+        self.folder, self.pid = folder, pid
+        self.monitor = Monitor(os.path.join(folder, "qmp"))
 
     def processor_time(self):
         """Seconds that QEMU has computed; 0 if it has ended."""
-        try:
-            with open(self._stat, encoding="latin-1") as stat:
-                fields = stat.read().rpartition(")")[2].split()
-        except OSError:
-            return 0.0
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return processor_time(self.pid)
 
 
 def adopt():

@@ -20,7 +20,7 @@ from xenpt.nested import Nested, has_guest
 from xenpt.paging import PagingError
 from xenpt.snapshot import SnapshotError
 from xenpt.vcpu import NoVcpu
-from xenqemu.monitor import Monitor, MonitorError
+from xenqemu.monitor import MonitorError
 from xenqemu.position import NoPosition
 from xenqemu.packets import StubError
 from xenqemu.timeline import Lost
@@ -51,7 +51,7 @@ class Session:
         self.hvm_start_info = None  # its paddr, of a kernel that was entered as PVH
         self.second_level = None  # the root of the tables that lead from its paddrs to the machine's, if Xen is below it
         self.cr3 = None  # that of the domain that the commands are about, if the machine has several
-        self._stub = self._monitor = self._ram = self._connection = None
+        self._stub = self._ram = self._connection = None
 
     @property
     def image(self):
@@ -87,9 +87,8 @@ class Session:
 
     @property
     def monitor(self):
-        if not self._monitor:
-            self._monitor = Monitor(self.path("qmp", "this needs QEMU's monitor (QMP), snapshots and -icount"))
-        return self._monitor
+        self.kits("this needs QEMU's monitor (QMP), snapshots and -icount")
+        return self.machine.monitor
 
     @property
     def icount(self):

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 
 from .monitor import Monitor, MonitorError
-from .patience import ANSWER
+from .patience import ANSWER, processor_time
 from .packets import Gone, Late
 from .stub import Stub
 
@@ -38,6 +38,7 @@ class Machine:
                 ["setpriv", "--pdeathsig", "KILL", os.path.join(TOP, "tools/machine"), folder, image, "-S",
                  "-gdb", "unix:stub,server=on,wait=off", "-qmp", "unix:qmp,server=on,wait=off", *options],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, env=settings, start_new_session=True)
+        self.pid = self.qemu.pid
         self._monitor: Monitor | None = None
 
     # ---- connections ---------------------------------------------------------
@@ -70,12 +71,7 @@ class Machine:
 
     def processor_time(self) -> float:
         """Seconds that QEMU has computed; 0 if it has ended."""
-        try:
-            with open(f"/proc/{self.qemu.pid}/stat", encoding="ascii", errors="replace") as file:
-                fields = file.read().rpartition(")")[2].split()
-        except OSError:
-            return 0.0
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return processor_time(self.pid)
 
     def halted(self) -> bool:
         """Whether the processor waits for an interrupt and takes none: Xen has stopped for good, whatever was printed."""

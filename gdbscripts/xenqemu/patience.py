@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How patient all of this is: SLOW=n, a factor for limits in seconds of the clock, for a machine that is slow or busy."""
+"""How patient all of this is: SLOW=n, a factor for limits in seconds of the clock, for a machine that is slow or busy; and
+what a process has computed, by which other limits go.
+"""
 
+import contextlib
+import glob
 import os
 import re
 import time
@@ -23,3 +27,22 @@ def work_clock(processor_time: Callable[[], float]) -> Callable[[], float]:
     not stop it for good."""
     began = time.monotonic()
     return lambda: processor_time() + (time.monotonic() - began) / 10
+
+
+def processor_time(pid: int) -> float:
+    """Seconds that a process has computed; 0 if it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def waiting_time(pid: int) -> float:
+    """Seconds for which its threads could have run and had no processor."""
+    waited = 0
+    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+        with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
+            waited += int(file.read().split()[1])
+    return waited / 1e9

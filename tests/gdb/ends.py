@@ -5,6 +5,7 @@ import re
 
 import gdb
 from inside import check, registers, run, session, xen
+from xencmd import running
 
 
 @check
@@ -38,6 +39,21 @@ def continue_stops_in_a_crash_and_explains_it():
         assert "this is the end of the boot" in str(error), error
     xen("back 1")
     assert registers().rip == entry
+
+
+@check
+def a_kernel_that_goes_round_for_ever_is_left_by_a_count_of_instructions():
+    xen("restart entry")
+    gdb.execute("set var *(unsigned short *)$pc = 0xfeeb", to_string=True)  # jmp .
+    begin, usual = session.monitor.icount(), running.SILENCE
+    running.SILENCE = 100
+    try:
+        said = xen("end")
+    finally:
+        running.SILENCE = usual
+    assert "the end: nothing was printed for " in said and " million instructions" in said, said
+    assert "in Xen, for the guest's instruction at VA 0x" in said or "startup_" in said, said
+    assert session.monitor.icount() - begin > 100_000_000
 
 
 @check
