@@ -49,7 +49,8 @@ def _(f):
 @rule("xen-silent", "0-machine", "silence", rank=2)
 def _(f):
     if not f.xen("^Freed .* init memory"):
-        return "Xen did not get as far as starting the guest. Does another image boot on it?"
+        return """Xen did not get as far as starting the guest. Does another image boot on it? On a host that is very slow (a QEMU that is
+            itself emulated), SLOW=10 gives everything ten times as long."""
 
 
 @rule("event-never-came", "4-start-kernel: What a kernel sets up first", "silence", rank=2)
