@@ -90,6 +90,17 @@ transcripts() { # file...
 		"${lessons[@]}"
 }
 
+@test "the lines that lesson 10 names for what a guest finds are the sources'" {
+	local rows=0 code file
+	while IFS='|' read -r _ _ code file _; do
+		code=${code#*\`}
+		code=${code%%\`*}
+		grep -qF -- "$code" "src/stage6-toolstack/${file// /}" || { echo "not in $file: $code"; return 1; }
+		rows=$((rows + 1))
+	done < <(sed -n '/^### Line by line/,/^### P/{/\.c |$/p}' lessons/10-the-other-side.md)
+	[ "$rows" -ge 12 ]
+}
+
 @test "code in a lesson that is not the source's is found, and put right" {
 	local lesson=$BATS_TEST_TMPDIR/lesson.md
 	printf '%s\n' 'Text' '<!-- \snippet src/stage1-notes/head_32.S startup_xen -->' 'More' >"$lesson"

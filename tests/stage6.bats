@@ -62,6 +62,9 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 		ends 0 "module: $(stat -c %s README.md) bytes at VA"
 		ends 0 "sum of bytes $(od -An -v -tu1 README.md | tr -s ' ' '\n' | paste -sd+ | sed 's/^+//' | bc)"
 	done
+	head -c 9000000 /dev/zero >"$BATS_TEST_TMPDIR/large" # 18 s of the machine's time for stage 4's sum
+	run make run STAGE=6 MODULE="$BATS_TEST_TMPDIR/large"
+	ends 0 "module: 9000000 bytes at VA"
 	for guest in x86_32 x86_64; do
 		tools/guest-files "$BATS_TEST_TMPDIR/tar" "$good/build/$guest/stage4.elf" README.md
 		head -c -3000 "$BATS_TEST_TMPDIR/tar" | head -c 20000 >"$BATS_TEST_TMPDIR/cut"
@@ -263,4 +266,59 @@ ask_store() { # key, sed arguments for xenstore.c
 	MODULE=$image CMDLINE=seconds=2 boot "$good/build/x86_32/stage6.elf"
 	ends 1 "diagnosis: guest-domain-never-ends"
 	ends 1 "is not at its end after 2 s"
+}
+
+# Its rows as mistake@file@change, and what more it takes.
+mistakes() {
+	cat <<'END'
+createdomain is given no vcpu@create.c@s/\.max_vcpus = 1/.max_vcpus = 0/
+createdomain is given grant version 0@create.c@s/GRANT_version\(1\)/GRANT_version(0)/
+createdomain is given no event channels@create.c@s/= LAST_PORT/= 0/
+a domctl version that is not Xen's@domctl.c@s/NEWEST_VERSION 0x18/NEWEST_VERSION 0x14/
+no max_vcpus@create.c@/domctl_must\(&op, max_vcpus/d
+increase_reservation in place of populate_physmap: the m2p stays empty@p2m.c@s/XENMEM_populate_physmap/XENMEM_increase_reservation/
+the window's pte without the owner's number@window.c@s/UVMF_INVLPG, domain\)/UVMF_INVLPG, DOMID_SELF)/
+a PFN in the window's pte@window.c@s/guest_mfn\(guest, pfn\)\)/_mfn(pfn))/
+an upper entry with PSE@pagetables.c@s/_PAGE_PRESENT \| _PAGE_RW \| _PAGE_USER\)/_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_PSE)/
+PAE's slots share one pmd page@pagetables.c@s/below->first \+ i,/below->first + (l == 3 ? 0 : i),/
+no pin@pagetables.c@/^	hypercall_must\(HYPERVISOR_mmuext_op/,/;$/d
+cr3 of a pmd page@context.c@s/guest_mfn\(guest, guest->tables\)/guest_mfn(guest, guest->tables + 1)/
+cr3 not folded, MFN below 4 GiB@context.c@s/xen_pfn_to_cr3_x86_32\(top\)/top << PAGE_SHIFT/
+cr3 not folded, `MEM=5120`@context.c@s/xen_pfn_to_cr3_x86_32\(top\)/top << PAGE_SHIFT/@MEM=5120
+no VGCF_in_kernel@context.c@s/VGCF_in_kernel_##width \| //
+no VGCF_in_kernel, 64 bits@context.c@s/VGCF_in_kernel_##width \| //@guest=x86_64
+CS is 0@context.c@s/user_regs\.cs = FLAT_KERNEL_CS_##width/user_regs.cs = 0/
+EIP is VIRT_BASE@context.c@s/\(of\)->image\.entry; /(of)->image.virt_base; /
+ESP is 0@context.c@s/guest_va\(of, \(of\)->stack \+ 1\);  /0;/
+ESI is 0@context.c@s/guest_va\(of, \(of\)->start_info\);/0;/
+no registers at all@main.c@/^	set_context\(guest\);/d
+events are not masked@context.c@s/= 1;/= 0;/
+shared_info is 0@start-info.c@s/maddr_x\(mfn_to_maddr\(shared_info_mfn\(of\)\)\);/0;/
+store_mfn is 0@start-info.c@s/mfn_x\(guest_mfn\(of, \(of\)->store\)\)/0/
+the console's page is a PFN@start-info.c@s/mfn_x\(guest_mfn\(of, \(of\)->console\)\)/(of)->console/
+no port for the console@start-info.c@s/\(of\)->console_port/0/
+nr_pt_frames is 1@start-info.c@s/\(of\)->nr_tables/1/
+flags have SIF_INITDOMAIN@start-info.c@s/^(		\(info\)->nr_pages = .*)/		(info)->flags = SIF_INITDOMAIN;\\\n\1/
+END
+}
+
+# bats test_tags=long
+@test "lesson 10's table of mistakes: each ends as it says" {
+	local mistake file change more row guest mem rows=0
+	while IFS='@' read -r mistake file change more; do
+		row=$(grep -F "| $mistake |" lessons/10-the-other-side.md) || { echo "not in the table: $mistake"; return 1; }
+		rm -rf "$BATS_TEST_TMPDIR/tree"
+		fault x86_32/stage6 "stage6-toolstack/$file" "$change"
+		guest=x86_32 mem=
+		case $more in guest=*) guest=${more#*=} ;; MEM=*) mem=${more#*=} ;; esac
+		MEM=$mem EXPLAIN=n build_guest "$image" "$guest/stage4"
+		row=${row#"| $mistake |"}
+		while [[ $row =~ \`([^\`]*)\`(.*) ]]; do
+			row=${BASH_REMATCH[2]}
+			grep -qaF -- "${BASH_REMATCH[1]}" "${image%.elf}.log" || { echo "$mistake: no '${BASH_REMATCH[1]}' in: $output"; return 1; }
+		done
+		rows=$((rows + 1))
+	done < <(mistakes)
+	# The table has no other rows.
+	[ "$(sed -n '/^### And one word wrong/,/^### Another/p' lessons/10-the-other-side.md | grep -c '^| ')" = $((rows + 1)) ]
 }

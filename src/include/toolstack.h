@@ -32,30 +32,31 @@ struct file {
 
 /** What an image's ELF headers and notes ask for. */
 struct image {
-	struct file file;  /**< ELF: dom0's module, or unpacked from it */
-	unsigned int bits; /**< 32 or 64: the ELF class */
-	unsigned int nr_segments; /**< program headers */
-	unsigned int nr_sections; /**< section headers */
-	u64 virt_base;		  /**< VA of the guest's paddr 0; 0 is P=V */
-	u64 entry;		  /**< VA: the note's, or the ELF header's */
-	u64 hypercall_page;	  /**< VA, or NO_ADDRESS: guest sets it up */
-	u64 phys_entry;		  /**< paddr: note PHYS32_ENTRY, or 0 */
-	u64 end;		  /**< the first paddr beyond it */
-	bool is_xen;		  /**< note XEN_VERSION begins with xen-3.0 */
-	bool pae;		  /**< note PAE_MODE begins with yes */
-	bool loader;		  /**< LOADER is generic, or GUEST_OS linux */
+	struct file file;   /**< ELF: dom0's module, or unpacked from it */
+	unsigned int bits;  /**< 32 or 64: the ELF class */
+	u64 virt_base;	    /**< VA of the guest's paddr 0; 0 is P=V */
+	u64 paddr_offset;   /**< so much more than a paddr the file has */
+	u64 entry;	    /**< VA: the note's, or the ELF header's */
+	u64 hypercall_page; /**< VA, or NO_ADDRESS: guest sets it up */
+	u64 phys_entry;	    /**< paddr: note PHYS32_ENTRY, or 0 */
+	u64 end;	    /**< the first paddr beyond it */
+	bool is_xen;	    /**< note XEN_VERSION begins with xen-3.0 */
+	bool pae;	    /**< note PAE_MODE begins with yes */
+	bool loader;	    /**< LOADER is generic, or GUEST_OS linux */
 };
 
-/** A program header, of either ELF class. */
-struct segment {
-	u32 type;
-	u64 offset, paddr, filesz, memsz; /**< bytes; offset is in the file */
+/** What part of an image can be asked for; ELF numbers both kinds of types. */
+enum part_type {
+	SEGMENT_LOAD = 1, /**< to be loaded at its paddr */
+	SEGMENT_NOTE = 4, /**< notes, among them Xen's */
+	SECTION_NOTE = 7, /**< notes again, for files without such a segment */
 };
 
-/** Types of segments that the toolstack reads, as ELF numbers them. */
-#define SEGMENT_LOAD 1 /**< to be loaded at its paddr */
-#define SEGMENT_NOTE 4 /**< notes, among them Xen's */
-#define SECTION_NOTE 7 /**< a section's type has other numbers */
+/** A segment or a section of an image, of either ELF class. */
+struct part {
+	const u8 *bytes;	  /**< what the file has of it, VA */
+	u64 paddr, filesz, memsz; /**< bytes; filesz of them are in the file */
+};
 
 /** All tables of one level; they lie one behind the other. */
 struct table_level {
@@ -132,6 +133,11 @@ void domctl_find_version(void);
  */
 long domctl(struct xen_domctl *op, unsigned int cmd, domid_t domain);
 
+/** Has Xen control a guest's domain; a refusal ends the run. */
+#define domctl_must(op, cmd, guest)                               \
+	hypercall_must(domctl(op, XEN_DOMCTL_##cmd, (guest)->id), \
+		       "domctl(" #cmd ") of domain %u", (guest)->id)
+
 /** What follows @p name on dom0's command line; NULL if it is not there. */
 const char *option(const char *name);
 
@@ -153,10 +159,14 @@ struct file unpack_bzimage(struct file file);
  */
 void image_parse(struct image *image, struct file file, bool pvh);
 
-/** @{ One program header of an image, or one section header. */
-struct segment image_segment(const struct image *image, unsigned int index);
-struct segment image_section(const struct image *image, unsigned int index);
-/** @} */
+/**
+ * Finds the next part of a type. Ends the run if that is not in the file.
+ *
+ * @param[in,out] index of the header to begin with; of the one behind it
+ * @return whether there is one
+ */
+bool image_next(const struct image *image, enum part_type type,
+		unsigned int *index, struct part *part);
 
 /** A little-endian number of the file's, which need not be aligned. */
 u64 image_number(const u8 *at, unsigned int bytes);
@@ -191,7 +201,8 @@ void *window_open(const struct guest *guest, unsigned long pfn);
 /** Unmaps what the window shows. */
 void window_close(void);
 
-/** Copies @p count bytes into the guest, to @p paddr of its own. */
+/** Copies @p count bytes into the guest, to @p paddr of its own; NULL: zeros.
+ */
 void guest_write(const struct guest *guest, u64 paddr, const void *from,
 		 u64 count);
 

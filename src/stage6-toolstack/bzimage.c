@@ -31,7 +31,7 @@ void refuse(const char *why)
 struct file unpack_bzimage(struct file file)
 {
 	struct setup_header hdr;
-	unsigned long payload;
+	u64 payload;
 
 	if (file.size < HEADER + sizeof(hdr))
 		return file;
@@ -41,14 +41,11 @@ struct file unpack_bzimage(struct file file)
 	if (hdr.version < PROTOCOL_PAYLOAD)
 		refuse("the setup header's version is below 2.08, and has no payload");
 
-	payload = (hdr.setup_sects + 1) * 512;
-	if (payload > file.size || hdr.payload_offset > file.size - payload)
-		refuse("the payload begins behind the file's end: setup_sects, payload_offset");
-	payload += hdr.payload_offset;
-	if (hdr.payload_length > file.size - payload)
-		refuse("the payload is not inside the file: payload_length");
-	file.size = gunzip(file.start + payload, hdr.payload_length, unpacked,
-			   UNPACK_ROOM);
+	payload = (hdr.setup_sects + 1) * 512ULL + hdr.payload_offset;
+	if (payload + hdr.payload_length > file.size)
+		refuse("the payload is not inside the file: setup_sects, payload_offset, payload_length");
+	file.size = gunzip(file.start + (unsigned long)payload,
+			   hdr.payload_length, unpacked, UNPACK_ROOM);
 	file.start = unpacked;
 	printk("toolstack: unpacked a bzImage's payload: %u bytes to %lu\n",
 	       hdr.payload_length, file.size);

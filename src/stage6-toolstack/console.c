@@ -3,6 +3,7 @@
  * @file
  * The other end of a guest's console: what it writes becomes lines of ours.
  *
+ * Opened by build_guest(), drained by serve() for as long as the guest lives.
  * The guest and dom0 share a page with a ring of bytes and two indexes, which
  * only ever grow; an event channel says that there is something new. The guest
  * may write anything there at any moment, so no index is used unmasked.
@@ -14,55 +15,6 @@
 
 static u8 ring_pages[MAX_GUESTS][PAGE_SIZE]
 	__attribute__((aligned(PAGE_SIZE), section(".bss.page_aligned")));
-
-/* The guest's end is left unbound for the guest to find; ours is bound to it.
- */
-static evtchn_port_t open_channel(const struct guest *guest,
-				  evtchn_port_t *ours)
-{
-	struct evtchn_alloc_unbound theirs = {.dom = guest->id,
-					      .remote_dom = DOMID_SELF};
-	struct evtchn_bind_interdomain bind = {.remote_dom = guest->id};
-
-	hypercall_must(
-		HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &theirs),
-		"event_channel_op(EVTCHNOP_alloc_unbound), domain %u",
-		guest->id);
-	bind.remote_port = theirs.port;
-	hypercall_must(
-		HYPERVISOR_event_channel_op(EVTCHNOP_bind_interdomain, &bind),
-		"event_channel_op(EVTCHNOP_bind_interdomain), port %u",
-		theirs.port);
-	*ours = bind.local_port;
-	return theirs.port;
-}
-
-void open_channels(struct guest *guest)
-{
-	guest->console_port = open_channel(guest, &guest->console_ours);
-	guest->store_port = open_channel(guest, &guest->store_ours);
-	printk("toolstack: channels: the guest's port %u for the console, %u for the store\n",
-	       guest->console_port, guest->store_port);
-}
-
-/* The channel leads from one guest to the other; dom0 only opens it. */
-//! [introduce]
-void introduce(struct guest *first, struct guest *second)
-{
-	struct evtchn_alloc_unbound channel = {.dom = first->id,
-					       .remote_dom = second->id};
-
-	hypercall_must(
-		HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &channel),
-		"event_channel_op(EVTCHNOP_alloc_unbound), domains %u and %u",
-		first->id, second->id);
-	first->peer = second->id;
-	second->peer = first->id;
-	first->peer_port = second->peer_port = channel.port;
-	printk("toolstack: domains %u and %u may talk, by port %u of the first\n",
-	       first->id, second->id, channel.port);
-}
-//! [introduce]
 
 //! [console_open]
 void console_open(struct guest *guest)

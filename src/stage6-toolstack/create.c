@@ -29,8 +29,7 @@ static void set_width(const struct guest *guest)
 
 	if (guest->pvh || guest->image.bits == 64)
 		return;
-	hypercall_must(domctl(&op, XEN_DOMCTL_set_address_size, guest->id),
-		       "domctl(set_address_size) of domain %u", guest->id);
+	domctl_must(&op, set_address_size, guest);
 }
 //! [set_width]
 
@@ -58,8 +57,7 @@ void create_domain(struct guest *guest)
 	set_width(guest);
 
 	op = (struct xen_domctl){.u.max_vcpus.max = 1};
-	hypercall_must(domctl(&op, XEN_DOMCTL_max_vcpus, guest->id),
-		       "domctl(max_vcpus) of domain %u", guest->id);
+	domctl_must(&op, max_vcpus, guest);
 	printk("toolstack: created domain %u, %u bits, one vcpu%s\n", guest->id,
 	       guest->image.bits, guest->pvh ? ", PVH" : "");
 }

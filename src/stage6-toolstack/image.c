@@ -19,24 +19,27 @@
 /** How bytes 4 and 5 say it: class 1 has 32 bits, class 2 has 64. */
 #define LITTLE_ENDIAN_DATA 1
 
-/* Where the fields of either class stand, in bytes from their table's start. */
+/* Where the fields of a table, and of its entries, stand. */
+struct table {
+	u8 start, count; /* in the ELF header */
+	u8 size, type, offset, paddr, filesz, memsz;
+};
+
+/* The same for all of a class. A section has one size, and a VA. */
 struct class
 {
-	u8 word, header_size, machine;
-	u8 entry, phoff, phnum, shoff, shnum;  /* in the ELF header */
-	u8 size, offset, paddr, filesz, memsz; /* in a program header */
-	u8 sh_size, sh_offset, sh_length;      /* in a section header */
+	u8 word, header_size, machine, entry;
+	struct table segments, sections;
 };
 
+/* clang-format off */
 static const struct class classes[] = {
-	{4, 52, EM_386, 24, 28, 44, 32, 48, 32, 4, 12, 16, 20, 40, 16, 20},
-	{8, 64, EM_X86_64, 24, 32, 56, 40, 60, 56, 8, 24, 32, 40, 64, 24, 32},
+	{4, 52, EM_386, 24,
+	 {28, 44, 32, 0, 4, 12, 16, 20}, {32, 48, 40, 4, 16, 12, 20, 20}},
+	{8, 64, EM_X86_64, 24,
+	 {32, 56, 56, 0, 8, 24, 32, 40}, {40, 60, 64, 4, 24, 16, 32, 32}},
 };
-
-static const struct class *class_of(const struct image *image)
-{
-	return &classes[image->bits == 64];
-}
+/* clang-format on */
 
 u64 image_number(const u8 *at, unsigned int bytes)
 {
@@ -46,60 +49,59 @@ u64 image_number(const u8 *at, unsigned int bytes)
 	return value;
 }
 
-static bool in_file(const struct image *image, u64 offset, u64 count)
+/* @return where the file has so many bytes; if it has not, that is the end */
+static const u8 *in_file(const struct image *image, u64 offset, u64 count,
+			 const char *what, unsigned int index)
 {
-	return offset <= image->file.size && count <= image->file.size - offset;
+	if (offset > image->file.size || count > image->file.size - offset)
+		panic("image: %s %u is not in the file", what, index);
+	return image->file.start + (unsigned long)offset;
 }
 
-/* Entry @p index of a table in the file; its fields are checked by others. */
-static const u8 *entry(const struct image *image, const char *what, u8 table,
-		       unsigned int index, u8 size)
+bool image_next(const struct image *image, enum part_type type,
+		unsigned int *index, struct part *part)
 {
-	unsigned int word = class_of(image)->word;
-	u64 offset = image_number(image->file.start + table, word);
+	const struct class *class = &classes[image->bits == 64];
+	bool section = type == SECTION_NOTE;
+	const struct table *table =
+		section ? &class->sections : &class->segments;
+	const char *what = section ? "section" : "segment";
+	const u8 *head = image->file.start, *at;
+	u64 start = image_number(head + table->start, class->word);
 
-	if (!in_file(image, offset, (index + 1ULL) * size))
-		panic("image: %s header %u is not in the file", what, index);
-	return image->file.start + (unsigned long)offset + index * size;
+	do {
+		if (*index == image_number(head + table->count, 2))
+			return false;
+		at = in_file(image, start, (*index + 1ULL) * table->size, what,
+			     *index);
+		at += *index * table->size;
+		++*index;
+	} while (image_number(at + table->type, 4) != type);
+
+	part->paddr = image_number(at + table->paddr, class->word) -
+		      image->paddr_offset;
+	part->filesz = image_number(at + table->filesz, class->word);
+	part->memsz = image_number(at + table->memsz, class->word);
+	part->bytes =
+		in_file(image, image_number(at + table->offset, class->word),
+			part->filesz, what, *index - 1);
+	return true;
 }
 
-struct segment image_segment(const struct image *image, unsigned int index)
+/* They may come in any order, and may overlap: then the later one wins, as it
+ * does with Xen.
+ */
+static void find_end(struct image *image)
 {
-	const struct class *class = class_of(image);
-	const u8 *at =
-		entry(image, "program", class->phoff, index, class->size);
-	struct segment segment = {
-		.type = image_number(at, 4),
-		.offset = image_number(at + class->offset, class->word),
-		.paddr = image_number(at + class->paddr, class->word),
-		.filesz = image_number(at + class->filesz, class->word),
-		.memsz = image_number(at + class->memsz, class->word),
-	};
+	struct part part;
 
-	if (!in_file(image, segment.offset, segment.filesz))
-		panic("image: segment %u is not in the file", index);
-	return segment;
-}
-
-struct segment image_section(const struct image *image, unsigned int index)
-{
-	const struct class *class = class_of(image);
-	const u8 *at =
-		entry(image, "section", class->shoff, index, class->sh_size);
-	struct segment section = {
-		.type = image_number(at + 4, 4),
-		.offset = image_number(at + class->sh_offset, class->word),
-		.filesz = image_number(at + class->sh_length, class->word),
-	};
-
-	if (section.type == SECTION_NOTE &&
-	    !in_file(image, section.offset, section.filesz))
-		panic("image: section %u is not in the file", index);
-	return section;
-}
-
-static void check_size(const struct image *image)
-{
+	for (unsigned int i = 0; image_next(image, SEGMENT_LOAD, &i, &part);) {
+		if (part.memsz < part.filesz ||
+		    part.paddr + part.memsz < part.paddr)
+			panic("image: segment %u has impossible sizes", i - 1);
+		if (part.memsz)
+			image->end = max(image->end, part.paddr + part.memsz);
+	}
 	if (!image->end)
 		panic("image: it has nothing to load");
 	if (image->end > (u64)MAX_GUEST_PAGES << PAGE_SHIFT)
@@ -116,29 +118,14 @@ void image_parse(struct image *image, struct file file, bool pvh)
 	    memcmp(file.start, "\177ELF", 4) != 0 ||
 	    (u8)(file.start[4] - 1) > 1 || file.start[5] != LITTLE_ENDIAN_DATA)
 		panic("image: the guest's image is neither an ELF file nor a bzImage");
-	image->bits = file.start[4] == 2 ? 64 : 32;
-	class = class_of(image);
+	image->bits = 32 * file.start[4];
+	class = &classes[image->bits == 64];
 	if (image_number(file.start + MACHINE_OFFSET, 2) != class->machine)
 		panic("image: the guest's image is an ELF file for another processor");
+
 	image->entry = image_number(file.start + class->entry, class->word);
-	image->nr_segments = image_number(file.start + class->phnum, 2);
-	image->nr_sections = image_number(file.start + class->shnum, 2);
-
-	for (unsigned int i = 0; i < image->nr_segments; i++) {
-		struct segment part = image_segment(image, i);
-
-		if (part.type != SEGMENT_LOAD)
-			continue;
-		if (part.memsz < part.filesz ||
-		    part.paddr + part.memsz < part.paddr)
-			panic("image: segment %u has impossible sizes", i);
-		if (part.memsz && part.paddr < image->end)
-			panic("image: segment %u begins before the end of another",
-			      i);
-		image->end = max(image->end, part.paddr + part.memsz);
-	}
 	image_take_notes(image);
-	check_size(image);
+	find_end(image);
 	image_check_notes(image, pvh);
 	printk("toolstack: image of %u bits, ends at paddr %#llx, entry VA %#llx, paddr 0 at VA %#llx\n",
 	       image->bits, image->end, image->entry, image->virt_base);

@@ -21,8 +21,7 @@ static void write_stubs(const struct guest *guest)
 		panic("image: HYPERCALL_PAGE %#llx is not in the guest's memory",
 		      guest->image.hypercall_page);
 	op.u.hypercall_init.gmfn = mfn_x(guest_mfn(guest, paddr >> PAGE_SHIFT));
-	hypercall_must(domctl(&op, XEN_DOMCTL_hypercall_init, guest->id),
-		       "domctl(hypercall_init), paddr %#llx", paddr);
+	domctl_must(&op, hypercall_init, guest);
 }
 //! [write_stubs]
 
@@ -30,15 +29,10 @@ static void write_stubs(const struct guest *guest)
 void load_image(const struct guest *guest)
 {
 	const struct image *image = &guest->image;
+	struct part part;
 
-	for (unsigned int i = 0; i < image->nr_segments; i++) {
-		struct segment part = image_segment(image, i);
-
-		if (part.type != SEGMENT_LOAD)
-			continue;
-		guest_write(guest, part.paddr,
-			    image->file.start + (unsigned long)part.offset,
-			    part.filesz);
+	for (unsigned int i = 0; image_next(image, SEGMENT_LOAD, &i, &part);) {
+		guest_write(guest, part.paddr, part.bytes, part.filesz);
 		guest_clear(guest, part.paddr + part.filesz,
 			    part.memsz - part.filesz);
 		printk("toolstack: loaded paddr %#llx to %#llx, cleared to %#llx\n",

@@ -3,8 +3,8 @@
  * @file
  * The guest's notes: what the image asks of whoever builds a domain of it.
  *
- * Called by image_parse(): first to read them, then, when it is known what is
- * loaded where, to check them. Xen reads the same notes of dom0's image.
+ * Called by image_parse(): first to read them, then, when it is known how far
+ * the image reaches, to check them. Xen reads the same notes of dom0's image.
  *
  * Source: xen/elfnote.h.
  */
@@ -38,6 +38,9 @@ static void take_note(struct image *image, u32 type, const u8 *desc, u64 length)
 	case XEN_ELFNOTE_VIRT_BASE:
 		image->virt_base = value;
 		break;
+	case XEN_ELFNOTE_PADDR_OFFSET:
+		image->paddr_offset = value;
+		break;
 	case XEN_ELFNOTE_ENTRY:
 		image->entry = value;
 		break;
@@ -52,9 +55,9 @@ static void take_note(struct image *image, u32 type, const u8 *desc, u64 length)
 //! [take_note]
 
 /* Names and values are padded to four bytes: src/include/elfnote.h. */
-static void take_notes(struct image *image, struct segment notes)
+static void take_all(struct image *image, struct part notes)
 {
-	const u8 *at = image->file.start + (unsigned long)notes.offset;
+	const u8 *at = notes.bytes;
 	u64 left = notes.filesz;
 
 	while (left >= 12) {
@@ -78,19 +81,14 @@ static void take_notes(struct image *image, struct segment notes)
 //! [image_take_notes]
 void image_take_notes(struct image *image)
 {
-	for (unsigned int i = 0; i < image->nr_segments; i++) {
-		struct segment part = image_segment(image, i);
+	struct part part;
 
-		if (part.type == SEGMENT_NOTE)
-			take_notes(image, part);
-	}
-	for (unsigned int i = 0; !image->is_xen && i < image->nr_sections;
-	     i++) {
-		struct segment part = image_section(image, i);
-
-		if (part.type == SECTION_NOTE)
-			take_notes(image, part);
-	}
+	for (unsigned int i = 0; image_next(image, SEGMENT_NOTE, &i, &part);)
+		take_all(image, part);
+	if (image->is_xen)
+		return;
+	for (unsigned int i = 0; image_next(image, SECTION_NOTE, &i, &part);)
+		take_all(image, part);
 }
 //! [image_take_notes]
 

@@ -45,8 +45,7 @@ void populate(struct guest *guest)
 	struct xen_domctl op = {.u.max_mem.max_memkb =
 					guest->nr_pages * (PAGE_SIZE / 1024)};
 
-	hypercall_must(domctl(&op, XEN_DOMCTL_max_mem, guest->id),
-		       "domctl(max_mem) of domain %u", guest->id);
+	domctl_must(&op, max_mem, guest);
 	for (unsigned long pfn = 0; pfn < guest->nr_pages; pfn++)
 		guest->p2m[pfn] = pfn;
 	for (unsigned long pfn = 0; pfn < guest->nr_pages; pfn += BATCH)

@@ -67,8 +67,7 @@ void pvh_set_context(const struct guest *guest)
 	context.cpu.rip = guest->image.phys_entry;
 	context.cpu.rbx = (u64)guest->start_info << PAGE_SHIFT;
 	op.u.hvmcontext.buffer.p = (void *)&context;
-	hypercall_must(domctl(&op, XEN_DOMCTL_sethvmcontext, guest->id),
-		       "domctl(sethvmcontext) of domain %u", guest->id);
+	domctl_must(&op, sethvmcontext, guest);
 	printk("toolstack: vcpu 0 begins at paddr %#llx, without paging and stack\n",
 	       guest->image.phys_entry);
 }

@@ -31,9 +31,7 @@ void pvh_set_pool(const struct guest *guest)
 {
 	struct xen_domctl op = {.u.paging_mempool.size = POOL_SIZE};
 
-	hypercall_must(
-		domctl(&op, XEN_DOMCTL_set_paging_mempool_size, guest->id),
-		"domctl(set_paging_mempool_size) of domain %u", guest->id);
+	domctl_must(&op, set_paging_mempool_size, guest);
 }
 
 //! [pvh_write_start_info]
@@ -41,28 +39,19 @@ void pvh_write_start_info(const struct guest *guest)
 {
 	u64 paddr = (u64)guest->start_info << PAGE_SHIFT;
 	struct start_page page = {
-		.info =
-			{
-				.magic = XEN_HVM_START_MAGIC_VALUE,
-				.version = 1,
-				.nr_modules = guest->module.size ? 1 : 0,
-				.modlist_paddr =
-					paddr +
-					offsetof(struct start_page, module),
-				.cmdline_paddr =
-					paddr +
-					offsetof(struct start_page, cmd_line),
-				.memmap_paddr =
-					paddr +
-					offsetof(struct start_page, memory),
-				.memmap_entries = 1,
-			},
-		.module = {.paddr = (u64)guest->mod_start << PAGE_SHIFT,
-			   .size = guest->module.size},
-		.memory = {.size = (u64)guest->nr_pages << PAGE_SHIFT,
-			   .type = XEN_HVM_MEMMAP_TYPE_RAM},
+		.info.magic = XEN_HVM_START_MAGIC_VALUE,
+		.info.version = 1,
+		.info.nr_modules = guest->module.size ? 1 : 0,
+		.module.paddr = (u64)guest->mod_start << PAGE_SHIFT,
+		.module.size = guest->module.size,
+		.info.memmap_entries = 1,
+		.memory.size = (u64)guest->nr_pages << PAGE_SHIFT,
+		.memory.type = XEN_HVM_MEMMAP_TYPE_RAM,
 	};
 
+	page.info.modlist_paddr = paddr + offsetof(struct start_page, module);
+	page.info.memmap_paddr = paddr + offsetof(struct start_page, memory);
+	page.info.cmdline_paddr = paddr + offsetof(struct start_page, cmd_line);
 	memcpy(page.cmd_line, xen_start_info->cmd_line, sizeof(page.cmd_line));
 	guest_write(guest, paddr, &page, sizeof(page));
 	printk("toolstack: hvm_start_info is at paddr %#llx\n", paddr);

@@ -15,8 +15,7 @@ mfn_t shared_info_mfn(const struct guest *guest)
 {
 	struct xen_domctl op = {};
 
-	hypercall_must(domctl(&op, XEN_DOMCTL_getdomaininfo, guest->id),
-		       "domctl(getdomaininfo) of domain %u", guest->id);
+	domctl_must(&op, getdomaininfo, guest);
 	return _mfn(op.u.getdomaininfo.shared_info_frame);
 }
 

@@ -12,6 +12,14 @@
 #include "store.h"
 #include "string.h"
 
+/** A key below /local/domain/ID. */
+struct key {
+	const char *path;
+	const char *text;     /* its value: this, */
+	unsigned long number; /* and this behind it, unless it is 0 */
+	const char *names;    /* of the keys below it, each with a space */
+};
+
 static void add(struct message *message, const char *text)
 {
 	memcpy(message->text + message->head.len, text, strlen(text));
@@ -23,101 +31,16 @@ static void add_number(struct message *message, unsigned long number)
 	char digits[21] = "";
 	unsigned int first = sizeof(digits) - 1;
 
-	do {
+	for (; number; number /= 10)
 		digits[--first] = '0' + number % 10;
-		number /= 10;
-	} while (number);
 	add(message, digits + first);
 }
 
-/** The keys below /local/domain/ID, which is HOME; the last are for two. */
-enum key { HOME, DOMID, MEMORY, TARGET, NAME, VM, PEER, PEER_ID, PEER_PORT };
-static const char keys[][16] = {
-	[HOME] = "",
-	[DOMID] = "domid",
-	[MEMORY] = "memory",
-	[TARGET] = "memory/target",
-	[NAME] = "name",
-	[VM] = "vm",
-	[PEER] = "peer",
-	[PEER_ID] = "peer/domid",
-	[PEER_PORT] = "peer/port",
-};
-
-static unsigned int nr_keys(const struct guest *guest)
+/* Each name has a 0 at its end, in place of the space. */
+static void add_names(struct message *message, const char *names)
 {
-	return guest->peer ? ARRAY_SIZE(keys) : PEER;
-}
-
-static int find_key(const struct guest *guest, const char *path)
-{
-	for (unsigned int i = 0; i < nr_keys(guest); i++) {
-		if (memcmp(path, keys[i], strlen(keys[i]) + 1) == 0)
-			return i;
-	}
-	return -1;
-}
-
-//! [add_value]
-static void add_value(struct message *answer, const struct guest *guest,
-		      enum key key)
-{
-	switch (key) {
-	case DOMID:
-		add_number(answer, guest->id);
-		break;
-	case TARGET:
-		add_number(answer, guest->nr_pages * (PAGE_SIZE / 1024));
-		break;
-	case NAME:
-		add(answer, "guest-");
-		add_number(answer, guest->id);
-		break;
-	case VM:
-		/* the handle that createdomain was given: none */
-		add(answer, "/vm/00000000-0000-0000-0000-000000000000");
-		break;
-	case PEER_ID:
-		add_number(answer, guest->peer);
-		break;
-	case PEER_PORT:
-		add_number(answer, guest->peer_port);
-		break;
-	case HOME:
-	case MEMORY:
-	case PEER:
-		break;
-	}
-}
-//! [add_value]
-
-/* The name of a key, if it is right below the other. */
-static const char *child(const char *path, const char *key)
-{
-	size_t length = strlen(path);
-
-	if (length && (memcmp(key, path, length) != 0 || key[length++] != '/'))
-		return NULL;
-	key += length;
-	for (const char *at = key; *at; at++) {
-		if (*at == '/')
-			return NULL;
-	}
-	return *key ? key : NULL;
-}
-
-/* The names one behind the other, each with a 0 at its end. */
-static void add_children(struct message *answer, const struct guest *guest,
-			 enum key key)
-{
-	for (unsigned int i = 0; i < nr_keys(guest); i++) {
-		const char *name = child(keys[key], keys[i]);
-
-		if (!name)
-			continue;
-		add(answer, name);
-		answer->text[answer->head.len++] = '\0';
-	}
+	for (; *names; names++)
+		message->text[message->head.len++] = *names == ' ' ? 0 : *names;
 }
 
 /* The guest's own part of the tree: a path may say where that is. */
@@ -133,27 +56,53 @@ static const char *relative(const struct guest *guest, const char *path)
 	return *path == '/' ? path + 1 : *path ? "?" : path;
 }
 
-static void refuse_with(struct message *answer, const char *error)
+/* The last three are for guests that shall meet. createdomain was given no
+ * handle, so the name of the vm has zeros only.
+ */
+//! [find_key]
+static bool find_key(struct key *key, const struct guest *guest,
+		     const char *path)
 {
-	answer->head.type = XS_ERROR;
-	add(answer, error);
-	answer->text[answer->head.len++] = '\0';
+	const struct key keys[] = {
+		{"", "", 0,
+		 guest->peer ? "domid memory name vm peer "
+			     : "domid memory name vm "},
+		{"domid", "", guest->id, ""},
+		{"memory", "", 0, "target "},
+		{"memory/target", "", guest->nr_pages * (PAGE_SIZE / 1024), ""},
+		{"name", "guest-", guest->id, ""},
+		{"vm", "/vm/00000000-0000-0000-0000-000000000000", 0, ""},
+		{"peer", "", 0, "domid port "},
+		{"peer/domid", "", guest->peer, ""},
+		{"peer/port", "", guest->peer_port, ""},
+	};
+	const unsigned int hidden = guest->peer ? 0 : 3;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(keys) - hidden; i++) {
+		*key = keys[i];
+		if (memcmp(path, key->path, strlen(key->path) + 1) == 0)
+			return true;
+	}
+	return false;
 }
+//! [find_key]
 
 void store_reply(struct message *answer, const struct guest *guest,
 		 const struct message *question)
 {
-	int key = find_key(guest, relative(guest, question->text));
+	u32 type = question->head.type;
+	bool known = type == XS_READ || type == XS_DIRECTORY;
+	struct key key;
 
 	answer->head = question->head;
 	answer->head.len = 0;
-	if (question->head.type != XS_READ &&
-	    question->head.type != XS_DIRECTORY)
-		refuse_with(answer, "ENOSYS");
-	else if (key < 0)
-		refuse_with(answer, "ENOENT");
-	else if (question->head.type == XS_READ)
-		add_value(answer, guest, key);
-	else
-		add_children(answer, guest, key);
+	if (!known || !find_key(&key, guest, relative(guest, question->text))) {
+		answer->head.type = XS_ERROR;
+		add_names(answer, known ? "ENOENT " : "ENOSYS ");
+	} else if (type == XS_DIRECTORY) {
+		add_names(answer, key.names);
+	} else {
+		add(answer, key.text);
+		add_number(answer, key.number);
+	}
 }

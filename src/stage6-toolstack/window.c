@@ -52,21 +52,21 @@ void window_close(void)
 	shown = ~0UL;
 }
 
-/* What of @p count bytes at @p paddr lies in one page. */
-static unsigned long piece(u64 paddr, u64 count)
-{
-	return min(count, (u64)(PAGE_SIZE - (paddr & ~PAGE_MASK)));
-}
-
+/* Page by page: what lies side by side for the guest does not for us. */
 void guest_write(const struct guest *guest, u64 paddr, const void *from,
 		 u64 count)
 {
 	while (count) {
-		unsigned long now = piece(paddr, count);
+		unsigned long offset = paddr & ~PAGE_MASK;
+		unsigned long now = min(count, (u64)(PAGE_SIZE - offset));
 		u8 *page = window_open(guest, paddr >> PAGE_SHIFT);
 
-		memcpy(page + (paddr & ~PAGE_MASK), from, now);
-		from = (const u8 *)from + now;
+		if (from) {
+			memcpy(page + offset, from, now);
+			from = (const u8 *)from + now;
+		} else {
+			memset(page + offset, 0, now);
+		}
 		paddr += now;
 		count -= now;
 	}
@@ -74,12 +74,5 @@ void guest_write(const struct guest *guest, u64 paddr, const void *from,
 
 void guest_clear(const struct guest *guest, u64 paddr, u64 count)
 {
-	while (count) {
-		unsigned long now = piece(paddr, count);
-		u8 *page = window_open(guest, paddr >> PAGE_SHIFT);
-
-		memset(page + (paddr & ~PAGE_MASK), 0, now);
-		paddr += now;
-		count -= now;
-	}
+	guest_write(guest, paddr, NULL, count);
 }

@@ -138,8 +138,9 @@ static void segments(void **state)
 {
 	(void)state;
 	make32(0);
-	parts32[SECOND].p_paddr = 0x101000;
-	must_refuse("segment 1 begins before the end of another");
+	parts32[SECOND].p_paddr = 0x1000;
+	assert_false(panics(parse));
+	assert_int_equal(image.end, 0x102000);
 	make64(0);
 	parts64[SECOND].p_filesz = 0x1001;
 	must_refuse("segment 1");
@@ -173,6 +174,19 @@ static void addresses(void **state)
 	must_refuse("VIRT_BASE");
 }
 
+/* The paddr of PHYS32_ENTRY, 0x100000, for a PADDR_OFFSET. */
+static void offset(void **state)
+{
+	(void)state;
+	make32(0);
+	((u8 *)file.start)[NOTES + 24 + 20 + 24 + 8] = XEN_ELFNOTE_PADDR_OFFSET;
+	head32->e_entry = 0x10;
+	assert_false(panics(parse));
+	assert_int_equal(image.end, 0x3000);
+	parts32[FIRST].p_paddr = 0xff000;
+	must_refuse("segment 0 has impossible sizes");
+}
+
 static void notes(void **state)
 {
 	(void)state;
@@ -202,6 +216,7 @@ static void anything(void **state)
 		unsigned long size =
 			random_below(4) ? SIZE : random_below(SIZE);
 		struct file cut;
+		struct part part;
 
 		if (i % 2)
 			make64(random_below(2) ? 0 : 0xffffffff80000000);
@@ -221,8 +236,10 @@ static void anything(void **state)
 		if (!panics(parse)) {
 			taken++;
 			assert_true(image.end <= (u64)MAX_GUEST_PAGES << 12);
-			for (unsigned int s = 0; s < image.nr_segments; s++)
-				image_segment(&image, s);
+			for (unsigned int at = 0;
+			     image_next(&image, SEGMENT_LOAD, &at, &part);)
+				assert_true(part.bytes + part.filesz <=
+					    file.start + file.size);
 		}
 	}
 	assert_true(taken > 1000);
@@ -276,8 +293,8 @@ int test_images(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(right),    cmocka_unit_test(headers),
 		cmocka_unit_test(segments), cmocka_unit_test(addresses),
-		cmocka_unit_test(notes),    cmocka_unit_test(anything),
-		cmocka_unit_test(archives),
+		cmocka_unit_test(notes),    cmocka_unit_test(offset),
+		cmocka_unit_test(anything), cmocka_unit_test(archives),
 	};
 
 	return cmocka_run_group_tests_name("a stranger's images", tests, NULL,
