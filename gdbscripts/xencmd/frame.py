@@ -7,6 +7,7 @@ from xenabi.xensyms import frame_layout
 from xenpt import frame
 
 from .arguments import complete_first, number, word
+from .places import page_numbers
 from .pt_aliases import Aliases
 from .session import session
 from .style import say
@@ -30,10 +31,11 @@ class Frame(gdb.Command):
     def invoke(self, argument, from_tty):
         kind, rest = word(argument, ("pfn", "va", "mfn"))
         value = number(rest, USAGE, is_address=kind == "va")
+        numbers = page_numbers()
         with session.guest() as guest:
             under_xen(guest)
             mfn = Aliases.mfn(guest, {None: "mfn", "va": None}.get(kind, kind), value)
-            lines = frame.lines(guest, frame_layout(session.known_xen_syms()), mfn)
+            lines = frame.lines(guest, frame_layout(session.known_xen_syms()), numbers, mfn)
         if lines is None:
             raise gdb.GdbError(f"Xen keeps nothing about MFN {mfn:#x}: the machine has no such page, or this "
                                "Xen's frame table lies elsewhere than that of Xen 4.17")

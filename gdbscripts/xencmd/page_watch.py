@@ -11,13 +11,14 @@ the tables are looked through again. The same after a change of CR3.
 from typing import NamedTuple
 
 from xenabi.xensyms import frame_layout
-from xenpt import paging
-from xenpt.frame import FRAME_TABLE
+from xenpt import frame, paging
 from xenpt.memory import PAGE_SHIFT, Cached
+from xenpt.pdx import Numbers
 from xenpt.space import AddressSpace
 from xenpt.uses import uses
 
 from .inside_xen import EXITS
+from .places import page_numbers
 from .session import session
 
 MAPS, NEW_CR3 = "map_domain_page", "write_ptbase"
@@ -30,7 +31,8 @@ class Xen(NamedTuple):
     maps: int
     new_cr3: int
     exits: frozenset
-    page_info: int  # bytes of one
+    layout: frame.Layout
+    numbers: Numbers
 
     @classmethod
     def here(cls):
@@ -38,7 +40,7 @@ class Xen(NamedTuple):
         if not session.under_xen or not session.xen_symbol(MAPS):
             return None
         return cls(session.xen_symbol(MAPS), session.xen_symbol(NEW_CR3), frozenset(filter(None, map(session.xen_symbol, (*EXITS, IDLE)))),
-                   frame_layout(session.known_xen_syms()).page_info)
+                   frame_layout(session.known_xen_syms()), page_numbers())
 
 
 def address_space(stub):
@@ -148,7 +150,7 @@ class PageWatch:
             found = uses(address_space(self._stub), self.mfn)
         wanted = set().union(*(self._at(use.va) for use in found))
         if self.xen:
-            counts = {("write", FRAME_TABLE + mfn * self.xen.page_info, self.xen.page_info)
+            counts = {("write", frame.address(self.xen.layout, self.xen.numbers, mfn), self.xen.layout.page_info)
                       for mfn in {self.mfn}.union(*(use.tables for use in found))}
             self._infos = {va for _, va, _ in counts}
             wanted |= counts

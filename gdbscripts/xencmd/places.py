@@ -6,7 +6,9 @@ import struct
 
 import gdb
 
-from .session import session
+from xenpt.pdx import Numbers
+
+from .session import plain_errors, session
 
 # Where a stage ends: src/stage2-hypercall/exit.c, and stage 1's deliberate crash.
 GOOD_ENDS = ("xen_exit", "native_exit", "proof_of_life")
@@ -66,6 +68,12 @@ def handler(name):
     """Where Xen begins with a hypercall of this name, of a guest of this kind; None if that is not known."""
     kinds = ("compat", "do") if session.bits() == 32 else ("do",)
     return next(filter(None, (session.xen_symbol(f"{kind}_{name}") for kind in kinds)), None)
+
+
+def page_numbers():
+    """How this Xen numbers the pages that the machine has."""
+    with plain_errors():
+        return Numbers(session.xen_symbol if session.under_xen else lambda _: None, session.stub.read)
 
 
 def stack_top(read):

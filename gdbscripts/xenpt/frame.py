@@ -48,26 +48,28 @@ class Layout(NamedTuple):
     )
 
 
-def lines(guest, layout, mfn):
-    """The page in words; None if this Xen's table is not where it should be."""
-    def info(of):
-        return guest.xen_space.read(FRAME_TABLE + of * layout.page_info, layout.page_info)
+def address(layout, numbers, mfn):
+    """The VA of a page's struct page_info, in Xen."""
+    return FRAME_TABLE + numbers.pdx(mfn) * layout.page_info
 
-    data = info(mfn)
+
+def lines(guest, layout, numbers, mfn):
+    """The page in words, with Xen's pdx.Numbers; None if this Xen's table is not where it should be, or without the page."""
+    data = guest.xen_space.read(address(layout, numbers, mfn), layout.page_info)
     if data is None:
         return None
     count, kind = (struct.unpack_from("<Q", data, at)[0] for at in (layout.count_info, layout.type_info))
     pfn = guest.pfn(mfn)
     return list(_words(f"MFN {mfn:#x} = " + ("no PFN" if pfn is None else f"PFN {pfn:#x}"),
-                       count, kind, _owner(guest, layout, data)))
+                       count, kind, _owner(guest, layout, numbers, data)))
 
 
-def _owner(guest, layout, data):
-    """The domain that a page belongs to: kept as the number of the page that its struct domain begins."""
+def _owner(guest, layout, numbers, data):
+    """The domain that a page belongs to: kept as the pdx of the page that its struct domain begins."""
     number, = struct.unpack_from("<I", data, layout.owner)
     if not number:
         return "nobody"
-    page = guest.memory.read_page(number << PAGE_SHIFT)
+    page = guest.memory.read_page(numbers.mfn(number) << PAGE_SHIFT)
     domain, = struct.unpack_from("<H", page, layout.domain_id)
     return _SPECIAL.get(domain, f"dom{domain}")
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Where Xen keeps what it knows of a machine page: its frame table, and the m2p.
 
-Source: xen/arch/x86/include/asm/config.h, and xen/include/xen/pdx.h for the frame table's index, which leaves out address bits
-that no memory of this machine has.
+Source: xen/arch/x86/include/asm/config.h.
 """
 
 import os
 
 from xenabi.xensyms import XenSymsError, frame_layout
-from xenpt.frame import FRAME_TABLE
+from xenpt import frame
+from xenpt.pdx import Numbers
 
 M2P = {32: 0xf5800000, 64: 0xffff800000000000}  # as a guest sees it, by its width
 XENS_M2P = 0xffff828000000000  # as Xen sees it, in words of 64 bits, and may write to it
@@ -24,15 +24,8 @@ class FrameTable:
         except XenSymsError:
             self.layout = None
             return
-        names = ("pfn_pdx_bottom_mask", "pfn_top_mask", "pfn_pdx_hole_shift")
-        addresses = [machine.xen_symbols.get(name) for name in names]
-        values = [self.number(address) if address else 0 for address in addresses]
-        self.bottom, self.top, shift = values if all(addresses) else (~0, 0, 0)
-        self.shift = shift & 63
-
-    def number(self, va):
-        return int.from_bytes(self.stub.read(va, 8), "little")
+        self.numbers = Numbers(machine.xen_symbols.get, machine.stub.read)
 
     def at(self, mfn):
         """The VA of a page's struct page_info."""
-        return FRAME_TABLE + (mfn & self.bottom | (mfn & self.top) >> self.shift) * self.layout.page_info
+        return frame.address(self.layout, self.numbers, mfn)

@@ -94,6 +94,12 @@ foreign() { # image, function
 	TABLES=9 checks "$good/build/x86_64/stage3.elf" none watch
 }
 
+@test "the guest's memory is above a hole, from 4 GiB on: tables, frames, who touches a page" {
+	export MEM=192 QEMU_OPTIONS="-machine max-ram-below-4g=128M"
+	EXPECT=$remapped_x86_32 TABLES=3 checks "$good/build/x86_32/stage3.elf" none tables watch
+	EXPECT=$remapped_x86_64 TABLES=3 checks "$good/build/x86_64/stage3.elf" none tables watch
+}
+
 @test "a QEMU of somebody else's: 32 bits" { foreign "$good/build/x86_32/stage3.elf" remap_kernel; }
 @test "a QEMU of somebody else's: 64 bits" { foreign "$good/build/x86_64/stage3.elf" remap_kernel; }
 
