@@ -7,7 +7,7 @@ import functools
 import re
 from collections.abc import Callable
 
-from xenabi.headers import value
+from xenabi.headers import names, value
 
 from .calls import ABOUT_GUEST, Call
 from .transcript import Transcript
@@ -34,6 +34,9 @@ class Refusal(Way):
         if self.seen and not self.seen.places.call and not self.calls:
             return self._told
         before = [c for c in self.calls if c.refused and not (c.name in _TELLING and self.panic and "console_io" not in self.panic)]
+        named = re.match(r"hypercall refused: (\w+)", self.panic)
+        if named and f"__HYPERVISOR_{named[1]}" in names("__HYPERVISOR_").values():  # others were refused, and nobody minded
+            before = [c for c in before if c.name == named[1]]
         return before[-1] if before else None
 
     @property

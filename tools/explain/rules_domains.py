@@ -7,6 +7,16 @@ from .rule import rule
 
 LESSON = "10-the-other-side"
 
+# What Xen wants of a step, where it refuses without a reason.
+STEPS = {
+    "domctl(getdomaininfo), versions": "Xen takes domctl with its own version only, and that is none of those that stage 6 tries",
+    "domctl(createdomain)": "it has to say at least one of max_vcpus, and GRANT_version(1)",
+    "domctl(set_address_size)": "it comes before the domain's memory, or Xen's own mappings of that would have the wrong format",
+    "domctl(setvcpucontext)": "max_vcpus has to be called before; the registers are in the struct of the domain's width, which set_address_size sets; "
+    "the flags have VGCF_in_kernel; and cr3 names, by its MFN, a table of the top level",
+    "event_channel_op(EVTCHNOP_alloc_unbound)": "createdomain's max_evtchn_port says how many ports there are",
+}
+
 
 @rule("guest-domain-contract", LESSON, unlike="Lesson 0 has the list of what a guest is promised, and src/stage6-toolstack/main.c a call for each.")
 def _(f):
@@ -83,6 +93,25 @@ def _(f):
         kind = "it is a PFN of the domain's, as the number tells" if mfn < int(pages[1]) else "it is not the domain's"
         return f"""Xen was given MFN {mfn:#x} for a page of the domain that stage 6 builds, and {kind}: a page number of the guest's goes through its p2m
             (guest_mfn()) before Xen is told it."""
+
+
+@rule("guest-domain-foreign", LESSON + ": Trust", "failure")
+def _(f):
+    if not f.panic.startswith("hypercall refused: update_va_mapping_otherdomain"):
+        return None
+    said = f.xen(r"pg_owner d(\d+) l1e_owner d\d+, but real_pg_owner d(-?\d+)")
+    if said and said[2] == "-1":
+        return """Dom0 was to map a page of the guest's, and the MFN it gave is no domain's: is it a PFN (guest_mfn() has the MFN), or a page that the guest was never given?"""
+    if said:
+        return f"""Dom0 was to map a page of domain {said[2]}'s, and the call named domain {said[1]}: a page of another domain's is only mapped by a call that names
+            its owner."""
+
+
+@rule("guest-domain-step", LESSON + ": And one word wrong elsewhere", "failure", rank=1)
+def _(f):
+    for step, wants in STEPS.items():
+        if f.panic.startswith(f"hypercall refused: {step}"):
+            return f"Stage 6 asked for {step.split(',')[0]}, and Xen refused that step of the building of a domain: {wants}."
 
 
 @rule("guest-domain-memory", LESSON + ": No memory allowed", "failure")
