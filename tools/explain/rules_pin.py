@@ -75,7 +75,8 @@ def _(f):
 
 @rule("guest-domain-pin", LESSON + ": A page table that is mapped writable", "failure")
 def _(f):
-    value = next((m for m in (re.search(r"(?:from L1 entry|Bad L\d flags) ([0-9a-f]+)", line) for line in f.refused.said) if m), None) if f.refused else None
+    said = "\n".join(f.refused.said) if f.refused else ""
+    value = re.search(r"(?:from L1 entry|Bad L\d flags) ([0-9a-f]+)", said)
     if not re.match(PIN, f.panic) or not value:
         return None
     number = int(value[1], 16)
