@@ -38,3 +38,13 @@ def pvh_entry(image: Image) -> int:
     if entry is None:
         raise ElfError(f"{image.path} has no note PHYS32_ENTRY: it cannot be entered as PVH (PVH=n)")
     return entry
+
+
+def native_entry(image: Image) -> int:
+    """The paddr of its first instruction without Xen: as PVH, or where the unpacker of a bzImage jumps to."""
+    if as_pvh():
+        return pvh_entry(image)
+    startup = image.symbols.get("startup_32")
+    if startup is None:
+        raise ElfError(f"{image.path} has no startup_32: it boots under Xen only")
+    return startup - image.load_offset

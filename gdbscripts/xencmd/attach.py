@@ -11,7 +11,7 @@ import subprocess
 
 import gdb
 
-from xenabi.entry import as_pvh, pvh_entry, xen_entry
+from xenabi.entry import as_pvh, native_entry, pvh_entry, xen_entry
 from xenabi.image import ElfError, Image
 from xenpt.guest import NATIVE, PVH, Boot
 from xenpt.memory import BadPage
@@ -142,14 +142,9 @@ def is_guests(registers, native):
 
 def entry_addresses(image, native):
     """Where the image begins."""
-    if as_pvh():
-        return {pvh_entry(image)}
-    if not native:
-        return {xen_entry(image)}
-    symbols = image.symbols
-    if "startup_32" in symbols:
-        return {symbols["startup_32"] - image.load_offset}
-    raise ElfError(f"{image.path} has no startup_32: it boots under Xen only")
+    if native:
+        return {native_entry(image)}
+    return {pvh_entry(image) if as_pvh() else xen_entry(image)}
 
 
 class Physical:

@@ -39,6 +39,20 @@ explore() { # IMAGE [option...]
 	tests/explore/browse build/x86_64/stage7.html tests/explore/steps.js
 }
 
+@test "without Xen: stage 7, which QEMU enters as PVH, and stage 5, from the head of its kernel on" {
+	local words page
+	for words in "STAGE=7" "STAGE=7 ARCH=x86_64 PVH=microvm" "STAGE=5 NATIVE=y"; do
+		# shellcheck disable=SC2086 # words
+		run env -u XEN make explore $words
+		page=${lines[-1]}
+		ends 0 html
+		tests/explore/browse "$page" tests/explore/steps.js
+		grep -q '"changes":\[\[' "$page"
+		! grep -qE '"changes":.*(\[|,)null[],]' <(grep -oE '"changes":.*"repeated"' "$page") || { echo "$words: steps without registers"; return 1; }
+		grep -qE '"console":\[".*",\[\[0,0\],' "$page" || { echo "$words: the console is full before the first step"; return 1; }
+	done
+}
+
 @test "a kernel that loops has a page, which says so" {
 	fault x86_32/stage2 stage2-hypercall/early.c 's/xen_exit\(VERDICT_SUCCESS\);/for (;;);/'
 	SILENCE=2 explore "$image"

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 
+from xenabi.entry import native_entry
 from xenabi.image import ElfError, Image
 from xenqemu.monitor import MonitorError
 
@@ -42,7 +43,8 @@ def main() -> None:
 def write(arguments: argparse.Namespace) -> None:
     image = Image(arguments.symbols or arguments.image)
     info = DebugInfo(image)
-    recording = record(arguments.image, info.bits, [arguments.flag] if arguments.flag else [])
+    entry = native_entry(image) if os.environ.get("NATIVE") == "y" else 0
+    recording = record(arguments.image, info.bits, [arguments.flag] if arguments.flag else [], entry)
     data, events = document.make(recording, info, arguments.title or os.path.basename(arguments.image))
     text = json.dumps(data, separators=(",", ":")) + "\n" if arguments.json else page.make(data, page.pictures_of(events))
     with open(arguments.file + ".new", "w", encoding="utf-8") as file:

@@ -40,7 +40,9 @@ class RecordError(Exception):
 class Boot:
     """A boot of an image, with more settings for tools/boot. Use: for in_guest, n in boot.waits(): ...; boot.next_stop = n. Then the rest is there."""
 
-    def __init__(self, image: str, flags: Sequence[str] = (), stop_in_xen: int = 0, **environment: str) -> None:
+    def __init__(self, image: str, flags: Sequence[str] = (), stop_in_xen: int = 0, entry: int = 0, **environment: str) -> None:
+        """stop_in_xen: the number of the block before the guest at which QEMU waits, and writes a log from then on. entry: the address
+        at which a kernel begins that boots without Xen."""
         self.next_stop = NEVER
         self._log, self._ram, self._wanted, self._out = map(os.memfd_create, ("log", "ram", "wanted", "out"))
         os.truncate(self._wanted, _PAGES)
@@ -51,8 +53,9 @@ class Boot:
         plugin = os.open(PLUGIN, os.O_RDONLY)
         shared = [control.fileno(), theirs.fileno(), plugin, self._log, self._ram, self._wanted, self._out]
         options = (f"-plugin /proc/self/fd/{plugin},control={control.fileno()},ram={self._ram},wanted={self._wanted},"
-                   f"out={self._out},stop={stop_in_xen} -chardev socket,id=qmp,fd={theirs.fileno()} -mon chardev=qmp,mode=control "
-                   f"-D /proc/self/fd/{self._log} -dfilter {_GUEST}")
+                   f"out={self._out},stop={stop_in_xen},entry={entry} -chardev socket,id=qmp,fd={theirs.fileno()} -mon chardev=qmp,mode=control")
+        if stop_in_xen:
+            options += f" -D /proc/self/fd/{self._log} -dfilter {_GUEST}"
         self.process = subprocess.Popen(
             [os.path.join(TOP, "tools", "boot"), *flags, image], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, pass_fds=shared,

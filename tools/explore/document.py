@@ -51,7 +51,7 @@ def make(recording: Recording, info: DebugInfo, title: str) -> tuple[dict[str, A
         "tables": [step for step, *_ in events.tables],
         "stores": packed.stores(store for store in trace.stores if not store.by_xen),
         "xen_stores": packed.stores(store for store in trace.stores if store.by_xen),
-        "console": [recording.console.decode("latin-1"), [[0, trace.console_before or len(recording.console)], *([ran.step, ran.console] for ran in trace.xen)]],
+        "console": [recording.console.decode("latin-1"), [[0, trace.console_before if trace.addresses else len(recording.console)], *([ran.step, ran.console] for ran in trace.xen)]],
         "memory": packed.memory(recording, events),
         **_machine(recording, events),
         **relative.debug(info, base),

@@ -22,8 +22,6 @@ record-options := $(AT:%=--at '%') --symbols '$(explored:.bzImage=.elf)' --title
 
 explore record: ready $(below) $(recorder)
 	@tools/doctor --need explore
-	@$(if $(filter y,$(NATIVE)),echo 'make $@: a boot is recorded from where Xen starts the guest and this one has no Xen:' \
-		'$(if $(filter 7,$(STAGE)),use PVH=n or PVH=dom0 (with ARCH=x86_64),leave NATIVE=y out)' >&2; exit 2)
 	@$(if $(IMAGE),,mkdir -p $(O) && flock $(O)/.lock $(MAKE) --no-print-directory $(image))
 	@tools/python -m explore $(if $(filter record,$@),--json) $(record-options) '$(explored)' \
 		'$(recording).$(if $(filter record,$@),recording.json,html)'

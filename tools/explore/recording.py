@@ -48,10 +48,10 @@ class Recording(NamedTuple):
     said: str
 
 
-def record(image: str, bits: int, flags: Sequence[str]) -> Recording:
-    """Boots an image twice."""
+def record(image: str, bits: int, flags: Sequence[str], entry: int = 0) -> Recording:
+    """Boots an image twice; entry: where it begins, if it boots without Xen."""
     say(f"recording {image}: what it executes ...")
-    first = Boot(image, flags)
+    first = Boot(image, flags, entry=entry)
     memory, data, pages = b"", None, {}
     for _ in first.waits():
         memory = first.ram()
@@ -68,7 +68,7 @@ def record(image: str, bits: int, flags: Sequence[str]) -> Recording:
     say(f"recording {image}: the registers of {len(trace.addresses)} steps ...")
     with tempfile.TemporaryDirectory() as folder:
         # It takes long between two lines of the console, and is ended here.
-        second = Boot(image, flags, trace.blocks_before - registers.EARLY_BLOCKS, BUILD=folder, SILENCE=_PATIENCE, TIMEOUT=_PATIENCE)
+        second = Boot(image, flags, trace.blocks_before - registers.EARLY_BLOCKS, entry, BUILD=folder, SILENCE=_PATIENCE, TIMEOUT=_PATIENCE)
         values = registers.record(second, trace, bits)
     return Recording(trace, values, ram, data, pages, console, first.process.returncode, first.said)
 

@@ -59,7 +59,8 @@ class Page {
 	makePanes() {
 		this.panes = [];
 		for (const kind of [SourcePane, CodePane, RegisterPane, EventPane, CallPane, TablePane, InspectorPane, ConsolePane, StartInfoPane])
-			this.panes.push(new kind(this.recording, this));
+			if (kind !== EventPane || this.recording.data.events.length) // without Xen there are none
+				this.panes.push(new kind(this.recording, this));
 		this.inspector = this.panes.find((one) => one instanceof InspectorPane);
 		this.tables = this.panes.find((one) => one instanceof TablePane);
 		// To begin with, the entry where it is linked: mapped or not, that is what a boot is about.

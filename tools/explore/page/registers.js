@@ -24,7 +24,7 @@ class RegisterPane {
 
 	number(register, value, step) {
 		const name = this.recording.names[register];
-		const kind = name === "cr3" ? "maddr" : /^([er]fl|[c-gs]s|cr[04])$/.test(name) ? null : this.page.numbers.guess(value, step);
+		const kind = name === "cr3" ? this.page.paging.mode ? "maddr" : "paddr" : /^([er]fl|[c-gs]s|cr[04])$/.test(name) ? null : this.page.numbers.guess(value, step);
 		return this.page.numbers.element(kind, value, hex(value), { register });
 	}
 
@@ -35,7 +35,7 @@ class RegisterPane {
 		if (name === "cs")
 			return `ring ${value & 3n}`;
 		if (name === "cr3")
-			return this.recording.bits === 32 ? "Xen's own table, above the pgd" : "the pgd";
+			return this.page.paging.mode && this.recording.bits === 32 ? "Xen's own table, above the pgd" : value ? "the pgd" : "";
 		return this.recording.symbolAt(value);
 	}
 }

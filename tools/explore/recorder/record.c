@@ -15,7 +15,7 @@
 #include "record.h"
 
 struct recording *out;
-uint64_t stop_in_xen, stop_in_guest;
+uint64_t stop_in_xen, stop_in_guest, native_entry;
 /* The machine's memory; and of each of its pages, whether Xen's stores into it
  * are of interest. */
 const unsigned char *ram, *wanted;
@@ -95,14 +95,16 @@ uint64_t console_size(void)
 	return fstat(console, &file) ? 0 : file.st_size;
 }
 
-/* Arguments: file descriptors that tools/explore has opened, and the number of
- * Xen's block to stop at (0: none). */
+/* Arguments: file descriptors that tools/explore has opened, the number of the
+ * block before the guest to stop at (0: none), and the address at which a guest
+ * begins that boots without Xen (0: under Xen). */
 void open_recording(int argc, char **argv)
 {
 	uint64_t size;
 
 	control = number(argc, argv, "control");
 	stop_in_xen = number(argc, argv, "stop");
+	native_entry = number(argc, argv, "entry");
 	ram = map(number(argc, argv, "ram"), PROT_READ, &ram_size);
 	wanted = map(number(argc, argv, "wanted"), PROT_READ, &wanted_pages);
 	out = map(number(argc, argv, "out"), PROT_READ | PROT_WRITE, &size);

@@ -56,7 +56,7 @@ struct record *add(enum kind kind, uint32_t size, uint64_t where,
 		   uint64_t value);
 void wait_for_answer(bool guest_is_next, uint64_t n);
 uint64_t console_size(void);
-extern uint64_t stop_in_xen, stop_in_guest;
+extern uint64_t stop_in_xen, stop_in_guest, native_entry;
 extern const unsigned char *ram, *wanted;
 extern uint64_t ram_size, wanted_pages;
 

@@ -2,7 +2,8 @@
 /**
  * @file
  * A plugin for QEMU: writes down which instructions a guest of Xen executes,
- * and everything that is stored meanwhile, by the guest and by Xen.
+ * and everything that is stored meanwhile, by the guest and by Xen. Without
+ * Xen the guest is the kernel, from its entry on, and the firmware is before.
  *
  * Loaded by tools/explore into the QEMU of an ordinary `make run`. It is called
  * from the code that QEMU makes of the machine's instructions, so nothing
@@ -31,7 +32,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_version = 1;
 uint64_t guest_count, steps;
 bool guest_is_up, in_guest;
 
-static bool xen_is_up;
+static bool xen_is_up, may_have_printed;
 static uint64_t xen_blocks, xen_count;
 static uint64_t last_va;
 static struct record *last;
@@ -54,17 +55,27 @@ static void xen_executed(unsigned int cpu, void *instructions)
 		wait_for_answer(false, xen_blocks);
 }
 
+/* Without Xen, what runs before the guest is the firmware: it counts as Xen. */
+static void firmware_executed(unsigned int cpu, void *instructions)
+{
+	if (!guest_is_up)
+		xen_executed(cpu, instructions);
+}
+
 static void executed_in_guest(uint64_t va)
 {
 	bool left_out;
 
+	if (native_entry && !guest_is_up && va != native_entry)
+		return;
 	if (guest_count == stop_in_guest)
 		wait_for_answer(true, guest_count);
 	left_out = goes_round(va);
-	if (xen_count && !left_out)
+	if ((xen_count || may_have_printed) && !left_out)
 		add(XEN_RAN, 0, guest_is_up ? xen_count : xen_blocks,
 		    console_size());
 	xen_count = 0;
+	may_have_printed = false;
 	guest_is_up = in_guest = true;
 	last = left_out ? NULL : add(EXECUTED, 1, va, 0);
 	last_va = va;
@@ -92,6 +103,21 @@ static void guest_calls(unsigned int cpu, void *data)
 	executed_in_guest((uintptr_t)data);
 }
 
+/* Without Xen the guest writes to the serial port itself. */
+static void guest_outputs(unsigned int cpu, void *data)
+{
+	guest_executed(cpu, data);
+	may_have_printed = guest_is_up;
+}
+
+/* out %al, (%dx), without Xen */
+static bool is_output(const struct qemu_plugin_insn *insn)
+{
+	const unsigned char *code = qemu_plugin_insn_haddr(insn);
+
+	return native_entry && code && *code == 0xee;
+}
+
 /* int $0x82 or syscall */
 static bool is_hypercall(const struct qemu_plugin_insn *insn)
 {
@@ -111,13 +137,14 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
 	bool in_xen = va >= XEN_FIRST && va <= XEN_LAST;
 
 	(void)id;
-	xen_is_up = xen_is_up || (in_xen && va >= XEN_CODE);
+	xen_is_up = xen_is_up || native_entry || (in_xen && va >= XEN_CODE);
 	if (!xen_is_up)
 		return;
-	if (in_xen)
-		qemu_plugin_register_vcpu_tb_exec_cb(block, xen_executed,
-						     QEMU_PLUGIN_CB_NO_REGS,
-						     (void *)(uintptr_t)count);
+	in_xen = in_xen && !native_entry;
+	if (in_xen || native_entry)
+		qemu_plugin_register_vcpu_tb_exec_cb(
+			block, in_xen ? xen_executed : firmware_executed,
+			QEMU_PLUGIN_CB_NO_REGS, (void *)(uintptr_t)count);
 	for (size_t i = 0; i < count; i++) {
 		insn = qemu_plugin_tb_get_insn(block, i);
 		va = qemu_plugin_insn_vaddr(insn);
@@ -125,6 +152,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
 			qemu_plugin_register_vcpu_insn_exec_cb(
 				insn,
 				is_hypercall(insn) ? guest_calls
+				: is_output(insn)  ? guest_outputs
 						   : guest_executed,
 				QEMU_PLUGIN_CB_NO_REGS, (void *)(uintptr_t)va);
 		qemu_plugin_register_vcpu_mem_cb(insn, stored,
