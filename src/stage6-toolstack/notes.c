@@ -6,11 +6,25 @@
  * Called by image_parse(): first to read them, then, when it is known how far
  * the image reaches, to check them. Xen reads the same notes of dom0's image.
  *
- * Source: xen/elfnote.h.
+ * Source: xen/elfnote.h; xen/arch-x86/xen-x86_32.h and xen-x86_64.h.
  */
 #include "string.h"
 #include "toolstack.h"
 #include <xen/elfnote.h>
+
+/** @{ Where Xen itself is mapped in a guest of each width, on 32 bits to the
+ * end: VAs. The other width's header cannot be included beside our own.
+ */
+#define XEN_START_32 0xf5800000ULL
+#define XEN_START_64 0xffff800000000000ULL
+#define XEN_END_64   0xffff880000000000ULL
+/** @} */
+#ifdef CONFIG_X86_64
+_Static_assert(XEN_START_64 == HYPERVISOR_VIRT_START, "XEN_START_64");
+_Static_assert(XEN_END_64 == HYPERVISOR_VIRT_END, "XEN_END_64");
+#else
+_Static_assert(XEN_START_32 == HYPERVISOR_VIRT_START, "XEN_START_32");
+#endif
 
 static bool begins(const u8 *desc, u64 length, const char *with)
 {
@@ -103,13 +117,20 @@ static void check_entry(const struct image *image, u64 paddr)
 /* Of a VA of 64 bits, the upper 17 are alike. */
 static void check_virt_base(const struct image *image)
 {
-	u64 last = image->virt_base + ((u64)MAX_GUEST_PAGES << PAGE_SHIFT) - 1;
+	u64 base = image->virt_base;
+	u64 last = base + ((u64)MAX_GUEST_PAGES << PAGE_SHIFT) - 1;
 	u64 sign = image->bits == 64 ? last >> 47 : last >> 32;
+	bool xens = image->bits == 64
+			    ? last >= XEN_START_64 && base < XEN_END_64
+			    : last >= XEN_START_32;
 
-	if (image->virt_base & ~PAGE_MASK || last < image->virt_base ||
+	if (base & ~PAGE_MASK || last < base ||
 	    (sign && (image->bits == 32 || sign != 0x1ffff)))
 		panic("image: its note VIRT_BASE, %#llx, is no VA of a page with room for a guest",
-		      image->virt_base);
+		      base);
+	if (xens)
+		panic("image: its note VIRT_BASE, %#llx, leads to where Xen itself is mapped",
+		      base);
 }
 
 void image_check_notes(const struct image *image, bool pvh)

@@ -30,7 +30,7 @@ static void show_range(u64 first, u64 size, u32 type)
 //! [map_by_hypercall]
 static void show_map_by_hypercall(void)
 {
-	struct boot_e820_entry e820[16];
+	struct boot_e820_entry e820[E820_MAX_ENTRIES_ZEROPAGE];
 	struct xen_memory_map map = {.nr_entries = ARRAY_SIZE(e820)};
 
 	set_xen_guest_handle(map.buffer, e820);

@@ -172,6 +172,12 @@ static void addresses(void **state)
 	must_refuse("VIRT_BASE");
 	make32(0xfff00000);
 	must_refuse("VIRT_BASE");
+	make32(0xf6000000);
+	must_refuse("where Xen itself is mapped");
+	make64(0xffff800000000000);
+	must_refuse("where Xen itself is mapped");
+	make64(0xffff87fffff00000);
+	must_refuse("where Xen itself is mapped");
 }
 
 /* The paddr of PHYS32_ENTRY, 0x100000, for a PADDR_OFFSET. */
