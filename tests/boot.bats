@@ -67,7 +67,12 @@ refused() { # what the line says, the command
 	ACCEL=hvf refused "one of tcg kvm" "$actor"
 	MEM=much refused "MEM=much is not a number of MiB" "$actor"
 	DOM0_MEM=0 refused "DOM0_MEM=0 is not a number of MiB" "$actor"
-	CMDLINE=$(printf 'w%.0s' {1..1024}) refused "CMDLINE= has 1024 bytes, and a guest's start_info has room for 1023" "$actor"
+	local words
+	words=$(printf 'w%.0s' {1..1024})
+	CMDLINE=$words refused "CMDLINE= has 1024 bytes, and a guest's start_info has room for 1023" "$actor"
+	NATIVE=n PVH=domU CMDLINE=$words refused "CMDLINE= has 1024 bytes" "$actor"
+	NATIVE=n PVH=n CMDLINE=$words refused "CMDLINE= has 1024 bytes" "$actor"
+	PVH=dom0 CMDLINE=$words ACCEL=hvf refused "one of tcg kvm" "$actor" # there, Xen has no such limit
 	[ -e /dev/kvm ] || ACCEL=kvm refused "/dev/kvm" "$actor"
 }
 
