@@ -156,9 +156,9 @@ class Lab:
         """What make has to be told of the variant."""
         return [f"VARIANT={self.variant.seed}"] if self.variant else []
 
-    def module(self, size):
+    def module(self, size, name="module"):
         """A file of zeros to be loaded beside the kernel."""
-        path = os.path.join(self.out, "module")
+        path = os.path.join(self.out, name)
         with open(path, "wb") as file:
             file.truncate(size)
         return path

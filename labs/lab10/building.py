@@ -6,9 +6,12 @@ answer to populate_physmap; so the guest's memory can be read whatever the reade
 xen/memory.h, xen/domctl.h, xen/arch-x86/xen.h.
 """
 
+import os
+import subprocess
 from types import SimpleNamespace
 
 from grader.checks.frames import frames_of
+from grader.lab import NotGraded
 from grader.machine import Stop
 from grader.session import Session
 from grader.tables import PAGE, MachineMemory
@@ -39,15 +42,26 @@ MOST = 4000  # hypercalls of a run
 SHORT = ("none", "pte", "pmd", "pgd", "pgd", "segments", "shared", "writable")  # page types, as predictions name them
 
 
+def packed(lab, name, image, size):
+    """The guest's image and a module of so many bytes in the one file that dom0 gets."""
+    archive = os.path.join(lab.out, name)
+    made = subprocess.run(["tools/guest-files", archive, image, lab.module(size, name + ".module")], capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise NotGraded(made.stderr.strip())
+    return archive
+
+
 class Building(Session):
     """A boot of stage 6. What it was seen to do is left in attributes; None or empty is what it did not come to."""
 
-    def __init__(self, lab, image, guest, dom0_kind, guest_kind, words):
-        super().__init__(lab, image, guest, f"transcript-{dom0_kind}-builds-{guest_kind}.log", cmdline=words)
+    def __init__(self, lab, image, guest, dom0_kind, guest_kind, words, module):
+        name = f"{dom0_kind}-builds-{guest_kind}"
+        files = packed(lab, f"{name}.tar", guest, module) if module else guest
+        super().__init__(lab, image, files, f"transcript-{name}.log", cmdline=words)
         self.who = f"a guest of {guest_kind[4:]} bits, built by a dom0 of {dom0_kind[4:]}"
         self.words = words
         self.hangs = "seconds=" in words
-        self.layout = Layout(Image(guest), far="layout=far" in words)
+        self.layout = Layout(Image(guest), "layout=far" in words, module)
         self.pages = {}  # PFN: MFN, as Xen gave them
         self.pins, self.context, self.shared = [], None, None
         self.sealed = self.list = self.info = self.entry = self.left = None

@@ -2,7 +2,7 @@
 """Lab 10: three guests are built, and each is looked at from outside on its way; a fourth stands still at its first instruction.
 
 A toolstack that is wrong may be right for one kind of guest, one layout, one machine. So one guest has the other width, one
-has store and console far above its tables, and all of them machine pages above 4 GiB.
+has store and console far above its tables, two have a module, and all of them machine pages above 4 GiB.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +15,9 @@ from .contents import check_p2m, check_start_info
 from .life import check_context, check_given_up, check_serve
 from .sealing import check_pin, check_tables
 
-# dom0's kind, the guest's, dom0's command line.
-KINDS = (("x86_32", "x86_32", "layout=far"), ("x86_32", "x86_64", ""), ("x86_64", "x86_32", "words=for the guest"), ("x86_64", "x86_64", "seconds=2"))
+# dom0's kind, the guest's, dom0's command line, bytes of the guest's module.
+KINDS = (("x86_32", "x86_32", "layout=far", 0), ("x86_32", "x86_64", "", 65),
+         ("x86_64", "x86_32", "words=for the guest", 5000), ("x86_64", "x86_64", "seconds=2", 0))
 JOBS = 2
 
 

@@ -10,7 +10,7 @@ MEANT = {
     "nr_pages": "how many pages it has", "shared_info": "the machine address of the page that Xen shares with it",
     "store_mfn": "the MFN of its store page", "store_evtchn": "its port for the store", "console_0": "the MFN of its console page",
     "console_1": "its port for the console", "pt_base": "the VA of its top table", "nr_pt_frames": "how many page-table pages it has",
-    "mfn_list": "the VA of its p2m", "flags": "flags: it is not dom0", "mod_start": "nothing: it has no module", "mod_len": "nothing: it has no module",
+    "mfn_list": "the VA of its p2m", "flags": "flags: it is not dom0", "mod_start": "the VA of its module, 0 if it has none", "mod_len": "the bytes of its module, 0 if it has none",
     "first_p2m_pfn": "nothing: its image asks for no p2m elsewhere", "nr_p2m_frames": "nothing: its image asks for no p2m elsewhere",
 }
 
@@ -71,7 +71,7 @@ def check_start_info(task, run):
         return
     want = {"nr_pages": NR_PAGES, "shared_info": (run.shared or 0) * PAGE, "flags": 0, "store_mfn": pages[layout.store], "store_evtchn": 2,
             "console_0": pages[layout.console], "console_1": 1, "pt_base": layout.tables.start * PAGE, "nr_pt_frames": len(layout.tables),
-            "mfn_list": layout.mfn_list * PAGE, "mod_start": 0, "mod_len": 0,
+            "mfn_list": layout.mfn_list * PAGE, "mod_start": layout.mod_start * PAGE if layout.module else 0, "mod_len": layout.module,
             "first_p2m_pfn": 0, "nr_p2m_frames": 0}
     table = dict(fields(layout.bits))
     for name, value in want.items():

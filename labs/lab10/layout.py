@@ -14,13 +14,16 @@ CONTEXTS = {bits: struct(64, f"struct vcpu_guest_context_x86_{bits}", "flags", "
 
 
 class Layout:
-    def __init__(self, image, far):
+    def __init__(self, image, far, module):
+        """module is the size of the guest's, in bytes."""
         self.bits, self.word = image.bits, image.bits // 8
         self.entry = xen_entry(image)
         self.context = CONTEXTS[self.bits]
         self.levels = 4 if self.bits == 64 else 3
         end = max(part.paddr + part.memsz for part in image.loaded())
-        first = -(-end // PAGE)
+        self.mod_start = -(-end // PAGE)
+        self.module = module
+        first = self.mod_start + -(-module // PAGE)
         self.mfn_list = first
         self.list_pages = range(first, first + -(-NR_PAGES * self.word // PAGE))
         self.start_info = self.list_pages.stop

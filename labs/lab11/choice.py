@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which console: what console_select_ring() makes of start_infos, and who calls it at all."""
 
+from contextlib import ExitStack
+
 from grader.machine import Stop
 from grader.tables import PAGE
-from xenpt.start_info import SIF_INITDOMAIN
+from xenpt.start_info import SIF_INITDOMAIN, SIF_PRIVILEGED
 
 from .dom0 import FREE, selected
 from .findings import failed
@@ -14,22 +16,26 @@ PORT, STORE_PORT = 9, 13
 def check_select(task, boot):
     guest = boot.guest
     first = guest.limit() // PAGE + FREE
-    for page in (first, guest.info["nr_pages"] - 1, 3):
-        store = first + 3
-        at = guest.limit() + PAGE
-        with selected(boot, at, page, PORT, store, STORE_PORT) as result:
-            mfn = guest.p2m[page]
-            what = f"{boot.who}, whose console page is MFN {mfn:#x} (PFN {page:#x}), console_select_ring()"
-            if failed(task, boot, what, result, "select-no-answer"):
+    with ExitStack() as asked:  # each finds what the one before has kept
+        for page in (first, guest.info["nr_pages"] - 1, 3):
+            result = asked.enter_context(selected(boot, guest.limit() + PAGE, page, PORT, first + 3, STORE_PORT))
+            judge_select(task, boot, page, first + 3, result)
+            if task.state != "right":
                 return
-            got, port = (int.from_bytes(guest.read(guest.paddr(name), size), "little")
-                         for name, size in (("ring_paddr", guest.word), ("ring_port", 4)))
-            judge_page(task, f"{what} leaves paddr {got:#x} in ring_paddr", guest, got, page, store)
-            judge_port(task, f"{boot.who} console_select_ring() leaves {port} in ring_port", port)
-            if task.state == "right":
-                judge_selected(task, boot)
-        if task.state != "right":
-            return
+
+
+def judge_select(task, boot, page, store, result):
+    guest = boot.guest
+    mfn = guest.p2m[page]
+    what = f"{boot.who}, whose console page is MFN {mfn:#x} (PFN {page:#x}), console_select_ring()"
+    if failed(task, boot, what, result, "select-no-answer"):
+        return
+    got, port = (int.from_bytes(guest.read(guest.paddr(name), size), "little")
+                 for name, size in (("ring_paddr", guest.word), ("ring_port", 4)))
+    judge_page(task, f"{what} leaves paddr {got:#x} in ring_paddr", guest, got, page, store)
+    judge_port(task, f"{boot.who} console_select_ring() leaves {port} in ring_port", port)
+    if task.state == "right":
+        judge_selected(task, boot)
 
 
 def judge_page(task, said, guest, got, page, store):
@@ -85,6 +91,8 @@ def check_chosen(task, boot):
     guest, machine = boot.guest, boot.machine
     domu = not guest.info["flags"] & SIF_INITDOMAIN
     who = boot.who if domu else "as dom0"
+    if domu and guest.bits == 64:  # one that drives a device: still not the first
+        guest.write_info(guest.info_paddr, flags=SIF_PRIVILEGED)
     machine.stop_at(guest.paddr("remap_kernel"), "remap_kernel")
     event = machine.go()
     machine.pass_by("remap_kernel")

@@ -46,7 +46,7 @@ class Dom0:
         self.start = prod & 0xffffffff
         self.taken = self.start - unread & 0xffffffff
         contents = bytearray([STRANGE] * OUT + [OLD] * (PAGE - OUT))
-        for at, number in ((IN_CONS, 7), (IN_PROD, 7), (OUT_CONS, self.taken), (OUT_PROD, self.start)):
+        for at, number in ((IN_CONS, 7), (IN_PROD, 12), (OUT_CONS, self.taken), (OUT_PROD, self.start)):
             contents[at:at + 4] = number.to_bytes(4, "little")
         self.before = bytes(contents)
         self.guest.write(self.page, self.before)

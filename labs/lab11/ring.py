@@ -43,7 +43,7 @@ def check_none(task, boot, page):
 
 def check_wrapped(task, boot, page):
     """Over the ring's end."""
-    text, prod = b"over the end of the ring", SIZE - 5
+    text, prod = b"over the end\0of the ring\xff", SIZE - 5
     dom0 = Dom0(boot, page, prod, 0)
     result = dom0.write(text)
     said = f"{boot.who}, with {len(text)} bytes and 5 places before the ring's end (out_prod {prod:#x}), ring_write()"

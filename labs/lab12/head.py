@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Lab 12: what has to hold when C begins."""
 
+import os
+
 from grader.machine import Stop
 from grader.tables import PAGE, MachineMemory
 from xenpt import paging
@@ -11,11 +13,12 @@ LARGE, MAPPED = 2 << 20, 1 << 30  # bytes
 THREAD_SIZE = 2 * PAGE
 LONG_MODE, PAGING = 0x400, 1 << 31  # EFER.LMA, CR0.PG
 INTERRUPTS, DIRECTION = 0x200, 0x400
+UNCACHED = 0x18  # PWT, PCD
 
 
 def check_head(task, boot):
     machine, guest = boot.machine, boot.guest
-    before = {paddr: guest.read(paddr, PAGE) for paddr in (boot.info_paddr & -PAGE, guest.image_end + PAGE & -PAGE)}
+    before = outside(boot)
     machine.stop_at(guest.paddr("pvh_entry"), "pvh_entry")
     event = machine.go()
     if not isinstance(event, Stop) or event.name != "pvh_entry":
@@ -33,9 +36,29 @@ def check_head(task, boot):
     if regs["eflags"] & INTERRUPTS:
         task.fail("head-interrupts", "interrupts are on at pvh_entry(), and there is no IDT.")
     check_mappings(task, guest, regs)
-    for paddr, page in before.items():
-        if guest.read(paddr, PAGE) != page:
-            task.fail("head-damage", f"the page at paddr {paddr:#x} is not what the loader left there: the head has written beyond the image.")
+    changed = first_difference(before, outside(boot))
+    if changed is not None:
+        task.fail("head-damage", f"the byte at paddr {changed:#x} is not what the loader left there: the head has written beyond the image.")
+    return None
+
+
+def outside(boot):
+    """All of the machine's memory, with zeros in place of the image."""
+    path, size = os.path.abspath(os.path.join(boot.folder, "memory")), boot.machine.monitor.memory_size()
+    boot.machine.monitor.execute("pmemsave", val=0, size=size, filename=path)
+    with open(path, "rb") as file:
+        memory = bytearray(file.read())
+    os.unlink(path)
+    start, end = boot.guest.elf.loaded()[0].paddr, boot.guest.image_end
+    memory[start:end] = bytes(end - start)
+    return memory
+
+
+def first_difference(old, new):
+    """Where two memories differ first; None if nowhere."""
+    for at in range(0, len(old), PAGE):
+        if old[at:at + PAGE] != new[at:at + PAGE]:
+            return next(paddr for paddr in range(at, at + PAGE) if old[paddr] != new[paddr])
     return None
 
 
@@ -62,4 +85,8 @@ def check_mappings(task, guest, regs):
                 break
             if not walk.rights.write:
                 task.fail("head-map-read-only", f"VA {offset + paddr:#x} is mapped read-only.")
+                break
+            if walk.path[-1].value & UNCACHED:
+                task.fail("head-map-uncached", f"""the entry for VA {offset + paddr:#x} is {walk.path[-1].value:#x}: with PCD or PWT set each access goes past the
+                    processor's caches, which is for devices.""")
                 break

@@ -6,6 +6,7 @@ Source: Documentation/x86/boot.rst and zero-page.rst in Linux's tree.
 
 from grader.calls import DIRECTION
 from grader.machine import Fault, Stop
+from grader.memory import first_difference
 from grader.tables import PAGE
 
 MAGIC, VERSION, SUBARCH, DATA = 0x202, 0x206, 0x23c, 0x240
@@ -46,9 +47,8 @@ class Run:
 
     def __init__(self, boot, at, stops, **registers):
         guest, stub = boot.guest, boot.machine.stub
-        self.start, end = guest.elf.loaded()[0].paddr, guest.limit()
         self.free = range(guest.info["pt_base"], guest.entry_regs["rsp"])  # page tables, which nobody can write to, and the stack
-        self.before = guest.read(self.start, end - self.start)
+        self.changes = []
         for name, value in {"eflags": boot.calls.saved["eflags"] & ~DIRECTION, **registers, "rip": at}.items():
             stub.set_register(name, value)
         self.boot, self.event = boot, boot.calls.run(lambda event: event.name in (*stops, "startup_32"))
@@ -59,17 +59,16 @@ class Run:
             self.page = stub.peek(self.esi, PAGE)
             self.kept = kept(boot)
         if not boot.machine.ended:
-            self.after = guest.read(self.start, end - self.start)
-            if self.after != self.before:
-                guest.write(self.start, self.before)
-            boot.calls.restore(self.event)
+            self.changes = guest.memory.changes()
+            for paddr, old, _ in self.changes:
+                guest.write(paddr, old)
+            boot.calls.restore(self.event, keep_image=True)
 
     def damage(self, meant):
         """paddr of the first byte that is not what it was, outside the page that begins at meant; None if there is none."""
-        for at, (old, new) in enumerate(zip(self.before, self.after)):
-            if old != new and not 0 <= self.start + at - meant < PAGE and self.start + at not in self.free:
-                return self.start + at
-        return None
+        allowed = [(meant, meant + PAGE), (self.free.start, self.free.stop)]
+        found = first_difference(self.changes, allowed)
+        return found[0] if found else None
 
     def stack_moved(self):
         """Whether ESP is no longer on the stack that the caller gave."""
