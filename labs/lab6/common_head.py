@@ -46,7 +46,7 @@ def check_cases(task, boot, cases):
         loaders = bytes(page) + b"\xa5" * 4 * PAGE
         boot.guest.write(LOADERS, loaders)
         run = Run(boot, startup_32(boot.elf), WAYS, rsi=LOADERS, **RUBBISH)
-        if run.arrived and boot.guest.read(LOADERS, len(loaders)) != loaders:
+        if run.arrived and any(LOADERS <= paddr < LOADERS + len(loaders) for paddr, _, _ in run.changes):
             task.fail("head-loaders-memory", f"""startup_32 with a boot_params of version {version >> 8}.{version & 255:02} writes to the loader's boot_params (P=V {LOADERS:#x})
                 or behind it. That is the loader's; what has to be changed is changed in the kernel's copy.""")
         if version < PROTOCOL_SUBARCH:
