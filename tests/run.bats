@@ -208,3 +208,11 @@ compiled() { # words, more arguments for make
 	[ "$status" = 2 ]
 	[[ $output == *"$BATS_TEST_TMPDIR/none"* ]]
 }
+
+@test "make diff says what each new file is for, in a whole sentence" {
+	local stage
+	for stage in 0 1 2 3 4 5 6 7; do
+		make -s diff STAGE=$stage | awk 'NR > 1 && /^$/ { exit } NR > 1 && /^  [^ ]/ && text !~ /[.:]$/ { bad = text } { text = $0 }
+			END { if (bad || text !~ /[.:]$/) { print bad text; exit 1 } }' || { echo "stage $stage"; return 1; }
+	done
+}

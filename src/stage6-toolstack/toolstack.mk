@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
+#
 # Stage 6: all of stage 4 but its main.c, and the toolstack; what it builds a domain of is its module.
 #
-# Included by the Makefile. GUEST=n is a stage, GUEST=file any other image; GUEST_ARCH= and GUEST_PAE= are the stage's kind. MODULE= and
-# CMDLINE= are the guest's. GUESTS=2 builds two of them, which share a page. LAYOUT=far has the toolstack lay store and console far above the page tables, GUEST_MEM=MiB
-# gives the guest more memory than it needs.
+# Included by the Makefile. GUEST=n is a stage, GUEST=file any other image; GUEST_ARCH= and GUEST_PAE= are the stage's kind.
+# MODULE= and CMDLINE= are the guest's. GUESTS=2 builds two of them, which share a page. LAYOUT=far has the toolstack lay store
+# and console far above the page tables, GUEST_MEM=MiB gives the guest more memory than it needs.
 
 # What unpacks a bzImage natively does so for the toolstack.
 stage6 := $(filter-out %/stage4-start-kernel/main.o,$(stage4)) $(call objects,stage6-toolstack) \

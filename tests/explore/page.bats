@@ -40,16 +40,16 @@ explore() { # IMAGE [option...]
 }
 
 @test "without Xen: stage 7, which QEMU enters as PVH, and stage 5, from the head of its kernel on" {
-	local words page
+	local words made
 	for words in "STAGE=7" "STAGE=7 ARCH=x86_64 PVH=microvm" "STAGE=5 NATIVE=y"; do
 		# shellcheck disable=SC2086 # words
 		run env -u XEN make explore $words
-		page=${lines[-1]}
+		made=${lines[-1]}
 		ends 0 html
-		tests/explore/browse "$page" tests/explore/steps.js
-		grep -q '"changes":\[\[' "$page"
-		! grep -qE '"changes":.*(\[|,)null[],]' <(grep -oE '"changes":.*"repeated"' "$page") || { echo "$words: steps without registers"; return 1; }
-		grep -qE '"console":\[".*",\[\[0,0\],' "$page" || { echo "$words: the console is full before the first step"; return 1; }
+		tests/explore/browse "$made" tests/explore/steps.js
+		grep -q '"changes":\[\[' "$made"
+		! grep -qE '"changes":.*(\[|,)null[],]' <(grep -oE '"changes":.*"repeated"' "$made") || { echo "$words: steps without registers"; return 1; }
+		grep -qE '"console":\[".*",\[\[0,0\],' "$made" || { echo "$words: the console is full before the first step"; return 1; }
 	done
 }
 
