@@ -103,6 +103,9 @@ void xen_init_events(void);
 /** Keeps Xen from calling back, or lets it. */
 void mask_events(bool masked);
 
+/** Panics if it is kept. @p when says where that is noticed. */
+void events_are_on(const char *when);
+
 /** Waits, with events masked, for one of @p ports or until a time in ns. */
 void wait_for_ports(evtchn_port_t *ports, unsigned int count, u64 until);
 

@@ -47,11 +47,11 @@ static void verify_range(vaddr_t offset, unsigned long limit)
 //! [verify_range]
 
 /* A page without RW can be read. What is stored is what is there already. */
-static void verify_writable(void)
+static void verify_writable(vaddr_t offset)
 {
 	for (const char *pv = _text; pv < _end; pv += PAGE_SIZE) {
 		volatile unsigned long *va =
-			(volatile unsigned long *)linked_va(pv);
+			(volatile unsigned long *)((vaddr_t)pv + offset);
 
 		*va = *va;
 	}
@@ -77,11 +77,13 @@ static void verify_executable(void)
 void verify_remap(paddr_t limit)
 {
 	verify_same_page();
-	verify_writable();
+	verify_writable(LOAD_OFFSET);
 	verify_executable();
 	verify_range(PAGE_OFFSET, paddr_x(limit));
-	if (LOAD_OFFSET != PAGE_OFFSET)
+	if (LOAD_OFFSET != PAGE_OFFSET) {
+		verify_writable(PAGE_OFFSET);
 		verify_range(LOAD_OFFSET, image_end());
+	}
 	printk("  each of %lu pages reads the same at P=V and at its VA\n",
 	       paddr_x(limit) >> PAGE_SHIFT);
 }

@@ -41,6 +41,16 @@ static void stack_holds(void)
 		      (vaddr_t)init_stack);
 }
 
+/* A jump that went too short still runs: P=V until that is dropped, and a
+ * 64-bit kernel's code in the mapping of all memory for good.
+ */
+static void code_is_linked(void)
+{
+	if ((vaddr_t)xen_start_kernel < LOAD_OFFSET)
+		panic("jump: xen_start_kernel runs at VA %#lx, and the image is linked for VA %#lx and up",
+		      (vaddr_t)xen_start_kernel, LOAD_OFFSET);
+}
+
 struct paravirt_ops paravirt_ops;
 
 static const struct paravirt_ops xen_paravirt_ops = {
@@ -54,6 +64,7 @@ void xen_start_kernel(void)
 {
 	printk("stage 4: xen_start_kernel at VA %#lx, stack at VA %#lx\n",
 	       (vaddr_t)xen_start_kernel, (vaddr_t)__builtin_frame_address(0));
+	code_is_linked();
 	stack_begins((vaddr_t)__builtin_frame_address(0));
 
 	paravirt_ops = xen_paravirt_ops;

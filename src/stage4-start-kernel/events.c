@@ -51,6 +51,12 @@ void mask_events(bool masked)
 	vcpu->evtchn_upcall_mask = masked;
 }
 
+void events_are_on(const char *when)
+{
+	if (HYPERVISOR_shared_info->vcpu_info[0].evtchn_upcall_mask)
+		panic("events: masked %s", when);
+}
+
 //! [xen_init_events]
 void xen_init_events(void)
 {

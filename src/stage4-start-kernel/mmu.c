@@ -52,15 +52,26 @@ static void clear_pgd_entries(pgd_t *pgd, unsigned int end)
 	apply(batch, used);
 }
 
+/* Xen took them, but does the page say so? */
+static void are_cleared(const pgd_t *pgd, unsigned int end)
+{
+	for (unsigned int i = 0; i < end; i++)
+		if (pteval_present(pgd[i].pgd))
+			panic("P=V is still mapped: pgd[%u] is %#llx", i,
+			      (u64)pgd[i].pgd);
+}
+
 void xen_drop_identity_map(void)
 {
 	pgd_t *pgd = (pgd_t *)xen_start_info->pt_base;
+	unsigned int end =
+		min(pgd_index(PAGE_OFFSET), pgd_index(XEN_VIRT_START));
 	unsigned long word;
 
-	clear_pgd_entries(
-		pgd, min(pgd_index(PAGE_OFFSET), pgd_index(XEN_VIRT_START)));
+	clear_pgd_entries(pgd, end);
 	flush_tlb();
 
+	are_cleared(pgd, end);
 	if (probe_kernel_read(0, &word))
 		panic("P=V is still mapped: VA 0 reads %#lx", word);
 	printk("  P=V dropped: a read at VA 0 faults now, and was caught\n");

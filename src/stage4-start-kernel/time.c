@@ -74,9 +74,11 @@ static void wait_for_tick(unsigned int number)
 			      wakes, number);
 		hypercall_must(HYPERVISOR_sched_op(SCHEDOP_block, NULL),
 			       "sched_op(SCHEDOP_block)");
+		events_are_on("after SCHEDOP_block, which unmasks them");
 		mask_events(true);
 	}
 	mask_events(false);
+	events_are_on("after mask_events(false)");
 }
 
 /* Xen ticks at 100 Hz unasked, which would prove nothing: that stops first.

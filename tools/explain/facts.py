@@ -10,7 +10,7 @@ import re
 import subprocess
 from collections.abc import Callable
 
-from xenpt.memory import PAGE_SIZE, BadPage
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE, BadPage
 from xenpt.paging import PagingError
 from xenpt.shared_info import SharedInfo
 from xenpt.space import Walk
@@ -125,6 +125,18 @@ class Facts(Refusal):
     @property
     def levels(self):
         return self._guest.mode.levels
+
+    @property
+    def entry_size(self) -> int:
+        return self._guest.mode.entry_size
+
+    def mapped_at(self, paddr: int) -> list[int]:
+        """The VAs that lead to a page at the end, but for P=V."""
+        mfn = self.p2m[paddr >> PAGE_SHIFT] if paddr >> PAGE_SHIFT < len(self.p2m) else None
+        if mfn is None or not self.seen.boot:
+            return []
+        return [m.va + paddr % PAGE_SIZE for m in self._guest.space.mappings(self._guest.is_guests)
+                if m.mfn == mfn and m.va != paddr & -PAGE_SIZE]
 
     @functools.cached_property
     def _guest(self):
@@ -246,6 +258,16 @@ class Facts(Refusal):
             if data:
                 return int.from_bytes(data, "little")
         return None
+
+    def holders(self, n: int) -> list[str]:
+        """Variables of the image's, of one word, that hold an address so little below a number that it may come from there."""
+        found = []
+        for symbol in self.source.image.all_symbols if self.source.image else ():
+            if symbol.size == self.bits // 8 and symbol.value in self.source.extent and symbol.value not in self.source.code:
+                value = self.word(symbol.name)
+                if value and 0 <= n - value < PAGE_SIZE:
+                    found.append(f"{symbol.name} holds {value:#x}")
+        return found
 
 
 _NAMES = {"Phys-Mach map": "the p2m (mfn_list)", "Start info": "start_info", "Page tables": "the page tables",

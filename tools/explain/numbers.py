@@ -48,6 +48,9 @@ def _kinds(f: Facts, n: int):
         yield "invalid", "what INVALID_PFN, no page of this guest, becomes if it is made an address all the same"
     if M2P[f.bits] <= n < XEN_END[f.bits]:
         yield "xen", f"in Xen's own part of the address space (read as the m2p: entry of MFN {(n - M2P[f.bits]) // (f.bits // 8):#x})"
+    top = f.source.top_of("init_stack")
+    if top and n in (top, top - f.source.offset & f.mask):
+        yield "stack", f"the top of init_stack, {'VA' if n == top else 'P=V'}"
     thing = f.thing(n)
     if thing:
         yield "pv", f"P=V address of {thing}"
@@ -56,12 +59,21 @@ def _kinds(f: Facts, n: int):
         if thing:
             yield word, f"linked VA of {thing}"
             break
+    for base in (f.info.pt_base, f.info.mfn_list, f.seen.start_info) if f.info else ():
+        if n > PAGE_SIZE and 0 <= n - (base << PAGE_SHIFT & f.mask) < PAGE_SIZE:
+            yield "shifted", f"P=V {base:#x}, {f.thing(base)}, shifted left by {PAGE_SHIFT}: an address, taken for a page number"
+    whole = n | f.mask ^ 0xFFFFFFFF
+    if f.bits == 64 and n >> 31 == 1 and whole - f.source.offset & f.mask in range(f.nr_pages << PAGE_SHIFT):
+        yield "half", f"the lower half of VA {whole:#x}, {f.number(whole) or 'in the image'}: it went through a register, or a variable, of 32 bits"
     twice = n - 2 * f.page_offset & f.mask
     if f.page_offset and f.thing(twice):
         yield "twice", f"PAGE_OFFSET added twice to P=V {twice:#x}, {f.thing(twice)}"
     negative = n + f.page_offset & f.mask
     if f.page_offset and f.thing(negative) and not f.thing(n):
         yield "minus", f"P=V {negative:#x}, {f.thing(negative)}, less PAGE_OFFSET"
+    elsewhere = n + f.source.offset & f.mask
+    if f.bits == 64 and f.thing(elsewhere - f.page_offset & f.mask):
+        yield "minus", f"VA {elsewhere:#x}, {f.thing(elsewhere - f.page_offset & f.mask)}, less LOAD_OFFSET, which is for addresses in the image (__pa_symbol()); others are PAGE_OFFSET more than their paddr (__pa())"
     yield from _machine(f, n)
 
 

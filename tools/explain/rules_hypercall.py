@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Getting a voice: CPUID, the MSR, the hypercall page, and how it is called. Stage 2."""
 
-from xenabi.headers import errors
+from xenabi.headers import errors, value
 from xenabi.hypercalls import ARGUMENTS
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
@@ -11,11 +11,11 @@ from .rule import rule
 from .rules_notes import note
 
 LESSON = "2-hypercall-page"
-WRMSR = b"\x0f\x30"
+WRMSR, SYSCALL = b"\x0f\x30", b"\x0f\x05"
 LEAF, BASE = 0x40000002, 0x40000000  # CPUID's leaf that tells the MSR, and what it tells
 STUB = 32
 AGAIN = 4  # so often the same is no accident
-MOST_STUBS = 2 * PAGE_SIZE  # so far a call can miss the page and still have been meant for it
+MOST_STUBS = STUB * PAGE_SIZE  # so far a call can miss the page and still have been meant for it
 
 
 def page(f: Facts) -> int | None:
@@ -35,7 +35,7 @@ def written(f: Facts) -> tuple[int, int] | None:
 @rule("cpuid-without-prefix", LESSON + ": CPUID without the prefix", "failure")
 def _(f):
     said = f.guest('not under Xen: CPUID leaf 0x40000000 names "(.*?)"')
-    if said and said[1] != "XenVMMXenVMM" and (f.seen is None or 0x40000000 not in f.seen.leaves):
+    if said and said[1] != "XenVMMXenVMM" and (f.seen is None or not f.seen.leaves):
         return f"""CPUID was answered by the processor below ("{said[1]}"), not by Xen: the forced-emulation prefix is missing. A
             paravirtual guest has to write ud2a; .ascii "xen"; cpuid (XEN_CPUID in Xen's headers)."""
 
@@ -107,6 +107,9 @@ def _(f):
 @rule("msr-wrong-number", LESSON + ": Which number is the page", "crash", "failure")
 def _(f):
     wrmsr = written(f)
+    if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[1] == BASE:
+        return f"""WRMSR got {wrmsr[0]:#x}{about(f, wrmsr[0])} as the MSR's number, and {BASE:#x}, which is its number, as the value: the two are exchanged. The number goes
+            in ECX, the value in EDX and EAX."""
     if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[0] != BASE:
         return f"""Xen has no MSR {wrmsr[0]:#x}. The number of the hypercall-page MSR is in EBX of CPUID leaf {LEAF:#x}, here
             {BASE:#x}."""
@@ -124,6 +127,13 @@ def _(f):
         if want and value == want << 32 | want >> 32:
             return f"""The hypercall-page MSR got {value:#x}: the two halves of the machine address {want:#x} are exchanged. WRMSR takes the lower in
                 EAX and the upper in EDX."""
+        if want and value & 0xFFFFFFFF == want:
+            return f"""The hypercall-page MSR got {value:#x}: the lower half is the page's machine address, {want:#x}, and the upper, which WRMSR takes from EDX, is
+                {value >> 32:#x} in place of 0. With 64 bits "A" in an asm is RAX or RDX, not the two halves of a number."""
+        index = index_in_sight(f)
+        if index is not None and not value:
+            return f"""The hypercall-page MSR got 0. It was read from entry {index:#x} of the p2m, which has {f.nr_pages:#x}: that index is the page number of
+                {f.number(index << PAGE_SHIFT & f.mask, "minus", "linked", "twice")}. The p2m is indexed by the PFN of a P=V address, {page(f) >> PAGE_SHIFT:#x}."""
         kind = f" That is {f.number(value, 'pv', 'linked', 'mfn', 'pfn', 'twice', 'clobbered')}." \
             if f.number(value, "pv", "linked", "mfn", "pfn", "twice", "clobbered") else ""
         shift = next((n for n in range(64) if want and value == want >> PAGE_SHIFT << n), None)
@@ -133,6 +143,15 @@ def _(f):
             kind = " It is neither an MFN nor a PFN of this guest: it was not read from the p2m, or beyond its end, or it was changed on the way." if f.p2m else ""
         right = f", {want:#x}: entry {page(f) >> PAGE_SHIFT:#x} of mfn_list, which is the PFN of hypercall_page, holds its MFN" if want else ""
         return f"The hypercall-page MSR got {value:#x}, a page that is not this guest's.{kind} It takes the page's machine address{right}."
+
+
+def index_in_sight(f: Facts) -> int | None:
+    """A page number that was made of another kind of address, in a register shortly before the end."""
+    for step in reversed(f.steps[-8:]):
+        for n in step.registers.values():
+            if n >= f.nr_pages and f.is_a(n << PAGE_SHIFT & f.mask, "minus", "linked", "twice") and not f.is_a(n, "linked", "pv"):
+                return n
+    return None
 
 
 @rule("msr-other-page", LESSON + ": A PFN instead of an MFN")
@@ -146,7 +165,15 @@ def _(f):
         refused = "Xen may not write stubs there: a guest's page tables are not writable." if f.fault and f.code(f.fault.ip, 2) == WRMSR \
             else "Xen wrote its stubs over what was there."
         return f"""The hypercall-page MSR got {wrmsr[1]:#x}, which is PFN {pfn:#x}: {thing}. hypercall_page is PFN
-            {page(f) >> PAGE_SHIFT:#x}. {refused}"""
+            {page(f) >> PAGE_SHIFT:#x}. {refused}{other_index(pfn, page(f) >> PAGE_SHIFT)}"""
+
+
+def other_index(pfn: int, right: int) -> str:
+    """How an index of mfn_list became another."""
+    how = "half of it: the list was read as if its entries had half their size, which is a word's (unsigned long)" if 2 * pfn == right else \
+        "twice that: the list was read as if its entries had twice their size, which is a word's (unsigned long)" if pfn == 2 * right else \
+        "its neighbour: the index is off by one" if abs(pfn - right) == 1 else ""
+    return f" {pfn:#x} is {how}." if how else ""
 
 
 def came_by_stub(f: Facts) -> bool:
@@ -178,6 +205,9 @@ def _(f):
             offset = step.address - base
             called = step.address in (step.registers.get("EAX"), step.registers.get("RAX"))
             if called and 0 <= offset < MOST_STUBS and (offset >= PAGE_SIZE or offset % STUB not in (0, 5, 7)):
+                if offset >= PAGE_SIZE and offset % (STUB * STUB) == 0:
+                    return f"""A hypercall was made by calling {step.address:#x}, stub {offset // STUB} of a page that has {PAGE_SIZE // STUB}: that is {offset // STUB // STUB} x {STUB}. The number of hypercall
+                        {offset // STUB // STUB} was multiplied by a stub's size, which an index into hypercall_page[] does by itself."""
                 if offset >= PAGE_SIZE:
                     return f"""A hypercall was made by calling {step.address:#x}, stub {offset // STUB} of a page that has {PAGE_SIZE // STUB}
                         of {STUB} bytes: beyond its end lies something else. There is no such hypercall."""
@@ -206,6 +236,15 @@ def _(f):
     if f.panic.startswith("hypercall page: "):
         calls = [c for c in f.calls if c.regs.rip != 0][-6:]
         asked = ", then ".join(f"{c.name}({c.args[0]:#x}, {c.args[1]:#x}) = {c.result}" for c in calls if c.name != "console_io")
+        number = value("__HYPERVISOR_xen_version")
+        sizes = [c.number // number for c in calls if c.number > number and not c.number % number]
+        if sizes:
+            return f"""The hypercall page was called at stub {sizes[0] * number}, for hypercall {number}: the kernel takes a stub to have {STUB * sizes[0]} bytes (struct
+                hypercall_entry), and it has {STUB}."""
+        syscall = next((a for c in calls for a in c.args[:2] if f.bits == 64 and f.source.is_code(a) and f.code(a - 2, 2) == SYSCALL), None)
+        if syscall:
+            return f"""An argument was {syscall:#x}, which is the address behind a SYSCALL: SYSCALL leaves it in RCX, and RFLAGS in R11, and the compiler took both for
+                unchanged. The asm has to name them as clobbered, "rcx" and "r11"."""
         return f"""The same hypercall gave two answers, by Xen's gate and by the page: it does not get to Xen as it was meant. Xen took
             {asked or "nothing"}. Compare the number (the stub that is called) and the registers of the arguments, in their order."""
 

@@ -3,9 +3,11 @@
 
 import re
 
-from xenpt.memory import PAGE_SHIFT
+from xenabi.headers import names
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .rule import rule
+from .rules_events import BLOCK
 
 REMAP, JUMP = "3-remap", "4-start-kernel"
 
@@ -43,13 +45,35 @@ def _(f):
 
 @rule("empty-source-entry", REMAP + ": Walking the tables in software", "failure")
 def _(f):
-    if f.panic.startswith(("remap: the entry at", "page table walk: ")):
-        number = numbers(f.panic)[-1] if numbers(f.panic) else 0
+    number = (numbers(f.panic) or [0])[-1]
+    if f.panic.startswith("remap: the entry at"):
+        return source(f, number)
+    if f.panic.startswith("page table walk: "):
         pfn = f.pfn(number >> PAGE_SHIFT)
         kind = f"That names PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT) or 'an ordinary page'}." if pfn is not None else ""
         return f"""The walk came to an entry that maps nothing, or leads to no table of this guest: it took a wrong index or address, or the
             limit lies beyond what Xen mapped for the start. {kind}
             {f"{number:#x} does not begin an entry: its low bits, {number & 0xFFF:#x}, look like the flags of one." if number & 7 else ""}"""
+
+
+def source(f, pv: int) -> str:
+    """What the entry at a P=V address translates, and why it maps nothing."""
+    known = f.va_of_entry(f.p2m[pv >> PAGE_SHIFT] << PAGE_SHIFT | pv & PAGE_SIZE - 1) if pv >> PAGE_SHIFT < len(f.p2m) else None
+    head = f"The entry that was to be copied, at P=V {pv:#x}, maps nothing:"
+    if f.is_a(pv & -8, "pfn") and f.is_a(pv, "pfn") and not f.is_a(pv, "pv"):
+        return f"{head} {pv:#x} is {f.number(pv, 'pfn')}, not its address. A PFN becomes one by a shift (pfn_to_paddr())."
+    if pv & f.entry_size - 1 if f.seen and f.seen.boot else pv & 7:
+        return f"{head} no entry begins there. The low bits of the address, {pv & 0xFFF:#x}, look like the flags of one, or an index was not counted in entries."
+    if not known:
+        return f"{head} it is in no page table, but in {f.thing(pv) or 'a page that nothing was put in'}. The walk took a wrong index or address before."
+    name, va = known
+    total = f.said.layout.get("TOTAL")
+    if total and total.stop <= va < f.page_offset:
+        return f"{head} it is {name}, of VA {va:#x}, and Xen mapped memory for the start only up to {total.stop:#x} (TOTAL). The limit, or the index, is too large."
+    if f.page_offset and f.page_offset <= va:
+        return f"""{head} it is {name}, of VA {va:#x}, a linked address, where there is nothing to copy yet. What is copied is the entry of the P=V address; source and
+            destination may be exchanged."""
+    return f"{head} it is {name}, of VA {va:#x}. The walk took a wrong index or address."
 
 
 @rule("remap-wrong-page", REMAP + ": Walking the tables in software", "failure")
@@ -65,10 +89,13 @@ def _(f):
 
 @rule("jump-stays-low", JUMP + ": A jump that stays low", "failure")
 def _(f):
-    at, top = (numbers(f.panic) + [0, 0])[:2] if f.panic.startswith("stack: xen_start_kernel's") else (0, 0)
-    if at and top < f.page_offset <= at:
-        return f"""The stack is the linked one, VA {at:#x}, but the code still runs P=V: to it init_stack's top is {top:#x}. The jump did not leave the
-            mapping it runs in: a relative jump does not, nor one to the P=V address. It takes a register that holds the linked VA."""
+    at, linked = (numbers(f.panic) + [0, 0])[:2] if f.panic.startswith("jump: xen_start_kernel runs") else (0, 0)
+    if not at:
+        return None
+    where = f"VA {at:#x}, in the mapping of all memory at PAGE_OFFSET" if at >= f.page_offset else f"P=V {at:#x}"
+    return f"""xen_start_kernel() runs at {where}, and the image is linked for VA {linked:#x} and up (LOAD_OFFSET). A relative jump does not leave the mapping
+        it runs in, nor does one to the P=V address: it takes a register that holds the linked VA, which is LOAD_OFFSET more{
+        ", and not PAGE_OFFSET" if f.bits == 64 else ""}."""
 
 
 @rule("stack-elsewhere", JUMP + ": The jump", "failure")
@@ -104,6 +131,12 @@ def _(f):
     if not f.panic.startswith("P=V is still mapped"):
         return None
     walk = f.walk(0)
+    left = re.search(r"pgd\[(\d+)\] is 0x([0-9a-f]+)", f.panic)
+    updates = [u for c in f.calls if c.name == "mmu_update" for u in c.updates if not u[1]]
+    if left and updates:
+        named = ", ".join(f"{ptr:#x}" for ptr, _ in updates[:4])
+        return f"""pgd[{left[1]}] is {int(left[2], 16):#x} still. The updates that were to clear the entries of P=V had as ptr: {named}. Is each the machine address of an
+            entry, the next {f.entry_size if f.seen and f.seen.boot else 8} bytes on, with the command (0) in its low two bits, and does the loop begin and end with the right one?"""
     flushed = any(c.name == "mmuext_op" for c in f.calls)
     dropped = [c for c in f.calls if c.name == "mmu_update"][-1:]
     if walk and walk.problem:
@@ -121,3 +154,17 @@ def _(f):
         right = f.seen.start_info if f.seen else 0
         return f"""{va:#x} is not start_info{f" ({f.number(va)})" if f.number(va) else ""}: Xen passed P=V {right:#x} in ESI (RSI). Or something wrote
             over it."""
+
+
+@rule("events-masked", JUMP + ": What a kernel sets up first", "failure")
+def _(f):
+    if f.panic.startswith("events: masked after SCHEDOP_block"):
+        asked = [c.args[0] for c in f.calls if c.name == "sched_op"]
+        if asked and asked[-1] != BLOCK:
+            return f"""sched_op was called with {asked[-1]} ({names("SCHEDOP_").get(asked[-1], "no operation")}), and not with SCHEDOP_block, {BLOCK}: that one alone unmasks events and sleeps in
+                one step. Here nobody sleeps, and events stay masked."""
+        return """Events are masked after an event was handled. Xen masks them when it calls the kernel back, and takes the mask away when the kernel
+            returns by the iret hypercall (hypercall_iret), not by the processor's IRET, which knows nothing of it."""
+    if f.panic.startswith("events: masked"):
+        return """evtchn_upcall_mask in shared_info is 1 where the kernel has unmasked events: 1 masks them and 0 lets them in. It was written the other way
+            round, or into another byte."""

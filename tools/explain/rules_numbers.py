@@ -88,6 +88,13 @@ def _(f):
     return None
 
 
+@rule("address-as-pfn", "0-machine: Three kinds of address", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    if fault and f.is_a(fault.cr2, "shifted"):
+        return f"VA {fault.cr2:#x} is {f.number(fault.cr2, 'shifted')}.{who(f, fault.cr2)}"
+
+
 @rule("repointed-wrong", JUMP + ": What still points low", "crash", "failure")
 def _(f):
     fault = page_fault(f)
@@ -141,9 +148,14 @@ def _(f):
         thing = f.number(fault.cr2, "pv").replace("the module", "the module (mod_start)")
         field = next((name for name in ("mfn_list", "pt_base", "mod_start", "shared_info") if f.info and 0 <= fault.cr2 - getattr(f.info, name) < 0x100000
                       and getattr(f.info, name)), "")
-        return f"""P=V {fault.cr2:#x} ({thing or "a page of this guest"}) was used after its mapping was dropped: {walk.problem}. Some pointer still
-            holds it: {f"start_info's {field} was not repointed" if field and field in thing or field == "mfn_list" else "not all of start_info's were repointed"}, or one was saved before the
-            jump.{who(f, fault.cr2)}"""
+        holders = [] if fault.fetch else f.holders(fault.cr2)
+        whose = [f"{' and '.join(holders[:2])}, which is still P=V"] if holders else []
+        if field and field in thing or field == "mfn_list":
+            whose.append(f"start_info's {field} was not repointed")
+        elif not holders:
+            whose.append("not all of start_info's were repointed, or one was saved before the jump")
+        whose = ("" if holders else "Some pointer still holds it: ") + "; ".join(whose)
+        return f"""P=V {fault.cr2:#x} ({thing or "a page of this guest"}) was used after its mapping was dropped: {walk.problem}. {whose}.{who(f, fault.cr2)}"""
 
 
 @rule("wild-jump", JUMP + ": The jump", "crash", "failure", rank=1)
@@ -152,8 +164,28 @@ def _(f):
     if fault and not f.source.is_code(fault.ip) and f.left_at:
         landed = f.landed or fault.ip
         kind = f.number(landed)
-        return f"""The processor ran where the image has no code: it came to VA {landed:#x}{f" ({kind})" if kind else ""}, and stopped at
-            {fault.ip:#x}. The image's code was left at {f.left_at}: by a jump, a call or a return to a number that is no address of code."""
+        how = f"it came to VA {landed:#x}{f' ({kind})' if kind else ''}" + (f", and stopped at {fault.ip:#x}" if landed != fault.ip else "")
+        return f"""The processor ran where the image has no code: {how}. The image's code was left at {f.left_at}: by a jump, a call or a return to a
+            number that is no address of code.{out_of_code(f, landed)}{stack_for_code(f, landed)}"""
+
+
+def stack_for_code(f: Facts, landed: int) -> str:
+    """Whether it jumped to its stack, and took its code for that."""
+    esp = f.steps[-1].registers.get("RSP", f.steps[-1].registers.get("ESP", 0)) if f.steps else 0
+    if not f.source.is_code(esp - 1):
+        return ""
+    return f" The stack pointer, {esp:#x}, is in {f.source.function(esp - 1)}: " + (
+        "the addresses of code and stack are exchanged." if f.is_a(landed, "stack") else
+        "it was given the address of code, so what was jumped to is another number, too: were both read from the right places?")
+
+
+def out_of_code(f: Facts, landed: int) -> str:
+    """Whether a number is what stands in the code that a register points to."""
+    for name, value in f.steps[-1].registers.items() if f.steps else ():
+        if f.source.is_code(value) and name not in ("EIP", "RIP") and f.code(value, f.bits // 8) == landed.to_bytes(f.bits // 8, "little"):
+            return f""" {name} held {value:#x} ({f.source.function(value)}), and the number is the first bytes of the code there: the jump read its target from
+                memory, jmp *(%reg), where the register holds it, jmp *%reg."""
+    return ""
 
 
 @rule("machine-address", REMAP + ": Walking the tables in software", "crash", "failure", rank=1)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Page faults by an address: which number was used as one, before, during and after the remap."""
 
+from xenpt import paging
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
+from .calls import MOST_UPDATES
 from .facts import Facts
 from .questions import JUMP, REMAP, is_linked, misread, page_fault, remapped, vectors, who
 from .rule import rule
@@ -48,8 +50,14 @@ def _(f):
 @rule("deliberate-fault", JUMP + ": No trap table", "crash", "failure", "silence", "timeout")
 def _(f):
     fault = page_fault(f)
-    if not fault or f.source.function(fault.ip) != "probe_kernel_read" or misread(f)[0] or fault.ip not in (i for i, _ in f.source.fixups):
+    if not fault or f.source.function(fault.ip) != "probe_kernel_read" or misread(f)[0]:
         return None
+    meant = [i for i, _ in f.source.fixups]
+    if fault.ip not in meant:
+        caught = any(x.ip in meant for x in f.seen.faults) if f.seen else True
+        return None if caught else f"""This fault was meant: probe_kernel_read() reads VA {fault.cr2:#x} to see whether it is mapped. But nobody caught it: __ex_table has no
+            entry for the instruction, VA {fault.ip:#x}. {f"Read as distances from themselves, as fixup_exception() does, its entries are about VA {', '.join(f'{i & f.mask:#x}' for i in meant[:3])}."
+            if meant else "It is empty: an entry goes there by the section's name, __ex_table, which the linker script gathers."}"""
     registered = any(c.name == "set_trap_table" for c in f.calls)
     if registered and fault.vector not in vectors(f):
         return f"""This fault was meant: probe_kernel_read() reads VA {fault.cr2:#x} to see whether it is mapped. But nobody caught it: the trap table that was
@@ -93,6 +101,18 @@ def _(f):
             left out, or the linker put an address into data or code.{who(f, fault.cr2)}"""
 
 
+@rule("linked-mapping-dropped", JUMP + ": What a kernel sets up first", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    walk = f.walk(fault.cr2) if fault and is_linked(f, fault.cr2) else None
+    entry = walk.path[-1] if walk and walk.problem and walk.path else None
+    cleared = [ptr for c in f.calls if c.name == "mmu_update" and not c.refused for ptr, val in c.updates if not val & paging.PRESENT]
+    filled = [ptr for c in f.calls if c.name == "mmu_update" and not c.refused for ptr, val in c.updates if val & paging.PRESENT]
+    if entry and entry.maddr in [ptr & -8 for ptr in cleared] and entry.maddr in [ptr & -8 for ptr in filled]:
+        return f"""{entry.name} of VA {fault.cr2:#x} was set by the remap, and cleared again by a later update (ptr {entry.maddr:#x}, val 0): with P=V the linked
+            mapping was dropped, too, in which the kernel runs. Where does the loop over pgd entries end? Below the one of PAGE_OFFSET."""
+
+
 @rule("remap-incomplete", REMAP + ": How far the remap must reach", "crash", "failure")
 def _(f):
     fault = page_fault(f)
@@ -103,8 +123,19 @@ def _(f):
         if paddr >= ends or stray(f) or hits_pv(f):
             return None
         return f"""The remap was made, but VA {fault.cr2:#x} (paddr {paddr:#x}, {f.thing(paddr) or "nothing of Xen's or the image's"}) is not mapped:
-            {walk.problem}. The updates changed {changed(f)}. The limit is too small, an entry was left out or went to a wrong slot, or an
-            empty one was copied: mmu_update returns 0 for all of these."""
+            {walk.problem}. The updates changed {changed(f)}. {instead(f, paddr, fault.cr2)} mmu_update returns 0 for all of these."""
+
+
+def instead(f: Facts, paddr: int, va: int) -> str:
+    """Where a page is mapped that is missing at a VA."""
+    at = sorted((a for a in f.mapped_at(paddr) if f.bits == 32 or a >> 31 == f.source.offset >> 31), key=lambda a: abs(a - va))
+    waiting = (f.word("batched") or 0) & 0xFFFFFFFF
+    if not at and 0 < waiting < MOST_UPDATES:
+        return f"{waiting} more were collected (batched) and never sent: mmu_update was called before all were there."
+    if not at:
+        return "That page is mapped nowhere but P=V: the limit is too small, an entry was left out, or an empty one was copied:"
+    return f"""That page is mapped at VA {at[0]:#x}, {abs(at[0] - va):#x} {"lower" if at[0] < va else "higher"}: an entry went to a wrong slot, or the image is linked for an
+        address that the remap cannot make of its paddr (PAGE_OFFSET and LOAD_OFFSET have to be multiples of what an entry maps):"""
 
 
 def made(f: Facts) -> list[tuple[int, int]]:
@@ -146,8 +177,9 @@ def _(f):
     hit = hits_pv(f) if fault and is_linked(f, fault.cr2) else None
     if hit:
         name, va, val = hit
+        first = " Or the entry's offset in its table was lost on the way, so that ptr is the table's beginning." if name.endswith("[0]") else ""
         return f"""An update wrote {val:#x} to {name} of VA {va:#x}, in the mapping P=V: ptr names the entry that was to be copied, or val and ptr
-            are of the same one. The entry of the linked address, VA {va + f.page_offset:#x}, was to be written."""
+            are of the same one.{first} The entry of the linked address, VA {va + f.page_offset:#x}, was to be written."""
 
 
 def changed(f: Facts) -> str:

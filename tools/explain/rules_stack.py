@@ -27,9 +27,21 @@ def _(f):
 @rule("stack-overflow", JUMP + ": The jump", "crash", "failure")
 def _(f):
     jumped = any(c.name == "set_trap_table" for c in f.calls)
-    if f.fault and jumped and not f.repeated and f.source.va("init_stack") is not None and (f.word("init_stack") or 0) & 0xFFFFFFFF != STACK_END_MAGIC:
+    if f.fault and jumped and not f.repeated and f.word("init_stack") is not None and f.word("init_stack") & 0xFFFFFFFF != STACK_END_MAGIC:
         return f"""init_stack overflowed: the word at its lower end, VA {f.source.va("init_stack"):#x}, is no longer what was put there, and what lies
             below it was written over: .bss, then code. It has {STACK_SIZE} bytes (THREAD_SIZE): no large arrays, no deep recursion."""
+
+
+@rule("stack-elsewhere", JUMP + ": The jump", "crash", "failure")
+def _(f):
+    """It is in another variable of the image's."""
+    esp = f.fault.regs.rsp & f.mask if f.fault and f.seen and f.source.va("init_stack") is not None else 0
+    found = f.source.linked(esp - 1) if esp else None
+    symbol = f.source.image.symbol_at(found[0]) if found and found[0] not in f.source.code else None
+    if symbol and symbol.size and symbol.name != "init_stack":
+        return f"""The stack pointer, VA {esp:#x}, is in {f.source.name(esp)}, and not in init_stack, which is VA {f.source.va("init_stack"):#x} to
+            {f.source.top_of("init_stack"):#x}: where it was set, another end, or another size (THREAD_SIZE), was taken for init_stack's. Whatever is put into that
+            variable is put over return addresses, and the other way round."""
 
 
 @rule("stack-pointer", JUMP + ": The jump", "crash", "failure")

@@ -2,10 +2,13 @@
 """Exceptions that are no page faults, and those that nobody handles."""
 
 import itertools
+import re
 
 from xenabi.hypercalls import TRAP
+from xenpt.memory import PAGE_SHIFT
 
 from .calls import AROUND
+from .decode import operand
 from .facts import Facts
 from .questions import JUMP, MACHINE, misread
 from .rules_hypercall import WRMSR
@@ -13,7 +16,32 @@ from .rule import rule
 
 CS_IN_FRAME = {32: 2, 64: 5}  # words: EAX, EIP, CS, or RAX, R11, RCX, flags, RIP, CS (xen/arch-x86/xen-x86_64.h)
 RPL = 0xFFFC  # a selector without its ring, which Xen clears for a 64-bit kernel
+INT = b"\xcd"
 PORT = ("e4", "e5", "e6", "e7", "ec", "ed", "ee", "ef")  # IN and OUT
+
+
+STUB = re.compile(rb"\x59?(?:\x41\x5b)?(?:\x6a\0)?\x6a(.)[\xe9\xeb]", re.S)  # pop %rcx, pop %r11, push $0, push $vector, jmp
+
+
+@rule("trap-stub", JUMP + ": What a kernel sets up first", "crash", "failure", "silence", "timeout")
+def _(f):
+    """The handler of an exception that came is no stub of its own."""
+    if misread(f)[0] or not f.seen or f.source.va("trap_stubs") is None:
+        return None
+    came = {x.vector for x in f.seen.faults}
+    for vector, address in gates(f):
+        found = STUB.match(f.code(address, 16))
+        if vector in came and f.code(address, 1) and not (found and found[1][0] == vector):
+            return f"""The trap table leads vector {vector} to {f.source.place(address)} (trap_stubs + {address - f.source.va("trap_stubs"):#x}), where the code does not
+                push {vector}: it is no stub, or another's. In the assembly they have to be as far apart as the table takes them to be, TRAP_STUB_SIZE bytes, each aligned."""
+    return None
+
+
+def gates(f: Facts) -> list[tuple[int, int]]:
+    """Exceptions that the kernel has registered handlers for, each with the handler's address."""
+    layout = TRAP[f.bits]
+    tables = [c.data[:len(c.data) // layout.size * layout.size] for c in f.calls if c.name == "set_trap_table"]
+    return [(gate[0], gate[3]) for table in tables for gate in itertools.takewhile(lambda gate: gate[3], layout.iter_unpack(table))]
 
 
 @rule("iret-frame", JUMP + ": What a kernel sets up first", "crash", "failure")
@@ -63,6 +91,10 @@ def _(f):
 @rule("bad-selector", JUMP + ": What a kernel sets up first", "crash", "failure")
 def _(f):
     if f.fault and f.fault.vector in (10, 11, 12, 13) and f.fault.error:
+        code = f.code(f.fault.ip, 2)
+        if code[:1] == INT and len(code) == 2:
+            return f"""INT {code[1]:#x}, and there is no gate by that number that a guest's kernel may use. {"A 64-bit guest enters Xen by SYSCALL; INT 0x82 is the way of 32-bit guests."
+                if f.bits == 64 else "A 32-bit guest enters Xen by INT 0x82."}"""
         selector = f.fault.error & 0xFFFC
         word = f"an interrupt gate, {f.fault.error >> 3:#x}" if f.fault.error & 2 else f"the segment selector {selector:#x}"
         return f"""A general protection fault whose error code, {f.fault.error:#x}, is not 0: it names {word}. Segments are Xen's flat
@@ -72,7 +104,7 @@ def _(f):
 
 @rule("ran-on", "7-debugging: Reading a crash", "crash", "failure")
 def _(f):
-    if f.fault and not f.source.is_code(f.fault.ip) and f.left_at and f.ran_on:
+    if f.fault and not f.source.is_code(f.fault.ip) and f.left_at and f.ran_on and not f.source.is_code(f.fault.regs.rsp & f.mask):
         return f"""The processor ran on behind the last code, and took what lies there ({f.source.name(f.fault.ip) or "data"}) for instructions. Last it was at {f.left_at}. The
             function that is last in the code came to its end without returning, or is one that the compiler takes not to return (noreturn): behind
             its last call there is nothing, so that call must not return, either."""
@@ -88,6 +120,22 @@ def _(f):
     if real:
         return f"""The exception, vector {real.vector}, came at {f.source.place(real.ip)}, and the handler read EIP (RIP) {told.ip:#x}: it takes its frame to be
             a word off. Is an error code pushed for just the exceptions that have none of their own, does struct pt_regs fit the order of the pushes?"""
+
+
+@rule("not-canonical", "7-debugging: Reading a crash", "crash", "failure")
+def _(f):
+    """An address that no page table can translate is no page fault."""
+    if not f.fault or f.fault.vector != 13 or f.fault.error or f.bits == 32:
+        return None
+    used = operand(f.source, f.fault.ip, f.fault.regs)
+    if not used or used[0] >> 47 in (0, 0x1FFFF):
+        return None
+    address, base, index = used
+    pages = index << PAGE_SHIFT & f.mask
+    kind = f" Its index, {index:#x}, is the page number of {f.number(pages, 'minus', 'linked', 'twice')}." if index and f.number(pages, "minus", "linked", "twice") else \
+        f" The register has {f.number(base)}." if f.number(base) else ""
+    return f"""A general protection fault at an access to VA {address:#x}, which is not canonical: bits 63 to 48 have to repeat bit 47, and no page table
+        translates such an address, so it is no page fault.{kind} The number was worked out wrongly."""
 
 
 @rule("privileged-instruction", MACHINE + ": Ring 1", "crash", "failure")

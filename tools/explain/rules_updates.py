@@ -145,7 +145,7 @@ def _(f):
         return None
     ptr = f.update[0] if f.is_a(f.update[0], "mfn") else f.update[0] & ~3
     kind = f.number(ptr, "pv", "linked", "twice", "mfn", "clobbered")
-    if f.is_a(ptr, "pv"):
+    if f.is_a(ptr, "pv") and f.thing(ptr):
         want = f.p2m[ptr >> PAGE_SHIFT] << PAGE_SHIFT | ptr & PAGE_SIZE - 1 if ptr >> PAGE_SHIFT < len(f.p2m) else 0
         return f"""mmu_update's ptr, {ptr:#x}, is pseudo-physical ({kind}). The entry to change has to be named by its machine address,
             {want:#x}: it must go through the p2m first (early_p2m())."""
@@ -208,7 +208,7 @@ def _(f):
         value = f.update[1] if f.update else 0
         pfn = f.pfn((value & (1 << 52) - 1) >> PAGE_SHIFT)
         return f"""A page was to be used as a page table of another level than it is, or as the one that holds Xen's entries (the pmd page of
-            pgd slot 3), which cannot be shared. {f"The new entry {value:#x} leads to {f.thing(pfn << PAGE_SHIFT) or f'PFN {pfn:#x}'}; "
+            pgd slot 3), which cannot be shared. {f"The new entry {value:#x} leads to {'the pgd itself, ' if f.info and pfn == f.info.pt_base >> PAGE_SHIFT else ''}{f.thing(pfn << PAGE_SHIFT) or f'PFN {pfn:#x}'}; "
             f"the entry is in {table_of(f)}." if pfn is not None else ""}"""
 
 
@@ -224,6 +224,10 @@ def _(f):
         pfn = f.pfn(f.update[0] >> PAGE_SHIFT)
         slot = (f.update[0] & PAGE_SIZE - 1) >> 3
         if pfn == f.info.pt_base >> PAGE_SHIFT and (slot == 3 if f.bits == 32 else 256 <= slot < 272):
+            own = f.page_offset >> 30
+            if f.bits == 32 and own != slot:
+                return f"""Xen refused this without a message: ptr {f.update[0]:#x} is entry {slot} of the pgd, which Xen shares with the guest. PAGE_OFFSET is VA {f.page_offset:#x}
+                    here, and its entry is number {own}: the index was made of another address."""
             return f"""Xen refused this without a message: ptr {f.update[0]:#x} is entry {slot} of the pgd, a slot that Xen shares with the
                 guest (slot 3 of PAE, 256 to 271 of x86-64). There the pmd entries have to be copied, one for 2 MiB."""
 

@@ -61,6 +61,11 @@ class Source:
     def va(self, symbol: str) -> int | None:
         return self.image.symbols.get(symbol) if self.image else None
 
+    def top_of(self, symbol: str) -> int | None:
+        """The VA behind a variable."""
+        found = self.image.symbol(symbol) if self.image else None
+        return found.value + found.size if found else None
+
     def name(self, address: int) -> str:
         """symbol, or symbol+0x12; empty if it is not in the image."""
         found = self.linked(address)

@@ -67,6 +67,8 @@ class Way:
     @functools.cached_property
     def landed(self) -> int | None:
         """The first address outside the image's code that the processor ran at, when it has left that."""
+        if self.steps and self.source.is_code(self.steps[-1].address):
+            return None
         for before, step in zip(reversed(self.steps[:-1]), reversed(self.steps)):
             if self.source.is_code(before.address) and not self.source.is_code(step.address):
                 return None if self.seen.trail.cut else step.address
