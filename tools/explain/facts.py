@@ -30,6 +30,7 @@ SAME_END = {"crash": ("crash", "halt", "shutdown"), "failure": ("exit", "shutdow
             "timeout": ("loop", "in xen", "crash")}
 BEYOND = ("crash", "silence", "timeout")  # these may come in xen_exit(), or behind it
 CUT_SHORT = ("loop", "in xen")
+OF_TIME = ("timer: ", "events: ")  # panics that depend on when an event comes
 MOST_FRAMES = 12
 SERIES, STORM = 3, 12  # an exception that comes more often than that comes by itself: at the end, and before it
 TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -64,8 +65,8 @@ class Facts(Refusal):
         self.entered_as_told = self.seen.ended != "not entered"
         if self.seen.ended not in SAME_END.get(self.end, (self.seen.ended,)) and not (self.seen.ended in CUT_SHORT and self.repeated):
             # It takes longer than is waited here; or it is another run than this: somebody has changed it from outside (GDB), or a
-            # timer came at another moment, since virtual time jumps at each stop.
-            self.calls = self.calls if self.seen.ended in CUT_SHORT else []
+            # timer came at another moment, since virtual time jumps at each stop. Then the calls are still those that it makes.
+            self.calls = self.calls if self.seen.ended in CUT_SHORT or self.panic.startswith(OF_TIME) else []
             self.seen.close()
             self.seen = None
             return contextlib.nullcontext()
