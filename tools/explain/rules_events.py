@@ -57,6 +57,24 @@ def _(f):
             VIRQ_TIMER, {TIMER}."""
 
 
+@rule("shared-info-elsewhere", FIRST, "silence", "timeout", "failure", "crash")
+def _(f):
+    va = f.source.va("shared_info_page")
+    started = va is not None and f.info and any(c.name == "set_callbacks" for c in f.calls)
+    pointer = f.word("HYPERVISOR_shared_info") if started else None
+    if pointer is not None and pointer != va and f.end != "crash":
+        return f"""HYPERVISOR_shared_info is {pointer:#x} ({f.number(pointer) or "nothing that is known here"}), and Xen's page was mapped at shared_info_page, VA {va:#x}: what the
+            kernel reads and writes there is not what Xen does."""
+    walk = f.walk(va) if started else None
+    if walk and walk.maddr is not None and walk.maddr >> PAGE_SHIFT != f.info.shared_info >> PAGE_SHIFT:
+        mfn = walk.maddr >> PAGE_SHIFT
+        pfn = f.pfn(mfn)
+        return f"""shared_info is not where the kernel looks for it: VA {va:#x} maps MFN {mfn:#x}
+            ({f"PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT) or 'an ordinary page'}" if pfn is not None else "no page of this guest"}), and Xen's
+            shared info page is maddr {f.info.shared_info:#x} (start_info says so: a machine address, to which nothing may be added).
+            Events and time are told there, so none arrives."""
+
+
 @rule("pending-not-cleared", FIRST, "failure", "silence")
 def _(f):
     shared = f.shared_info
@@ -111,24 +129,6 @@ def _(f):
     if calls and wrong is not None and calls[-1].args[1 if f.bits == 32 else 0] == wrong:
         return f"""set_callbacks registered xen_failsafe_callback, VA {wrong:#x}, for events. Events enter at the first address, a return that fails at
             the second."""
-
-
-@rule("shared-info-elsewhere", FIRST, "silence", "timeout", "failure", "crash")
-def _(f):
-    va = f.source.va("shared_info_page")
-    started = va is not None and f.info and any(c.name == "set_callbacks" for c in f.calls)
-    pointer = f.word("HYPERVISOR_shared_info") if started else None
-    if pointer is not None and pointer != va and f.end != "crash":
-        return f"""HYPERVISOR_shared_info is {pointer:#x} ({f.number(pointer) or "nothing that is known here"}), and Xen's page was mapped at shared_info_page, VA {va:#x}: what the
-            kernel reads and writes there is not what Xen does."""
-    walk = f.walk(va) if started else None
-    if walk and walk.maddr is not None and walk.maddr >> PAGE_SHIFT != f.info.shared_info >> PAGE_SHIFT:
-        mfn = walk.maddr >> PAGE_SHIFT
-        pfn = f.pfn(mfn)
-        return f"""shared_info is not where the kernel looks for it: VA {va:#x} maps MFN {mfn:#x}
-            ({f"PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT) or 'an ordinary page'}" if pfn is not None else "no page of this guest"}), and Xen's
-            shared info page is maddr {f.info.shared_info:#x} (start_info says so: a machine address, to which nothing may be added).
-            Events and time are told there, so none arrives."""
 
 
 @rule("timer-cancelled", FIRST, "silence")
