@@ -202,6 +202,13 @@ ask_store() { # key, sed arguments for xenstore.c
 }
 
 # bats test_tags=long
+@test "a guest that says, as XTF's tests do, that it has failed has not succeeded" {
+	fault x86_32/stage4 stage4-start-kernel/main.c 's/printk\("all done/printk("Test result: ERROR\\n"); &/'
+	MODULE=$image boot "$good/build/x86_32/stage6.elf"
+	ends 1 'ended by itself, and says "Test result: ERROR"'
+}
+
+# bats test_tags=long
 @test "a guest that asks for a reboot has not succeeded" {
 	build_guest "$good/build/x86_32/stage6.elf" x86_32/stage0
 	ends 1 "the guest ended with reason 1 (reboot)"
