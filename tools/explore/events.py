@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from xenabi.hypercalls import Call, result
-from xenpt import diff, snapshot
 from xenpt.guest import Guest
-from xenpt.memory import PAGE_SHIFT, BadPage
+from xenpt.memory import BadPage
 from xenpt.paging import PagingError
 
 from . import registers
@@ -19,6 +18,7 @@ from .code import Code
 from .debug_info import DebugInfo
 from .memory import Memory
 from .recording import Recording
+from .tables import Tables
 from .values import text_of
 
 _HYPERCALL = re.compile(r"int +\$0x82$|syscall")
@@ -26,8 +26,6 @@ _HYPERCALL = re.compile(r"int +\$0x82$|syscall")
 _PRIVILEGED = re.compile(r"(ud2|cpuid|rdmsr|wrmsr|hlt|cli|sti|lgdt|lidt|ltr|invlpg|in|out|iret)\w?\b|mov +.*%[cd]r[0-9]")
 _ARGUMENTS = {32: "ebx ecx edx esi edi".split(), 64: "rdi rsi rdx r10 r8".split()}
 _NUMBER = {32: "eax", 64: "rax"}
-# The page tables are looked at so often, counted in tables: a kernel of almost 1 GB has hundreds of them.
-MOST_TABLES = 1000
 _LONGEST_INSTRUCTION, _GATE_SIZE, _PREFIXED_CPUID = 15, 2, 7
 _GATE = re.compile(r"vector (\d+): .*?VA (0x[0-9a-f]+)")
 _CALLBACK = re.compile(r"VA (0x[0-9a-f]+)")
@@ -84,22 +82,19 @@ class Moment:
 
 
 class Events:
-    """rows, as a recording has them; tables: (step, snapshot) of the page tables at the entry and each time they changed."""
+    """rows, as a recording has them; tables: the page tables at the entry and each time they changed (Tables.rows)."""
 
     def __init__(self, recording: Recording, info: DebugInfo, code: Code) -> None:
         self.recording, self.info, self.code = recording, info, code
         self.memory = Memory(recording.ram, recording.trace.stores)
-        self.tables: list[tuple[int, snapshot.Snapshot, str]] = []
+        self._tables = Tables(recording, info, self.memory)
+        self.tables = self._tables.rows
         self.rows: list[dict[str, Any]] = []
         if not recording.boot or not recording.values:
             return
-        self._goes_on, self._looked_at = None, 0
-        self._changed_pages: dict[int, set[int]] = {}
+        self._goes_on = None
         self._gates: dict[int, int | None] = {}  # the guest's handlers: of which vector, or of none
-        for store in recording.trace.stores:
-            if store.by_xen:
-                self._changed_pages.setdefault(store.step, set()).add(store.maddr >> PAGE_SHIFT)
-        self._look_at_tables(0)
+        self._tables.look(0)
         for ran in recording.trace.xen:
             self._add(ran.step - 1, ran.step, ran.instructions)
         last, crash = len(recording.values) - 1, _CRASH.search(recording.console)
@@ -131,7 +126,7 @@ class Events:
                 self.rows.append(row)
             row["back"] = back
             self._outcome(row, step, back)
-            if back is not None and not self._goes_on and self._look_at_tables(back, row["step"]):
+            if back is not None and not self._goes_on and self._tables.look(back, row["step"]):
                 row["tables"] = len(self.tables) - 1
         except (PagingError, BadPage) as error:
             self.rows.append({"step": step, "back": back, "instructions": instructions, "kind": "other",
@@ -194,25 +189,3 @@ class Events:
     def _is_far(distance: int) -> bool:
         """Whether it is not the next instruction, or the same again: a handler of the guest's."""
         return not 0 <= distance <= _LONGEST_INSTRUCTION
-
-    def _look_at_tables(self, step: int, since: int = 0) -> bool:
-        """Whether the page tables, before this step, have changed since they were looked at last, by what Xen did from step `since`
-        on."""
-        values = self.recording.values[step]
-        if self.tables:
-            pages = set().union(*(self._changed_pages.get(at, ()) for at in range(since, step)))
-            cr3 = self._cr3
-            if self._looked_at > MOST_TABLES or not pages & self._pages and cr3 == registers.Named(values, self.info.bits).cr3:
-                return False
-        self.memory.forward(step)
-        now = registers.Named(values, self.info.bits)
-        guest = Guest(self.memory, now, self.info.bits, self.recording.boot)
-        self._pages = {table >> PAGE_SHIFT for _, table in guest.space.tables(guest.is_guests)}
-        self._cr3 = now.cr3
-        self._looked_at += len(self._pages)
-        text = snapshot.save(guest, now, step, self.info.image.build_id)
-        saved = snapshot.Snapshot(text)
-        if self.tables and not any(True for _ in diff.entries(self.tables[-1][1], saved)):
-            return False
-        self.tables.append((step, saved, text))
-        return True

@@ -15,7 +15,7 @@ from .events import Events
 _FOLDER = os.path.join(os.path.dirname(__file__), "page")
 # In this order: later ones use earlier ones.
 SCRIPTS = ("recording.js", "memory.js", "paging.js", "dom.js", "numbers.js", "why.js", "frames.js", "values.js", "source.js", "registers.js", "calls.js",
-           "start-info.js", "xen.js",
+           "start-info.js", "xen.js", "words.js",
            "inspector.js", "timeline.js", "ways.js", "main.js")
 
 
