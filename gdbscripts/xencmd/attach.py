@@ -28,7 +28,6 @@ from .time import ENTRY, timeline
 
 
 CHECKPOINTS = "checkpoints"
-SOCKET_PATH = 100  # bytes for a folder's; Linux takes 107 for that of a socket in it
 QEMU_IMG_SECONDS = patiently(300)
 OPTIONS = (
     # A crash stops the machine, and it can still be looked at.
@@ -63,8 +62,7 @@ class Attach(gdb.Command):
 
     @staticmethod
     def attach(folder, path, symbols, native):
-        if len(os.path.abspath(folder)) < SOCKET_PATH:  # then `cd` does no harm
-            folder = os.path.abspath(folder)
+        folder = connection.reachable(folder)
         with plain_errors():
             image = Image(kernel_of(symbols, folder))
             machine = switch_on(folder, path, native)

@@ -21,7 +21,22 @@ NOT_CONNECTED = ("not connected to QEMU: start with `make gdb STAGE=n`, or begin
                  "of a QEMU that was started with -gdb or -s")
 
 
+SOCKET_PATH = 100  # bytes for a folder's; Linux takes 107 for that of a socket in it
 kits = None  # the address of a machine that `make gdb` started
+
+
+def reachable(folder):
+    """A machine's folder by a path that holds after `cd`, too, and is short enough for the sockets in it."""
+    path = os.path.abspath(folder)
+    if len(os.fsencode(path)) < SOCKET_PATH:
+        return path
+    return f"/proc/{os.getpid()}/fd/{os.open(path, os.O_PATH)}"  # for as long as this GDB is there
+
+
+def lasting(details):
+    """What GDB has connected to, in words that mean the same after `cd`."""
+    folder, name = os.path.split(details)
+    return os.path.join(reachable(folder), name) if os.path.exists(details) else details
 
 
 def remote():
@@ -66,10 +81,10 @@ def arrived(session):
         session.timeline.stopped()
     pc = gdb.selected_frame().pc()
     if any(pc == place.address for b in gdb.breakpoints() if b.enabled for place in b.locations):
-        standing, address = session.stub.standing, remote().details
+        standing = session.stub.standing
         session.give_back()
         gdb.execute("disconnect", to_string=True)
-        gdb.execute(f"target remote {address}", to_string=True)  # shows it
+        gdb.execute(f"target remote {session.address}", to_string=True)  # shows it
         session.stub.stand(standing)
     else:
         gdb.execute("frame")

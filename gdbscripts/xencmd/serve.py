@@ -13,7 +13,7 @@ from xenqemu.patience import processor_time
 
 from . import end_stop
 from .arguments import none
-from .connection import remote
+from .connection import reachable, remote
 from .session import plain_errors, session
 from .time import ENTRY, timeline
 
@@ -35,7 +35,7 @@ class Serve(gdb.Command):
         folder = session.kits("this leaves a machine to another GDB")
         with open(session.path(START), "w", encoding="utf-8") as file:
             json.dump([session.machine.pid, session.boot, session.second_level, session.hvm_start_info], file)
-        stub = os.path.join(folder, os.path.basename(remote().details))
+        stub = os.path.join(os.path.realpath(folder), os.path.basename(remote().details))
         session.monitor.close()
         session.give_back()
         gdb.execute("disconnect", to_string=True)
@@ -61,9 +61,10 @@ class Served:
 
 def adopt():
     """If GDB is connected to a machine that is served, all that `make gdb` can do can be done with it."""
-    folder = os.path.dirname(os.path.abspath(remote().details))
+    folder = os.path.dirname(remote().details)
     if session.folder or not session.image or not all(os.path.exists(os.path.join(folder, name)) for name in ("qmp", START, "log")):
         return
+    folder = reachable(folder)
     session.begin(folder, session.image)
     with plain_errors():
         with open(session.path(START), encoding="utf-8") as file:

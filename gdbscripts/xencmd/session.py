@@ -50,6 +50,7 @@ class Session:
         self.machine = self.boot = self.timeline = self.gate = self.xen_file = None
         self.hvm_start_info = None  # its paddr, of a kernel that was entered as PVH
         self.second_level = None  # the root of the tables that lead from its paddrs to the machine's, if Xen is below it
+        self.address = None  # what GDB is connected to
         self.cr3 = None  # that of the domain that the commands are about, if the machine has several
         self._stub = self._ram = self._connection = None
 
@@ -73,6 +74,7 @@ class Session:
             self.give_back()
         if not self._stub:
             self._stub, self._connection = connection.borrow(remote), remote.num
+            self.address = connection.lasting(remote.details)
         return self._stub
 
     def kits(self, what):
@@ -178,6 +180,8 @@ def plain_errors():
         yield
     except ERRORS as error:
         raise gdb.GdbError(str(error)) from None
+    except gdb.error as error:
+        raise gdb.GdbError(f"GDB: {error}") from None
     except OSError as error:
         raise gdb.GdbError(f"{error.filename or 'QEMU'}: {error.strerror}") from None
 

@@ -86,7 +86,8 @@ def moving():
             forget()  # or it has run before that
         raise
     follower.show()
-    arrived(session)
+    with plain_errors():
+        arrived(session)
     on_stop(None)
 
 
@@ -94,7 +95,8 @@ def moved():
     """After a jump in time: has GDB look again, and show where the guest is. What the console said on the way is not new."""
     if follower.shown is not None:
         follower.skip()
-    arrived(session)
+    with plain_errors():
+        arrived(session)
 
 
 def named_checkpoint(name):

@@ -5,7 +5,7 @@
 
 QEMU's stub takes what the guest's tables say for the machine's addresses, and so gives other memory than the guest's. This
 translates in its place, by both levels (ROOT is the second one's), and passes everything else on to QEMU's socket STUB. Ends
-when QEMU does.
+when QEMU does, or the process that has started it.
 """
 
 from __future__ import annotations

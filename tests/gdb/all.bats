@@ -256,6 +256,24 @@ in_a_terminal() { # shell words for GDB
 	ends 0 "512 pages mapped otherwise"
 }
 
+@test "a folder whose path is too long for a socket, and GDB goes to another one" {
+	local image=$good/build/x86_32/stage3.elf deep server
+	deep=$BATS_TEST_TMPDIR/$(printf 'd%.0s' {1..120})
+	mkdir "$deep"
+	BUILD=$deep run limit tools/gdb "$image" -batch -ex 'cd /' -ex 'thbreak remap_kernel' -ex continue -ex 'xen back 1' \
+		-ex 'xen end' -ex 'xen log 1'
+	ends 0 "the end: xen_exit, P=V"
+	BUILD=$deep FOLDER=$deep/server setsid tools/gdb "$image" -batch -ex 'xen serve' >"$BATS_TEST_TMPDIR/server" 2>&1 3>&- &
+	server=$!
+	within 600 grep -q "^waiting for a debugger" "$BATS_TEST_TMPDIR/server"
+	cd "$deep"
+	run limit gdb -batch -nx -x "$top/gdbscripts/xen.gdb" "$image" -ex 'target remote server/stub' -ex 'xen connect' -ex 'cd /' \
+		-ex 'xen end' -ex 'xen back 1' -ex 'xen log 1'
+	kill -- "-$server"
+	ends 0 "the end: xen_exit, P=V"
+	[[ $output != *"No such file"* && $output != *Exception* ]]
+}
+
 @test "make compile_commands: each source of each stage, once for each mode that has it" {
 	run make -C "$good" --no-print-directory compile_commands
 	ends 0 "7 modes"
