@@ -144,7 +144,7 @@ transcripts() { # file...
 	done
 }
 
-@test "every lesson has its parts, in the same order" {
+@test "every lesson has its parts, in the same order: what shows lines of src/ comes behind the lab that asks for them" {
 	local file
 	for file in "${lessons[@]}"; do
 		diff <(sed '/^```/,/^```/d' "$file" | grep '^## ') - <<-EOF
@@ -153,9 +153,9 @@ transcripts() { # file...
 			## The idea
 			## The code
 			## What it prints
+			## The lab
 			## What if
 			## Then and now
-			## The lab
 		EOF
 	done
 }
