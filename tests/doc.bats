@@ -66,6 +66,12 @@ transcripts() { # file...
 	[[ $output == *"not printed any more: never MFN"* ]]
 
 	cp "$lesson.good" "$lesson"
+	printf '```console\n$ echo edited >>%s; echo new\nold\n```\n' "$lesson" >>"$lesson" # by somebody else, meanwhile
+	run ! tools/doc/transcripts --update "$lesson"
+	[[ $output == *"somebody edited it meanwhile"* ]]
+	[ "$(tail -n 1 "$lesson")" = edited ]
+
+	cp "$lesson.good" "$lesson"
 	tools/doc/transcripts --update "$lesson"
 	grep -Fx 'again MFN 0x678' "$lesson"
 	grep -Fx '...' "$lesson"
