@@ -6,7 +6,8 @@
 load ../lib
 
 setup_file() {
-	make -s build/explore/recorder.so
+	make -s build/explore/recorder.so build/x86_32/stage{1,2,4}.elf
+	make -s ARCH=x86_64 build/x86_64/stage4.elf
 	good_tree x86_32/stage2
 }
 
