@@ -58,6 +58,25 @@ static const u8 *in_file(const struct image *image, u64 offset, u64 count,
 	return image->file.start + (unsigned long)offset;
 }
 
+/* @return the next header of the type, or NULL */
+static const u8 *next_header(const struct image *image,
+			     const struct table *table, enum part_type type,
+			     unsigned int *index)
+{
+	const u8 *head = image->file.start, *at;
+	u64 start = image_number(head + table->start,
+				 classes[image->bits == 64].word);
+
+	while (*index < image_number(head + table->count, 2)) {
+		at = in_file(image, start, (*index + 1ULL) * table->size,
+			     "header", *index);
+		at += (*index)++ * table->size;
+		if (image_number(at + table->type, 4) == type)
+			return at;
+	}
+	return NULL;
+}
+
 bool image_next(const struct image *image, enum part_type type,
 		unsigned int *index, struct part *part)
 {
@@ -65,26 +84,17 @@ bool image_next(const struct image *image, enum part_type type,
 	bool section = type == SECTION_NOTE;
 	const struct table *table =
 		section ? &class->sections : &class->segments;
-	const char *what = section ? "section" : "segment";
-	const u8 *head = image->file.start, *at;
-	u64 start = image_number(head + table->start, class->word);
+	const u8 *at = next_header(image, table, type, index);
 
-	do {
-		if (*index == image_number(head + table->count, 2))
-			return false;
-		at = in_file(image, start, (*index + 1ULL) * table->size, what,
-			     *index);
-		at += *index * table->size;
-		++*index;
-	} while (image_number(at + table->type, 4) != type);
-
+	if (!at)
+		return false;
 	part->paddr = image_number(at + table->paddr, class->word) -
 		      image->paddr_offset;
 	part->filesz = image_number(at + table->filesz, class->word);
 	part->memsz = image_number(at + table->memsz, class->word);
-	part->bytes =
-		in_file(image, image_number(at + table->offset, class->word),
-			part->filesz, what, *index - 1);
+	part->bytes = in_file(
+		image, image_number(at + table->offset, class->word),
+		part->filesz, section ? "section" : "segment", *index - 1);
 	return true;
 }
 

@@ -78,10 +78,23 @@ static const char *reason_name(unsigned int reason)
 	return reason < ARRAY_SIZE(names) ? names[reason] : "unknown";
 }
 
-static void report(const struct guest *guest)
+/* @return whether the guest's end was a success: the word for it is poweroff */
+static bool report(const struct guest *guest)
 {
 	printk("toolstack: the guest ended with reason %u (%s)\n",
 	       guest->reason, reason_name(guest->reason));
+	return guest->reason == SHUTDOWN_poweroff && !guest->nonsense;
+}
+
+static void build(struct guest *guest, struct file image, struct file module)
+{
+	guest->module = module;
+	guest->pvh = option("guest=pvh");
+	image_parse(&guest->image, image, guest->pvh);
+	if (guest->pvh)
+		build_pvh_guest(guest);
+	else
+		build_guest(guest);
 }
 
 //! [start_kernel]
@@ -96,13 +109,7 @@ void start_kernel(void)
 	image = unpack_bzimage(image);
 	for (unsigned int i = 0; i < count; i++) {
 		guests[i].number = i;
-		guests[i].module = module;
-		guests[i].pvh = option("guest=pvh");
-		image_parse(&guests[i].image, image, guests[i].pvh);
-		if (guests[i].pvh)
-			build_pvh_guest(&guests[i]);
-		else
-			build_guest(&guests[i]);
+		build(&guests[i], image, module);
 	}
 	if (count == 2)
 		introduce(&guests[0], &guests[1]);
@@ -110,8 +117,7 @@ void start_kernel(void)
 	serve(guests, count);
 	for (unsigned int i = 0; i < count; i++) {
 		destroy(&guests[i]);
-		report(&guests[i]);
-		if (guests[i].reason != SHUTDOWN_poweroff || guests[i].nonsense)
+		if (!report(&guests[i]))
 			verdict = VERDICT_FAILURE;
 	}
 	paravirt_ops.exit(verdict);
