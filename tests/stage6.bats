@@ -63,7 +63,7 @@ build_guest() { # stage 6's image, guest's image as mode/stage
 		ends 0 "sum of bytes $(od -An -v -tu1 README.md | tr -s ' ' '\n' | paste -sd+ | sed 's/^+//' | bc)"
 	done
 	head -c 9000000 /dev/zero >"$BATS_TEST_TMPDIR/large" # 18 s of the machine's time for stage 4's sum
-	run make run STAGE=6 MODULE="$BATS_TEST_TMPDIR/large"
+	run make run STAGE=6 LAYOUT=far MODULE="$BATS_TEST_TMPDIR/large"
 	ends 0 "module: 9000000 bytes at VA"
 	for guest in x86_32 x86_64; do
 		tools/guest-files "$BATS_TEST_TMPDIR/tar" "$good/build/$guest/stage4.elf" README.md

@@ -14,8 +14,8 @@
 /** The guest may count on this much mapped memory beyond its stack. */
 #define SPARE_PAGES (512 * 1024 / PAGE_SIZE)
 
-/** LAYOUT=far: where store and console lie then, a PFN far above the tables. */
-#define FAR_PFN 768
+/** LAYOUT=far: store and console lie so far below the end of what is mapped. */
+#define FAR_PAGES 256
 
 u64 guest_va(const struct guest *guest, unsigned long pfn)
 {
@@ -33,11 +33,8 @@ static unsigned long take(unsigned long *next, unsigned long pages)
 /* Allowed, since nobody promised an order: a guest has to see how far it is. */
 static void move_far(struct guest *guest)
 {
-	if (guest->stack >= FAR_PFN)
-		panic("layout: the guest reaches PFN %#lx, too far for LAYOUT=far",
-		      guest->stack);
-	guest->store = FAR_PFN;
-	guest->console = FAR_PFN + 1;
+	guest->store = guest->nr_mapped - FAR_PAGES;
+	guest->console = guest->store + 1;
 }
 
 /* Top level first. @return the first free PFN */
@@ -80,6 +77,8 @@ void lay_out(struct guest *guest)
 {
 	unsigned long mib = option_number("guest_mem=", 0);
 	unsigned long asked = min(mib, 4096) << (20 - PAGE_SHIFT);
+	bool far = option("layout=far");
+	unsigned long spare = far ? FAR_PAGES : SPARE_PAGES;
 
 	do {
 		guest->nr_mapped += MAP_UNIT;
@@ -87,9 +86,9 @@ void lay_out(struct guest *guest)
 		if (guest->nr_pages > MAX_GUEST_PAGES)
 			panic("layout: the guest needs %lu pages, and gets %u at most",
 			      guest->nr_pages, MAX_GUEST_PAGES);
-	} while (place(guest) + SPARE_PAGES > guest->nr_mapped);
+	} while (place(guest) + spare > guest->nr_mapped);
 
-	if (option("layout=far"))
+	if (far)
 		move_far(guest);
 	if (guest->pvh)
 		printk("toolstack: layout, PFNs: hvm_start_info %#lx, store %#lx, console %#lx\n",
