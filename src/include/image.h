@@ -66,7 +66,10 @@ void image_parse(struct image *image, struct file file, bool pvh);
 /**
  * Finds the next part of a type. Ends the run if that is not in the file.
  *
+ * @param image what image_parse() has read
+ * @param type  segments or notes
  * @param[in,out] index of the header to begin with; of the one behind it
+ * @param[out] part the part that was found
  * @return whether there is one
  */
 bool image_next(const struct image *image, enum part_type type,
