@@ -242,7 +242,8 @@ class Facts(Refusal):
         if self.end == "crash" and self.seen and self.seen.regs is not None:
             return self.seen.regs.rip & self.mask
         if self.panic and self.seen and self.seen.ended == "exit":
-            return next((a for a in self.on_stack()[:MOST_FRAMES] if not self.source.line(a).partition(":")[0].endswith(_ENDING)), None)
+            found = (*self.callers(), *self.on_stack()[:MOST_FRAMES])
+            return next((a for a in found if not self.source.line(a).partition(":")[0].endswith(_ENDING)), None)
         dumped = [self.xen(r"RIP: .*<([0-9a-f]+)>"), self.guest(r"^ +[ER]IP VA 0x([0-9a-f]+) ")]
         found = [int(m[1], 16) for m in dumped if m]
         return found[-1] if found else None

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import struct
 import subprocess
@@ -74,6 +75,12 @@ class Source:
             return ""
         return symbol.name + (f"+{found[0] - symbol.value:#x}" if found[0] != symbol.value else "")
 
+    def begin(self, address: int) -> int | None:
+        """The linked VA at which the function begins that an address is in."""
+        found = self.linked(address)
+        symbol = found and self.image and self.image.symbol_at(found[0])
+        return symbol.value if symbol else None
+
     def function(self, address: int) -> str:
         return self.name(address).partition("+")[0]
 
@@ -85,7 +92,7 @@ class Source:
             return ""
         said = subprocess.run(["addr2line", "-e", self.path, f"{found[0]:#x}"], capture_output=True, text=True, check=False,
                               stdin=subprocess.DEVNULL).stdout.strip()
-        return "" if "?" in said else re.sub(r"^.*/((src|work|labs)/)", r"\1", said).partition(" (")[0]
+        return "" if "?" in said else os.path.normpath(re.sub(r"^.*/((src|work|labs)/)", r"\1", said).partition(" (")[0])
 
     def place(self, address: int) -> str:
         """P=V 0x100123: function, file:line"""

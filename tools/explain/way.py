@@ -40,6 +40,17 @@ class Way:
         words = (int.from_bytes(data[at:at + word], "little") for at in range(0, len(data) - word + 1, word))
         return [w - 1 for w in words if self.source.is_code(w - 1) and self.is_behind_call(w)]
 
+    def callers(self):
+        """Those of them that the last instruction returns to: each is behind a call of the function that the one before is in. What
+        functions have left on the stack that returned before is none."""
+        inside = self.source.begin(self.seen.regs.rip & self.mask)
+        for address in self.on_stack():
+            call = self.code(address - 4, 5)
+            target = address + 1 + int.from_bytes(call[1:], "little", signed=True) & self.mask
+            if call[:1] == b"\xe8" and self.source.begin(target) == inside:
+                inside = self.source.begin(address)
+                yield address
+
     def is_behind_call(self, address: int) -> bool:
         """Whether it can be a return address: CALL with a distance, or through a register or memory."""
         code = self.code(address - 7, 7)
