@@ -47,7 +47,7 @@ def _(f):
 @rule("bzimage-outside", UNPACK, "refusal", "panic", "failure")
 def _(f):
     line = header(f, "bytes beyond the file, which is whole")
-    if line and stops(f) or f.guest("^bzImage: the payload is not inside the file"):
+    if line and (stops(f) or f.xen("bzimage_headroom|bzimage_parse")) or f.guest("^bzImage: the payload is not inside the file"):
         beyond = re.search("lead ([0-9]+ bytes beyond the file)", line)
         return f"""payload_offset plus payload_length (0x248, 0x24c) lead beyond the protected-mode part{f', {beyond[1]}' if beyond else ''}
             {elsewhere(f, line) if "one begins" in line else ""}. payload_length is that of the packed kernel, without padding behind it."""
