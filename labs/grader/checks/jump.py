@@ -16,7 +16,6 @@ from .translation import no_answer
 
 THREAD_SIZE = 2 * PAGE
 SIZES = (100, 1, 65, 5 << 20)  # of modules
-HIGH = {"pt_base": 0x31ff0000, "mfn_list": 0x30000000, "mod_start": 0x28765000, "mod_len": 0x1234567}  # in a guest of 800 MiB
 
 # ---- repoint_start_info() ----------------------------------------------------------
 
@@ -36,7 +35,7 @@ def check_repoint(task, boot):
         ("", dict(mod_start=0, mod_len=0), ("pt_base", "mfn_list")),
         *((f"with a module of {size} bytes, ", dict(mod_start=module, mod_len=size), all_moved) for size in SIZES),
         ("with a module that lies lower than all else, ", dict(mod_start=PAGE, mod_len=100), all_moved),
-        ("in a guest of 800 MiB whose page tables lie at its end, ", dict(HIGH, nr_pages=800 << 8), all_moved),
+        ("in a guest of 800 MiB with a module at its end, ", dict(mod_start=0x30ff0000, mod_len=0x1001234, nr_pages=800 << 8), all_moved),
         *((f"with a module of {size} bytes that is named by its PFN (SIF_MOD_START_PFN), ",
            dict(mod_start=5, mod_len=size, flags=SIF_MOD_START_PFN | more), ("pt_base", "mfn_list"))
           for size, more in ((100, SIF_INITDOMAIN), (65, 0), (5 << 20, SIF_INITDOMAIN))),
