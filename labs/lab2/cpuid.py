@@ -61,7 +61,7 @@ def watched(boot, name, *args):
 def check_other_answers(task, boot):
     """Another Xen might say other things: its answers are changed on the way, and have to arrive."""
     buffer = boot.calls.scratch()
-    highest, msr = LEAF + 0x17, 0x40000b00
+    highest, msr = LEAF + 0x17, 0x40000b37
     if not boot.machine.stop_in_xen(ANSWER):
         return
 

@@ -16,7 +16,7 @@ from .cpuid import ANSWER, LEAF, own_cpuid
 
 CONSOLE_IO = value("__HYPERVISOR_console_io")
 MSR = "guest_wrmsr_xen"  # Xen's function: MSR in ESI, value in RDX
-OTHER_MSR = 0x40000200  # none of Xen's
+OTHER_MSR = 0x400002a6  # none of Xen's
 
 # ---- the page -----------------------------------------------------------------------
 
