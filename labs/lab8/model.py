@@ -13,17 +13,18 @@ PMD = 1 << 21
 DIRECT, TEXT, TEXTS_PUD = 272, 511, 510  # of PAGE_OFFSET and LOAD_OFFSET: pgd indices; and a pud index
 REMAP_MAX = TEXTS_PUD * PGD  # src/include/pgtable-4level.h
 PUDS = 509  # P=V: so many GiB are there
+ALL = 1 << 63 | 0x7ff << 52 | 0xe00  # no execution, and the bits that the processor leaves to software
 
 
 class FourLevels(Model):
     def __init__(self, boot):
         self.guest, self.world = boot.guest, World(boot)
         self.pgd, self.pud = self.world.table(), self.world.table()
-        self.world.put(self.pgd, 0, self.world.leads_to(self.pud))
+        self.world.put(self.pgd, 0, self.world.leads_to(self.pud) | ALL)
         for slot in (256, 257, 271):  # Xen's
             self.world.put(self.pgd, slot, self.world.page())
         for index in range(PUDS):
-            self.world.put(self.pud, index, self.world.page())
+            self.world.put(self.pud, index, self.world.page() | ALL)
         self.world.write(self.pgd, mod_start=0, mod_len=0)
 
     def name(self, maddr):

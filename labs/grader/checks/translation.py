@@ -10,6 +10,7 @@ from ..machine import Stop
 from .m2p import HIGH_MFN, M2P, open_m2p
 
 PAGE = 4096
+LARGE = 856 << 8  # pages of the largest guest that can be remapped with 3G
 
 
 def no_answer(boot, what, result, task, identifier, why=""):
@@ -61,6 +62,26 @@ def check_p2m(task, boot):
         task.fail("p2m-truncated", f"""for a page with MFN {HIGH_MFN:#x} (above 4 GiB) early_p2m() gives {got},
             not maddr {HIGH_MFN * PAGE + 0xabc:#x}: a machine address has more bits than an unsigned long of 32.
             mfn_to_maddr() widens before it shifts.""")
+    else:
+        check_p2m_large(task, boot)
+
+
+def large(boot):
+    """A start_info of a guest of 856 MiB; returns where it is, and a PFN near its end with its MFN. Nothing else of that guest is there."""
+    guest, pfn = boot.guest, LARGE - 3
+    at, table = guest.limit() + PAGE, 0x20000  # below the image, where nothing else is
+    guest.write_info(at, nr_pages=LARGE, mfn_list=table)
+    guest.write(table + pfn * guest.word, HIGH_MFN.to_bytes(guest.word, "little"))
+    open_m2p(boot)(HIGH_MFN, pfn)
+    return at, pfn
+
+
+def check_p2m_large(task, boot):
+    at, pfn = large(boot)
+    result, want = boot.calls.call("early_p2m", at, pfn * PAGE + 0xabc, returns=8 // boot.guest.word), HIGH_MFN * PAGE + 0xabc
+    if result.value != want:
+        got = boot.describe(result.event) if result.value is None else f"maddr {result.value:#x}"
+        task.fail("p2m-large", f"in a guest of 856 MiB early_p2m(paddr {pfn * PAGE + 0xabc:#x}) gives {got}, and the p2m says {want:#x}.")
 
 
 def explain_p2m(task, guest, what, phys, got, want):
@@ -182,6 +203,11 @@ def check_m2p_bound(task, boot):
                 {pfn:#x} early_m2p() gives {boot.describe(result.event) if result.value is None else f"PFN {result.value:#x}"},
                 and should give {"INVALID_PFN" if want == guest.mask else f"PFN {want:#x}"}: what is behind the list's end does not count.""")
             return
+    at, pfn = large(boot)
+    result = boot.calls.call("early_m2p", at, HIGH_MFN, returns=1)
+    if result.value != pfn:
+        got = boot.describe(result.event) if result.value is None else f"PFN {result.value:#x}"
+        task.fail("m2p-large", f"in a guest of 856 MiB early_m2p(MFN {HIGH_MFN:#x}) gives {got}, and p2m and m2p say PFN {pfn:#x}.")
 
 
 def explain_m2p(task, guest, what, got, pfn, mfn):
