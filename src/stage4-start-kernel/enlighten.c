@@ -28,7 +28,8 @@ static void stack_begins(vaddr_t frame)
 {
 	vaddr_t top = (vaddr_t)init_stack + THREAD_SIZE;
 
-	if (frame >= top || frame < top - ROOM_ABOVE * sizeof(long))
+	if (frame >= top || frame < top - ROOM_ABOVE * sizeof(long) ||
+	    frame % sizeof(long))
 		panic("stack: xen_start_kernel's is at VA %#lx, not at the top of init_stack, VA %#lx",
 		      frame, top);
 	*(u32 *)init_stack = STACK_END_MAGIC;

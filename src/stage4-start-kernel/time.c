@@ -63,10 +63,10 @@ static void timer_interrupt(evtchn_port_t port)
  */
 static void wait_for_tick(unsigned int number)
 {
+	u64 until = system_time() + NS_PER_TICK;
 	unsigned int wakes = 0;
 
-	hypercall_must(HYPERVISOR_set_timer_op(system_time() + NS_PER_TICK),
-		       "set_timer_op");
+	hypercall_must(HYPERVISOR_set_timer_op(until), "set_timer_op");
 	mask_events(true);
 	while (ticks < number) {
 		if (++wakes > 1000)
@@ -79,6 +79,10 @@ static void wait_for_tick(unsigned int number)
 	}
 	mask_events(false);
 	events_are_on("after mask_events(false)");
+	/* Half a tick early is no rounding. */
+	if (system_time() + NS_PER_TICK / 2 < until)
+		panic("timer: tick %u came at %#llx ns, and was asked for at %#llx",
+		      number, system_time(), until);
 }
 
 /* Xen ticks at 100 Hz unasked, which would prove nothing: that stops first.

@@ -14,6 +14,7 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE, BadPage
 from xenpt.paging import PagingError
 from xenpt.shared_info import SharedInfo
 from xenpt.space import Walk
+from xenpt.start_info import StartInfo
 from xenqemu.packets import StubError
 
 from . import numbers
@@ -129,7 +130,11 @@ class Facts(Refusal):
 
     @property
     def entry_size(self) -> int:
-        return self._guest.mode.entry_size
+        """Bytes of an entry of the page tables that it runs on; of those of its width, if it is not running."""
+        try:
+            return self._guest.mode.entry_size
+        except (PagingError, StubError, BadPage):
+            return 8
 
     def mapped_at(self, paddr: int) -> list[int]:
         """The VAs that lead to a page at the end, but for P=V."""
@@ -260,6 +265,14 @@ class Facts(Refusal):
             if data:
                 return int.from_bytes(data, "little")
         return None
+
+    @functools.cached_property
+    def info_now(self) -> StartInfo | None:
+        """start_info at the end, where xen_start_info points to, or where Xen put it."""
+        pointer, first = self.word("xen_start_info") or 0, self.seen.start_info if self.seen else 0
+        right = first and pointer in (first, first + self.page_offset & self.mask)
+        data = self.seen.peek(pointer, PAGE_SIZE - pointer % PAGE_SIZE) if right else None
+        return StartInfo(data, self.bits) if data else None
 
     def holders(self, n: int) -> list[str]:
         """Variables of the image's, of one word, that hold an address so little below a number that it may come from there."""

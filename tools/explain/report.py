@@ -88,6 +88,9 @@ def plain(facts: Facts) -> str:
         told.append(f"VA {facts.fault.cr2:#x} is {kind or 'nothing that is known here'}.")
         first = facts.first_seen(facts.fault.cr2)
         told.append(f"The number first appeared at {first}." if first else "")
+    known = [f"{name.upper()} is {text}" for name, n in (facts.fault.regs.values.items() if facts.fault else ())
+             if name not in ("rip", "rsp", "cs", "ss", "vector", "eflags") for text in [facts.number(n & facts.mask, "pv", "linked", "mfn", "maddr", "clobbered", "text")] if n > 4096 and text]
+    told.append(f"Of the registers, {'; '.join(dict.fromkeys(known[:3]))}." if known else "")
     calls = [c for c in facts.calls if c.name not in ("console_io", "physdev_op")]
     if calls:
         last = calls[-1]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 from xenabi.headers import names, value
@@ -111,6 +112,13 @@ def _(f):
 def _(f):
     if f.where_said == "idle" and bound(f) and asked(f) is None:
         return "The guest sleeps, and it never asked for an event: no set_timer_op was made, and Xen's periodic tick may have been stopped."
+
+
+@rule("timer-early", FIRST, "failure")
+def _(f):
+    if re.match(r"timer: tick \d+ came at", f.panic):
+        return f"""A tick came before its time: {f.panic.partition(": ")[2]}. A timer that is set to a time in the past fires at once: system_time() is behind Xen's clock. It is
+            the shared page's system_time, plus the cycles since its tsc_timestamp as nanoseconds."""
 
 
 @rule("timer-never-ticked", FIRST, "failure", "silence", rank=1)

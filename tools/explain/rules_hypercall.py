@@ -66,9 +66,10 @@ def in_page(f: Facts, address: int) -> bool:
 @rule("entered-again", "4-start-kernel: A null pointer")
 def _(f):
     if f.seen and f.seen.entered > 1:
+        left = f.before(f.seen.entry) or f.left_at
         return f"""xen_entry() was entered {f.seen.entered} times: something led back to the beginning. A call or jump to address 0 does, while P=V is
             mapped: page 0 and what follows are zeros, harmless instructions, up to the image's first. A function pointer that is NULL, or
-            a jump to a number taken from a fresh stack. {f"The image's code was left at {f.left_at}." if f.left_at else ""}"""
+            a jump or a return to a number taken from a fresh stack. {f"The image's code was left at {left}." if left else ""}"""
 
 
 @rule("start_info-lost", "1-notes: The first instructions", "crash", "failure")
@@ -97,6 +98,10 @@ def _(f):
             {page(f) & -PAGE_SIZE:#x}: what else lies in it is overwritten, and no stub is where it is called. Align it to 4096 bytes."""
     if wrmsr and f.xen(r"wrmsr hypercall page index 0x[0-9a-f]+ unsupported"):
         value = wrmsr[1]
+        mfn = f.p2m[page(f) >> PAGE_SHIFT] if page(f) is not None and page(f) >> PAGE_SHIFT < len(f.p2m) else 0
+        if mfn and value % mfn == 0 and value >> PAGE_SHIFT != mfn:
+            return f"""The hypercall-page MSR got {value:#x}, which is the right MFN, {mfn:#x}, times {value // mfn}. A page number becomes an address by a shift left of
+                {PAGE_SHIFT} bits, here {mfn << PAGE_SHIFT:#x}."""
         if page(f) is not None and page(f) % PAGE_SIZE:
             return f"""hypercall_page is at P=V {page(f):#x}, which does not begin a page, so its machine address {value:#x} has low bits,
                 {value % PAGE_SIZE:#x}: an index to Xen, and there is only page 0. Align it to 4096 bytes."""

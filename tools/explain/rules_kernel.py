@@ -3,7 +3,6 @@
 
 import re
 
-from xenabi.headers import names
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .rule import rule
@@ -62,6 +61,8 @@ def source(f, pv: int) -> str:
     head = f"The entry that was to be copied, at P=V {pv:#x}, maps nothing:"
     if f.is_a(pv & -8, "pfn") and f.is_a(pv, "pfn") and not f.is_a(pv, "pv"):
         return f"{head} {pv:#x} is {f.number(pv, 'pfn')}, not its address. A PFN becomes one by a shift (pfn_to_paddr())."
+    if pv < PAGE_SIZE:
+        return f"{head} that is in the first page, where no table is. The address of the table came out as 0, or lost: a PFN becomes an address by a shift left, pfn_to_paddr()."
     if pv & f.entry_size - 1 if f.seen and f.seen.boot else pv & 7:
         return f"{head} no entry begins there. The low bits of the address, {pv & 0xFFF:#x}, look like the flags of one, or an index was not counted in entries."
     if not known:
@@ -103,6 +104,9 @@ def _(f):
     if f.panic.startswith("stack: xen_start_kernel's"):
         at, top = numbers(f.panic)[:2]
         bottom = top - 0x2000
+        word = f.bits // 8
+        if bottom <= at < top and at % word:
+            return f"The stack pointer, VA {at:#x}, is no multiple of {word}: a stack consists of words, and its top is VA {top:#x}, one past its last byte, not that byte."
         kind = "inside init_stack, but not at its upper end" if bottom <= at < top else \
             "just below init_stack: its lower end was taken for its top" if bottom - 64 <= at < bottom else f.number(at) or "no stack of the kernel's"
         return f"""The jump landed on another stack: VA {at:#x} is {kind}. The top of init_stack is VA {top:#x}, and a stack is used from its
@@ -124,6 +128,17 @@ def _(f):
     if pointer is not None and pointer != right and dropping and not f.fault:
         return f"""xen_start_info is {pointer:#x}{f" ({f.number(pointer)})" if f.number(pointer) else ""}, and should be VA {right:#x}: start_info was not
             repointed before the jump. What it pointed to was used all the same, since page 0 is an ordinary page while P=V holds."""
+
+
+@rule("field-repointed-wrong", JUMP + ": What still points low", "failure", "crash")
+def _(f):
+    now = f.info_now if any(c.name == "set_trap_table" for c in f.calls) else None
+    for name in ("pt_base", "mfn_list") if now and f.info else ():
+        was, value = getattr(f.info, name), getattr(now, name)
+        if value not in (was, was + f.page_offset & f.mask, was + 2 * f.page_offset & f.mask):
+            return f"""start_info's {name} is {value:#x}{f" ({f.number(value)})" if f.number(value) else ""} now. Xen had it at P=V {was:#x}, so repointed it has to be VA
+                {was + f.page_offset & f.mask:#x}."""
+    return None
 
 
 @rule("identity-map-still-there", JUMP + ": What a kernel sets up first", "failure")
@@ -159,10 +174,9 @@ def _(f):
 @rule("events-masked", JUMP + ": What a kernel sets up first", "failure")
 def _(f):
     if f.panic.startswith("events: masked after SCHEDOP_block"):
-        asked = [c.args[0] for c in f.calls if c.name == "sched_op"]
-        if asked and asked[-1] != BLOCK:
-            return f"""sched_op was called with {asked[-1]} ({names("SCHEDOP_").get(asked[-1], "no operation")}), and not with SCHEDOP_block, {BLOCK}: that one alone unmasks events and sleeps in
-                one step. Here nobody sleeps, and events stay masked."""
+        if f.called_back:
+            return f"""Events are masked after sched_op, and the callback returned as it should, by the iret hypercall: so it was another operation than SCHEDOP_block, {BLOCK},
+                which alone unmasks events and sleeps in one step. SCHEDOP_yield (0) and SCHEDOP_poll leave the mask as it is."""
         return """Events are masked after an event was handled. Xen masks them when it calls the kernel back, and takes the mask away when the kernel
             returns by the iret hypercall (hypercall_iret), not by the processor's IRET, which knows nothing of it."""
     if f.panic.startswith("events: masked"):

@@ -13,7 +13,7 @@ from .rule import rule
 def in_register(f: Facts, fault: Fault, index: int) -> bool:
     """Whether the instruction had it as an index, counted in entries or bytes."""
     values = {v & f.mask for v in fault.regs.values.values()}
-    return index in values or index * f.bits // 8 & f.mask in values
+    return index in values or index * f.bits // 8 & f.mask in values or fault.cr2 in values and f.is_a(index, "pv") and bool(f.thing(index))
 
 
 def p2m_index(f: Facts, fault: Fault) -> int:
@@ -106,6 +106,11 @@ def _(f):
 def _(f):
     fault = page_fault(f)
     if fault and f.is_a(fault.cr2, "invalid") and not by_stack(f, fault):
+        asked = [n for s in f.steps[-60:] if f.source.function(s.address) == "early_m2p" for n in s.registers.values() if n in f.pfn_of]
+        if asked:
+            return f"""VA {fault.cr2:#x} is {f.number(fault.cr2, "invalid")}. early_m2p() was asked for MFN {asked[-1]:#x}, which is this guest's: PFN {f.pfn(asked[-1]):#x}. Either the check
+                that is to tell this guest's pages from others (below nr_pages, and the p2m agrees) refuses them, or the m2p was read where it does not begin,
+                {M2P[f.bits]:#x}, or in entries of another size than a word."""
         return f"""VA {fault.cr2:#x} is {f.number(fault.cr2, "invalid")}. The m2p was asked about a page and did not know it, and the answer was
             used: the number was no MFN of this guest (an entry of which too much or too little was taken, or what was read is no entry at all), or
             the m2p was read where it does not begin, or in entries of another size than a word.{who(f, fault.cr2)}"""
@@ -116,7 +121,8 @@ def _(f):
     fault = page_fault(f)
     asked = [c for c in f.calls if c.name == "mmu_update"]
     if fault and is_linked(f, fault.cr2) and asked and not any(c.args[1] for c in asked):
-        return f"""mmu_update was asked for 0 updates, and returned {asked[-1].result}: nothing was remapped, and VA {fault.cr2:#x} is not mapped."""
+        return f"""mmu_update was asked for 0 updates, and returned {asked[-1].result}: nothing was remapped, and VA {fault.cr2:#x} is not mapped.
+            The loop over the entries ended before its first: the limit is 0, or no higher than where it starts."""
 
 
 @rule("m2p-address", "8-errata: 1. dom0 has no console page", "crash", "failure", rank=1)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Page faults by an address: which number was used as one, before, during and after the remap."""
 
+from xenabi.headers import errors
 from xenpt import paging
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
@@ -91,11 +92,22 @@ def _(f):
             P=V, or a function pointer, a return address or a callback still holds such an address."""
 
 
+@rule("refusal-unchecked", REMAP + ": Asking Xen", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    call = next((c for c in f.calls if c.name == "mmu_update" and c.refused), None)
+    if fault and call and is_linked(f, fault.cr2) and not remapped(f):
+        ptr, val = (call.updates or [(0, 0)])[min(call.done, max(len(call.updates) - 1, 0))]
+        kinds = [f"{name} {n:#x}" + (f" ({f.number(n, 'maddr', 'entry', 'pv', 'linked')})" if f.number(n, "maddr", "entry", "pv", "linked") else "") for name, n in (("ptr", ptr & -8), ("val", val))]
+        return f"""Xen refused mmu_update, {call.result} ({errors().get(-call.result, "?")}), and the kernel went on as if the remap had been made: VA {fault.cr2:#x} is not mapped.
+            Its result is to be looked at (a negative one is a refusal). What was asked for: {", ".join(kinds)}. {"Xen said: " + call.said[-1].removeprefix("(XEN) ") + "." if call.said else ""}"""
+
+
 @rule("linked-address-before-remap", "1-notes: Code that is right at two addresses", "crash", "failure",
       unlike="`xen hypercalls on` in `make gdb`: was there an mmu_update before?")
 def _(f):
     fault = page_fault(f)
-    if fault and is_linked(f, fault.cr2) and f.seen and not remapped(f):
+    if fault and is_linked(f, fault.cr2) and f.seen and not remapped(f) and not any(c.name == "mmu_update" and c.refused for c in f.calls):
         return f"""Linked VA {fault.cr2:#x} ({f.number(fault.cr2, 'linked') or "in the linked mapping"}) was used, {fault.doing}, and no page-table update
             has been made yet: nothing is mapped there before the remap. Either a pointer got PAGE_OFFSET added too early, or the remap was
             left out, or the linker put an address into data or code.{who(f, fault.cr2)}"""
@@ -156,7 +168,9 @@ def _(f):
     if update and page_fault(f):
         pfn = f.pfn(update[0] >> PAGE_SHIFT)
         double = pfn >> 1 << PAGE_SHIFT in f.said.layout["Page tables"] and not pfn & 1
-        why = f"PFN {pfn:#x} is twice {pfn >> 1:#x}, a page table: the p2m was read as if its entries had twice their size" if double else \
+        whole = pfn >> 1 << PAGE_SHIFT | update[0] & PAGE_SIZE - 1
+        why = f"""PFN {pfn:#x} is twice {pfn >> 1:#x}, a page table. Either the p2m was read as if its entries had twice their size; or the whole paddr, {whole:#x}, was added to
+            the machine address of its page, where only the offset in the page belongs""" if double else \
             "The entry's address was translated wrongly, or is not an entry's"
         return f"""An update went to maddr {update[0]:#x}, in PFN {pfn:#x} ({f.thing(pfn << PAGE_SHIFT) or "an ordinary page"}), which is no page table.
             Xen stores there as into any other memory, and returns 0: the tables are as they were, and what was there is overwritten. {why}."""
@@ -164,9 +178,10 @@ def _(f):
 
 def hits_pv(f: Facts) -> tuple[str, int, int] | None:
     """An update that went to the mapping P=V: the entry's name, its VA, and what was written."""
-    for ptr, val in made(f) if f.bits == 32 else ():
+    total = f.said.layout.get("TOTAL", range(0)).stop
+    for ptr, val in made(f):
         entry = f.va_of_entry(ptr) if val else None
-        if entry and entry[1] < f.page_offset and not entry[0].startswith("pte"):
+        if entry and entry[1] < (f.page_offset if f.bits == 32 else total) and not entry[0].startswith("pte"):
             return *entry, val
     return None
 

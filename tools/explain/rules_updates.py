@@ -112,7 +112,7 @@ def _(f):
 
 def p2m_pointer(f: Facts) -> tuple[int, int] | None:
     """Where stage 4 looks for the p2m, and where it is, if it was used and is wrong, and not by the remap's distance."""
-    pointer = f.word("phys_to_machine_mapping") if f.info else None
+    pointer = f.word("phys_to_machine_mapping") if f.info and f.info_now else None
     right = f.info.mfn_list + f.page_offset & f.mask if f.info else 0
     used = refused(f, name=("mmu_update",)) and any(c.name == "set_trap_table" for c in f.calls) or f.function == "phys_to_machine"
     wrong = used and pointer is not None and pointer not in (right, f.info.mfn_list, right + f.page_offset & f.mask)

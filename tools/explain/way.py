@@ -91,6 +91,11 @@ class Way:
         at = self.source.linked(self.fault.ip if self.landed is None else self.landed)
         return bool(at) and 0 <= at[0] - self.source.code.stop < BLOCK
 
+    def before(self, address: int) -> str:
+        """The last place in the image's code before the processor came to an address for the last time."""
+        at = max((n for n, s in enumerate(self.steps) if s.address == address), default=0)
+        return next((self.source.place(s.address) for s in reversed(self.steps[:at]) if self.source.is_code(s.address)), "")
+
     @functools.cached_property
     def left_at(self) -> str:
         """The last place in the image's code, when the processor has left it."""
