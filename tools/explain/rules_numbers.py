@@ -106,9 +106,9 @@ def _(f):
 def _(f):
     fault = page_fault(f)
     if fault and f.is_a(fault.cr2, "invalid") and not by_stack(f, fault):
-        asked = [n for s in f.steps[-60:] if f.source.function(s.address) == "early_m2p" for n in s.registers.values() if n in f.pfn_of]
-        if asked:
-            return f"""VA {fault.cr2:#x} is {f.number(fault.cr2, "invalid")}. early_m2p() was asked for MFN {asked[-1]:#x}, which is this guest's: PFN {f.pfn(asked[-1]):#x}. Either the check
+        asked = next((n for s in reversed(f.steps) if s.address in f.source.extent_of("early_m2p") for n in s.registers.values() if n in f.pfn_of), None)
+        if asked is not None:
+            return f"""VA {fault.cr2:#x} is {f.number(fault.cr2, "invalid")}. early_m2p() was asked for MFN {asked:#x}, which is this guest's: PFN {f.pfn(asked):#x}. Either the check
                 that is to tell this guest's pages from others (below nr_pages, and the p2m agrees) refuses them, or the m2p was read where it does not begin,
                 {M2P[f.bits]:#x}, or in entries of another size than a word."""
         return f"""VA {fault.cr2:#x} is {f.number(fault.cr2, "invalid")}. The m2p was asked about a page and did not know it, and the answer was

@@ -67,6 +67,11 @@ class Source:
         found = self.image.symbol(symbol) if self.image else None
         return found.value + found.size if found else None
 
+    def extent_of(self, function: str) -> range:
+        """The P=V addresses of a function."""
+        found = self.image.symbol(function) if self.image else None
+        return range(found.value - self.offset & self.mask, found.value - self.offset + found.size & self.mask) if found else range(0)
+
     def name(self, address: int) -> str:
         """symbol, or symbol+0x12; empty if it is not in the image."""
         found = self.linked(address)
