@@ -10,19 +10,16 @@ import re
 import subprocess
 from collections.abc import Callable
 
-from xenpt.memory import PAGE_SHIFT, PAGE_SIZE, BadPage
-from xenpt.paging import PagingError
+from xenpt.memory import PAGE_SIZE, BadPage
 from xenpt.shared_info import SharedInfo
-from xenpt.space import Walk
-from xenpt.start_info import StartInfo
-from xenqemu.packets import StubError
 
-from . import numbers
 from .calls import Call
 from .fault import Fault, from_dump, from_kernel
 from .observe import EXIT, Observation
 from .refusal import Refusal
 from .source import Source
+from .tables import Tables
+from .things import Things
 from .transcript import Transcript
 
 _ENDING = ("panic.c", "exit.c", "printk.c", "console.c", "string.c", "ring.c", "serial.c")  # files of stage 2 by which a run ends
@@ -37,7 +34,7 @@ SERIES, STORM = 3, 12  # an exception that comes more often than that comes by i
 TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-class Facts(Refusal):
+class Facts(Refusal, Tables, Things):
     """end: how it ended, in tools/boot's words; where: the address at which a run was stopped, "idle" or "xen"."""
 
     def __init__(self, log: str, end: str, image: str, where: str = "", native: bool = False) -> None:
@@ -115,50 +112,6 @@ class Facts(Refusal):
         often = [x for x, key in zip(faults, keys) if keys.count(key) > (SERIES if key in keys[-SERIES:] else STORM)]
         return often
 
-    def walk(self, va: int) -> Walk | None:
-        """The page tables' answer at the end."""
-        if not self.seen or not self.seen.boot:
-            return None
-        try:
-            return self._guest.space.walk(va)
-        except (PagingError, StubError, BadPage):
-            return None
-
-    @property
-    def levels(self):
-        return self._guest.mode.levels
-
-    @property
-    def entry_size(self) -> int:
-        """Bytes of an entry of the page tables that it runs on; of those of its width, if it is not running."""
-        try:
-            return self._guest.mode.entry_size
-        except (PagingError, StubError, BadPage):
-            return 8
-
-    def mapped_at(self, paddr: int) -> list[int]:
-        """The VAs that lead to a page at the end, but for P=V."""
-        mfn = self.p2m[paddr >> PAGE_SHIFT] if paddr >> PAGE_SHIFT < len(self.p2m) else None
-        if mfn is None or not self.seen.boot:
-            return []
-        return [m.va + paddr % PAGE_SIZE for m in self._guest.space.mappings(self._guest.is_guests)
-                if m.mfn == mfn and m.va != paddr & -PAGE_SIZE]
-
-    @functools.cached_property
-    def _guest(self):
-        return self.seen.guest()
-
-    def pfn(self, mfn: int) -> int | None:
-        return self.pfn_of.get(mfn)
-
-    @property
-    def pfn_of(self) -> dict[int, int]:
-        return getattr(self.seen, "pfn_of", {}) if self.seen else {}
-
-    @property
-    def p2m(self) -> list[int]:
-        return getattr(self.seen, "p2m", []) if self.seen else []
-
     @property
     def nr_pages(self) -> int:
         """0 if it is not known."""
@@ -185,44 +138,10 @@ class Facts(Refusal):
         names = [c.name for c in self.calls]
         return "set_callbacks" in names and "iret" in names[names.index("set_callbacks"):]
 
-    def va_of_entry(self, maddr: int) -> tuple[str, int] | None:
-        """Of an entry of the page tables in use: its name, and the first VA that it translates."""
-        space = self._guest.space if self.seen and self.seen.boot else None
-        for (depth, table), ways in space.tables(self._guest.is_guests).items() if space else ():
-            if table & -PAGE_SIZE == maddr & -PAGE_SIZE:
-                index = (maddr - table) // self._guest.mode.entry_size
-                entry = space.entry(depth, table, index, 0)
-                return entry.name, space.va_of((*ways[0], entry))
-        return None
-
     @functools.cached_property
     def page_offset(self) -> int:
         """VA of all memory, less its paddr: PAGE_OFFSET."""
         return 0xFFFF880000000000 if self.bits == 64 else self.source.offset
-
-    # ---- things that have an address ---------------------------------------------------
-
-    def thing(self, paddr: int) -> str:
-        """What Xen put at a P=V address, or what of the image is there; empty if nothing."""
-        va = paddr + self.source.offset & self.mask
-        if va in self.source.extent:
-            page = self.source.va("hypercall_page")
-            if page is not None and 0 <= va - page < PAGE_SIZE:
-                return f"the hypercall page, stub {(va - page) // 32}" + (f" + {(va - page) % 32}" if (va - page) % 32 else "")
-            return self.source.name(va) or "the image"
-        for name, extent in self.said.layout.items():
-            if name != "TOTAL" and paddr in extent and not name.startswith("Loaded"):
-                offset = paddr - extent.start
-                return _NAMES.get(name, name) + (f" + {offset:#x}" if offset else "")
-        return ""
-
-    def number(self, n: int, *words: str) -> str:
-        """What a number is, in a few words; of these kinds only, if any are named."""
-        kinds = [k for k in numbers.what(self, n) if not words or k.word in words]
-        return kinds[0].text if kinds else ""
-
-    def is_a(self, n: int, *words: str) -> bool:
-        return any(k.word in words for k in numbers.what(self, n))
 
     # ---- where ------------------------------------------------------------------------------
 
@@ -256,37 +175,6 @@ class Facts(Refusal):
     @property
     def function(self) -> str:
         return self.source.function(self.address) if self.address is not None else ""
-
-    def word(self, symbol: str) -> int | None:
-        """A variable of the image's, one word large, at the end."""
-        va = self.source.va(symbol)
-        for address in () if va is None else (va, va - self.source.offset & self.mask):
-            data = self.seen.peek(address, self.bits // 8) if self.seen else None
-            if data:
-                return int.from_bytes(data, "little")
-        return None
-
-    @functools.cached_property
-    def info_now(self) -> StartInfo | None:
-        """start_info at the end, where xen_start_info points to, or where Xen put it."""
-        pointer, first = self.word("xen_start_info") or 0, self.seen.start_info if self.seen else 0
-        right = first and pointer in (first, first + self.page_offset & self.mask)
-        data = self.seen.peek(pointer, PAGE_SIZE - pointer % PAGE_SIZE) if right else None
-        return StartInfo(data, self.bits) if data else None
-
-    def holders(self, n: int) -> list[str]:
-        """Variables of the image's, of one word, that hold an address so little below a number that it may come from there."""
-        found = []
-        for symbol in self.source.image.all_symbols if self.source.image else ():
-            if symbol.size == self.bits // 8 and symbol.value in self.source.extent and symbol.value not in self.source.code:
-                value = self.word(symbol.name)
-                if value and 0 <= n - value < PAGE_SIZE:
-                    found.append(f"{symbol.name} holds {value:#x}")
-        return found
-
-
-_NAMES = {"Phys-Mach map": "the p2m (mfn_list)", "Start info": "start_info", "Page tables": "the page tables",
-          "Boot stack": "Xen's boot stack", "Init. ramdisk": "the module"}
 
 
 def _bytes(path: str) -> bytes:

@@ -2,10 +2,12 @@
 """What several tables of rules ask of the facts."""
 
 import itertools
+import re
 
 from xenabi.hypercalls import TRAP
 from xenpt.memory import PAGE_SHIFT
 
+from .calls import Call
 from .facts import Facts
 from .fault import Fault, from_kernel
 
@@ -57,3 +59,20 @@ def who(f: Facts, n: int) -> str:
 
 def by_stack(f: Facts, fault: Fault) -> bool:
     return abs(fault.cr2 - (fault.regs.rsp & f.mask)) < NEAR_STACK or bool(f.xen("fault at .*crash_page_fault"))
+
+
+def refused(f: Facts, *numbers: int, name: tuple[str, ...] = ()) -> Call | None:
+    """The call that was refused, if with one of these errors and of this name."""
+    call = f.refused
+    return call if call and (not numbers or -call.result in numbers) and (not name or call.name in name) else None
+
+
+def say(f: Facts, n: int, *words: str) -> str:
+    """The number, and what it is."""
+    kind = f.number(n, *words)
+    return f"{n:#x}" + (f" ({kind})" if kind else "")
+
+
+def hexadecimals(text: str) -> list[int]:
+    """All of a line's."""
+    return [int(n, 16) for n in re.findall(r"0x([0-9a-f]+)", text)]

@@ -1,96 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the kernel itself found wrong: the checks of stages 3 and 4 that end in panic(), and what never came."""
+"""What stage 4 itself found wrong: where its code runs and on which stack, P=V that stays, events that are masked."""
 
 import re
 
-from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
-
+from .questions import JUMP, REMAP, hexadecimals
 from .rule import rule
 from .rules_events import BLOCK
-
-REMAP, JUMP = "3-remap", "4-start-kernel"
-
-
-def numbers(text: str) -> list[int]:
-    return [int(n, 16) for n in re.findall(r"0x([0-9a-f]+)", text)]
-
-
-@rule("repointed-too-early", JUMP + ": What still points low", "failure")
-def _(f):
-    limit = (numbers(f.panic) + [0])[0] if f.panic.startswith("remap: limit paddr") else 0
-    if f.page_offset and limit >= f.page_offset:
-        return f"""The limit, {limit:#x}, is a linked address ({f.number(limit - 1, "linked") or "PAGE_OFFSET and more"}): start_info was repointed before
-            the remap, which needs its P=V addresses."""
-
-
-@rule("limit-beyond", REMAP + ": How far the remap must reach", "failure")
-def _(f):
-    if f.panic.startswith("remap: limit paddr"):
-        limit, last = numbers(f.panic)[:2]
-        if limit >= f.page_offset:
-            return None
-        parts = f.source.image.loaded() if f.source.image else []
-        end = max((p.paddr + p.memsz for p in parts), default=0)
-        return f"""All that the kernel goes on using ends at paddr {limit:#x}, and the last that has a free linked address is {last:#x}: above
-            it is Xen, or P=V. The image itself ends at paddr {end:#x}{", a large .bss?" if end > limit // 2 else ", so it is one of the other terms of the limit"}."""
-
-
-@rule("limit-not-ours", REMAP + ": How far the remap must reach", "failure")
-def _(f):
-    if f.panic.startswith("limit: MFN"):
-        return """start_info names a page by its MFN (console or store) that the p2m does not have. Dom0 has no such pages: the union holds
-            something else there. Or the m2p was asked a PFN."""
-
-
-@rule("empty-source-entry", REMAP + ": Walking the tables in software", "failure")
-def _(f):
-    number = (numbers(f.panic) or [0])[-1]
-    if f.panic.startswith("remap: the entry at"):
-        return source(f, number)
-    if f.panic.startswith("page table walk: "):
-        pfn = f.pfn(number >> PAGE_SHIFT)
-        kind = f"That names PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT) or 'an ordinary page'}." if pfn is not None else ""
-        return f"""The walk came to an entry that maps nothing, or leads to no table of this guest: it took a wrong index or address, or the
-            limit lies beyond what Xen mapped for the start. {kind}
-            {f"{number:#x} does not begin an entry: its low bits, {number & 0xFFF:#x}, look like the flags of one." if number & 7 else ""}"""
-
-
-def source(f, pv: int) -> str:
-    """What the entry at a P=V address translates, and why it maps nothing."""
-    known = f.va_of_entry(f.p2m[pv >> PAGE_SHIFT] << PAGE_SHIFT | pv & PAGE_SIZE - 1) if pv >> PAGE_SHIFT < len(f.p2m) else None
-    head = f"The entry that was to be copied, at P=V {pv:#x}, maps nothing:"
-    if f.is_a(pv & -8, "pfn") and f.is_a(pv, "pfn") and not f.is_a(pv, "pv"):
-        return f"{head} {pv:#x} is {f.number(pv, 'pfn')}, not its address. A PFN becomes one by a shift (pfn_to_paddr())."
-    if pv < PAGE_SIZE:
-        return f"{head} that is in the first page, where no table is. The address of the table came out as 0, or lost: a PFN becomes an address by a shift left, pfn_to_paddr()."
-    if pv & f.entry_size - 1 if f.seen and f.seen.boot else pv & 7:
-        return f"{head} no entry begins there. The low bits of the address, {pv & 0xFFF:#x}, look like the flags of one, or an index was not counted in entries."
-    if not known:
-        return f"{head} it is in no page table, but in {f.thing(pv) or 'a page that nothing was put in'}. The walk took a wrong index or address before."
-    name, va = known
-    total = f.said.layout.get("TOTAL")
-    if total and total.stop <= va < f.page_offset:
-        return f"{head} it is {name}, of VA {va:#x}, and Xen mapped memory for the start only up to {total.stop:#x} (TOTAL). The limit, or the index, is too large."
-    if f.page_offset and f.page_offset <= va:
-        return f"""{head} it is {name}, of VA {va:#x}, a linked address, where there is nothing to copy yet. What is copied is the entry of the P=V address; source and
-            destination may be exchanged."""
-    return f"{head} it is {name}, of VA {va:#x}. The walk took a wrong index or address."
-
-
-@rule("remap-wrong-page", REMAP + ": Walking the tables in software", "failure")
-def _(f):
-    if f.panic.startswith("verify: "):
-        va = numbers(f.panic)[1]
-        walk = f.walk(va)
-        pfn = f.pfn(walk.maddr >> PAGE_SHIFT) if walk and walk.maddr is not None else None
-        leads = f" VA {va:#x} leads to PFN {pfn:#x} by {', '.join(f'{e.name} = {e.value:#x}' for e in walk.path[1:])}." if pfn is not None else ""
-        return f"""The linked address leads to another page than P=V does: the entry was copied from, or to, a wrong index.{leads}
-            P=V {numbers(f.panic)[0]:#x} is PFN {numbers(f.panic)[0] >> PAGE_SHIFT:#x}."""
 
 
 @rule("jump-stays-low", JUMP + ": A jump that stays low", "failure")
 def _(f):
-    at, linked = (numbers(f.panic) + [0, 0])[:2] if f.panic.startswith("jump: xen_start_kernel runs") else (0, 0)
+    at, linked = (hexadecimals(f.panic) + [0, 0])[:2] if f.panic.startswith("jump: xen_start_kernel runs") else (0, 0)
     if not at:
         return None
     where = f"VA {at:#x}, in the mapping of all memory at PAGE_OFFSET" if at >= f.page_offset else f"P=V {at:#x}"
@@ -102,7 +22,7 @@ def _(f):
 @rule("stack-elsewhere", JUMP + ": The jump", "failure")
 def _(f):
     if f.panic.startswith("stack: xen_start_kernel's"):
-        at, top = numbers(f.panic)[:2]
+        at, top = hexadecimals(f.panic)[:2]
         bottom = top - 0x2000
         word = f.bits // 8
         if bottom <= at < top and at % word:
@@ -116,7 +36,7 @@ def _(f):
 @rule("stack-overflow", JUMP + ": The jump", "failure")
 def _(f):
     if f.panic.startswith("stack: the lower end"):
-        return f"""init_stack overflowed: the word at its lower end, VA {numbers(f.panic)[0]:#x}, was written over. It has two pages (THREAD_SIZE);
+        return f"""init_stack overflowed: the word at its lower end, VA {hexadecimals(f.panic)[0]:#x}, was written over. It has two pages (THREAD_SIZE);
             a large array, deep recursion, or a stack pointer that began too low."""
 
 
@@ -127,7 +47,7 @@ def _(f):
     dropping = any(c.name == "set_trap_table" for c in f.calls) and not any(c.name == "set_callbacks" for c in f.calls)
     if pointer is not None and pointer != right and dropping and not f.fault:
         return f"""xen_start_info is {pointer:#x}{f" ({f.number(pointer)})" if f.number(pointer) else ""}, and should be VA {right:#x}: start_info was not
-            repointed before the jump. What it pointed to was used all the same, since page 0 is an ordinary page while P=V holds."""
+            repointed before the jump, or something else was put there. What it pointed to was used all the same, since page 0 is an ordinary page while P=V holds."""
 
 
 @rule("field-repointed-wrong", JUMP + ": What still points low", "failure", "crash")
@@ -165,7 +85,7 @@ def _(f):
 @rule("magic", REMAP, "failure")
 def _(f):
     if "does not begin with xen-3.0" in f.panic:
-        va = numbers(f.panic)[0]
+        va = hexadecimals(f.panic)[0]
         right = f.seen.start_info if f.seen else 0
         return f"""{va:#x} is not start_info{f" ({f.number(va)})" if f.number(va) else ""}: Xen passed P=V {right:#x} in ESI (RSI). Or something wrote
             over it."""

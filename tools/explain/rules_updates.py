@@ -1,84 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Hypercalls that Xen refused, above all page-table updates. Stage 3."""
+"""Page-table updates that Xen refused: which entry, and what was to be put into it. Stage 3."""
 
-from errno import EFAULT, EINVAL, ENOSYS, EPERM, ESRCH
+from errno import EINVAL, ENOSYS
 
-from xenabi.headers import errors, names, value
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
-from .calls import MOST_UPDATES, UPDATE, Call
 from .facts import Facts
+from .questions import refused, say
 from .rule import rule
 
 LESSON = "3-remap"
-SELF = value("DOMID_SELF")
-MMU = ("mmu_update", "update_va_mapping", "mmuext_op")
-MOST_COUNT = 0x10000
-POINTERS = {"mmu_update": (0, 2), "mmuext_op": (0, 2), "console_io": (2,), "set_trap_table": (0,), "event_channel_op": (1,),
-            "xen_version": (1,), "physdev_op": (1,), "sched_op": (1,), "memory_op": (1,)}
-
-
-def refused(f: Facts, *numbers: int, name: tuple[str, ...] = ()) -> Call | None:
-    """The call that was refused, if with one of these errors and of this name."""
-    call = f.refused
-    return call if call and (not numbers or -call.result in numbers) and (not name or call.name in name) else None
-
-
-def say(f: Facts, n: int, *words: str) -> str:
-    """The number, and what it is."""
-    kind = f.number(n, *words)
-    return f"{n:#x}" + (f" ({kind})" if kind else "")
-
-
 BUILT = "^toolstack: created domain "  # another's tables are: rules_pin.py
-
-
-@rule("arguments-exchanged", LESSON + ": Asking Xen", "failure")
-def _(f):
-    call = refused(f, name=("mmu_update", "mmuext_op"))
-    if call and call.args[1] > MOST_COUNT and call.args[0] < MOST_COUNT:
-        return f"""{call.name} got {call.args[0]:#x} as the address of its updates and {say(f, call.args[1])} as their number: the two are
-            exchanged. The order is updates, count, done, domain."""
-
-
-@rule("count-not-a-number", LESSON + ": Asking Xen", "failure")
-def _(f):
-    call = refused(f, name=("mmu_update", "mmuext_op"))
-    if call and call.args[1] > MOST_COUNT:
-        return f"""{call.name} got {say(f, call.args[1])} as the number of its updates. The order is updates, count, done, domain."""
-
-
-@rule("bad-domain", LESSON + ": Asking Xen", "failure")
-def _(f):
-    call = refused(f, name=("mmu_update", "mmuext_op"))
-    domain = call.args[3] if call else SELF
-    if call and domain > 0xFFFF and f.bits == 64:
-        return f"""{call.name} got {say(f, domain)} as its domain, which is the number of none: its fourth argument did not come by R10. A hypercall's
-            fourth goes there, and not into RCX as a function's does, since SYSCALL overwrites RCX."""
-    if call and domain & 0xFFFF != SELF and not (domain and f.guest(f"^toolstack: created domain {domain}, ")) and (domain or -call.result in (ESRCH, EPERM)):
-        word = {0x7FF1: "DOMID_IO, whose pages are those of devices"}.get(domain, f"{say(f, domain, 'pv', 'linked', 'clobbered')}")
-        return f"""{call.name} names another domain than its caller: {word}. It does not exist, is not one to act for, or does not own the
-            page. Use DOMID_SELF ({SELF:#x})."""
-
-
-@rule("update-size", LESSON + ": Asking Xen", "failure")
-def _(f):
-    call = refused(f, name=("mmu_update",))
-    data = f.seen.peek(call.args[0], UPDATE.size) if call and f.seen else None
-    if not data or f.bits != 32:
-        return None
-    first, second = (int.from_bytes(data[at:at + 4], "little") for at in (0, 4))
-    if second and f.pfn(first >> PAGE_SHIFT) is not None and f.pfn(second >> PAGE_SHIFT) is not None:
-        return f"""struct mmu_update has two fields of 64 bits, ptr and val, also in a 32-bit guest. In memory, two of 32 bits stand there:
-            {first:#x} and {second:#x}. Xen takes both for ptr, {second:#x}{first:08x}."""
-
-
-@rule("empty-updates", LESSON + ": Asking Xen", "failure")
-def _(f):
-    call = refused(f, name=("mmu_update",))
-    if call and call.updates and set(call.updates) == {(0, 0)}:
-        return f"""At VA {call.args[0]:#x} ({f.number(call.args[0]) or "nothing that is known here"}), where mmu_update was told to find
-            {call.args[1]} updates, there are zeros: they were never written, or the address is not theirs."""
 
 
 @rule("update-exchanged", LESSON + ": Asking Xen", "failure")
@@ -86,21 +18,6 @@ def _(f):
     if refused(f, name=("mmu_update",)) and f.update and f.is_a(f.update[0], "entry") and f.is_a(f.update[1], "maddr") and not f.update[1] & 7:
         return f"""ptr and val are exchanged: mmu_update's ptr is {f.update[0]:#x}, {f.number(f.update[0], "entry")}, and its val
             {f.update[1]:#x}, {f.number(f.update[1], "maddr")}."""
-
-
-@rule("empty-update", LESSON + ": Asking Xen", "failure")
-def _(f):
-    if refused(f, name=("mmu_update",)) and f.update == (0, 0) and f.refused.done and f.refused.updates[0] != (0, 0):
-        return f"""Update number {f.refused.done + 1} of {f.refused.args[1]} was never filled in: the count given to mmu_update is larger than
-            the number of updates."""
-
-
-@rule("count-too-large", LESSON + ": Asking Xen", "failure")
-def _(f):
-    call = refused(f, name=("mmu_update",))
-    if call and f.seen and not call.updates and call.done == 0 and MOST_UPDATES < call.args[1] <= MOST_COUNT:
-        return f"""mmu_update was told that there are {call.args[1]:#x} updates at VA {say(f, call.args[0])}, of {UPDATE.size} bytes each. The count is one of
-            updates, not of bytes, and only as many as were filled in."""
 
 
 @rule("entry-unaligned", LESSON + ": Asking Xen", "failure")
@@ -230,55 +147,3 @@ def _(f):
                     here, and its entry is number {own}: the index was made of another address."""
             return f"""Xen refused this without a message: ptr {f.update[0]:#x} is entry {slot} of the pgd, a slot that Xen shares with the
                 guest (slot 3 of PAE, 256 to 271 of x86-64). There the pmd entries have to be copied, one for 2 MiB."""
-
-
-@rule("address-not-mapped", LESSON + ": Asking Xen", "failure", "silence")
-def _(f):
-    call = refused(f, EFAULT)
-    if not call:
-        return None
-    bad = [call.args[i] for i in POINTERS.get(call.name, ()) if call.args[i] and f.seen.peek(call.args[i], 1) is None]
-    word = f" VA {say(f, bad[0])} is not mapped." if bad else ""
-    return f"""Xen could not read or write an argument of {call.name} at the virtual address it was given:
-        {", ".join(f"{a:#x}" for a in call.args[:4])}.{word} Before the remap only P=V addresses work, afterwards both, and once P=V is
-        dropped only linked ones."""
-
-
-@rule("address-not-mapped", LESSON + ": Asking Xen", "failure", rank=1)
-def _(f):
-    if f.panic.startswith("hypercall refused: ") and f.panic.endswith("(EFAULT)") and not f.refused:
-        return """Xen could not read or write what an argument of this hypercall points to: an address that is not mapped, NULL where a struct is wanted, or
-            another operation than was meant, which wants one. The line tells what the code calls it, not what Xen got."""
-
-
-@rule("no-such-hypercall", "2-hypercall-page: Why a page", "failure", "silence")
-def _(f):
-    call = refused(f, ENOSYS)
-    if call and call.name != "mmu_update":
-        return f"""Xen has no hypercall {call.number} ({call.name}), or no operation {call.args[0]:#x} of it. Is the number right, and is
-            __XEN_INTERFACE_VERSION__ defined? Undefined, it gives sched_op and others the numbers of 2004."""
-
-
-@rule("another-call-refused", LESSON + ": Asking Xen", "failure", rank=1)
-def _(f):
-    """What is refused without any of the above."""
-    call = refused(f)
-    if call and call.name in MMU:
-        operation = int.from_bytes((f.seen.peek(call.args[0], 4) if f.seen and call.name == "mmuext_op" else None) or b"", "little")
-        about = f"{names('MMUEXT_').get(operation, f'operation {operation}')}, at VA {call.args[0]:#x}" if call.name == "mmuext_op" else f"ptr {say(f, f.update[0] & ~3, 'maddr', 'pv', 'linked')}, val {say(f, f.update[1], 'entry', 'pv', 'linked')}" if f.update else \
-            ", ".join(f"{a:#x}" for a in call.args[:4])
-        walk = f.walk(call.args[0]) if call.name == "update_va_mapping" else None
-        if walk and walk.problem and len(walk.path) < len(f.levels):
-            return f"""update_va_mapping was to change the pte of VA {call.args[0]:#x}, and there is none: {walk.problem}. The address has to lie in a
-                mapping that exists; is it still the P=V one?"""
-        return f"""Xen refused {call.name}: {call.result} ({errors().get(-call.result, "?")}). {about}.
-            {"Xen said: " + call.said[-1].removeprefix("(XEN) ") if call.said else "Xen gave no reason."}"""
-
-
-@rule("hypercall-refused", "7-debugging: Every hypercall", "failure", rank=2)
-def _(f):
-    call = refused(f)
-    if call or f.panic.startswith("hypercall refused: "):
-        known = f"""The call was {call.name}({', '.join(f'{a:#x}' for a in call.args[:5])}) = {call.result}
-            ({errors().get(-call.result, "?")}), made at {f.source.place(call.caller)}.""" if call else ""
-        return f"Xen did not do what it was asked for. {known}"

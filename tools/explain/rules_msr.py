@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Getting a voice: what the head passes on, CPUID, and the MSR that asks for the hypercall page. Stage 2."""
+
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
+
+from .facts import Facts
+from .rule import rule
+
+LESSON = "2-hypercall-page"
+WRMSR = b"\x0f\x30"
+LEAF, BASE = 0x40000002, 0x40000000  # CPUID's leaf that tells the MSR, and what it tells
+
+
+def page(f: Facts) -> int | None:
+    """P=V address of the hypercall page."""
+    va = f.source.va("hypercall_page")
+    return None if va is None else va - f.source.offset & f.mask
+
+
+def written(f: Facts) -> tuple[int, int] | None:
+    """Number and value of the WRMSR that faulted, or of the last that Xen got."""
+    if f.fault and f.fault.vector == 13 and f.code(f.fault.ip, 2) == WRMSR:
+        regs = f.fault.regs
+        return regs.rcx & 0xFFFFFFFF, (regs.rdx & 0xFFFFFFFF) << 32 | regs.rax & 0xFFFFFFFF
+    return f.seen.msrs[-1] if f.seen and f.seen.msrs else None
+
+
+@rule("cpuid-without-prefix", LESSON + ": CPUID without the prefix", "failure")
+def _(f):
+    said = f.guest('not under Xen: CPUID leaf 0x40000000 names "(.*?)"')
+    if said and said[1] != "XenVMMXenVMM" and (f.seen is None or not f.seen.leaves):
+        return f"""CPUID was answered by the processor below ("{said[1]}"), not by Xen: the forced-emulation prefix is missing. A
+            paravirtual guest has to write ud2a; .ascii "xen"; cpuid (XEN_CPUID in Xen's headers)."""
+
+
+@rule("cpuid-misread", LESSON + ": CPUID that asks Xen", "failure")
+def _(f):
+    said = f.guest('not under Xen: CPUID leaf 0x40000000 names "(.*?)"')
+    if said and said[1] == "XenVMMXenVMM":
+        return """CPUID told Xen's name, and the kernel refused it: the comparison is at fault. The name is in EBX, ECX, EDX of leaf 0x40000000, in
+            this order, and EAX is the last leaf, at least 0x40000002."""
+    if said and f.seen and f.seen.leaves:
+        return f"""Xen was asked for CPUID leaf {", ".join(f"{n:#x}" for n in f.seen.leaves)} and answered; but what the kernel read out
+            of it, "{said[1]}", is not its name. The name is in EBX, ECX, EDX of leaf 0x40000000, in this order, and EAX is the last leaf."""
+
+
+@rule("start_info-lost", "1-notes: The first instructions", "crash", "failure")
+def _(f):
+    lost = f.seen.lost_start_info if f.seen and not f.bzimage else None
+    if lost is not None and f.seen.returns == f.seen.start_info:
+        return f"""xen_entry() was jumped to, not called: start_info, P=V {f.seen.start_info:#x}, which the head has pushed, stands where the return
+            address belongs, and its argument is what lies above, {lost:#x}{about(f, lost)}. CALL pushes a return address; with JMP the head has to
+            push something in its place."""
+    if lost is not None:
+        return f"""start_info was lost on the way from the head to xen_entry(): Xen passed P=V {f.seen.start_info:#x} in ESI (RSI), and
+            xen_entry() got {lost:#x}{about(f, lost)}. The head has to pass the register on before it uses it: pushed on 32 bits, in RDI
+            on 64."""
+
+
+def about(f: Facts, n: int) -> str:
+    kind = f.number(n)
+    return f" ({kind})" if kind else ""
+
+
+@rule("msr-low-bits", LESSON + ": A frame number instead of an address", "crash", "failure")
+def _(f):
+    wrmsr = written(f)
+    if wrmsr and page(f) is not None and page(f) % PAGE_SIZE and not wrmsr[1] % PAGE_SIZE:
+        return f"""hypercall_page is at P=V {page(f):#x}, which does not begin a page. Xen fills the whole page that the MSR names, from its beginning, P=V
+            {page(f) & -PAGE_SIZE:#x}: what else lies in it is overwritten, and no stub is where it is called. Align it to 4096 bytes."""
+    if wrmsr and f.xen(r"wrmsr hypercall page index 0x[0-9a-f]+ unsupported"):
+        value = wrmsr[1]
+        mfn = f.p2m[page(f) >> PAGE_SHIFT] if page(f) is not None and page(f) >> PAGE_SHIFT < len(f.p2m) else 0
+        if mfn and value % mfn == 0 and value >> PAGE_SHIFT != mfn:
+            return f"""The hypercall-page MSR got {value:#x}, which is the right MFN, {mfn:#x}, times {value // mfn}. A page number becomes an address by a shift left of
+                {PAGE_SHIFT} bits, here {mfn << PAGE_SHIFT:#x}."""
+        if page(f) is not None and page(f) % PAGE_SIZE:
+            return f"""hypercall_page is at P=V {page(f):#x}, which does not begin a page, so its machine address {value:#x} has low bits,
+                {value % PAGE_SIZE:#x}: an index to Xen, and there is only page 0. Align it to 4096 bytes."""
+        return f"""The low 12 bits of what is written to the hypercall-page MSR are an index, and there is only page 0: write the page's
+            machine address and nothing else. Here the value is {value:#x}{about(f, value)}."""
+
+
+@rule("msr-wrong-number", LESSON + ": Which number is the page", "crash", "failure")
+def _(f):
+    wrmsr = written(f)
+    if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[1] == BASE:
+        return f"""WRMSR got {wrmsr[0]:#x}{about(f, wrmsr[0])} as the MSR's number, and {BASE:#x}, which is its number, as the value: the two are exchanged. The number goes
+            in ECX, the value in EDX and EAX."""
+    if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[0] != BASE:
+        return f"""Xen has no MSR {wrmsr[0]:#x}. The number of the hypercall-page MSR is in EBX of CPUID leaf {LEAF:#x}, here
+            {BASE:#x}."""
+
+
+@rule("msr-given-pfn", LESSON + ": A PFN instead of an MFN", "crash", "failure")
+def _(f):
+    wrmsr = written(f)
+    if wrmsr and f.xen("Bad GMFN [0-9a-f]+ .*to MSR"):
+        want = f.p2m[page(f) >> PAGE_SHIFT] << PAGE_SHIFT if page(f) is not None and f.p2m else 0
+        value = wrmsr[1]
+        pfn = f.pfn(value >> PAGE_SHIFT)
+        if pfn is not None:
+            return None
+        if want and value == want << 32 | want >> 32:
+            return f"""The hypercall-page MSR got {value:#x}: the two halves of the machine address {want:#x} are exchanged. WRMSR takes the lower in
+                EAX and the upper in EDX."""
+        if want and value & 0xFFFFFFFF == want:
+            return f"""The hypercall-page MSR got {value:#x}: the lower half is the page's machine address, {want:#x}, and the upper, which WRMSR takes from EDX, is
+                {value >> 32:#x} in place of 0. With 64 bits "A" in an asm is RAX or RDX, not the two halves of a number."""
+        index = index_in_sight(f)
+        if index is not None and not value:
+            return f"""The hypercall-page MSR got 0. It was read from entry {index:#x} of the p2m, which has {f.nr_pages:#x}: that index is the page number of
+                {f.number(index << PAGE_SHIFT & f.mask, "minus", "linked", "twice")}. The p2m is indexed by the PFN of a P=V address, {page(f) >> PAGE_SHIFT:#x}."""
+        kind = f" That is {f.number(value, 'pv', 'linked', 'mfn', 'pfn', 'twice', 'clobbered')}." \
+            if f.number(value, "pv", "linked", "mfn", "pfn", "twice", "clobbered") else ""
+        shift = next((n for n in range(64) if want and value == want >> PAGE_SHIFT << n), None)
+        if shift is not None:
+            kind = f" It is the right MFN, {want >> PAGE_SHIFT:#x}, shifted by {shift}; a page is {PAGE_SHIFT} bits."
+        elif not kind or not value:
+            kind = " It is neither an MFN nor a PFN of this guest: it was not read from the p2m, or beyond its end, or it was changed on the way." if f.p2m else ""
+        right = f", {want:#x}: entry {page(f) >> PAGE_SHIFT:#x} of mfn_list, which is the PFN of hypercall_page, holds its MFN" if want else ""
+        return f"The hypercall-page MSR got {value:#x}, a page that is not this guest's.{kind} It takes the page's machine address{right}."
+
+
+def index_in_sight(f: Facts) -> int | None:
+    """A page number that was made of another kind of address, in a register shortly before the end."""
+    for step in reversed(f.steps[-8:]):
+        for n in step.registers.values():
+            if n >= f.nr_pages and f.is_a(n << PAGE_SHIFT & f.mask, "minus", "linked", "twice") and not f.is_a(n, "linked", "pv"):
+                return n
+    return None
+
+
+@rule("msr-other-page", LESSON + ": A PFN instead of an MFN")
+def _(f):
+    wrmsr = written(f)
+    if not wrmsr or page(f) is None or not f.p2m or wrmsr[0] != BASE or page(f) % PAGE_SIZE:
+        return None
+    pfn = f.pfn(wrmsr[1] >> PAGE_SHIFT)
+    if pfn is not None and pfn != page(f) >> PAGE_SHIFT:
+        thing = f.thing(pfn << PAGE_SHIFT) or "a page that nothing was put in"
+        refused = "Xen may not write stubs there: a guest's page tables are not writable." if f.fault and f.code(f.fault.ip, 2) == WRMSR \
+            else "Xen wrote its stubs over what was there."
+        return f"""The hypercall-page MSR got {wrmsr[1]:#x}, which is PFN {pfn:#x}: {thing}. hypercall_page is PFN
+            {page(f) >> PAGE_SHIFT:#x}. {refused}{other_index(pfn, page(f) >> PAGE_SHIFT)}"""
+
+
+def other_index(pfn: int, right: int) -> str:
+    """How an index of mfn_list became another."""
+    how = "half of it: the list was read as if its entries had half their size, which is a word's (unsigned long)" if 2 * pfn == right else \
+        "twice that: the list was read as if its entries had twice their size, which is a word's (unsigned long)" if pfn == 2 * right else \
+        "its neighbour: the index is off by one" if abs(pfn - right) == 1 else ""
+    return f" {pfn:#x} is {how}." if how else ""

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A remap that did something else than it should: what its updates changed, and where a page is mapped instead."""
+
+from xenabi.headers import errors
+from xenpt import paging
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
+
+from .calls import MOST_UPDATES
+from .facts import Facts
+from .questions import JUMP, REMAP, is_linked, page_fault, remapped, say
+from .rule import rule
+
+
+@rule("refusal-unchecked", REMAP + ": Asking Xen", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    call = next((c for c in f.calls if c.name == "mmu_update" and c.refused), None)
+    if fault and call and is_linked(f, fault.cr2) and not remapped(f):
+        ptr, val = (call.updates or [(0, 0)])[min(call.done, max(len(call.updates) - 1, 0))]
+        asked = f"ptr {say(f, ptr & -8, 'maddr', 'entry', 'pv', 'linked')}, val {say(f, val, 'maddr', 'entry', 'pv', 'linked')}"
+        return f"""Xen refused mmu_update, {call.result} ({errors().get(-call.result, "?")}), and the kernel went on as if the remap had been made: VA {fault.cr2:#x} is not mapped.
+            Its result is to be looked at (a negative one is a refusal). What was asked for: {asked}. {"Xen said: " + call.said[-1].removeprefix("(XEN) ") + "." if call.said else ""}"""
+
+
+@rule("linked-mapping-dropped", JUMP + ": What a kernel sets up first", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    walk = f.walk(fault.cr2) if fault and is_linked(f, fault.cr2) else None
+    entry = walk.path[-1] if walk and walk.problem and walk.path else None
+    cleared = [ptr for c in f.calls if c.name == "mmu_update" and not c.refused for ptr, val in c.updates if not val & paging.PRESENT]
+    filled = [ptr for c in f.calls if c.name == "mmu_update" and not c.refused for ptr, val in c.updates if val & paging.PRESENT]
+    if entry and entry.maddr in [ptr & -8 for ptr in cleared] and entry.maddr in [ptr & -8 for ptr in filled]:
+        return f"""{entry.name} of VA {fault.cr2:#x} was set by the remap, and cleared again by a later update (ptr {entry.maddr:#x}, val 0): with P=V the linked
+            mapping was dropped, too, in which the kernel runs. Where does the loop over pgd entries end? Below the one of PAGE_OFFSET."""
+
+
+@rule("remap-incomplete", REMAP + ": How far the remap must reach", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    walk = f.walk(fault.cr2) if fault else None
+    if walk and walk.problem and is_linked(f, fault.cr2) and remapped(f) and any(c.updates for c in f.calls) and walk.path[-1].value <= PAGE_SIZE:
+        paddr = fault.cr2 - (f.source.offset if f.source.linked(fault.cr2) and f.bits == 64 else f.page_offset) & f.mask
+        ends = max((r.stop for name, r in f.said.layout.items() if name != "TOTAL"), default=0)
+        if paddr >= ends or stray(f) or hits_pv(f):
+            return None
+        return f"""The remap was made, but VA {fault.cr2:#x} (paddr {paddr:#x}, {f.thing(paddr) or "nothing of Xen's or the image's"}) is not mapped:
+            {walk.problem}. The updates changed {changed(f)}. {instead(f, paddr, fault.cr2)} mmu_update returns 0 for all of these."""
+
+
+def instead(f: Facts, paddr: int, va: int) -> str:
+    """Where a page is mapped that is missing at a VA."""
+    at = sorted((a for a in f.mapped_at(paddr) if f.bits == 32 or a >> 31 == f.source.offset >> 31), key=lambda a: abs(a - va))
+    waiting = (f.word("batched") or 0) & 0xFFFFFFFF
+    if not at and 0 < waiting < MOST_UPDATES:
+        return f"{waiting} more were collected (batched) and never sent: mmu_update was called before all were there."
+    if not at:
+        return "That page is mapped nowhere but P=V: the limit is too small, an entry was left out, or an empty one was copied:"
+    return f"""That page is mapped at VA {at[0]:#x}, {abs(at[0] - va):#x} {"lower" if at[0] < va else "higher"}: an entry went to a wrong slot, or the image is linked for an
+        address that the remap cannot make of its paddr (PAGE_OFFSET and LOAD_OFFSET have to be multiples of what an entry maps):"""
+
+
+def made(f: Facts) -> list[tuple[int, int]]:
+    """The updates that Xen made: ptr without its command, and val."""
+    return [(ptr & -8, val) for c in f.calls if c.name == "mmu_update" and c.result == 0 for ptr, val in c.updates if ptr & 3 in (0, 2, 3)]
+
+
+def stray(f: Facts) -> tuple[int, int] | None:
+    """An update that went to no page table."""
+    tables = f.said.layout.get("Page tables")
+    return next((u for u in made(f) if tables and f.pfn(u[0] >> PAGE_SHIFT) is not None
+                 and f.pfn(u[0] >> PAGE_SHIFT) << PAGE_SHIFT not in tables), None)
+
+
+@rule("update-not-a-table", REMAP + ": A pseudo-physical address in ptr", "crash", "failure")
+def _(f):
+    update = stray(f)
+    if update and page_fault(f):
+        pfn = f.pfn(update[0] >> PAGE_SHIFT)
+        double = pfn >> 1 << PAGE_SHIFT in f.said.layout["Page tables"] and not pfn & 1
+        whole = pfn >> 1 << PAGE_SHIFT | update[0] & PAGE_SIZE - 1
+        why = f"""PFN {pfn:#x} is twice {pfn >> 1:#x}, a page table. Either the p2m was read as if its entries had twice their size; or the whole paddr, {whole:#x}, was added to
+            the machine address of its page, where only the offset in the page belongs""" if double else \
+            "The entry's address was translated wrongly, or is not an entry's"
+        return f"""An update went to maddr {update[0]:#x}, in PFN {pfn:#x} ({f.thing(pfn << PAGE_SHIFT) or "an ordinary page"}), which is no page table.
+            Xen stores there as into any other memory, and returns 0: the tables are as they were, and what was there is overwritten. {why}."""
+
+
+def hits_pv(f: Facts) -> tuple[str, int, int] | None:
+    """An update that went to the mapping P=V: the entry's name, its VA, and what was written."""
+    total = f.said.layout.get("TOTAL", range(0)).stop
+    for ptr, val in made(f):
+        entry = f.va_of_entry(ptr) if val else None
+        if entry and entry[1] < (f.page_offset if f.bits == 32 else total) and not entry[0].startswith("pte"):
+            return *entry, val
+    return None
+
+
+@rule("update-of-pv", REMAP + ": Asking Xen", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    hit = hits_pv(f) if fault and is_linked(f, fault.cr2) else None
+    if hit:
+        name, va, val = hit
+        first = " Or the entry's offset in its table was lost on the way, so that ptr is the table's beginning." if name.endswith("[0]") else ""
+        return f"""An update wrote {val:#x} to {name} of VA {va:#x}, in the mapping P=V: ptr names the entry that was to be copied, or val and ptr
+            are of the same one.{first} The entry of the linked address, VA {va + f.page_offset:#x}, was to be written."""
+
+
+def changed(f: Facts) -> str:
+    """Which entries were changed: what they translate, or where they are."""
+    told = []
+    for call in f.calls:
+        for ptr, val in call.updates:
+            pfn, entry = f.pfn(ptr >> PAGE_SHIFT), f.va_of_entry(ptr & -8)
+            told.append(f"{entry[0]} of VA {entry[1]:#x} to {val:#x}" if entry else
+                        f"entry {(ptr & PAGE_SIZE - 1) >> 3} of PFN {pfn:#x} to {val:#x}" if pfn is not None else f"maddr {ptr:#x}")
+    return ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "") or "nothing"

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Things that have an address: what Xen put where, what of the image is there, which variable holds a number. A part of Facts."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from xenpt.memory import PAGE_SIZE
+from xenpt.start_info import StartInfo
+
+from . import numbers
+
+if TYPE_CHECKING:
+    from .observe import Observation
+    from .source import Source
+    from .transcript import Transcript
+
+_NAMES = {"Phys-Mach map": "the p2m (mfn_list)", "Start info": "start_info", "Page tables": "the page tables",
+          "Boot stack": "Xen's boot stack", "Init. ramdisk": "the module"}
+
+
+class Things:
+    """What it has to know of the others:"""
+
+    bits: int
+    mask: int
+    source: Source
+    said: Transcript
+    seen: Observation | None
+    page_offset: int
+
+    def thing(self, paddr: int) -> str:
+        """What Xen put at a P=V address, or what of the image is there; empty if nothing."""
+        va = paddr + self.source.offset & self.mask
+        if va in self.source.extent:
+            page = self.source.va("hypercall_page")
+            if page is not None and 0 <= va - page < PAGE_SIZE:
+                return f"the hypercall page, stub {(va - page) // 32}" + (f" + {(va - page) % 32}" if (va - page) % 32 else "")
+            return self.source.name(va) or "the image"
+        for name, extent in self.said.layout.items():
+            if name != "TOTAL" and paddr in extent and not name.startswith("Loaded"):
+                offset = paddr - extent.start
+                return _NAMES.get(name, name) + (f" + {offset:#x}" if offset else "")
+        return ""
+
+    def number(self, n: int, *words: str) -> str:
+        """What a number is, in a few words; of these kinds only, if any are named."""
+        kinds = [k for k in numbers.what(self, n) if not words or k.word in words]
+        return kinds[0].text if kinds else ""
+
+    def is_a(self, n: int, *words: str) -> bool:
+        return any(k.word in words for k in numbers.what(self, n))
+
+    def word(self, symbol: str) -> int | None:
+        """A variable of the image's, one word large, at the end."""
+        va = self.source.va(symbol)
+        for address in () if va is None else (va, va - self.source.offset & self.mask):
+            data = self.seen.peek(address, self.bits // 8) if self.seen else None
+            if data:
+                return int.from_bytes(data, "little")
+        return None
+
+    @functools.cached_property
+    def info_now(self) -> StartInfo | None:
+        """start_info at the end, where xen_start_info points to, or where Xen put it."""
+        pointer, first = self.word("xen_start_info") or 0, self.seen.start_info if self.seen else 0
+        right = first and pointer in (first, first + self.page_offset & self.mask)
+        data = self.seen.peek(pointer, PAGE_SIZE - pointer % PAGE_SIZE) if right else None
+        return StartInfo(data, self.bits) if data else None
+
+    def holders(self, n: int) -> list[str]:
+        """Variables of the image's, of one word, that hold an address so little below a number that it may come from there."""
+        found = []
+        for symbol in self.source.image.all_symbols if self.source.image else ():
+            if symbol.size == self.bits // 8 and symbol.value in self.source.extent and symbol.value not in self.source.code:
+                value = self.word(symbol.name)
+                if value and 0 <= n - value < PAGE_SIZE:
+                    found.append(f"{symbol.name} holds {value:#x}")
+        return found
