@@ -28,7 +28,7 @@ def _(f):
     asked = [c for c in f.calls if c.name == "mmu_update"]
     if fault and is_linked(f, fault.cr2) and asked and not any(c.args[1] for c in asked):
         return f"""mmu_update was asked for 0 updates, and returned {asked[-1].result}: nothing was remapped, and VA {fault.cr2:#x} is not mapped.
-            The loop over the entries ended before its first: the limit is 0, or no higher than where it starts."""
+            Either none was collected, or the loop over the entries ended before its first: is the limit 0, or no higher than where it starts?"""
 
 
 @rule("beyond-initial-mapping", MACHINE + ": What Xen guarantees at the start", "crash", rank=1)
