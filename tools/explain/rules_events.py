@@ -123,11 +123,12 @@ def _(f):
 
 @rule("timer-never-ticked", FIRST, "failure", "silence", rank=1)
 def _(f):
-    if not f.panic.startswith("timer: ") and not (f.where_said == "idle" and f.called_back and bound(f)):
+    ready = asked(f) and any(virq == TIMER and f.shared_info and port not in f.shared_info.masked for virq, port in bound(f))
+    if not f.panic.startswith("timer: ") and not (f.where_said == "idle" and (f.called_back and bound(f) or ready)):
         return None
     ports = ", ".join(f"virq {virq} at port {port}" for virq, port in bound(f)) or "none"
     return f"""The kernel was woken, or called back, and did not count a tick: its handler was not called, or did not do what it should;
-        or it did not sleep at all. {f"Bound were: {ports}. " if f.calls else ""}Is the handler looked up by the port (not by the virq), is the time it asks for in nanoseconds since Xen's start?"""
+        or it did not sleep at all{f", or the time that it asked for, {asked(f)} ns, is far off" if asked(f) else ""}. {f"Bound were: {ports}. " if f.calls else ""}Is the handler looked up by the port (not by the virq), is the time it asks for in nanoseconds since Xen's start?"""
 
 
 @rule("callbacks-exchanged", FIRST, "failure", "crash", "silence")
