@@ -45,17 +45,28 @@ class Attach(gdb.Command):
     FOLDER is an empty one. SYMBOLS is the ELF file with the symbols, if IMAGE has
     none itself. `make gdb` does this."""
 
+    prompted = False  # the reader has seen a prompt: then an error does not end GDB
+
     def __init__(self):
         super().__init__("xen attach", gdb.COMMAND_RUNNING)
+        gdb.events.before_prompt.connect(self.at_prompt)
+
+    def at_prompt(self):
+        self.prompted = True
+        gdb.events.before_prompt.disconnect(self.at_prompt)
 
     def invoke(self, argument, from_tty):
         self.dont_repeat()
         arguments = gdb.string_to_argv(argument)
         if len(arguments) not in (2, 3):
             raise gdb.GdbError("usage: xen attach FOLDER IMAGE [SYMBOLS]")
+        if gdb.selected_inferior().pid:
+            raise gdb.GdbError("this GDB has a machine already: `make gdb` starts another one with another GDB")
         try:
             self.attach(*arguments[:2], arguments[-1], os.environ.get("NATIVE") == "y")
         except gdb.GdbError as error:
+            if self.prompted:
+                raise
             # Without a machine there is nothing to do here.
             gdb.write(f"gdb: {error}\n", gdb.STDERR)
             gdb.execute("quit 1")

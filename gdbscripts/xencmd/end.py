@@ -36,6 +36,8 @@ class End(gdb.Command):
                     pass
             registers = stub.registers()
             follower.show()
+            if registers.rip not in places and not wait.over:
+                return  # the reader has been told why
             say(f"the end: {places.get(registers.rip, f'{wait.over}; this is where it was stopped')}")
             if registers.in_xen and registers.rip not in places:
                 say(f"in Xen, {guest_side()}")

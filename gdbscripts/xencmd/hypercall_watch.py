@@ -24,6 +24,9 @@ NAMES = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi rip".split()
 SAVED, STACK = 168, 32768
 ARGUMENTS = {32: "rbx rcx rdx rsi rdi".split(), 64: "rdi rsi rdx r10 r8".split()}
 
+# So many are shown at a time, unless some are asked for by name: a Linux makes thousands, and a stop at each takes time.
+MOST = 1000
+
 
 def lower(value):
     """As much of it as the guest's registers hold."""
@@ -42,6 +45,7 @@ class Watch:
         self.stops = {}  # name -> condition, "" for always
         self.call = self.rip = self.console = None
         self.again = self.stopped = False
+        self._left = MOST
 
     @property
     def places(self):
@@ -115,6 +119,15 @@ class Watch:
             say(f"  {line}")
         for line in self.messages():
             say(f"  Xen says: {line}")
+        self._left -= not self.shown
+
+    def enough(self):
+        """Whether so many were shown that the reader is asked; then as many again are."""
+        if self._left > 0:
+            return False
+        self._left = MOST
+        say(f"{MOST} hypercalls were shown; to go on shows {MOST} more, `xen hypercalls on NAME...` only some, `xen hypercalls off` none")
+        return True
 
     def messages(self):
         """Xen's own lines on the console since the call."""

@@ -46,7 +46,7 @@ class Gate(gdb.Breakpoint):
                 with unpaged():
                     done = watch.through(session.stub)
                 forget()
-                return not done
+                return not done or watch.enough()
         except (*session.errors, gdb.error, gdb.GdbError, OSError) as error:
             print(f"xen hypercalls: {error}")
         finally:
@@ -60,7 +60,7 @@ class Hypercalls(gdb.Command):
     Name, arguments, result, and what Xen printed meanwhile; of page-table updates
     each entry, with the table that it is in. Shown while the guest runs
     (`continue`, `next`, `finish`, `xen end`), which goes on. With NAMEs (mmu_update,
-    console_io), only these.
+    console_io), only these; without, 1000 at a time.
 
     xen hypercalls break NAME [if CONDITION] stops where Xen takes such a call;
     $arg1 to $arg5 are its arguments: xen hypercalls break mmu_update if $arg2 > 1"""
@@ -132,7 +132,7 @@ def visit(stub):
     if not watch or not watch.visit(stub):
         return False
     if watch.call:
-        return watch.through(stub)
+        return watch.through(stub) and not watch.enough()
     stub.step()
     return True
 

@@ -38,6 +38,8 @@ class Names:
 
     def name(self, address):
         at = bisect.bisect_right(self._values, address) - 1
+        if at == len(self._values) - 1:  # behind the end of its image: for each processor there is one for SYSCALL
+            return f"{address:#x}, a stub that Xen has made"
         return f"{self._names[at]}+{address - self._values[at]:#x}" if at >= 0 else f"{address:#x}"
 
     def offset(self, address):

@@ -197,6 +197,11 @@ guest_of() { # dom0's kind, the guest's kind
 	ends 1 "this is the end of the boot"
 }
 
+@test "no end of a session is a dead end, at a terminal" {
+	run python3 tests/gdb/terminal.py "$BATS_TEST_TMPDIR" "$good/build/x86_32/stage3.elf" "$good/build/x86_64/stage3.elf"
+	ends 0 "no dead end"
+}
+
 # What a terminal gets to see.
 in_a_terminal() { # shell words for GDB
 	BUILD=$BATS_TEST_TMPDIR TERM=xterm run limit script -qec "tools/gdb $good/build/x86_32/stage3.elf $* -ex 'xen pt' -ex quit" /dev/null </dev/null

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What Xen and the guest keep of each other while it runs, and hypercalls by name. Run by tests/gdb/session.bash, on stage 4."""
 
+import re
+
 import gdb
 from inside import check, refused, registers, run, xen
 from xenabi.hypercalls import ARGUMENTS, CALLBACKS
 from xenabi.headers import names
+from xencmd import hypercall_watch
 
 
 @check
@@ -41,6 +44,29 @@ def names_filter_and_unknown_ones_are_refused():
         refused(command, "frobnicate is no hypercall of xen.h")
     refused("hypercalls break", "usage: xen hypercalls on [NAME...]")
     refused("hypercalls off mmu_update", "usage: xen hypercalls on [NAME...]")
+
+
+@check
+def so_many_at_a_time():
+    def calls(said):
+        return re.findall(r"^(\w+)\(.*\)(?: = |$)", said, re.M)
+
+    xen("restart entry")
+    xen("hypercalls on")
+    whole = calls(xen("end"))
+    xen("hypercalls off")
+    xen("restart entry")
+    usual, hypercall_watch.MOST = hypercall_watch.MOST, 10
+    xen("hypercalls on")
+    said = xen("end")
+    assert calls(said) == whole[:10] and "10 hypercalls were shown; to go on shows 10 more" in said and "\nthe end: " not in said, said
+    said = gdb.execute("continue", to_string=True)
+    assert calls(said) == whole[10:20] and "10 hypercalls were shown" in said, said
+    xen("hypercalls on mmuext_op update_va_mapping console_io")
+    said = xen("end")
+    assert "hypercalls were shown" not in said and "the end: xen_exit" in said, said
+    xen("hypercalls off")
+    hypercall_watch.MOST = usual
 
 
 @check
