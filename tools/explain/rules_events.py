@@ -45,7 +45,7 @@ def asked(f: Facts) -> int | None:
 
 @rule("never-slept", FIRST, "failure", "silence")
 def _(f):
-    if f.panic.startswith("timer: ") and asked(f) is not None and not blocked(f):
+    if f.panic.startswith("timer: woken") and asked(f) is not None and not blocked(f):
         return """The kernel waits for its timer without sleeping: since set_timer_op it made no sched_op(SCHEDOP_block), so it counted to its limit
             before the time was there. Events are masked meanwhile, and none can come in."""
 
@@ -124,7 +124,7 @@ def _(f):
 @rule("timer-never-ticked", FIRST, "failure", "silence", rank=1)
 def _(f):
     ready = asked(f) and any(virq == TIMER and f.shared_info and port not in f.shared_info.masked for virq, port in bound(f))
-    if not f.panic.startswith("timer: ") and not (f.where_said == "idle" and (f.called_back and bound(f) or ready)):
+    if not f.panic.startswith("timer: woken") and not (f.where_said == "idle" and (f.called_back and bound(f) or ready)):
         return None
     ports = ", ".join(f"virq {virq} at port {port}" for virq, port in bound(f)) or "none"
     return f"""The kernel was woken, or called back, and did not count a tick: its handler was not called, or did not do what it should;
