@@ -81,7 +81,7 @@ class InspectorPane {
 				last ? element("span", { class: "soft" }, " ", element("a", { href: `#step=${last.step}` }, `step ${last.step}`)) : null);
 		});
 		return element("div", {}, element("ol", { class: "walk" }, ...levels),
-			element("p", {}, problem ? `Not mapped at this moment: ${problem}.` : "leads to ",
+			element("p", {}, problem ? `${this.page.paging.mode ? "Not mapped at this moment" : "Not translated"}: ${problem}.` : "leads to ",
 				problem ? null : this.page.numbers.element("maddr", BigInt(maddr), `maddr ${hex(maddr)}`)));
 	}
 

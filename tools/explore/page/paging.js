@@ -33,7 +33,7 @@ class Paging {
 	walk(va, step) {
 		const path = [];
 		if (!this.mode)
-			return { path, problem: "there are no page tables" };
+			return { path, problem: "this recording has no page tables" };
 		let table = Number(this.mode.root);
 		for (const [level, shift, entries, large] of this.mode.levels) {
 			const index = Number(va >> BigInt(shift)) % entries;
