@@ -30,7 +30,8 @@ DESTROY, UNPAUSE, INFO, SET_CONTEXT = (value(f"XEN_DOMCTL_{name}") for name in (
 PINS = {value(f"MMUEXT_PIN_L{level}_TABLE"): level for level in (1, 2, 3, 4)}
 OP = struct(64, "struct xen_domctl", "u.getdomaininfo.flags", "u.getdomaininfo.shared_info_frame", "u.vcpucontext.ctxt")
 INFO_FLAGS, INFO_SHARED, CONTEXT_HANDLE = (field.offset for field in OP.fields.values())
-(SHUTDOWN,) = constants(64, "XEN_DOMINF_shutdown")
+SHUTDOWN, REASON = constants(64, "XEN_DOMINF_shutdown", "XEN_DOMINF_shutdownshift")
+CRASH = value("SHUTDOWN_crash")
 RING = struct(64, "struct xencons_interface", "out", "out_cons", "out_prod")
 (OUT_RING, OUT_SIZE), (OUT_CONS, _), (OUT_PROD, _) = RING.fields.values()
 LATE = b"its last words\n"
@@ -61,6 +62,7 @@ class Building(Session):
         self.who = f"a guest of {guest_kind[4:]} bits, built by a dom0 of {dom0_kind[4:]}"
         self.words = words
         self.hangs = "seconds=" in words
+        self.crashes = "crash" in words  # Xen's answer says so, whatever the guest does
         self.layout = Layout(Image(guest), "layout=far" in words, module)
         self.pages = {}  # PFN: MFN, as Xen gave them
         self.pins, self.context, self.shared = [], None, None
@@ -171,6 +173,9 @@ class Building(Session):
     def informed(self, op):
         """Xen says how the guest is. Once it says that it has shut down, there is more in its ring: it wrote that before its end."""
         self.shared = self.number(op + INFO_SHARED, 8) or self.shared
+        flags = self.number(op + INFO_FLAGS, 4)
+        if self.crashes and flags & SHUTDOWN:
+            self.machine.stub.write(op + INFO_FLAGS, (flags | CRASH << REASON).to_bytes(4, "little"))
         if self.entry and not self.late and self.number(op + INFO_FLAGS, 4) & SHUTDOWN:
             self.late = True
             ring = self.page(self.layout.console)

@@ -17,7 +17,7 @@ from .sealing import check_pin, check_tables
 
 # dom0's kind, the guest's, dom0's command line, bytes of the guest's module.
 KINDS = (("x86_32", "x86_32", "layout=far", 0), ("x86_32", "x86_64", "", 65),
-         ("x86_64", "x86_32", "words=for the guest", 5000), ("x86_64", "x86_64", "seconds=2", 0))
+         ("x86_64", "x86_32", "crash of the guest", 5000), ("x86_64", "x86_64", "seconds=2", 0))
 JOBS = 2
 
 

@@ -108,6 +108,9 @@ def check_serve(task, run):
         task.fail("serve-no-answer", f"for {run.who}, the guest asked for something in its store ring, and was never answered: store_answer().")
     elif not isinstance(run.event, Stop) or run.event.name != "dom0's end":
         task.fail("serve-no-verdict", f"for {run.who}, dom0 did not come to its own end. {ends_with(run)}")
-    elif run.verdict != VERDICT_SUCCESS:
+    elif run.crashes and run.verdict == VERDICT_SUCCESS:
+        task.fail("serve-reason-lost", f"for {run.who}, Xen said that it has crashed (reason 3), and dom0 reports a success: the reason is lost. It is in the flags, "
+                  "from bit XEN_DOMINF_shutdownshift on.")
+    elif not run.crashes and run.verdict != VERDICT_SUCCESS:
         task.fail("serve-reason", f"for {run.who}, the guest ended well (reason 0), and dom0 reports a failure: {ends_with(run)} The reason is in the flags, "
                   "from bit XEN_DOMINF_shutdownshift on.")

@@ -10,7 +10,7 @@ from xenpt.start_info import SIF_INITDOMAIN, SIF_PRIVILEGED
 from .dom0 import FREE, selected
 from .findings import failed
 
-PORT, STORE_PORT = 9, 13
+PORT, STORE_PORT = 501, 13
 
 
 def check_select(task, boot):

@@ -8,7 +8,7 @@ from xenpt.start_info import SIF_INITDOMAIN
 
 def check_domu_limit(task, boot):
     guest = boot.guest
-    true, low, far = guest.limit(), guest.p2m[2], guest.p2m[(guest.limit() + FREE) // PAGE]
+    true, low, far = guest.limit(), guest.p2m[0], guest.p2m[(guest.limit() + FREE) // PAGE]
     here, there = true + PAGE, true + FREE
     as_dom0 = Asked(boot, here, flags=SIF_INITDOMAIN, console_mfn=far, store_mfn=far).ask()
     of_toolstack = boot.calls.call("remap_limit", guest.info_paddr, returns=1)

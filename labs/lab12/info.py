@@ -36,6 +36,7 @@ GOOD = (
     ("version 1 with no ranges, and no address for them", "empty-map", start_info(memmap=BEYOND), b""),
     ("one without modules, and with an address for them", "no-modules", start_info(modlist=BEYOND), b""),
     ("two modules", "refuses-modules", start_info(modules=2, modlist=MODULES), ONE + ONE),
+    ("40 modules", "refuses-modules", start_info(modules=40, modlist=MODULES), 40 * ONE),
 )
 BAD = (
     ("another magic", "magic", start_info(magic=0x336ec579), b""),
@@ -75,7 +76,10 @@ def ask(task, boot, case, taken):
     boot.guest.write(AT, info)
     boot.guest.write(MODULES, modules or bytes(64))
     result = boot.calls.call("pvh_check_start_info", AT)
-    if isinstance(result.event, End):
+    now = b"" if boot.machine.ended else boot.guest.read(AT, len(info))
+    if now and now != info:
+        task.fail("info-changed", f"asked about {what}, pvh_check_start_info() writes to the loader's struct. It is read again later.")
+    elif isinstance(result.event, End):
         task.fail("info-fell", f"asked about {what}, pvh_check_start_info() resets the machine: it reads what is not mapped, or does not return.")
     elif taken and result.value is None:
         task.fail(f"info-{name}", f"asked about {what}, pvh_check_start_info() does not return: {boot.describe(result.event)}. That is a good one.")

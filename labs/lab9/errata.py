@@ -57,7 +57,7 @@ def check_domu(task, boot):
     """In a domU both pages count, and a wrong MFN may not pass for page 0."""
     guest = boot.guest
     here, far = guest.limit() + PAGE, guest.limit() + FREE
-    own, low, foreign = guest.p2m[far // PAGE], guest.p2m[2], max(guest.p2m) + 1
+    own, low, foreign = guest.p2m[far // PAGE], guest.p2m[0], max(guest.p2m) + 1
     kinds = [("an ordinary domain", 0), ("a domain that is privileged, but not the first,", SIF_PRIVILEGED)]
     for who, flags in kinds:
         for name, fields in (("console", dict(console_mfn=own, store_mfn=low)), ("store", dict(console_mfn=low, store_mfn=own))):

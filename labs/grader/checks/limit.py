@@ -57,8 +57,8 @@ def check_limit(task, boot):
         ("start-info", far, {}, far + PAGE, None),
         ("boot-stack", here, {}, far + 2 * PAGE, far + 2 * PAGE),
         ("image", 0x1000, small, page_align(guest.image_end), 0x8000),
-        ("console", here, dict(flags=0, console_mfn=guest.p2m[far // PAGE], store_mfn=guest.p2m[2]), far + PAGE, None),
-        ("store", here, dict(flags=0, console_mfn=guest.p2m[2], store_mfn=guest.p2m[far // PAGE]), far + PAGE, None),
+        ("console", here, dict(flags=0, console_mfn=guest.p2m[far // PAGE], store_mfn=guest.p2m[0]), far + PAGE, None),
+        ("store", here, dict(flags=0, console_mfn=guest.p2m[0], store_mfn=guest.p2m[far // PAGE]), far + PAGE, None),
     ]
     with boot.calls.in_a_row():
         for name, at, fields, want, stack in cases:
@@ -68,7 +68,7 @@ def check_limit(task, boot):
     dom0 = dict(flags=SIF_INITDOMAIN, console_mfn=guest.p2m[far // PAGE])
     if judge(task, boot, "of a first domain", Asked(boot, here, **dom0).ask(), here + PAGE, "dom0-console"):
         return
-    result = Asked(boot, here, flags=0, console_mfn=foreign, store_mfn=guest.p2m[2]).ask()
+    result = Asked(boot, here, flags=0, console_mfn=foreign, store_mfn=guest.p2m[0]).ask()
     if result.value is not None:
         task.fail("limit-invalid-ignored", f"""a start_info whose console page is MFN {foreign:#x}, not this guest's, gets
             limit paddr {result.value:#x} silently. Whoever asked for that page will not get it: panic().""",
