@@ -8,7 +8,6 @@
 
 load lib
 unset ERRATUM XEN_OPTIONS
-export SILENCE=60 TIMEOUT=120 # the machine may be busy with other tests
 
 setup_file() {
 	good_tree x86_32/stage{3,4,6} x86_32-2g/stage3 x86_64/stage3

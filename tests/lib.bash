@@ -11,6 +11,8 @@ export LC_ALL=C
 top=$(realpath "${BASH_SOURCE[0]%/*}/..")
 cd "$top" || exit
 export XEN=$top/build/xen/xen
+# QEMU's seconds, too, are longer on a busy host. A test in which nothing is printed on purpose gives a shorter limit.
+export SILENCE=100 TIMEOUT=600
 
 # Boots an image: what tools/boot says is in $output, its exit status in $status. The transcript lies beside the image.
 boot() { # [--flag] IMAGE

@@ -26,7 +26,7 @@ def work_clock(processor_time: Callable[[], float]) -> Callable[[], float]:
     """A clock that goes by the seconds that a process computes: a busy host slows it, too. A process that stands still does
     not stop it for good."""
     began = time.monotonic()
-    return lambda: processor_time() + (time.monotonic() - began) / 10
+    return lambda: processor_time() + (time.monotonic() - began) / 50
 
 
 def processor_time(pid: int) -> float:
