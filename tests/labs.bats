@@ -358,3 +358,13 @@ assert r["tasks"][3]["findings"][0]["id"] == "console-not-selected", r' "$output
 	LC_ALL=de_DE.UTF-8 run tools/python -c 'import os; print(os.environ["LC_ALL"])'
 	ends 0 "C.UTF-8"
 }
+
+# bats test_tags=long
+@test "the grader builds a stage of the tree, whatever lab it is asked to grade" {
+	local tree=$BATS_TEST_TMPDIR/tree entry
+	mkdir -p "$tree/build"
+	for entry in *; do [ "$entry" = build ] || ln -s "$top/$entry" "$tree/"; done
+	cd "$tree"
+	LAB=10 VARIANT=word limit tools/python -c 'from grader.lab import tree_image; tree_image("x86_32", 2)'
+	[ -s build/x86_32/stage2.elf ]
+}

@@ -171,7 +171,7 @@ class Lab:
 def tree_image(arch, stage):
     """A stage as the tree has it, built; returns its path."""
     path = f"build/{arch}/stage{stage}.elf"
-    done = subprocess.run(["make", "-s", "--no-print-directory", f"ARCH={arch}", path], env=clean_environment(), check=False,
+    done = subprocess.run(["make", "-s", "--no-print-directory", f"ARCH={arch}", "LAB=", "VARIANT=", path], env=clean_environment(), check=False,
                           capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise NotGraded(f"{path} could not be built: {done.stderr.strip()}")
