@@ -113,6 +113,11 @@ def _(f):
                 {f.number(index << PAGE_SHIFT & f.mask, "minus", "linked", "twice")}. The p2m is indexed by the PFN of a P=V address, {page(f) >> PAGE_SHIFT:#x}."""
         kind = f" That is {f.number(value, 'pv', 'linked', 'mfn', 'pfn', 'twice', 'clobbered')}." \
             if f.number(value, "pv", "linked", "mfn", "pfn", "twice", "clobbered") else ""
+        size = next((n for n in range(8, 24) if n != PAGE_SHIFT and page(f) is not None and page(f)
+                    >> n < len(f.p2m) and value == f.p2m[page(f) >> n] << n), 0)
+        if size:
+            return f"""The hypercall-page MSR got {value:#x}: entry {page(f) >> size:#x} of mfn_list, {f.p2m[page(f) >> size]:#x}, shifted by {size}. So pages are taken to have {1 << size}
+                bytes (PAGE_SHIFT), and they have {PAGE_SIZE}."""
         shift = next((n for n in range(64) if want and value == want >> PAGE_SHIFT << n), None)
         if shift is not None:
             kind = f" It is the right MFN, {want >> PAGE_SHIFT:#x}, shifted by {shift}; a page is {PAGE_SHIFT} bits."
