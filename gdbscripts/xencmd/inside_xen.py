@@ -67,8 +67,8 @@ _names = {}
 def caller(stub, registers, known):
     """Where a function goes back to that has not put the frame pointer in order yet: a list of one, or of none."""
     offset = known.offset(registers.rip)
-    at = registers.rsp + 8 * offset  # the first instruction, of one byte, pushes the old one
-    data = stub.peek(at, 8) if offset in (0, 1) else None
+    # The first instruction, of one byte, pushes the old one.
+    data = stub.peek(registers.rsp + 8 * offset, 8) if offset in (0, 1) else None
     return [int.from_bytes(data, "little")] if data else []
 
 

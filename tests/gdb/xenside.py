@@ -5,6 +5,7 @@ START in the environment is a function that makes a hypercall.
 """
 
 import os
+import re
 
 import gdb
 from inside import check, refused, registers, run, xen
@@ -45,6 +46,15 @@ def a_backtrace_leaves_nobody_out():
         functions = [line.split()[2].partition("+")[0] for line in xen("where").splitlines()[:-1]]
         assert functions in (["do_mmu_update", "do_entry_int82", "entry_int82"], ["do_mmu_update", "pv_hypercall", "lstar_enter"]), (step, functions)
         gdb.execute("stepi", to_string=True)
+
+
+@check
+def a_program_counter_below_xen_has_no_backtrace():
+    gdb.execute("stepi", to_string=True)
+    assert registers().in_xen
+    gdb.execute("set var $pc = 5", to_string=True)
+    assert re.match("#0  (0x(?:ffff82d00000000)?5) \\1 at [?][?]:", xen("where")), xen("where")
+    xen("restart entry")
 
 
 @check
