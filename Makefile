@@ -355,9 +355,10 @@ matrix: $(if $(given-xens),$(if $(findstring stock,$(given-xens)),build/xen-stoc
 .PHONY: images matrix
 
 # The explainer: does it name the cause of each fault in a table?
-check-explain: $(hypervisor)
-	@tools/doctor --need run,lab
+check-explain: $(hypervisor) $(stock)
+	@tools/doctor --need run,check,lab,gdb,explore
 	@tools/python tests/explain/run.py
+	@tests/run tests/explain/same.bats
 .PHONY: check-explain
 
 include tests/unit/unit.mk tests/xl/xl.mk

@@ -76,3 +76,25 @@ for rule in explain.RULES: print(rule.name, rule.rank, ",".join(rule.ends) or "-
 	ends 0 "diagnosis: guest-panicked"$'\n'
 	[ "$(cat "$BATS_TEST_TMPDIR/boots")" = boot ]
 }
+
+# The example of tools/explain/README.md, in a tree of its own: what stands between ``` and ``` there.
+# bats test_tags=long
+@test "the page about adding a cause: following it works" {
+	local tree=$BATS_TEST_TMPDIR/tree entry
+	example() { awk -v begin="\`\`\`$1" '$0 == begin { on = 1; next } /^```/ { on = 0 } on' tools/explain/README.md; }
+	mkdir -p "$tree/build"
+	for entry in *; do
+		case $entry in
+		build | work) ;;
+		src | tools | tests) cp -a "$entry" "$tree" ;;
+		*) ln -s "$top/$entry" "$tree" ;;
+		esac
+	done
+	cp -a build/x86_32 "$tree/build"
+	ln -s "$top/build/xen" "$tree/build"
+	example python >"$tree/tools/explain/rules_mine.py"
+	sed -i 's/ end"\.split/ mine&/' "$tree/tools/explain/__init__.py"
+	example toml >>"$tree/tests/explain/faults.toml"
+	cd "$tree" || return
+	tools/python tests/explain/run.py --name "the queue is full"
+}

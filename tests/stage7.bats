@@ -177,7 +177,7 @@ long=stage7-pvh/pvh-head_64.S
 @test "a virtual address in the note: Xen sees it, QEMU jumps" {
 	fault x86_32-nopae/stage7 $note 's/ - LOAD_OFFSET//'
 	SILENCE=2 by_qemu "$image"
-	diagnosed 5 pvh-no-code
+	diagnosed 5 pvh-entry-note
 	as_dom0 "$image"
 	diagnosed 4 pvh-virtual-entry-xen
 	as_domU "$image"

@@ -71,7 +71,8 @@ def make_tree(folder: str, mode: str) -> str:
         elif entry not in ("build", "work"):
             os.symlink(os.path.abspath(entry), os.path.join(tree, entry))
     subprocess.run(["cp", "-a", os.path.join("build", mode), os.path.join(tree, "build")], check=True)
-    os.symlink(os.path.abspath("build/xen"), os.path.join(tree, "build/xen"))
+    for xen in ("xen", "xen-stock"):
+        os.symlink(os.path.abspath(f"build/{xen}"), os.path.join(tree, f"build/{xen}"))
     os.mkdir(os.path.join(tree, "build/no-symbols"))
     os.symlink(os.path.abspath("build/xen/xen"), os.path.join(tree, "build/no-symbols/xen"))
     return tree
@@ -129,8 +130,17 @@ def chosen(args: list[str]) -> list[Row]:
     return [row for row in rows if not args or any(word in row["name"] for word in args[1:])]
 
 
+def runs_here(row: Row) -> bool:
+    """Debian's own Xen is not everywhere."""
+    xen = row.get("env", {}).get("XEN", "")
+    if not xen.startswith("build/xen-stock/") or os.path.exists(xen):
+        return True
+    print(f"# left out, since {xen} is not here: {row['name']}")
+    return False
+
+
 def main(args: list[str]) -> int:
-    rows, failed = chosen(args), 0
+    rows, failed = [row for row in chosen(args) if runs_here(row)], 0
     for mode, stage in sorted({tuple(row["image"].split("/")) for row in rows}):
         make(".", mode, f"build/{mode}/{stage}" + ("" if "." in stage else ".elf"))
     print(f"1..{len(rows)}", flush=True)

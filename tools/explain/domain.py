@@ -28,13 +28,15 @@ _ELF = b"\x7fELF"
 
 
 class DomainTranscript(Transcript):
-    """Of a whole transcript, what the domain and Xen say of the domain."""
+    """Of a whole transcript, what one domain and Xen say of that domain, and the toolstack while it builds it."""
 
-    def __init__(self, whole: Transcript) -> None:
-        self.toolstack = whole.guest
-        own = (re.match(r"^(?:\[domain \d+\]|\(d[1-9]\d*\)) (.*)", line) for line in whole.lines)
+    def __init__(self, whole: Transcript, number: int) -> None:
+        begins = [n for n, line in enumerate(whole.guest) if line.startswith("toolstack: created domain ")]
+        mine = next((n for n in begins if whole.guest[n].startswith(f"toolstack: created domain {number},")), len(whole.guest))
+        self.toolstack = whole.guest[mine:next((n for n in begins if n > mine), None)]
+        own = (re.match(rf"^(?:\[domain {number}\]|\(d{number}\)) (.*)", line) for line in whole.lines)
         self.guest = [m[1] for m in own if m]
-        begin = next((i for i, line in enumerate(whole.xen) if re.search(r"\bd[1-9]\d*v\d", line)), len(whole.xen))
+        begin = next((i for i, line in enumerate(whole.xen) if re.search(rf"\bd{number}v\d", line)), len(whole.xen))
         self.xen = whole.xen[begin:]
         self.lines = self.guest + [f"(XEN) {line}" for line in self.xen]
 
@@ -61,20 +63,19 @@ class DomainTranscript(Transcript):
 
     @property
     def entry(self) -> int | None:
-        """Of two domains nobody can tell here which one failed."""
-        begins = [m for m in map(_BEGINS.match, self.toolstack) if m]
-        return int(begins[0][1], 16) if len(begins) == 1 else None
+        begins = next((m for m in map(_BEGINS.match, self.toolstack) if m), None)
+        return int(begins[1], 16) if begins else None
 
 
 class DomainFacts(Facts):
     """Facts of the domain. What boots is still dom0's image."""
 
-    def __init__(self, dom0: Facts, module: str) -> None:
+    def __init__(self, dom0: Facts, module: str, number: int) -> None:
         super().__init__(dom0.log, "failure", module)
-        self.said = DomainTranscript(dom0.said)
+        self.said, self.others = DomainTranscript(dom0.said, number), number - 1
         self.boots, self.dom0 = dom0.boots, dom0.source
         self.broken: list[str] = []  # of what a guest is promised
-        if self.xen(r"\bd[1-9]\d*v\d+ Unhandled: vec|^Domain [1-9]\d* \(vcpu#0\) crashed"):
+        if self.xen(rf"\bd{number}v\d+ Unhandled: vec|^Domain {number} \(vcpu#0\) crashed"):
             self.end = "crash"
         elif dom0.panic:  # of the toolstack's, which has waited long enough
             self.end = "timeout"
@@ -85,6 +86,14 @@ class DomainFacts(Facts):
         self.broken = list(broken(seen, self.source, self.said.places))
 
 
+def first_to_fail(facts: Facts) -> int:
+    """Of several domains the one that is the first to say so, or of which Xen says so."""
+    found = (re.search(r"^\[domain (\d+)\] .*PANIC|^\(XEN\) d([1-9]\d*)v\d+ Unhandled|^\(XEN\) Domain ([1-9]\d*) \(vcpu#0\) crashed|PANIC: toolstack: domain (\d+)", line)
+             for line in facts.said.lines)
+    first = next((m for m in found if m), None)
+    return int(next(n for n in first.groups() if n)) if first else 1
+
+
 def domain(facts: Facts) -> DomainFacts | None:
     """The domain of a run that failed because of it; None if there is none, or it cannot be looked at."""
     module = os.environ.get("MODULE", "")
@@ -92,5 +101,5 @@ def domain(facts: Facts) -> DomainFacts | None:
         return None
     with open(module, "rb") as file:
         is_elf = file.read(len(_ELF)) == _ELF
-    inside = DomainFacts(facts, module) if is_elf else None
+    inside = DomainFacts(facts, module, first_to_fail(facts)) if is_elf else None
     return inside if inside and inside.said.entry is not None else None

@@ -10,9 +10,11 @@ import re
 import subprocess
 from collections.abc import Callable
 
+from xenabi.loader import Loading
 from xenpt.memory import PAGE_SIZE, BadPage
 from xenpt.shared_info import SharedInfo
 
+from .bare import Bare
 from .calls import Call
 from .fault import Fault, from_dump, from_kernel
 from .observe import EXIT, Observation
@@ -26,6 +28,7 @@ _ENDING = ("panic.c", "exit.c", "printk.c", "console.c", "string.c", "ring.c", "
 # How a run that ended so ends when it is observed.
 SAME_END = {"crash": ("crash", "halt", "shutdown"), "failure": ("exit", "shutdown"), "mute": ("success", "shutdown"), "silence": ("loop", "in xen", "crash"),
             "timeout": ("loop", "in xen", "crash")}
+BARE_ENDS = ("vanished", "silence", "timeout", "failure")  # by these the machine can be looked at
 BEYOND = ("crash", "silence", "timeout")  # these may come in xen_exit(), or behind it
 CUT_SHORT = ("loop", "in xen")
 OF_TIME = ("timer: ", "events: ")  # panics that depend on when an event comes
@@ -45,12 +48,16 @@ class Facts(Refusal, Tables, Things):
         self.bits, self.mask = self.source.bits, self.source.mask
         self.pvh = os.environ.get("PVH", "n")
         self.seen: Observation | None = None
+        self.bare: Bare | None = None  # the same without Xen
         self.calls: list[Call] = []
         self.entered_as_told = True  # by an observation
         self.bzimage = _bzimage(image) if image.endswith(".bzImage") else []
 
     def observe(self) -> contextlib.AbstractContextManager:
         """Boots it again, if it came as far as the guest. While this holds, memory can be read."""
+        if self.native and self.end in BARE_ENDS and self.source.image:
+            self.bare = Bare(self.boots, self._bare_entry(), self.end)
+            return self.bare
         if self.native or self.pvh != "n" or self.said.entry is None or self.end in ("refusal", "qemu") or not self.source.image:
             return contextlib.nullcontext()
         va = self.source.va(EXIT) if self.end not in BEYOND else None
@@ -58,7 +65,7 @@ class Facts(Refusal, Tables, Things):
         starts = self.source.va("xen_entry") if self.source.va("boot_params") is None else None
         self.seen = Observation(self.boots, self.said.entry, self.bits, exits,
                                 None if starts is None else starts - self.source.offset & self.mask,
-                                self.end in ("silence", "timeout"), self.at_entry)
+                                self.end in ("silence", "timeout"), self.at_entry, self.others)
         self.calls = self.seen.calls
         self.entered_as_told = self.seen.ended != "not entered"
         if self.seen.ended not in SAME_END.get(self.end, (self.seen.ended,)) and not (self.seen.ended in CUT_SHORT and self.repeated):
@@ -70,6 +77,15 @@ class Facts(Refusal, Tables, Things):
             return contextlib.nullcontext()
         return self.seen
 
+    def _bare_entry(self) -> int | None:
+        """Where a kernel without Xen is entered: the note's address, or, of a bzImage, where the unpacker jumps to."""
+        note = Loading(self.source.image).notes.get("PHYS32_ENTRY") if self.source.image else None
+        if self.pvh != "n":
+            return note.number if note else None
+        head = self.source.va("startup_32")
+        return None if head is None else head - self.source.offset & self.mask
+
+    others = 0  # so many domains begin at the same address before
     at_entry: Callable[[Observation], None] | None = None  # to be called there
 
     # ---- what was printed ---------------------------------------------------------
@@ -159,6 +175,8 @@ class Facts(Refusal, Tables, Things):
     @functools.cached_property
     def address(self) -> int | None:
         """The instruction that it ended at."""
+        if self.bare and self.bare.fault:
+            return self.bare.fault.ip
         if self.where_said.startswith("0x"):
             return int(self.where_said, 16)
         if self.fault:

@@ -38,11 +38,13 @@ EXIT, SUCCESS = "xen_exit", 0x10  # src/include/console.h: the function that rep
 
 class Observation(Looking):
     """A boot of an image; see above. entry is the address that Xen says it enters at; exits and starts are the addresses of
-    the functions at which it ends and, P=V, begins; loops: whether it is known to have no end. hook is called at the entry."""
+    the functions at which it ends and, P=V, begins; loops: whether it is known to have no end. hook is called at the entry, which
+    others come to before."""
 
     def __init__(self, image: str, entry: int, bits: int, exits: list[int], starts: int | None, loops: bool,
-                 hook: Callable[[Observation], None] | None = None) -> None:
+                 hook: Callable[[Observation], None] | None = None, others: int = 0) -> None:
         self.bits, self.entry, self.exits, self.starts, self.hook = bits, entry, exits, starts, hook
+        self.others = others
         self.cr3: int | None = None  # of the guest that is followed, if there are others
         self.keepers: list[int] = []
         self.outside = False  # whether another guest has the processor at the end
@@ -96,7 +98,9 @@ class Observation(Looking):
                 return
             self.at_entry = self.stub.registers()
             if self.at_entry.cs & 3:
-                break
+                if not self.others:
+                    break
+                self.others -= 1
             self.stub.step()
         self.ended = "unknown"
         self.stub.remove_breakpoint(self.entry)

@@ -132,14 +132,7 @@ def _(f):
             uses it for anything else, and the common head has to copy the field."""
 
 
-@rule("native-reset", LESSON, "vanished")
-def _(f):
-    if f.native:
-        return """Without Xen an exception that nobody handles resets the machine, and nobody handles one here: there is no trap table. The
-            last line printed shows how far it came."""
-
-
-@rule("native-silent", LESSON, "silence")
+@rule("native-silent", LESSON, "silence", rank=1)
 def _(f):
     if f.native:
         return "The kernel, or what runs before it, loops or has stopped, and says nothing."

@@ -93,6 +93,9 @@ def _(f):
         return f"""The notes VIRT_BASE ({base.number:#x}), PADDR_OFFSET ({loading(f).number("PADDR_OFFSET", 0):#x}) and ENTRY ({entry.number:#x}) do not agree: {fault.why}.
             The image is mapped at VIRT_BASE plus p_paddr minus PADDR_OFFSET. Where p_paddr is a paddr, as here, PADDR_OFFSET has to be 0, or
             left out."""
+    if loading(f).pstart >= base.number and base.number:
+        return f"""The program headers' p_paddr are linked VAs, from {loading(f).pstart:#x} on, and Xen adds the note VIRT_BASE ({base.number:#x}) to them: {fault.why}. The linker script has to take
+            LOAD_OFFSET from every section's load address, AT(...); or a note PADDR_OFFSET says by how much they are too high."""
     lower = entry.number + base.number in range(loading(f).kstart, loading(f).kend)
     which = f"ENTRY is a paddr: with a VIRT_BASE note it has to be the linked VA, {entry.number + base.number:#x}" if lower else \
         f"VIRT_BASE has to be what a linked VA is above its p_paddr, {f.source.offset:#x}" if base.number != f.source.offset else \

@@ -9,7 +9,7 @@ LESSON = "11-pvh"
 PAE = """QEMU's TCG sets ACCESSED in the top-level entries of PAE tables, where the manual reserves that bit. Xen has to read the
     instruction VMMCALL to step over it, finds the bit on the way there, gives up, and enters the guest at the same
     instruction again."""
-PAGING = 1 << 31  # of CR0
+PAGING, PROTECTED = 1 << 31, 1  # of CR0
 NO_STACK = (1 << 32) - (1 << 20)  # a stack pointer that began at 0 has come no further
 
 
@@ -78,19 +78,42 @@ def triple_fault(f):
     return dumped
 
 
+@rule("pvh-start-info", LESSON, "failure")
+def _(f):
+    found = f.guest(r"hvm_start_info at paddr 0x([0-9a-f]+): its magic is 0x([0-9a-f]+)")
+    put = f.guest(r"^toolstack: hvm_start_info is at paddr 0x([0-9a-f]+)")
+    if not found:
+        return None
+    at, right = int(found[1], 16), int(put[1], 16) if put else f.bare.info if f.bare else None
+    kind = "" if right is None else f", and it is at {right:#x}" if at != right else ", where it is indeed: something wrote over it, or the loader did not fill it in"
+    why = ": EBX got a PFN, and takes a paddr" if right and at == right >> 12 else ""
+    return f"""What the kernel took for hvm_start_info, at paddr {at:#x}{kind}{why}. EBX has its paddr at the first instruction: whoever loads the kernel puts it there, and the head has to
+        pass it on before it uses that register."""
+
+
+@rule("pvh-real-mode", LESSON, "failure")
+def _(f):
+    dumped = triple_fault(f)
+    if "cr0" in dumped and not dumped["cr0"] & PROTECTED:
+        return f"""CR0 is {dumped['cr0']:#x}: its PE (bit 0) is 0, so the processor is in real mode, where the image's code means something else. A PVH kernel is entered in
+            protected mode of 32 bits, with flat segments and without paging: that is for the toolstack to see to (sethvmcontext: cr0 and the segments' arbytes)."""
+
+
 @rule("pvh-no-stack", LESSON, "shutdown", "failure")
 def _(f):
-    rsp = triple_fault(f).get("rsp")
-    if rsp is not None and (not rsp or rsp % (1 << 32) >= NO_STACK):
+    dumped = triple_fault(f)
+    rsp = dumped.get("rsp")
+    # While it is 0 itself nothing has been pushed, and something else has failed, but for the very first push.
+    if rsp is not None and (rsp if rsp else dumped.get("cr2", 0)) % (1 << 32) >= NO_STACK:
         return f"""The stack pointer is {rsp:#x}: it began at 0, since nobody gives a PVH kernel a stack. The first push goes to the last bytes
             below 4 GiB, or of the address space, where no memory is. The head has to load it before anything is pushed or called."""
 
 
-@rule("pvh-paging-too-early", LESSON, "vanished", "shutdown", "failure")
+@rule("pvh-paging-too-early", LESSON, "shutdown", "failure")
 def _(f):
     dumped = triple_fault(f)
     at_once = dumped.get("cr0", 0) & PAGING and (not dumped.get("cr3") or dumped.get("cr2") == dumped.get("rip"))
-    if at_once or f.guest(r"^\(QEMU\) reset, after an exception: v=0e e=0000 .*pc=0*([0-9a-f]+) .* CR2=0*\1 "):
+    if at_once:
         return """Paging was turned on, and the very next instruction is not mapped where it runs: CR3 does not hold the tables' address, or
             they have no P=V."""
 
@@ -100,20 +123,6 @@ def _(f):
     if triple_fault(f):
         return """An exception found no handler, and the fault of not finding one found none, too: there is no IDT yet. Xen's dump shows
             where (RIP), and at which address if it was a page fault (cr2)."""
-
-
-@rule("pvh-long-mode-order", LESSON, "vanished")
-def _(f):
-    if f.guest(r"^\(QEMU\) reset, after an exception: v=0d .* CR0=00000011 .* EFER=0*[15]0[01]$"):
-        return """A general protection fault on the way into long mode. CR0's PG may be set only after CR4's PAE, CR3, and EFER's LME."""
-
-
-@rule("pvh-no-code", LESSON, "silence")
-def _(f):
-    if f.pvh in ("qemu", "microvm") and "no code of the image" in f.where and not f.guest("^stage 7:"):
-        return """The processor runs what is no code, and nothing was printed. Either the note PHYS32_ENTRY holds a virtual address, or the
-            head used one (of the stack, say) before there was paging: without it, a store beyond memory is lost, and a return reads
-            nonsense. Or the head has no end of its own, and runs on into what is linked behind it."""
 
 
 @rule("pvh-pae-accessed", LESSON, "silence")

@@ -14,7 +14,7 @@ PORT = ("e4", "e5", "e6", "e7", "ec", "ed", "ee", "ef")  # IN and OUT
 
 @rule("bad-selector", JUMP + ": What a kernel sets up first", "crash", "failure")
 def _(f):
-    if f.fault and f.fault.vector in (10, 11, 12, 13) and f.fault.error:
+    if f.fault and not f.native and f.fault.vector in (10, 11, 12, 13) and f.fault.error:
         code = f.code(f.fault.ip, 2)
         if code[:1] == INT and len(code) == 2:
             return f"""INT {code[1]:#x}, and there is no gate by that number that a guest's kernel may use. {"A 64-bit guest enters Xen by SYSCALL; INT 0x82 is the way of 32-bit guests."

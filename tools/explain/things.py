@@ -12,12 +12,14 @@ from xenpt.start_info import StartInfo
 from . import numbers
 
 if TYPE_CHECKING:
+    from .bare import Bare
     from .observe import Observation
     from .source import Source
     from .transcript import Transcript
 
 _NAMES = {"Phys-Mach map": "the p2m (mfn_list)", "Start info": "start_info", "Page tables": "the page tables",
           "Boot stack": "Xen's boot stack", "Init. ramdisk": "the module"}
+INFO_SIZE = 0x80  # so much behind what a loader passed counts as that
 
 
 class Things:
@@ -28,6 +30,8 @@ class Things:
     source: Source
     said: Transcript
     seen: Observation | None
+    bare: Bare | None
+    pvh: str
     page_offset: int
 
     def thing(self, paddr: int) -> str:
@@ -38,6 +42,9 @@ class Things:
             if page is not None and 0 <= va - page < PAGE_SIZE:
                 return f"the hypercall page, stub {(va - page) // 32}" + (f" + {(va - page) % 32}" if (va - page) % 32 else "")
             return self.source.name(va) or "the image"
+        if self.bare and self.bare.info and 0 <= paddr - self.bare.info < INFO_SIZE:
+            offset = paddr - self.bare.info
+            return ("boot_params" if self.pvh == "n" else "hvm_start_info") + (f" + {offset:#x}" if offset else "")
         for name, extent in self.said.layout.items():
             if name != "TOTAL" and paddr in extent and not name.startswith("Loaded"):
                 offset = paddr - extent.start

@@ -27,8 +27,9 @@ class Step(NamedTuple):
 class Trail:
     """A window: what came after the last hypercall but a few, unless that alone is too long (cut)."""
 
-    def __init__(self, folder: str) -> None:
-        self.folder, self.number = folder, 0
+    def __init__(self, folder: str, always: str = "") -> None:
+        """always: what else QEMU logs, also when this has become too long."""
+        self.folder, self.number, self.always = folder, 0, always
         self.running = False
         self.cut = False
 
@@ -38,13 +39,13 @@ class Trail:
 
     def start(self, machine: Machine) -> None:
         machine.monitor.order(f"logfile trace{self.number}")
-        machine.monitor.order("log exec,cpu,nochain")
+        machine.monitor.order("log exec,cpu,nochain" + (f",{self.always}" if self.always else ""))
         self.running, self.cut = True, False
 
     def look(self, machine: Machine) -> bool:
         """Stops logging at the limit. Never late itself."""
         if self.running and _size(self.path) > MOST_BYTES:
-            machine.monitor.order("log none")
+            machine.monitor.order(f"log {self.always or 'none'}")
             self.running, self.cut = False, True
         return False
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from xenpt.memory import PAGE_SIZE
 
 if TYPE_CHECKING:
+    from .bare import Bare
     from .fault import Fault
     from .observe import Observation
     from .source import Source
+    from .trail import Trail
 
 BLOCK = 0x100  # bytes: so long are the runs of instructions that QEMU logs the registers of
 STACK = 1024  # bytes: so far return addresses are looked for
@@ -24,6 +26,7 @@ class Way:
     mask: int
     source: Source
     seen: Observation | None
+    bare: Bare | None
     fault: Fault | None
 
     # ---- code, and the stack ---------------------------------------------------------
@@ -58,13 +61,23 @@ class Way:
 
     # ---- the log of what ran ----------------------------------------------------------
 
+    @property
+    def trail(self) -> Trail | None:
+        watched = self.seen or self.bare
+        return watched.trail if watched else None
+
+    @property
+    def cut(self) -> bool:
+        """Whether the log does not reach to the end."""
+        return bool(self.trail and self.trail.cut)
+
     @functools.cached_property
     def steps(self):
-        return self.seen.trail.steps() if self.seen else []
+        return self.trail.steps() if self.trail else []
 
     def first_seen(self, value: int) -> str:
         """The line of source that ran when a value first appeared in a register, before the end."""
-        steps = [] if self.seen and self.seen.trail.cut else self.steps
+        steps = [] if self.cut else self.steps
         if self.fault:
             last = [i for i, s in enumerate(steps) if 0 <= self.fault.ip - s.address < BLOCK]
             steps = steps[:last[-1] + 1] if last else []
@@ -82,7 +95,7 @@ class Way:
             return None
         for before, step in zip(reversed(self.steps[:-1]), reversed(self.steps)):
             if self.source.is_code(before.address) and not self.source.is_code(step.address):
-                return None if self.seen.trail.cut else step.address
+                return None if self.cut else step.address
         return None
 
     @property
@@ -99,7 +112,7 @@ class Way:
     @functools.cached_property
     def left_at(self) -> str:
         """The last place in the image's code, when the processor has left it."""
-        if self.seen and self.seen.trail.cut:
+        if self.cut:
             return ""
         for step in reversed(self.steps):
             if self.source.is_code(step.address):
