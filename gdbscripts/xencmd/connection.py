@@ -91,9 +91,12 @@ def arrived(session):
 
 
 def symbol_at(va):
-    """The name of what is at a VA, as GDB has it; empty if there is none."""
+    """The name of what is at a VA, as GDB has it; empty if there is none. At P=V some versions of GDB count from where the
+    symbol is linked, which is whole GiB away; no section is so large."""
     said = gdb.execute(f"info symbol {va:#x}", to_string=True).partition(" in section")[0].strip()
-    return "" if said.startswith("No symbol") else said
+    name, _, offset = said.partition(" + ")
+    beyond = int(offset or 0) % (1 << 30)
+    return "" if said.startswith("No symbol") else f"{name} + {beyond}" if beyond else name
 
 
 def forget():
