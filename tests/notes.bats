@@ -84,3 +84,15 @@ blamed() { # note, what Xen says, what we say
 	boot --any "$image"
 	ends 4 "refused to start it"
 }
+
+@test "notes: none, but the section that was there before there were any" {
+	local bare=$BATS_TEST_TMPDIR/bare.elf
+	objcopy --remove-section .note.Xen --remove-section .notes "$good/build/x86_32/stage3.elf" "$bare"
+	run tools/notes "$bare"
+	ends 1 "the notes: there are none in this file"
+	printf 'GUEST_OS=old,XEN_VER=xen-3.0,LOADER=generic,PAE=yes\0' >"$BATS_TEST_TMPDIR/words"
+	objcopy --add-section __xen_guest="$BATS_TEST_TMPDIR/words" "$bare"
+	run tools/notes "$bare"
+	ends 0 "a section __xen_guest, the older form: Xen reads it"
+	[[ $output != *refuses* ]]
+}

@@ -104,10 +104,17 @@ class Loading:
 
     def faults(self) -> list[Fault]:
         """Why it is not taken as dom0; the first one is what Xen stops at."""
+        if self.older:
+            return []
         if not self._places():
             return [Fault("", "Not a Xen-ELF image: No ELF notes or '__xen_guest' section found", "there are none in this file")]
         return list(dict.fromkeys([*self._others(), *self._features(), *self._strings(), *self._addresses(), *self._width(),
                                    *self._dom0()]))
+
+    @property
+    def older(self) -> bool:
+        """Whether it has words in a section instead of notes, as kernels had before there were any: Xen reads those."""
+        return not self._places() and self.image.section("__xen_guest") is not None
 
     def _places(self) -> list[tuple[int, int]]:
         """Where Xen looks. A segment at the file's beginning is an empty one: some linkers leave that behind."""

@@ -27,6 +27,9 @@ _MEANING = {
 def lines(image: Image) -> Iterator[str]:
     """Each of Xen's notes, then those that are missed, where that leads to, and what Xen says to it."""
     loading = Loading(image)
+    if loading.older:
+        yield "There are no notes, but a section __xen_guest, the older form: Xen reads it, `xen notes` does not."
+        return
     if loading.all:
         yield f"Xen reads {len(loading.all)} notes, in {loading.source}:"
     for placed in loading.all:
