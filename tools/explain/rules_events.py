@@ -27,27 +27,10 @@ def bound(f: Facts) -> list[tuple[int, int]]:
     return found
 
 
-def blocked(f: Facts) -> bool:
-    """Whether the guest slept since it last asked for a time."""
-    for call in reversed(f.calls):
-        if call.name == "set_timer_op":
-            return False
-        if call.name == "sched_op" and call.args[0] == BLOCK:
-            return True
-    return False
-
-
 def asked(f: Facts) -> int | None:
     """The time that the timer was set to last."""
     calls = [c for c in f.calls if c.name == "set_timer_op"]
     return None if not calls else calls[-1].args[0] | (calls[-1].args[1] << 32 if f.bits == 32 else 0)
-
-
-@rule("never-slept", FIRST, "failure", "silence")
-def _(f):
-    if f.panic.startswith("timer: woken") and asked(f) is not None and not blocked(f):
-        return """The kernel waits for its timer without sleeping: since set_timer_op it made no sched_op(SCHEDOP_block), so it counted to its limit
-            before the time was there. Events are masked meanwhile, and none can come in."""
 
 
 @rule("virq-wrong", FIRST, "failure", "silence")

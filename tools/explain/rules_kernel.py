@@ -95,8 +95,8 @@ def _(f):
 def _(f):
     if f.panic.startswith("events: masked after SCHEDOP_block"):
         if f.called_back:
-            return f"""Events are masked after sched_op, and the callback returned as it should, by the iret hypercall: so it was another operation than SCHEDOP_block, {BLOCK},
-                which alone unmasks events and sleeps in one step. SCHEDOP_yield (0) and SCHEDOP_poll leave the mask as it is."""
+            return f"""Events are masked where sched_op has returned, and the callback returned as it should, by the iret hypercall: so it was another operation than SCHEDOP_block, {BLOCK},
+                which alone unmasks events and sleeps in one step, or no sched_op was made at all. SCHEDOP_yield (0) and SCHEDOP_poll leave the mask as it is."""
         return """Events are masked after an event was handled. Xen masks them when it calls the kernel back, and takes the mask away when the kernel
             returns by the iret hypercall (hypercall_iret), not by the processor's IRET, which knows nothing of it."""
     if f.panic.startswith("events: masked"):
