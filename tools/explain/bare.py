@@ -26,7 +26,7 @@ from xenqemu.packets import StubError
 
 from .trail import Trail
 
-TO_ENTRY, PATIENCE = 20.0, 120.0  # seconds of QEMU's processor time to the first instruction; of the clock in all
+TO_ENTRY, PATIENCE = 4.0, 120.0  # seconds of QEMU's processor time to the first instruction; of the clock in all
 LOOPS, LEAST = 2.0, 0.2  # multiples of what that took, and seconds: so long it may go on from there
 RESTS = 15  # looks
 LOG_EVERY = 0.02  # seconds between looks at how long the log is
