@@ -35,8 +35,9 @@ class Refusal(Way):
             return self._told
         before = [c for c in self.calls if c.refused and not (c.name in _TELLING and self.panic and "console_io" not in self.panic)]
         named = re.match(r"hypercall refused: (\w+)", self.panic)
-        if named and f"__HYPERVISOR_{named[1]}" in names("__HYPERVISOR_").values():  # others were refused, and nobody minded
-            before = [c for c in before if c.name == named[1]]
+        if named and f"__HYPERVISOR_{named[1]}" in names("__HYPERVISOR_").values():
+            # Others were refused, and nobody minded; or the number was another call's than the name.
+            before = [c for c in before if c.name == named[1]] or before
         return before[-1] if before else None
 
     @property

@@ -19,8 +19,8 @@ STUB = re.compile(rb"\x59?(?:\x41\x5b)?(?:\x6a\0)?\x6a(.)[\xe9\xeb]", re.S)  # p
 @rule("trap-stub", JUMP + ": What a kernel sets up first", "crash", "failure", "silence", "timeout")
 def _(f):
     """The handler of an exception that came is no stub of its own."""
-    if misread(f)[0] or not f.seen or f.source.va("trap_stubs") is None:
-        return None
+    if misread(f)[0] or not f.seen or f.source.va("trap_stubs") is None or selectors(f):
+        return None  # with a wrong segment, exceptions follow each other until their frames lie where the stubs were
     came = {x.vector for x in f.seen.faults}
     for vector, address in gates(f):
         found = STUB.match(f.code(address, 16))
@@ -88,6 +88,6 @@ def _(f):
         return f"""The exception was vector {real.vector}, at {f.source.place(real.ip)}, and the handler took it for vector {told.vector} at EIP (RIP) {told.ip:#x}. The
             trap table leads vector {real.vector} to the stub of another: to the wrong address, or stubs are counted in the wrong size. Which of
             them have an error code differs, so the frame is off, too."""
-    if real:
+    if real and f.source.is_code(real.ip):  # else it is iret's, of a frame that is wrong itself
         return f"""The exception, vector {real.vector}, came at {f.source.place(real.ip)}, and the handler read EIP (RIP) {told.ip:#x}: it takes its frame to be
             a word off. Is an error code pushed for just the exceptions that have none of their own, does struct pt_regs fit the order of the pushes?"""

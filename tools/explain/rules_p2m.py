@@ -61,6 +61,11 @@ def _(f):
     return None
 
 
+def dom0s_console(f: Facts, number: int) -> bool:
+    """Whether that is the union of start_info that has an MFN in a domU, and two 32-bit numbers in dom0."""
+    return f.info.is_dom0 and number == f.info.console_0 | f.info.console_1 << 32
+
+
 @rule("table-index", "0-machine: Three kinds of address", "crash", "failure", rank=1)
 def _(f):
     """The same, of a number that means nothing."""
@@ -69,7 +74,7 @@ def _(f):
         name, begin = ("m2p", M2P[f.bits]) if f.function == "early_m2p" else \
             ("p2m", f.info.mfn_list + (f.page_offset if f.function == "phys_to_machine" else 0) & f.mask)
         index = (fault.cr2 - begin & f.mask) // (f.bits // 8)
-        if in_register(f, fault, index):
+        if in_register(f, fault, index) and not dom0s_console(f, index):
             return f"""VA {fault.cr2:#x} is the {name}'s entry number {index:#x}, and there are not so many pages. {f"The number is {f.number(index)}. " if f.number(index) else ""}What
                 the index was taken from is no entry, or no address, of this guest's: was the table before that indexed right?"""
     return None
@@ -106,6 +111,10 @@ def _(f):
 @rule("m2p-address", "8-errata: 1. dom0 has no console page", "crash", "failure", rank=1)
 def _(f):
     fault = page_fault(f)
+    index = (fault.cr2 - M2P[f.bits] & f.mask) // (f.bits // 8) if fault else 0
+    if fault and f.info and f.function == "early_m2p" and dom0s_console(f, index):
+        return f"""VA {fault.cr2:#x} is the m2p's entry number {index:#x}. That is start_info's console.dom0, two 32-bit numbers: only a domU
+            has an MFN there. Dom0 has no console page, so look at SIF_INITDOMAIN before console.domU.mfn is read."""
     if fault and f.is_a(fault.cr2, "xen") and not f.is_a(fault.cr2, "invalid") and not by_stack(f, fault):
         return f"""VA {fault.cr2:#x} is a hole {f.number(fault.cr2, 'xen')}. The m2p is only as long as there are pages: what is not an MFN
             (console.domU.mfn of dom0, a maddr, a PFN shifted) leads beyond it. Or it was not read where it begins, 0xf5800000 (PAE) or
