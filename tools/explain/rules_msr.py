@@ -71,7 +71,7 @@ def _(f):
     if wrmsr and f.xen(r"wrmsr hypercall page index 0x[0-9a-f]+ unsupported"):
         value = wrmsr[1]
         mfn = f.p2m[page(f) >> PAGE_SHIFT] if page(f) is not None and page(f) >> PAGE_SHIFT < len(f.p2m) else 0
-        if mfn and value % mfn == 0 and value >> PAGE_SHIFT != mfn:
+        if mfn and value % mfn == 0 and value not in (mfn, mfn << PAGE_SHIFT):
             return f"""The hypercall-page MSR got {value:#x}, which is the right MFN, {mfn:#x}, times {value // mfn}. A page number becomes an address by a shift left of
                 {PAGE_SHIFT} bits, here {mfn << PAGE_SHIFT:#x}."""
         if page(f) is not None and page(f) % PAGE_SIZE:
