@@ -10,6 +10,7 @@ from .numbers import CLOBBERED
 from .rule import rule
 from .rules_msr import about, page
 from .rules_notes import note
+from .trail import Step
 
 LESSON = "2-hypercall-page"
 SYSCALL = b"\x0f\x05"
@@ -30,7 +31,7 @@ def in_page(f: Facts, address: int) -> bool:
     return any(0 <= address - base < PAGE_SIZE for base in (page(f), f.source.va("hypercall_page")))
 
 
-@rule("entered-again", "4-start-kernel: A null pointer")
+@rule("entered-again", "4-start-kernel: A null pointer", rank=-1)
 def _(f):
     if f.seen and f.seen.entered > 1:
         left = f.before(f.seen.entry) or f.left_at
@@ -59,6 +60,12 @@ def no_note(f: Facts) -> str:
     return "the note HYPERCALL_PAGE names another" if note(f, "HYPERCALL_PAGE") else "there is no note HYPERCALL_PAGE"
 
 
+def from_call(f: Facts, step: Step) -> bool:
+    """Whether a return address lies on the stack: it was not jumped to."""
+    at = step.registers.get("ESP", step.registers.get("RSP", 0))
+    return f.is_behind_call(int.from_bytes(f.code(at, f.bits // 8), "little"))
+
+
 @rule("stub-number", LESSON + ": Why a page", "crash", "failure")
 def _(f):
     if not f.fault or not f.seen or page(f) is None or not f.seen.msrs or f.source.is_code(f.fault.ip):
@@ -66,7 +73,7 @@ def _(f):
     for step in reversed(f.steps):
         for base in (page(f), f.source.va("hypercall_page")):
             offset = step.address - base
-            called = step.address in (step.registers.get("EAX"), step.registers.get("RAX"))
+            called = step.address in (step.registers.get("EAX"), step.registers.get("RAX")) and from_call(f, step)
             if called and 0 <= offset < MOST_STUBS and (offset >= PAGE_SIZE or offset % STUB not in (0, 5, 7)):
                 if offset >= PAGE_SIZE and offset % (STUB * STUB) == 0:
                     return f"""A hypercall was made by calling {step.address:#x}, stub {offset // STUB} of a page that has {PAGE_SIZE // STUB}: that is {offset // STUB // STUB} x {STUB}. The number of hypercall
