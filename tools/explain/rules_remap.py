@@ -103,7 +103,7 @@ def _(f):
         name, va, val = hit
         first = " Or the entry's offset in its table was lost on the way, so that ptr is the table's beginning." if name.endswith("[0]") else ""
         return f"""An update wrote {val:#x} to {name} of VA {va:#x}, in the mapping P=V: ptr names the entry that was to be copied, or val and ptr
-            are of the same one.{first} The entry of the linked address, VA {va + f.page_offset:#x}, was to be written."""
+            are of the same one.{first} The entry of a linked address, here VA {fault.cr2:#x}, was to be written."""
 
 
 def changed(f: Facts) -> str:
