@@ -126,7 +126,7 @@ def _(f):
     told, vcpu = int.from_bytes(flags, "little"), int.from_bytes(head[:4], "little")
     why = f"it names vcpu {vcpu}, and the domain has one, 0" if vcpu else \
         "VGCF_in_kernel (bit 2) is not set: a guest of 64 bits begins in its kernel, or not at all" if not told & IN_KERNEL and created[1] == "64" else \
-        f"what Xen looks at is the number of the vcpu ({vcpu}), flags ({told:#x}: bit 2 VGCF_in_kernel, bit 5 VGCF_online), the selectors, and cr3"
+        f"what Xen looks at is whether max_vcpus has made vcpu {vcpu}, the flags ({told:#x}: bit 2 VGCF_in_kernel, bit 5 VGCF_online), the selectors, and cr3"
     return f"Xen did not take the registers that the toolstack gave it: {why}. setvcpucontext is to have all that the first instruction needs."
 
 
