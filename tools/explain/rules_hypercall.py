@@ -19,7 +19,7 @@ AGAIN = 4  # so often the same is no accident
 MOST_STUBS = STUB * PAGE_SIZE  # so far a call can miss the page and still have been meant for it
 
 
-@rule("stub-not-called", LESSON + ": Why a page")
+@rule("stub-not-called", LESSON + ": Why a page", rank=-1)
 def _(f):
     last = next((c for c in reversed(f.calls) if f.source.va("hypercall_page") is not None and in_page(f, c.regs.rip & f.mask)), None)
     if last and f.end not in ("silence", "timeout") and not f.source.is_code(last.caller) and last.name != "iret":

@@ -11,9 +11,10 @@ from .rule import rule
 
 
 def in_register(f: Facts, fault: Fault, index: int) -> bool:
-    """Whether the instruction had it as an index, counted in entries or bytes."""
+    """Whether the instruction had it as an index, counted in entries or bytes; as an index that is too large, without its upper bits."""
     values = {v & f.mask for v in fault.regs.values.values()}
-    return index in values or index * f.bits // 8 & f.mask in values or fault.cr2 in values and f.is_a(index, "pv") and bool(f.thing(index))
+    offset = index * f.bits // 8 & f.mask
+    return offset in values or any(v * f.bits // 8 & f.mask == offset for v in values) or fault.cr2 in values and f.is_a(index, "pv") and bool(f.thing(index))
 
 
 def p2m_index(f: Facts, fault: Fault) -> int:
