@@ -28,7 +28,8 @@ AROUND = 16  # words of the stack, on either side of iret's frame
 MOST_EVENT = 16  # bytes of an event channel's struct
 MOST_TABLE = 320  # bytes of a trap table that are kept: of the twenty exceptions
 # What does not come back to where it was called; and the one in which a guest may sleep.
-IRET, SHUTDOWN, BLOCKS = "iret", ("sched_op", 2), "sched_op"
+IRET, SHUTDOWN = "iret", ("sched_op", 2)
+EVENTFUL = ("sched_op", "set_timer_op")  # events come in them, and the handlers' own calls are to be seen
 
 
 class Saved:
@@ -111,12 +112,12 @@ class CallWatch:
             self.under_way = len(self.seen.calls) - 1
             self.back = saved.rip
             self.stub.breakpoint(self.back)
-            if name != BLOCKS:
+            if name not in EVENTFUL:
                 self.stub.remove_breakpoint(self.seen.places.call)
 
     def forget(self) -> None:
         """No call stops the machine any more."""
-        if self.back is None or self.seen.calls[self.under_way].name == BLOCKS:
+        if self.back is None or self.seen.calls[self.under_way].name in EVENTFUL:
             self.stub.remove_breakpoint(self.seen.places.call)
         if self.back is not None:
             self.stub.remove_breakpoint(self.back)
@@ -144,7 +145,7 @@ class CallWatch:
         """The guest goes on behind it."""
         self.stub.remove_breakpoint(regs.rip)
         self.back = None
-        if self.seen.calls[self.under_way].name != BLOCKS:
+        if self.seen.calls[self.under_way].name not in EVENTFUL:
             self.stub.breakpoint(self.seen.places.call)
         result = regs.rax & (1 << self.bits) - 1
         result -= (result >> self.bits - 1) << self.bits

@@ -9,7 +9,7 @@ import struct
 from xenabi.headers import names, value
 from xenpt.memory import PAGE_SHIFT
 
-from .calls import BLOCKS, IRET
+from .calls import IRET
 from .facts import SERIES, Facts
 from .rule import rule
 
@@ -79,11 +79,9 @@ def _(f):
 def _(f):
     shared = f.shared_info
     returns = [c.name for c in f.calls[-SERIES:]] == [IRET] * SERIES
-    # Or it came while another hypercall was under way, which is followed till it is back.
-    between = f.calls[-1] if f.end == "silence" and f.calls and f.calls[-1].result is None and f.calls[-1].name not in (IRET, BLOCKS) else None
-    if shared and shared.evtchn_upcall_pending and (returns or between):
-        return f"""evtchn_upcall_pending is set in shared_info when the upcall returns, so Xen calls at once again, without end:
-            {f"{between.name} never came back" if between else "the last hypercalls were all iret"}. The upcall has to clear that flag, and before it looks for events."""
+    if shared and shared.evtchn_upcall_pending and returns:
+        return """evtchn_upcall_pending is set in shared_info when the upcall returns, so Xen calls at once again, without end: the last hypercalls were all
+            iret. The upcall has to clear that flag, and before it looks for events."""
 
 
 @rule("port-masked", FIRST, "failure", "silence")
