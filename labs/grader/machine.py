@@ -26,6 +26,7 @@ from xenqemu.packets import Gone, Late
 BOOT_SECONDS = 300  # Xen's own start: about 30
 STEP_SECONDS = 60  # a guest's way from stop to stop: less than 1
 PATIENCE = patiently(600)  # seconds of the host's time, if the machine's own does not pass
+COMPUTED = patiently(60)  # of QEMU's processor time; the longest way takes some 10. QEMU 10 can stand at one instruction, and its clock, too
 ENDING_SECONDS = patiently(100)  # of a QEMU that has closed its sockets
 MOST_ALL = 3000  # stops of one machine
 MOST_STOPS = 500  # on the way to one that is waited for: a loop may lead over a breakpoint
@@ -130,8 +131,9 @@ class Machine(qemu.Machine):
             return End(self.qemu.wait())
 
     def late_after(self, seconds):
-        begin, clock = self.monitor.clock(), time.monotonic()
-        return lambda: self.halted() or self.monitor.clock() - begin > seconds or time.monotonic() - clock > PATIENCE
+        begin, clock, computed = self.monitor.clock(), time.monotonic(), self.processor_time()
+        return lambda: self.halted() or self.monitor.clock() - begin > seconds or \
+            self.processor_time() - computed > COMPUTED or time.monotonic() - clock > PATIENCE
 
     def registers(self):
         """By name, to be kept and changed."""
