@@ -11,22 +11,19 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
-import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from xenpt import paging
 from xenpt.memory import PAGE_SIZE, BadPage
 from xenpt.space import AddressSpace, Walk
-from xenqemu.machine import Machine
 from xenqemu.monitor import MonitorError
 from xenqemu.packets import StubError
 
+from .again import Again
 from .trail import Trail
 
-TO_ENTRY, PATIENCE = 4.0, 120.0  # seconds of QEMU's processor time to the first instruction; of the clock in all
+TO_ENTRY = 4.0  # seconds of QEMU's processor time to the first instruction
 LOOPS, LEAST = 2.0, 0.2  # multiples of what that took, and seconds: so long it may go on from there
 RESTS = 15  # looks
 LOG_EVERY = 0.02  # seconds between looks at how long the log is
@@ -87,11 +84,11 @@ def _exceptions(text: str) -> Iterator[BareFault]:
             yield BareFault(int(here[1], 16), int(here[2], 16), int(here[4], 16), State.of(text[here.end():after].split("\nTrace ")[0]))
 
 
-class Bare:
+class Bare(Again):
     """entry: where the kernel is entered, None if that is not known; end: how the run ended, in tools/boot's words."""
 
     def __init__(self, image: str, entry: int | None, end: str) -> None:
-        self.folder = tempfile.mkdtemp(prefix="explain.", dir=os.environ.get("BUILD") or "build")
+        super().__init__()
         self.trail = Trail(self.folder, "int")
         self.entered = self.reset = False
         self.looks = 0
@@ -102,8 +99,7 @@ class Bare:
         self.lapic = ""  # its interrupt controller, in QEMU's words
         self.ends = end == "vanished"
         # A verdict would end QEMU, and all that is to be looked at.
-        self.machine = Machine(self.folder, image, native=True, module=os.environ.get("MODULE", ""), cmdline=os.environ.get("CMDLINE", ""),
-                               options=["-no-shutdown", "-d", "int", "-D", "trace0"], VERDICT="null" if end == "failure" else "testdev")
+        self.start(image, ["-no-shutdown", "-d", "int", "-D", "trace0"], native=True, VERDICT="null" if end == "failure" else "testdev")
         try:
             self.stub = self.machine.connect()
             self._run(entry)
@@ -114,20 +110,6 @@ class Bare:
             self.close()
             raise
 
-    def __enter__(self) -> Bare:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self.machine.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _late(self, seconds: float):
-        begin, clock = self.machine.processor_time(), time.monotonic()
-        return lambda: self.trail.look(self.machine) or self._rests() or self.machine.processor_time() - begin > seconds or time.monotonic() - clock > PATIENCE
-
     def _rests(self) -> bool:
         """Whether the processor has been in HLT each of the last times that it was looked at: QEMU computes nothing then."""
         self.looks = self.looks + 1 if _HALT.search(self.machine.monitor.human("info registers")) else 0
@@ -136,7 +118,7 @@ class Bare:
     def _run(self, entry: int | None) -> None:
         if entry is not None:
             self.stub.breakpoint(entry)
-            self.entered = self.stub.run_till(self._late(TO_ENTRY), LOG_EVERY) and not self.stub.ended
+            self.entered = self.stub.run_till(self.late(TO_ENTRY, self._rests), LOG_EVERY) and not self.stub.ended
         if self.entered and entry is not None:
             regs = self.stub.registers()
             self.info = (regs.rbx if os.environ.get("PVH", "n") != "n" else regs.rsi) & 0xFFFFFFFF
@@ -144,7 +126,7 @@ class Bare:
             self.trail.start(self.machine)
         if not self.stub.stop or not self.stub.ended:
             limit = TO_ENTRY if self.ends else LOOPS * self.machine.processor_time() + LEAST
-            self.stub.run_till(self._late(limit), LOG_EVERY)
+            self.stub.run_till(self.late(limit, self._rests), LOG_EVERY)
         self.reset = self.machine.monitor.shut_down()
 
     def _look(self) -> None:

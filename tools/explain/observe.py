@@ -10,16 +10,14 @@ they change nothing for the guest, and at the guest's own xen_exit(). Where xen-
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-import time
 from collections.abc import Callable
 
-from xenqemu.machine import GUESTS_PART, Machine
+from xenqemu.machine import GUESTS_PART
 from xenqemu.monitor import MonitorError
 from xenqemu.packets import StubError
 from xenqemu.registers import Registers
 
+from .again import Again
 from .calls import CallWatch, Calls, Saved, saved_at
 from .fault import Fault
 from .looking import Looking
@@ -30,13 +28,12 @@ from .xen_places import XenPlaces
 # that took, which a host that is slow or busy stretches likewise.
 TO_ENTRY, TO_END, TO_LOOP = 20.0, 40, 3
 TICK = 0.01  # of the processor's clock
-PATIENCE = 600.0  # the same by the clock, on a host that is busy
 MOST_WATCHED, MOST_STOPS = 600, 4000  # so many stops hypercalls are followed for, each two; and so many there are at all
 LOG_EVERY = 0.02  # seconds between looks at how long the instruction log is
 EXIT, SUCCESS = "xen_exit", 0x10  # src/include/console.h: the function that reports, and what it is told
 
 
-class Observation(Looking):
+class Observation(Again, Looking):
     """A boot of an image; see above. entry is the address that Xen says it enters at; exits and starts are the addresses of
     the functions at which it ends and, P=V, begins; loops: whether it is known to have no end. hook is called at the entry, which
     others come to before."""
@@ -53,7 +50,7 @@ class Observation(Looking):
         self.argument: int | None = None  # of the first function in C
         self.returns = 0  # where it is to return to, with 32 bits
         self.entered = 0
-        self.folder = tempfile.mkdtemp(prefix="explain.", dir=os.environ.get("BUILD") or "build")
+        super().__init__()
         self.calls: Calls = []
         self.faults: list[Fault] = []
         self.msrs: list[tuple[int, int]] = []
@@ -61,8 +58,7 @@ class Observation(Looking):
         self.ended = "not entered"
         self.regs: Saved | None = None  # the guest's, at the end
         self.trail = Trail(self.folder)
-        self.machine = Machine(self.folder, image, module=os.environ.get("MODULE", ""), cmdline=os.environ.get("CMDLINE", ""),
-                               options=["-dfilter", GUESTS_PART])
+        self.start(image, ["-dfilter", GUESTS_PART])
         try:
             self.places = XenPlaces(os.path.join(os.path.dirname(os.environ.get("XEN") or "build/xen/xen"), "xen-syms"), bits)
             self.stub = self.machine.connect()
@@ -73,22 +69,10 @@ class Observation(Looking):
             self.close()
             raise
 
-    def __enter__(self) -> Observation:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self.machine.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     # ---- running ---------------------------------------------------------------
 
-    def _late(self, seconds: float):
-        begin, clock = self.machine.processor_time(), time.monotonic()
-        return lambda: self.trail.look(self.machine) or self.machine.processor_time() - begin > seconds \
-            or not self.places.stops and self.machine.halted() or time.monotonic() - clock > PATIENCE
+    def _late(self, seconds: float) -> Callable[[], bool]:
+        return self.late(seconds, lambda: not self.places.stops and self.machine.halted())
 
     def _run(self) -> None:
         self.stub.breakpoint(self.entry)
