@@ -132,7 +132,7 @@ void *window_open(const struct guest *guest, unsigned long pfn);
 /** Unmaps what the window shows. */
 void window_close(void);
 
-/** Copies @p count bytes into the guest, to @p paddr of its own; NULL: zeros.
+/** Copies @p count bytes to a paddr of the guest's, or clears it: @p from NULL.
  */
 void guest_write(const struct guest *guest, u64 paddr, const void *from,
 		 u64 count);

@@ -103,7 +103,7 @@ void xen_init_events(void);
 /** Keeps Xen from calling back, or lets it. */
 void mask_events(bool masked);
 
-/** Panics if it is kept. @p when says where that is noticed. */
+/** Panics if events are masked. @p when names the moment, for the message. */
 void events_are_on(const char *when);
 
 /** Waits, with events masked, for one of @p ports or until a time in ns. */

@@ -52,7 +52,7 @@ static void clear_pgd_entries(pgd_t *pgd, unsigned int end)
 	apply(batch, used);
 }
 
-/* Xen took them, but does the page say so? */
+/* That Xen took the updates does not say that they were the right ones. */
 static void are_cleared(const pgd_t *pgd, unsigned int end)
 {
 	for (unsigned int i = 0; i < end; i++)

@@ -79,7 +79,7 @@ static void wait_for_tick(unsigned int number)
 	}
 	mask_events(false);
 	events_are_on("after mask_events(false)");
-	/* Half a tick early is no rounding. */
+	/* Rounding may cost some ns, but never half a tick. */
 	if (system_time() + NS_PER_TICK / 2 < until)
 		panic("timer: tick %u came at %#llx ns, and was asked for at %#llx",
 		      number, system_time(), until);
