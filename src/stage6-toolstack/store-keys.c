@@ -15,8 +15,8 @@
 /** A key below /local/domain/ID. */
 struct key {
 	const char *path;
-	const char *text;     /* its value: this, */
-	unsigned long number; /* and this behind it, unless it is 0 */
+	const char *text;     /* its value begins with this text, */
+	unsigned long number; /* and a number follows, unless it is 0 */
 	const char *names;    /* of the keys below it, each with a space */
 };
 
@@ -56,7 +56,7 @@ static const char *relative(const struct guest *guest, const char *path)
 	return *path == '/' ? path + 1 : *path ? "?" : path;
 }
 
-/* The last three are for guests that shall meet. createdomain was given no
+/* The last three exist only if two guests share a page. createdomain got no
  * handle, so the name of the vm has zeros only.
  */
 //! [find_key]
