@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from . import paging, text
 from .memory import PAGE_SHIFT
-from .space import Rights
+from .entry import Rights
 
 # The processor sets these as it goes; they are no change of the tables' meaning.
 _MARKS = 1 << 5 | 1 << 6

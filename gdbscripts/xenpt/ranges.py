@@ -9,7 +9,7 @@ of a guest lie where Xen found some. Or if they are all the same page.
 from typing import NamedTuple
 
 from .memory import PAGE_SHIFT, PAGE_SIZE
-from .space import Rights
+from .entry import Rights
 
 
 class Range(NamedTuple):

@@ -8,7 +8,7 @@ from check import HIGH, NATIVE, UNDER_XEN, all_machines, entry_machine, remap
 from machine import ALL, NX, PSE, RW, US, XENS_MFN, A, Machine, P
 from xenpt import paging, text
 from xenpt.paging import PagingError
-from xenpt.space import Rights
+from xenpt.entry import Rights
 
 
 def found(guest, everything=False):

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from xenpt import paging
 from xenpt.memory import PAGE_SIZE, BadPage
-from xenpt.space import AddressSpace, Walk
+from xenpt.entry import Walk
+from xenpt.space import AddressSpace
 from xenqemu.monitor import MonitorError
 from xenqemu.packets import StubError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE, BadPage
 from xenpt.paging import PagingError
-from xenpt.space import Walk
+from xenpt.entry import Walk
 from xenqemu.packets import StubError
 
 if TYPE_CHECKING:
