@@ -30,6 +30,7 @@ SAME_END = {"crash": ("crash", "halt", "shutdown"), "failure": ("exit", "shutdow
             "timeout": ("loop", "in xen", "crash")}
 BARE_ENDS = ("vanished", "silence", "timeout", "failure")  # by these the machine can be looked at
 BEYOND = ("crash", "silence", "timeout")  # these may come in xen_exit(), or behind it
+ENDLESS = ("silence", "timeout", "panic")  # nothing new comes if it is observed for longer; a panic by an NMI does not come again
 CUT_SHORT = ("loop", "in xen")
 OF_TIME = ("timer: ", "events: ")  # panics that depend on when an event comes
 MOST_FRAMES = 12
@@ -65,7 +66,7 @@ class Facts(Refusal, Tables, Things):
         starts = self.source.va("xen_entry") if self.source.va("boot_params") is None else None
         self.seen = Observation(self.boots, self.said.entry, self.bits, exits,
                                 None if starts is None else starts - self.source.offset & self.mask,
-                                self.end in ("silence", "timeout"), self.at_entry, self.others)
+                                self.end in ENDLESS, self.at_entry, self.others)
         self.calls = self.seen.calls
         self.entered_as_told = self.seen.ended != "not entered"
         if self.seen.ended not in SAME_END.get(self.end, (self.seen.ended,)) and not (self.seen.ended in CUT_SHORT and self.repeated):

@@ -35,7 +35,7 @@ EXIT, SUCCESS = "xen_exit", 0x10  # src/include/console.h: the function that rep
 
 class Observation(Again, Looking):
     """A boot of an image; see above. entry is the address that Xen says it enters at; exits and starts are the addresses of
-    the functions at which it ends and, P=V, begins; loops: whether it is known to have no end. hook is called at the entry, which
+    the functions at which it ends and, P=V, begins; loops: whether nothing is worth a long wait. hook is called at the entry, which
     others come to before."""
 
     def __init__(self, image: str, entry: int, bits: int, exits: list[int], starts: int | None, loops: bool,
