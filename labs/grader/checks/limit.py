@@ -95,7 +95,7 @@ def judge(task, boot, where, result, want, name):
     said = f"remap_limit() {where} gives paddr {got or 0:#x}, not {want:#x}"
     dom0 = guest.info["flags"] & SIF_INITDOMAIN
     if got is None:
-        if dom0 and name in ("boot-stack", "dom0-console", "module") and "MFN" in boot.describe(result.event):
+        if dom0 and name not in ("console", "store") and "MFN" in boot.describe(result.event):
             dom0_console(task, f"remap_limit() {where} ended the kernel: {boot.describe(result.event)}")
         else:
             no_answer(boot, f"remap_limit() {where}", result, task, "limit-no-answer")

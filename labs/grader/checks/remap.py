@@ -103,8 +103,8 @@ def own_store(guest, event):
 
 
 def overflowed(guest, event):
-    """Whether that was a push: the page below Xen's boot stack is a page table."""
-    return own_store(guest, event) and abs((event.regs["rsp"] & guest.mask) - event.cr2) <= 256
+    """Whether that was a store on the stack, which has grown into the page below Xen's boot stack: that is a page table."""
+    return own_store(guest, event) and (event.regs["rsp"] & guest.mask) - 256 <= event.cr2 < guest.entry_regs["rsp"]
 
 
 def check_stack(task, boot, event):
