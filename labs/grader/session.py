@@ -21,6 +21,7 @@ from .guest import Guest
 from .lab import NotGraded, Stopped
 from .machine import BOOT_SECONDS, End, Fault, Loop, Machine, Stop
 from .memory import PAGE, Memory, first_difference
+from .processor import changed, state
 from .rearrange import rearrange
 from .running import running
 
@@ -96,6 +97,7 @@ class Session:
         if self.elsewhere and rearrange(self.guest, self.guest.memory.page, self.xen(), f"lab {self.lab.number}, {os.path.basename(self.kept)}"):
             self.guest = self.at_entry()
         self.spoil_registers()
+        self.processor = state(self.machine)
         self.calls = Caller(self.guest)
         exit_paddr = self.guest.paddr("xen_exit")
         if exit_paddr:
@@ -166,6 +168,9 @@ class Session:
         broken, self.calls.broken = self.calls.broken, ""
         if broken:
             task.fail("call-broken", broken)
+        before, self.processor = self.processor, state(self.machine)
+        if changed(before, self.processor):
+            task.fail("state-left", f"what you wrote leaves the processor in another state than it found it in: {changed(before, self.processor)}")
         changes = self.guest.memory.changes()
         found = first_difference(changes, self.may_change())
         if found:
@@ -179,6 +184,7 @@ class Session:
         """What a task left that is wrong is not the next one's fault."""
         if not self.native and not self.machine.ended:
             self.calls.broken = ""
+            self.processor = state(self.machine)
             self.guest.memory.accept()
 
     def may_change(self):

@@ -9,12 +9,18 @@ from grader.session import Session
 from xenabi.entry import pvh_entry
 
 DIRECTION = 0x400  # in EFLAGS
+INFO_BYTES = 64  # of hvm_start_info; version 1 has 56
+ELSEWHERE = 0xa1238  # of it: QEMU has it in the first pages
+SELECTOR = 0x13  # the loader's data segment, in QEMU's table, by another number
 
 
 def spoil(stub, flags):
-    """The contract names EBX. Whatever else a loader has left is nobody's promise: no stack, strings downwards."""
+    """The contract names EBX. Whatever else a loader has left is nobody's promise: no stack, strings downwards; and the segments are
+    good, but not the selectors, which an IRET would load again."""
     for number, name in enumerate("rax rcx rdx rsi rdi rbp".split(), 1):
         stub.set_register(name, 0x80000101 + 0x1010 * number)
+    for name in "ss ds es fs gs".split():
+        stub.set_register(name, SELECTOR)
     stub.set_register("rsp", 0)
     stub.set_register("eflags", flags | DIRECTION)
 
@@ -30,7 +36,9 @@ class Entered(Session):
         if not isinstance(event, Stop):
             raise Stopped("not-entered", f"QEMU did not come to startup_pvh: {self.describe(event)}.")
         self.entry_regs = event.regs
-        self.info_paddr = event.regs["rbx"] & 0xffffffff
+        self.info_paddr = self.guest.machine.monitor.memory_size() // 2 + ELSEWHERE
+        self.guest.write(self.info_paddr, self.guest.read(event.regs["rbx"] & 0xffffffff, INFO_BYTES))
+        self.machine.stub.set_register("rbx", self.info_paddr)
         spoil(self.machine.stub, event.regs["eflags"])
         self.machine.pass_by("startup_pvh")
         for symbol, name in ("native_exit", "xen_exit"), ("startup_xen", "startup_xen"), ("pvh_check_start_info", "pvh_check_start_info"):

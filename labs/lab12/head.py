@@ -12,8 +12,11 @@ from xenpt.space import AddressSpace
 LARGE, MAPPED = 2 << 20, 1 << 30  # bytes
 THREAD_SIZE = 2 * PAGE
 LONG_MODE, PAGING = 0x400, 1 << 31  # EFER.LMA, CR0.PG
-INTERRUPTS, DIRECTION = 0x200, 0x400
-UNCACHED = 0x18  # PWT, PCD
+INTERRUPTS, DIRECTION, NESTED = 0x200, 0x400, 0x4000
+CACHES_OFF = 0x60000000  # CR0.CD, CR0.NW
+PVH_CS, PVH_DS = 0x08, 0x10  # src/include/pvh.h
+UNCACHED, GLOBAL = 0x18, 0x100  # PWT and PCD; G
+PGE = 0x80  # in CR4
 
 
 def check_head(task, boot):
@@ -33,24 +36,34 @@ def check_head(task, boot):
     check_stack(task, guest, regs)
     if regs["eflags"] & DIRECTION:
         task.fail("head-direction", "C counts on string instructions that go upwards: cld. The contract does not promise it.")
+    if regs["ss"] not in (0, PVH_DS) or regs["cs"] != PVH_CS:
+        task.fail("head-selectors", f"""at pvh_entry() CS is {regs['cs']:#x}, and SS {regs['ss']:#x}. An interrupt saves both, and IRET loads them again: CS has to
+            be PVH_CS, and SS PVH_DS or 0.""")
+    if regs["cr0"] & CACHES_OFF:
+        task.fail("head-map-uncached", f"CR0 is {regs['cr0']:#x} at pvh_entry(): with CD or NW set the processor's caches are off.")
+    if regs["eflags"] & NESTED:
+        task.fail("head-nested", "the flag NT is set at pvh_entry(): in long mode the first IRET is a general protection fault.")
     if regs["eflags"] & INTERRUPTS:
         task.fail("head-interrupts", "interrupts are on at pvh_entry(), and there is no IDT.")
     check_mappings(task, guest, regs)
     changed = first_difference(before, outside(boot))
     if changed is not None:
-        task.fail("head-damage", f"the byte at paddr {changed:#x} is not what the loader left there: the head has written beyond the image.")
+        task.fail("head-damage", f"the byte at paddr {changed:#x} is not what the loader left there, and none of the image's variables.")
     return None
 
 
 def outside(boot):
-    """All of the machine's memory, with zeros in place of the image."""
+    """All of the machine's memory, with zeros in place of what the head may write to: the image's variables, and the descriptors, in which the
+    processor notes that they were used."""
     path, size = os.path.abspath(os.path.join(boot.folder, "memory")), boot.machine.monitor.memory_size()
     boot.machine.monitor.execute("pmemsave", val=0, size=size, filename=path)
     with open(path, "rb") as file:
         memory = bytearray(file.read())
     os.unlink(path)
-    start, end = boot.guest.elf.loaded()[0].paddr, boot.guest.image_end
-    memory[start:end] = bytes(end - start)
+    guest = boot.guest
+    variables = (guest.elf.section(".data") or guest.elf.section(".bss"))[0] - guest.load_offset & guest.mask
+    for start, end in (variables, guest.image_end), (guest.paddr("gdt"), guest.paddr("gdt_pointer")):
+        memory[start:end] = bytes(end - start)
     return memory
 
 
@@ -85,6 +98,10 @@ def check_mappings(task, guest, regs):
                 break
             if not walk.rights.write:
                 task.fail("head-map-read-only", f"VA {offset + paddr:#x} is mapped read-only.")
+                break
+            if regs["cr4"] & PGE and walk.path[-1].value & GLOBAL:
+                task.fail("head-map-global", f"""the entry for VA {offset + paddr:#x} is {walk.path[-1].value:#x}, and CR4.PGE is set: a global page stays in the TLB when
+                    CR3 is loaded, so P=V could not be dropped.""")
                 break
             if walk.path[-1].value & UNCACHED:
                 task.fail("head-map-uncached", f"""the entry for VA {offset + paddr:#x} is {walk.path[-1].value:#x}: with PCD or PWT set each access goes past the

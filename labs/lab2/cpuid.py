@@ -4,6 +4,8 @@
 Called by check.py, and by msr.py for what CPUID should say.
 """
 
+import random
+
 from grader.checks.translation import no_answer
 from grader.machine import Fault
 
@@ -43,6 +45,7 @@ def check_cpuid(task, boot):
         check_other_answers(task, boot)
         check_near_misses(task, boot)
         check_msr_base(task, boot)
+        check_every_leaf(task, boot)
 
 
 def watched(boot, name, *args):
@@ -117,6 +120,37 @@ def check_msr_base(task, boot):
         got = boot.describe(result.event) if result.value is None else f"{result.value:#x}"
         task.fail("cpuid-second-leaf", f"""leaf {LEAF + 2:#x} should give {want:#x} in EBX, the number of Xen's first MSR, and yours
             gives {got}. Is the leaf that was asked for in EAX, or always the same one?""")
+
+
+def check_every_leaf(task, boot):
+    """early_cpuid() itself, about any leaf. Xen's answers are made up, and no two are alike; the leaves lie side by side and far apart,
+    and nothing is put back between them."""
+    chance = random.Random(2007)
+    near = [first + n for first in (0, LEAF, 0x40000100, 0x80000000) for n in range(9)]
+    leaves = [*near, *reversed(near), *(1 << bit for bit in range(32)), 0xffffffff, *(chance.getrandbits(32) for _ in range(20))]
+    if not boot.machine.stop_in_xen(ANSWER):
+        return
+    with boot.calls.in_a_row():
+        for leaf in leaves:
+            asked, answer = [], [chance.getrandbits(32) for _ in range(4)]
+
+            def meet(event, asked=asked, answer=answer):
+                asked.append(event.regs["rsi"] & 0xffffffff)
+                answer_cpuid(boot, event, *answer)
+                return False
+
+            result = boot.calls.call("asked_cpuid", leaf, returns=16 // boot.guest.word, meet=meet)
+            want = sum(word << 32 * i for i, word in enumerate(answer))
+            if result.value is None:
+                explain_cpuid_fault(task, boot, result)
+                break
+            if leaf not in asked or result.value != want:
+                got = ", ".join(f"{result.value >> 32 * i & 0xffffffff:#x}" for i in range(4))
+                task.fail("cpuid-leaf", f"""early_cpuid({leaf:#x}) gives {got} as EAX, EBX, ECX and EDX, where Xen answers {', '.join(f'{word:#x}' for word in answer)}""" +
+                          ("." if leaf in asked else f", and Xen was asked for {', '.join(f'{other:#x}' for other in asked) or 'nothing'}.") +
+                          " Every leaf has an answer of its own, in all 32 bits of four registers.")
+                break
+    boot.machine.pass_by(ANSWER)
 
 
 def own_cpuid(boot, leaf):

@@ -6,10 +6,14 @@ Some questions need a p2m or m2p entry that this machine does not have; it is pu
 there for one call, and taken away again.
 """
 
+from ..calls import Result
 from ..machine import Stop
+from ..many import ask_each
 from .m2p import HIGH_MFN, M2P, open_m2p
+from .world import first_free
 
 PAGE = 4096
+MOST_BETWEEN = 1024  # pages of others that early_m2p() is asked about
 LARGE = 856 << 8  # pages of the largest guest that can be remapped with 3G
 
 
@@ -82,6 +86,21 @@ def check_p2m_large(task, boot):
     if result.value != want:
         got = boot.describe(result.event) if result.value is None else f"maddr {result.value:#x}"
         task.fail("p2m-large", f"in a guest of 856 MiB early_p2m(paddr {pfn * PAGE + 0xabc:#x}) gives {got}, and the p2m says {want:#x}.")
+    elif not boot.calls.broken:
+        check_every_page(task, boot)
+
+
+def check_every_page(task, boot):
+    """Each of the guest's pages, at an offset of its own."""
+    guest = boot.guest
+    asked = [pfn * PAGE + pfn * 2007 % PAGE for pfn in range(guest.info["nr_pages"])]
+    for phys, got, event in ask_each(boot.calls, "early_p2m", guest.info_paddr, asked, first_free(boot) * PAGE, struct=True):
+        what = f"early_p2m(paddr {phys:#x})"
+        if got is None:
+            no_answer(boot, what, Result(None, event), task, "p2m-no-answer")
+        elif got != guest.maddr(phys):
+            explain_p2m(task, guest, what, phys, got, guest.maddr(phys))
+            return
 
 
 def explain_p2m(task, guest, what, phys, got, want):
@@ -208,6 +227,24 @@ def check_m2p_bound(task, boot):
     if result.value != pfn:
         got = boot.describe(result.event) if result.value is None else f"PFN {result.value:#x}"
         task.fail("m2p-large", f"in a guest of 856 MiB early_m2p(MFN {HIGH_MFN:#x}) gives {got}, and p2m and m2p say PFN {pfn:#x}.")
+    elif not boot.calls.broken:
+        check_every_mfn(task, boot)
+
+
+def check_every_mfn(task, boot):
+    """Each of the guest's pages, and those that lie between them in the machine."""
+    guest, mfns = boot.guest, sorted(boot.guest.p2m)
+    others = [mfn for a, b in zip(mfns, mfns[1:]) if b - a < MOST_BETWEEN for mfn in range(a + 1, b)][:MOST_BETWEEN]
+    for mfn, got, event in ask_each(boot.calls, "early_m2p", guest.info_paddr, [*guest.p2m, *others], first_free(boot) * PAGE, struct=True):
+        what, want = f"early_m2p(MFN {mfn:#x})", guest.pfn_of.get(mfn, guest.mask)
+        if got is None:
+            no_answer(boot, what, Result(None, event), task, "m2p-no-answer")
+        elif got != want and want == guest.mask:
+            task.fail("m2p-stale", f"{what} gives PFN {got:#x}, and that page is not this guest's: INVALID_PFN.")
+            return
+        elif got != want:
+            explain_m2p(task, guest, what, got, want, mfn)
+            return
 
 
 def explain_m2p(task, guest, what, got, pfn, mfn):

@@ -5,8 +5,11 @@ What they should answer is the P=V address of the entry that the processor itsel
 would go through; the walk from outside tells.
 """
 
+from ..calls import Result
+from ..many import ask_each
 from ..tables import PAGE, Tables
 from .translation import no_answer
+from .world import first_free
 
 SHIFT = {"pmd": 21, "pud": 30, "pgd": 30}  # of an address, to the level's index
 
@@ -32,6 +35,22 @@ def check_walk(task, boot, level="pmd", vas=None):
             return explain_fault(task, boot, what, result, steps)
         if result.value != want:
             return explain(task, guest, what, va, result.value, want, steps, step.level)
+    if guest.bits == 32 and not boot.calls.broken:
+        return check_every_entry(task, boot, level, tables)
+
+
+def check_every_entry(task, boot, level, tables):
+    """An address below each pmd entry of each slot."""
+    guest = boot.guest
+    asked = [pmd << 21 | pmd * 20070811 % (1 << 21) for pmd in range(4 * 512)]
+    for va, got, event in ask_each(boot.calls, f"get_{level}", guest.info_paddr, asked, first_free(boot) * PAGE):
+        what, steps = f"get_{level}(VA {va:#x})", {step.level: step for step in tables.walk(va)}
+        name = "pgd" if level == "pud" else level
+        want = guest.paddr_of(steps[name].maddr)
+        if got is None:
+            return explain_fault(task, boot, what, Result(None, event), steps)
+        if got != want:
+            return explain(task, guest, what, va, got, want, steps, name)
 
 
 def explain(task, guest, what, va, got, want, steps, level):
