@@ -57,6 +57,7 @@ class Image:
             raise ElfError(f"{path} is not an ELF file")
         self._elf: Any = self._whole(lambda: ELFFile(io.BytesIO(self.data)))
         self.bits: int = self._elf.elfclass
+        self.machine = str(self._elf["e_machine"])  # EM_386, EM_X86_64, ...
         self.entry: int = self._elf["e_entry"]
         self.segments: list[Segment] = self._whole(lambda: [
             Segment(str(s["p_type"]), s["p_offset"], s["p_vaddr"], s["p_paddr"], s["p_filesz"], s["p_memsz"])

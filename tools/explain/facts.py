@@ -7,7 +7,6 @@ import contextlib
 import functools
 import os
 import re
-import subprocess
 from collections.abc import Callable
 
 from xenabi.loader import Loading
@@ -17,9 +16,9 @@ from xenpt.shared_info import SharedInfo
 from .bare import Bare
 from .calls import Call
 from .fault import Fault, from_dump, from_kernel
+from .files import Files, transcript
 from .observe import EXIT, Observation
 from .refusal import Refusal
-from .source import Source
 from .tables import Tables
 from .things import Things
 from .transcript import Transcript
@@ -35,24 +34,23 @@ CUT_SHORT = ("loop", "in xen")
 OF_TIME = ("timer: ", "events: ")  # panics that depend on when an event comes
 MOST_FRAMES = 12
 SERIES, STORM = 3, 12  # an exception that comes more often than that comes by itself: at the end, and before it
-TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class Facts(Refusal, Tables, Things):
     """end: how it ended, in tools/boot's words; where: the address at which a run was stopped, "idle" or "xen"."""
 
     def __init__(self, log: str, end: str, image: str, where: str = "", native: bool = False) -> None:
-        self.said = Transcript(_bytes(log))
+        self.said = Transcript(transcript(log))
         self.log, self.end, self.where_said, self.native = log, end, where, native
         self.boots = image
-        self.source = Source(image)
+        files = Files(image, end in ("refusal", "panic"))
+        self.source, self.bzimage = files.source, files.bzimage
         self.bits, self.mask = self.source.bits, self.source.mask
         self.pvh = os.environ.get("PVH", "n")
         self.seen: Observation | None = None
         self.bare: Bare | None = None  # the same without Xen
         self.calls: list[Call] = []
         self.entered_as_told = True  # by an observation
-        self.bzimage = _bzimage(image) if image.endswith(".bzImage") else []
 
     def observe(self) -> contextlib.AbstractContextManager:
         """Boots it again, if it came as far as the guest. While this holds, memory can be read."""
@@ -194,18 +192,3 @@ class Facts(Refusal, Tables, Things):
     @property
     def function(self) -> str:
         return self.source.function(self.address) if self.address is not None else ""
-
-
-def _bytes(path: str) -> bytes:
-    """What was printed; nothing if QEMU did not even start."""
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        return b""
-
-
-def _bzimage(path: str) -> list[str]:
-    """What is wrong with a bzImage, which Xen does not say."""
-    done = subprocess.run([os.path.join(TOOLS, "bzimage"), path], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    return done.stdout.splitlines()

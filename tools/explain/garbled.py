@@ -83,7 +83,7 @@ def _note(data: bytes, at: int, owner_size: int, size: int, owner: bytes) -> str
             return f"its value, of {size} bytes, would reach beyond the notes' end at {len(data):#x}"
     elif near == at + _HEADER.size:
         return f'the name\'s size is {owner_size}, but "Xen" and its final zero are {len(OWNER)} bytes' if owner != OWNER[:3] else ""
-    elif near >= 0:
+    elif near >= 0 and near != at + _HEADER.size + (owner_size + 3 & ~3) + (size + 3 & ~3) + _HEADER.size:  # the next one's
         return (f'"Xen" stands at {near:#x}, and not behind three words: the note before is not padded to a multiple of 4 bytes, or to '
                 "more, or one of its sizes is wrong")
     return ""

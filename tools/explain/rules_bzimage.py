@@ -8,6 +8,7 @@ from .rule import rule
 LESSON = "5-boot-protocol"
 # In boot_params, by Linux's boot protocol: offsets, and what hardware_subarch is under Xen.
 HEADER, SUBARCH, SUBARCH_XEN, SUBARCH_DATA = 0x202, 0x23C, 2, 0x240
+DAMAGED = "data is corrupt|[Cc][Rr][Cc] error|invalid compressed format|violates"  # in Xen's words, of xz, gzip, ...
 UNPACK = LESSON + ": What Xen does with the file"
 
 
@@ -18,7 +19,7 @@ def header(f, words: str) -> str:
 
 def stops(f) -> bool:
     """Whether Xen, or the unpacker of the native way, gave up on the payload."""
-    return bool(f.xen("Not enough memory to relocate|not an ELF binary|ran out of input data") or f.guest(r"^bzImage: .*Stop"))
+    return bool(f.xen("Not enough memory to relocate|not an ELF binary|ran out of input data|" + DAMAGED) or f.guest(r"^bzImage: .*Stop"))
 
 
 def elsewhere(f, line: str) -> str:
@@ -34,8 +35,9 @@ def elsewhere(f, line: str) -> str:
     elif off % 512 == 0:
         which = f"setup_sects (0x1f1) is {sectors} and should be {sectors + off // 512}: it counts sectors of 512 bytes behind the first"
     else:
-        which = "payload_offset (0x248, counted from the beginning of the protected-mode part) is wrong by as much"
-    return f". A gzip file begins at file offset {found[1]}, {abs(off)} bytes {'further on' if off > 0 else 'before'}: {which}"
+        which = """payload_offset (0x248, counted from the beginning of the protected-mode part) is wrong by as much, or that part does not
+            begin at a multiple of 512 bytes"""
+    return f". A packed file begins at file offset {found[1]}, {abs(off)} bytes {'further on' if off > 0 else 'before'}: {which}"
 
 
 @rule("bzimage-too-old", LESSON + ": The protocol before payloads", "refusal", "failure")
@@ -49,8 +51,8 @@ def _(f):
     line = header(f, "bytes beyond the file, which is whole")
     if line and (stops(f) or f.xen("bzimage_headroom|bzimage_parse")) or f.guest("^bzImage: the payload is not inside the file"):
         beyond = re.search("lead ([0-9]+ bytes beyond the file)", line)
-        return f"""payload_offset plus payload_length (0x248, 0x24c) lead beyond the protected-mode part{f', {beyond[1]}' if beyond else ''}
-            {elsewhere(f, line) if "one begins" in line else ""}. payload_length is that of the packed kernel, without padding behind it."""
+        return f"""payload_offset plus payload_length (0x248, 0x24c) lead beyond the protected-mode part{f', {beyond[1]}' if beyond else
+            ''}{elsewhere(f, line) if "one begins" in line else ""}. payload_length is that of the packed kernel, without padding behind it."""
 
 
 @rule("bzimage-setup-sects", UNPACK)
@@ -64,13 +66,21 @@ def _(f):
 def _(f):
     line = header(f, "payload: not a gzip file")
     if line and stops(f):
-        return f"""Where the header says, {header(f, "payload at").removeprefix("bzImage: payload ")}, no gzip file begins{elsewhere(f, line)}."""
+        return f"""Where the header says, {header(f, "payload at").removeprefix("bzImage: payload ")}, no packed kernel begins{elsewhere(f, line)}."""
+
+
+@rule("bzimage-payload-damaged", UNPACK, "refusal", "panic")
+def _(f):
+    said, line = f.xen(DAMAGED), header(f, "payload: unpacks to") or header(f, "finds it damaged")
+    if said and "one begins" not in line and line:
+        return f"""Xen began to unpack the payload, and found it damaged ("{said.string.strip()}"). So the setup header leads to it, and its contents are not what the packer
+            wrote: {line.removeprefix("bzImage: ")}."""
 
 
 @rule("bzimage-payload-length", LESSON + ": A payload that is a byte short", "refusal", "panic", "failure")
 def _(f):
     line = header(f, "payload: unpacks to") or ""
-    if "but its last 4 bytes say" in line and stops(f):
+    if "but its last 4 bytes say" in line and stops(f) and not f.xen(DAMAGED):
         return f"""The last four bytes of a gzip file are its unpacked size, and payload_length (0x24c) is how Xen finds them. It has to
             be exact: not a byte less, and no padding. Or the payload itself is damaged. Here the {line.removeprefix("bzImage: ")}."""
 

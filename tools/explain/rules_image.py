@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Xen refuses the image, or is about to come to grief over it: program headers, sizes. Its notes: rules_notes.py."""
 
+import os
+
 from .facts import Facts
 from .rule import rule
 from .rules_notes import note
 
 LESSON = "1-notes"
+MACHINES = {32: "EM_386", 64: "EM_X86_64"}
 ADDRESSES = LESSON + ": Two addresses for everything"
 MIB16 = 1 << 24  # every LOAD_OFFSET is a multiple of that, and far more
+HIGH = 0x10000000  # no image is loaded there: it is a VA
 BOUNDS = r"^ERROR: ELF start or entries are out of bounds"
 
 
@@ -27,7 +31,7 @@ def _(f):
 @rule("p_paddr-virtual", ADDRESSES, "refusal", "panic")
 def _(f):
     start, entry = said(f, "virt_kstart"), said(f, "virt_entry")
-    if f.xen(BOUNDS) and start > 0x10000000 and not note(f, "VIRT_BASE"):
+    if f.xen(BOUNDS) and start >= HIGH and not note(f, "VIRT_BASE"):
         return f"""The program headers' p_paddr holds a virtual address, {start:#x}, and the entry is {entry:#x}. Without a VIRT_BASE note
             Xen takes p_paddr for the place to load at, so the linker script has to subtract LOAD_OFFSET from every section's load
             address: AT(...)."""
@@ -36,7 +40,7 @@ def _(f):
 @rule("entry-virtual", LESSON + ": A virtual address as the entry", "refusal")
 def _(f):
     entry, start, end = said(f, "virt_entry"), said(f, "virt_kstart"), said(f, "virt_kend")
-    if f.xen(BOUNDS) and entry and not start <= entry <= end and not note(f, "ENTRY") and not note(f, "VIRT_BASE"):
+    if f.xen(BOUNDS) and entry and start < HIGH and not start <= entry <= end and not note(f, "ENTRY") and not note(f, "VIRT_BASE"):
         part = next((p for p in f.source.image.loaded() if f.source.va("startup_xen") in range(p.vaddr, p.vaddr + p.memsz)), None)
         shift = part.vaddr - part.paddr if part else 0
         if shift % MIB16:
@@ -52,23 +56,35 @@ def _(f):
 @rule("mismatch", "0-machine", "refusal", rank=1)
 def _(f):
     if f.xen("^Mismatch between Xen and DOM0 kernel"):
+        bits, machine = (f.source.image.bits, f.source.image.machine) if f.source.image else (0, 0)
+        if bits and machine != MACHINES[bits]:
+            return f"""The ELF header's e_machine (offset 18) is {machine}, and a file of class ELF{bits} for this processor has {MACHINES[bits]} there: the
+                image was made for another one, or with another compiler than it needs."""
         return """The image is not of a kind that this Xen runs: compare its two lines "Xen  kernel" and "Dom0 kernel" (V=1), and the
             ELF header's e_machine (readelf -h)."""
 
 
-@rule("image-too-large", ADDRESSES, "refusal", "panic")
+@rule("segment-sizes", ADDRESSES, "refusal", "panic")
+def _(f):
+    part = next((p for p in f.source.image.loaded() if p.filesz > p.memsz), None) if f.source.image else None
+    if part and f.xen("Failed to load the kernel binary|impossible sizes"):
+        return f"""The program header of the segment at paddr {part.paddr:#x} says that it has {part.filesz:#x} bytes in the file (p_filesz) and {part.memsz:#x} in memory
+            (p_memsz). Xen keeps room for the second, and copies the first. In memory a segment is as large as in the file, or larger, by .bss."""
+
+
+@rule("image-too-large", ADDRESSES, "refusal", "panic", rank=1)
 def _(f):
     if f.xen("allocation is too small for kernel image|Not enough RAM|Failed to load the kernel binary"):
-        parts = f.source.image.loaded() if f.source.image else []
-        size = max((p.paddr + p.memsz for p in parts), default=0)
-        return f"""Dom0 has less memory than the image needs: it ends at paddr {size:#x}, {size >> 20} MiB. Either it is large (a huge
+        told = f.xen(r"^ *Dom0 kernel: .*paddr 0x[0-9a-f]+ -> 0x([0-9a-f]+)")
+        size, given = int(told[1], 16) if told else 0, os.environ.get("DOM0_MEM")
+        return f"""Dom0 has less memory{f', {given} MiB (DOM0_MEM=),' if given else ''} than the image needs: it ends at paddr {size:#x}, {-(-size >> 20)} MiB. Either it is large (a huge
             array in .bss?), or it asks to be loaded high: everything below its load address counts, too. See p_paddr and MemSiz in
             readelf -l."""
 
 
 @rule("payload-not-elf", "5-boot-protocol", "refusal", rank=1)
 def _(f):
-    broken = f.xen("not an ELF binary|broken ELF")
+    broken = f.xen("not an ELF binary|broken ELF|ELF: [ps]hdr overflow")
     if broken:
         return f"""What Xen loads is not an ELF file that it can read: "{broken.string.strip()}". Its headers lead outside the file (readelf
             -lS)."""

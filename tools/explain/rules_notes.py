@@ -32,7 +32,7 @@ def at_fault(f: Facts, name: str) -> Fault | None:
 
 @rule("notes-garbled", LESSON + ": An ELF note", "refusal", "panic", unlike="`readelf -n` shows the notes as the linker meant them.")
 def _(f):
-    what = wrong(f.source.image) if loading(f) else ""
+    what = wrong(f.source.image) if loading(f) and loading(f).faults() else ""
     if what:
         return f"""The notes cannot be read as notes: {what}. A note is the name's size, the value's size and the type, then name and value,
             each padded to a multiple of 4 bytes."""
@@ -58,6 +58,13 @@ def _(f):
     if at_fault(f, "LOADER") and not loading(f).all:
         return """Xen took no note for its own: one counts only if its name is exactly "Xen", capital X, with its final zero (name size
             4). None is in the list that Xen prints."""
+
+
+@rule("pvh-image", "11-pvh", "refusal")
+def _(f):
+    if at_fault(f, "LOADER") and "PHYS32_ENTRY" in loading(f).notes and not {"LOADER", "GUEST_OS", "XEN_VERSION"} & set(loading(f).notes):
+        return f"""The image has the note PHYS32_ENTRY ({loading(f).number("PHYS32_ENTRY", 0):#x}), and none of those of a paravirtual kernel: it is meant to be entered as PVH. PVH=qemu
+            does that without Xen, PVH=dom0 under Xen."""
 
 
 @rule("loader-note", LESSON + ": The notes", "refusal")

@@ -21,6 +21,7 @@ class Source:
             self.image: Image | None = Image(self.path)
             self.offset = self.image.load_offset
             self.bits = self.image.bits
+            self.image.note_sections()  # can be read: what follows relies on it
         except (OSError, ElfError):
             self.image, self.offset, self.bits = None, 0, 32
         self.mask = (1 << self.bits) - 1
