@@ -15,6 +15,11 @@ def _number(image: Image, name: str) -> int | None:
     return None
 
 
+def virt_base(image: Image) -> int:
+    """The VA at which Xen maps paddr 0 for it: 0 is P=V."""
+    return _number(image, "VIRT_BASE") or 0
+
+
 def runs_linked(image: Image) -> bool:
     """Whether Xen enters it at its linked addresses, rather than P=V."""
     return _number(image, "VIRT_BASE") is not None

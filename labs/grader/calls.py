@@ -8,6 +8,7 @@ at all is an answer, too, and the next one can be made.
 """
 
 import contextlib
+import functools
 from collections import namedtuple
 
 from .lab import Stopped
@@ -138,12 +139,12 @@ class Caller:
     def in_a_row(self):
         """While this holds, a call that returns leaves the image's memory to the next one: what a function keeps of the first question
         may not answer the second."""
-        self.row = True
+        before, self.row = self.row, True
         try:
             yield
         finally:
-            self.row = False
-            if not self.machine.ended:
+            self.row = before
+            if not self.machine.ended and not before:
                 self.forget(self.image)
 
     def keep(self):
@@ -175,3 +176,12 @@ class Caller:
         for name, value in self.saved.items():
             if name in ("rip", "eflags") or (name.startswith("r") and name != "rip"):
                 self.machine.stub.set_register(name, value)
+
+
+def each_after_the_other(check):
+    """For a check(task, boot): its calls are made in a row."""
+    @functools.wraps(check)
+    def in_a_row(task, boot, *more):
+        with boot.calls.in_a_row():
+            return check(task, boot, *more)
+    return in_a_row

@@ -7,12 +7,14 @@ xen/memory.h, xen/domctl.h, xen/arch-x86/xen.h.
 """
 
 import os
+import re
 import subprocess
 from types import SimpleNamespace
 
 from grader.checks.frames import frames_of
 from grader.lab import NotGraded
 from grader.machine import Stop
+from grader.memory import Memory
 from grader.session import Session
 from grader.tables import PAGE, MachineMemory
 from xenabi.headers import value
@@ -20,20 +22,25 @@ from xenabi.image import Image
 from xenabi.structs import constants, struct
 from xenpt.guest import Boot, Guest
 
-from .layout import Layout
+from .layout import MAPPED, Layout
 
 STUB = 32  # bytes of a stub of the hypercall page
-MEMORY_OP, MMUEXT_OP, DOMCTL = (value(f"__HYPERVISOR_{name}") for name in ("memory_op", "mmuext_op", "domctl"))
+MEMORY_OP, MMUEXT_OP, EVENT_OP, DOMCTL = (value(f"__HYPERVISOR_{name}") for name in ("memory_op", "mmuext_op", "event_channel_op", "domctl"))
 POPULATE = value("XENMEM_populate_physmap")
 DESTROY, UNPAUSE, INFO, SET_CONTEXT = (value(f"XEN_DOMCTL_{name}") for name in (
     "destroydomain", "unpausedomain", "getdomaininfo", "setvcpucontext"))
+NEW_PORT = value("EVTCHNOP_alloc_unbound")
+PORT_AT = struct(64, "struct evtchn_alloc_unbound", "port").offset("port")
+LAST_ID = "rover"  # Xen's variable: the domain that it has made last
+ID = 0x1233  # so the guest's is one more, and no small number
 PINS = {value(f"MMUEXT_PIN_L{level}_TABLE"): level for level in (1, 2, 3, 4)}
 OP = struct(64, "struct xen_domctl", "u.getdomaininfo.flags", "u.getdomaininfo.shared_info_frame", "u.vcpucontext.ctxt")
 INFO_FLAGS, INFO_SHARED, CONTEXT_HANDLE = (field.offset for field in OP.fields.values())
 SHUTDOWN, REASON = constants(64, "XEN_DOMINF_shutdown", "XEN_DOMINF_shutdownshift")
-CRASH = value("SHUTDOWN_crash")
+UNHEARD_OF = 0x80  # a reason that no Xen gives yet: all bits of it count
 RING = struct(64, "struct xencons_interface", "out", "out_cons", "out_prod")
 (OUT_RING, OUT_SIZE), (OUT_CONS, _), (OUT_PROD, _) = RING.fields.values()
+NUMBER_AT, SECOND = 0, 1  # of struct guest in src/include/toolstack.h: which of two it is
 LATE = b"its last words\n"
 CLOCK = "vcpu_info[0].time.system_time"
 ENTRY = "the guest's entry"
@@ -62,8 +69,11 @@ class Building(Session):
         self.who = f"a guest of {guest_kind[4:]} bits, built by a dom0 of {dom0_kind[4:]}"
         self.words = words
         self.hangs = "seconds=" in words
-        self.crashes = "crash" in words  # Xen's answer says so, whatever the guest does
-        self.layout = Layout(Image(guest), "layout=far" in words, module)
+        self.other_reason = "for another reason" in words  # Xen's answer has another one, whatever the guest does
+        mib = re.search(r"guest_mem=(\d+)", words)
+        self.layout = Layout(Image(guest), "layout=far" in words, module, int(mib[1]) << 8 if mib else MAPPED)
+        self.ports = []  # the guest's: for its console, for its store
+        self.strays = []  # function of the reader's, PFN that it should not have written to
         self.pages = {}  # PFN: MFN, as Xen gave them
         self.pins, self.context, self.shared = [], None, None
         self.sealed = self.list = self.info = self.entry = self.left = None
@@ -86,8 +96,12 @@ class Building(Session):
     def watch(self):
         machine, page = self.machine, self.elf.address("hypercall_page")
         machine.pass_by("pv_inject_event")  # dom0 has handlers of its own, and tries them
-        for number in (MEMORY_OP, MMUEXT_OP, DOMCTL):
+        for number in (MEMORY_OP, MMUEXT_OP, EVENT_OP, DOMCTL):
             machine.stop_at(page + STUB * number, number)
+        for name in self.layout.writers:
+            machine.stop_at(self.elf.address(name), name)
+        for name in (name for name in machine.xen_symbols if name.startswith(LAST_ID + ".")):
+            machine.stub.write(machine.xen_symbols[name], ID.to_bytes(2, "little"))
         machine.stop_at(self.elf.address("xen_exit"), "dom0's end")
         machine.stop_at(self.layout.entry, ENTRY)
         for _ in range(MOST):
@@ -95,8 +109,26 @@ class Building(Session):
             if not isinstance(self.event, Stop) or self.event.name in ("dom0's end", "xen_exit"):
                 return
             if self.event.regs["cs"] & 3:  # Xen has code at the same addresses
-                {MEMORY_OP: self.memory, MMUEXT_OP: self.mmuext, DOMCTL: self.domctl,
-                 ENTRY: self.enter_guest}.get(self.event.name, lambda _: None)(self.event.regs)
+                {MEMORY_OP: self.memory, MMUEXT_OP: self.mmuext, EVENT_OP: self.new_port, DOMCTL: self.domctl, ENTRY: self.enter_guest,
+                 "written": self.written}.get(self.event.name, self.begin_writing)(self.event.regs)
+
+    def begin_writing(self, regs):
+        """At the first instruction of a function of the reader's that writes to the guest's memory: to a second guest's, as far as it can tell."""
+        pages = SimpleNamespace(p2m=[self.pages[pfn] for pfn in sorted(self.pages)], machine=self.machine,
+                                pfn_of={mfn: pfn for pfn, mfn in self.pages.items()})
+        guest = self.number(regs["rsp"] + self.guest.word, self.guest.word) if self.guest.bits == 32 else regs["rdi"]
+        self.writing = self.event.name, Memory(pages, self.folder), guest
+        self.machine.stub.write(guest + NUMBER_AT, SECOND.to_bytes(4, "little"))
+        self.machine.stop_at(self.number(regs["rsp"], self.guest.word), "written")
+
+    def written(self, _):
+        """Behind it: only what is its own may have changed."""
+        name, memory, guest = self.writing
+        self.machine.stub.write(guest + NUMBER_AT, bytes(4))
+        self.machine.pass_by("written")
+        for paddr, _, _ in memory.changes():
+            if paddr // PAGE not in self.layout.writers[name]:
+                self.strays.append((name, paddr // PAGE))
 
     def arguments(self, regs):
         names = ("rbx", "rcx", "rdx", "rsi") if self.guest.bits == 32 else ("rdi", "rsi", "rdx", "r10")
@@ -134,6 +166,20 @@ class Building(Session):
         self.pages.update(zip(pfns, self.guest.words(self.machine.stub.peek(at, count * word) or b"")))
         for pfn in set(pfns) & set(self.layout.filled) & set(self.pages):  # fresh pages hold anything
             self.put(pfn, 0, OLD * PAGE)
+
+    def new_port(self, regs):
+        """Each port of the guest's is asked for twice, so that its numbers are none that one would guess."""
+        cmd, op = self.arguments(regs)[:2]
+        if cmd != NEW_PORT:
+            return
+        asked = self.machine.stub.read(op, PORT_AT)
+        self.returned(regs)
+        self.machine.stub.write(op, asked)
+        for name, number in regs.items():
+            if name == "rip" or name.startswith("r") or name == "eflags":
+                self.machine.stub.set_register(name, number)
+        self.returned(regs)
+        self.ports.append(self.number(op + PORT_AT, 4))
 
     def mmuext(self, regs):
         ops, count, _, domain = self.arguments(regs)
@@ -174,8 +220,8 @@ class Building(Session):
         """Xen says how the guest is. Once it says that it has shut down, there is more in its ring: it wrote that before its end."""
         self.shared = self.number(op + INFO_SHARED, 8) or self.shared
         flags = self.number(op + INFO_FLAGS, 4)
-        if self.crashes and flags & SHUTDOWN:
-            self.machine.stub.write(op + INFO_FLAGS, (flags | CRASH << REASON).to_bytes(4, "little"))
+        if self.other_reason and flags & SHUTDOWN:
+            self.machine.stub.write(op + INFO_FLAGS, (flags & (1 << REASON) - 1 | UNHEARD_OF << REASON).to_bytes(4, "little"))
         if self.entry and not self.late and self.number(op + INFO_FLAGS, 4) & SHUTDOWN:
             self.late = True
             ring = self.page(self.layout.console)

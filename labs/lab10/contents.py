@@ -4,7 +4,7 @@
 from grader.machine import End, Loop, Stop
 from xenpt.start_info import fields
 
-from .layout import NR_PAGES, PAGE, words
+from .layout import PAGE, words
 
 MEANT = {
     "nr_pages": "how many pages it has", "shared_info": "the machine address of the page that Xen shares with it",
@@ -40,9 +40,11 @@ def ends_with(run):
 def check_p2m(task, run):
     if not sealed(task, run):
         return
-    want = [run.pages[pfn] for pfn in range(NR_PAGES)]
-    got = list(words(run.list, run.layout.word))[:NR_PAGES]
+    count = run.layout.nr_pages
+    want = [run.pages[pfn] for pfn in range(count)]
+    got = list(words(run.list, run.layout.word))[:count]
     if got == want:
+        check_strays(task, run, "write_mfn_list")
         return
     other = words(run.list, 12 - run.layout.word)
     at = next(i for i, (a, b) in enumerate(zip(got, want)) if a != b)
@@ -51,10 +53,10 @@ def check_p2m(task, run):
         task.fail("p2m-empty", f"for {run.who}, nothing was written where the layout has the p2m (PFN {run.layout.mfn_list:#x}).")
     elif list(other[:256]) == want[:256]:
         task.fail("p2m-word", f"{said}. The MFNs are there, in words of {8 * (12 - run.layout.word)} bits: the guest's have {run.layout.bits}.")
-    elif got == list(range(NR_PAGES)):
+    elif got == list(range(count)):
         task.fail("p2m-pfns", f"{said}. Every PFN is listed as its own MFN: the list has to say where in the machine each page is.")
     elif got[:at] and len(set(got[at:])) == 1:
-        task.fail("p2m-short", f"{said}: the list ends too early. It has an entry for each of the {NR_PAGES} pages.")
+        task.fail("p2m-short", f"{said}: the list ends too early. It has an entry for each of the {count} pages.")
     elif at and got[at:at + 1] == want[at + 1:at + 2] or not at and got[0] == want[1]:
         task.fail("p2m-shifted", f"{said}: that is the next page's.")
     else:
@@ -69,10 +71,11 @@ def check_start_info(task, run):
     if not run.info.startswith(magic):
         task.fail("info-magic", f"for {run.who}, start_info begins with {run.info[:16]!r}, and not with {magic!r}.")
         return
-    want = {"nr_pages": NR_PAGES, "shared_info": (run.shared or 0) * PAGE, "flags": 0, "store_mfn": pages[layout.store], "store_evtchn": 2,
-            "console_0": pages[layout.console], "console_1": 1, "pt_base": layout.tables.start * PAGE, "nr_pt_frames": len(layout.tables),
-            "mfn_list": layout.mfn_list * PAGE, "mod_start": layout.mod_start * PAGE if layout.module else 0, "mod_len": layout.module,
-            "first_p2m_pfn": 0, "nr_p2m_frames": 0}
+    console, store = (run.ports + [0, 0])[:2]
+    want = {"nr_pages": layout.nr_pages, "shared_info": (run.shared or 0) * PAGE, "flags": 0, "store_mfn": pages[layout.store],
+            "store_evtchn": store, "console_0": pages[layout.console], "console_1": console, "pt_base": layout.va(layout.tables.start),
+            "nr_pt_frames": len(layout.tables), "mfn_list": layout.va(layout.mfn_list),
+            "mod_start": layout.va(layout.mod_start) if layout.module else 0, "mod_len": layout.module, "first_p2m_pfn": 0, "nr_p2m_frames": 0}
     table = dict(fields(layout.bits))
     for name, value in want.items():
         field = table[name]
@@ -84,6 +87,16 @@ def check_start_info(task, run):
     got = run.info[line.offset:line.offset + line.size].split(b"\0")[0].decode("latin-1")
     if got != run.words:
         task.fail("info-cmd-line", f'for {run.who}, the guest\'s command line is "{got}", and dom0\'s is "{run.words}".')
+    else:
+        check_strays(task, run, "write_start_info")
+
+
+def check_strays(task, run, *names):
+    """What these functions have written to that is another's."""
+    for name, pfn in run.strays:
+        if name in names:
+            task.fail("memory-damaged", f"for {run.who}, {name}() changes PFN {pfn:#x} of the guest's, {run.layout.name_of(pfn)}, which it has no business with.")
+            return
 
 
 def fail_field(task, run, name, got, want):
@@ -93,13 +106,15 @@ def fail_field(task, run, name, got, want):
     key = name.replace("console_0", "console-mfn").replace("console_1", "console-evtchn").replace("_", "-")
     if want in mfns and got == mfns[want]:
         task.fail(f"info-{key}-pfn", f"{said}. {got:#x} is its PFN.")
+    elif name in ("pt_base", "mfn_list", "mod_start") and got == want - layout.base != want:
+        task.fail("info-virt-base", f"{said}. This image asks for paddr 0 at VA {layout.base:#x} (VIRT_BASE), and what start_info has are VAs.")
     elif name in ("pt_base", "mfn_list") and got == want // PAGE:
         task.fail(f"info-{key}-pfn", f"{said}. That is a PFN, and the guest follows it as a pointer.")
     elif name == "shared_info" and got * PAGE == want:
         task.fail("info-shared-info-mfn", f"{said}. That is the MFN: this field, unlike others, is an address.")
     elif name in ("store_mfn", "console_0") and got in (run.pages[layout.store], run.pages[layout.console]):
         task.fail("info-swapped", f"{said}. That is the other of the two pages.")
-    elif name in ("store_evtchn", "console_1") and got in (1, 2):
+    elif name in ("store_evtchn", "console_1") and got in run.ports:
         task.fail("info-swapped", f"{said}. That is the other of the two ports.")
     else:
         task.fail(f"info-{key}", f"{said}.")

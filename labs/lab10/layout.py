@@ -3,21 +3,22 @@
 
 from struct import unpack
 
-from xenabi.entry import xen_entry
+from xenabi.entry import virt_base, xen_entry
 from xenabi.structs import struct
 
 PAGE = 4096
-NR_PAGES = 1024
+MAPPED = 1024  # pages
 FAR = 768
+VA_BITS = 48  # what page tables look at; above is the sign
 P, RW = 1, 2
 CONTEXTS = {bits: struct(64, f"struct vcpu_guest_context_x86_{bits}", "flags", "kernel_ss", "kernel_sp", "ctrlreg[3]") for bits in (32, 64)}
 
 
 class Layout:
-    def __init__(self, image, far, module):
-        """module is the size of the guest's, in bytes."""
-        self.bits, self.word = image.bits, image.bits // 8
-        self.entry = xen_entry(image)
+    def __init__(self, image, far, module, pages):
+        """module is the size of the guest's, in bytes; pages are all that it has, and MAPPED of them are mapped."""
+        self.bits, self.word, self.nr_pages = image.bits, image.bits // 8, pages
+        self.base, self.entry = virt_base(image), xen_entry(image)
         self.context = CONTEXTS[self.bits]
         self.levels = 4 if self.bits == 64 else 3
         end = max(part.paddr + part.memsz for part in image.loaded())
@@ -25,7 +26,7 @@ class Layout:
         self.module = module
         first = self.mod_start + -(-module // PAGE)
         self.mfn_list = first
-        self.list_pages = range(first, first + -(-NR_PAGES * self.word // PAGE))
+        self.list_pages = range(first, first + -(-pages * self.word // PAGE))
         self.start_info = self.list_pages.stop
         self.store, self.console = (FAR, FAR + 1) if far else (self.start_info + 1, self.start_info + 2)
         top = self.start_info + 3
@@ -38,17 +39,36 @@ class Layout:
             pfn += self.counts[level]
         self.tables = range(top, pfn)
         self.stack = pfn
-        self.filled = (*self.list_pages, self.start_info, *self.tables)
+        self.filled = (*self.list_pages, self.start_info, *self.tables, self.stack, self.stack + 1)
+        # What the reader's functions may change; Xen itself writes to tables when it looks at them.
+        self.writers = {"write_mfn_list": self.list_pages, "write_start_info": [self.start_info], "write_page_tables": self.tables,
+                        "pin_page_tables": self.tables, "set_context": self.tables}
 
     def entries(self):
         """(level, PFN of the table, index): PFN that it has to name; every entry that has to be there."""
-        found = {}
-        for level in range(self.levels, 1, -1):
-            for number in range(self.counts[level - 1]):
-                found[level, self.first[level] + number // 512, number % 512] = self.first[level - 1] + number
-        for pfn in range(NR_PAGES):
-            found[1, self.first[1] + pfn // 512, pfn % 512] = pfn
+        found, first = {}, (self.base % (1 << VA_BITS)) // PAGE
+        starts = {level: 0 if level >= 2 and self.bits == 32 else first >> 9 * level << 9 for level in self.first}  # of each level's tables: an index
+        for level in self.first:
+            below = [(starts[level - 1] // 512 + n, self.first[level - 1] + n) for n in range(self.counts[level - 1])] if level > 1 else \
+                [(first + pfn, pfn) for pfn in range(MAPPED)]
+            for index, pfn in below:
+                found[level, self.first[level] + (index - starts[level]) // 512, index % 512] = pfn
         return found
+
+    def va(self, pfn):
+        """Where the guest has a page of its own."""
+        return self.base + pfn * PAGE
+
+    def name_of(self, pfn):
+        """What lies at a PFN."""
+        names = {self.start_info: "start_info", self.store: "its store", self.console: "its console", self.stack: "its stack"}
+        if pfn in self.list_pages:
+            return "in its p2m"
+        if pfn in self.tables:
+            return "a page table"
+        if pfn < self.mod_start:
+            return "in its image"
+        return names.get(pfn, "in its module" if pfn < self.mfn_list else "a page that it has for itself")
 
     def level_of(self, pfn):
         return next(level for level in self.first if self.first[level] <= pfn < self.first[level] + self.counts[level])

@@ -6,8 +6,8 @@ from grader.tables import PAGE
 
 from xenabi.structs import constants, struct
 
-from .building import OUT_CONS, OUT_PROD
-from .contents import ends_with
+from .building import OUT_CONS, OUT_PROD, UNHEARD_OF
+from .contents import check_strays, ends_with
 
 STORE = struct(64, "struct xenstore_domain_interface", "req_prod", "rsp_prod")
 VERDICT_SUCCESS = 0x10  # src/include/console.h
@@ -24,7 +24,7 @@ def check_context(task, run):
         return
 
     flags, ss, sp, cr3 = (layout.context.number(context.raw, name) for name in ("flags", "kernel_ss", "kernel_sp", "ctrlreg[3]"))
-    top, stack = run.pages[layout.tables.start], (layout.stack + 1) * PAGE
+    top, stack = run.pages[layout.tables.start], layout.va(layout.stack + 1)
     folded = top << 12 if layout.bits == 64 else (top << 12 | top >> 20) & 0xffffffff
     if cr3 == layout.tables.start << 12:
         task.fail("context-cr3-pfn", f"for {run.who}, cr3 is {cr3:#x}: made of the PFN. The processor knows only machine pages.")
@@ -57,7 +57,7 @@ def check_context(task, run):
 def check_entry(task, run, stack):
     """The registers as the guest has them."""
     regs, layout = run.entry, run.layout
-    info, mask = layout.start_info * PAGE, (1 << layout.bits) - 1
+    info, mask = layout.va(layout.start_info), (1 << layout.bits) - 1
     cs, ss = SELECTORS[layout.bits]
     if regs["rsp"] & mask != stack:
         below = " That is the stack page's first byte, and a stack grows down." if regs["rsp"] & mask == stack - PAGE else ""
@@ -73,6 +73,8 @@ def check_entry(task, run, stack):
     elif regs["eflags"] & ~ALWAYS_SET != IF:
         task.fail("context-flags",
                   f"for {run.who}, the flags register is {regs['eflags']:#x} at the guest's first instruction. Of its flags only IF is to be set.")
+    else:
+        check_strays(task, run, "set_context")
 
 
 def check_given_up(task, run):
@@ -108,9 +110,9 @@ def check_serve(task, run):
         task.fail("serve-no-answer", f"for {run.who}, the guest asked for something in its store ring, and was never answered: store_answer().")
     elif not isinstance(run.event, Stop) or run.event.name != "dom0's end":
         task.fail("serve-no-verdict", f"for {run.who}, dom0 did not come to its own end. {ends_with(run)}")
-    elif run.crashes and run.verdict == VERDICT_SUCCESS:
-        task.fail("serve-reason-lost", f"for {run.who}, Xen said that it has crashed (reason 3), and dom0 reports a success: the reason is lost. It is in the flags, "
-                  "from bit XEN_DOMINF_shutdownshift on.")
-    elif not run.crashes and run.verdict != VERDICT_SUCCESS:
+    elif run.other_reason and run.verdict == VERDICT_SUCCESS:
+        task.fail("serve-reason-lost", f"for {run.who}, Xen said that it has ended for the reason {UNHEARD_OF:#x}, which is none that is known, and dom0 reports a "
+                  "success: the reason is lost. It is in the flags, XEN_DOMINF_shutdownmask from bit XEN_DOMINF_shutdownshift on.")
+    elif not run.other_reason and run.verdict != VERDICT_SUCCESS:
         task.fail("serve-reason", f"for {run.who}, the guest ended well (reason 0), and dom0 reports a failure: {ends_with(run)} The reason is in the flags, "
                   "from bit XEN_DOMINF_shutdownshift on.")

@@ -2,8 +2,8 @@
 """The guest's page tables, and whether Xen took them."""
 
 from .building import OLD
-from .contents import ends_with, sealed
-from .layout import NR_PAGES, P, RW, words
+from .contents import check_strays, ends_with, sealed
+from .layout import MAPPED, P, RW, words
 
 MFN = 0x000ffffffffff000
 BAD = 0x198  # PSE, GLOBAL, PCD, PWT: Xen takes none of them in an upper entry
@@ -30,8 +30,9 @@ def check_tables(task, run):
                       "before. Fresh pages hold anything, so clear them first.")
             return
         task.fail("tables-extra", f"for {run.who}, entry {index:#x} of the {LEVELS[level]} page PFN {table:#x} is {value:#x}, and should be empty: the "
-                  f"guest's {NR_PAGES} pages are all that is mapped.")
+                  f"guest's first {MAPPED} pages are all that is mapped.")
         return
+    check_strays(task, run, "write_page_tables")
 
 
 def check_entry(task, run, key, pfn, value):
@@ -99,3 +100,4 @@ def check_types(task, run):
         if frame and frame.type != level:
             task.fail("pin-type", f"for {run.who}, Xen holds PFN {pfn:#x}, a table of level {level}, for type {frame.type} when the guest is let run.")
             return
+    check_strays(task, run, "pin_page_tables")

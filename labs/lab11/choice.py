@@ -10,21 +10,21 @@ from xenpt.start_info import SIF_INITDOMAIN, SIF_PRIVILEGED
 from .dom0 import FREE, selected
 from .findings import failed
 
-PORT, STORE_PORT = 501, 13
+PORTS, STORE_PORT = (501, 0x1a5a5, 0x7ffffffe), 13  # a port has 32 bits
 
 
 def check_select(task, boot):
     guest = boot.guest
     first = guest.limit() // PAGE + FREE
     with ExitStack() as asked:  # each finds what the one before has kept
-        for page in (first, guest.info["nr_pages"] - 1, 3):
-            result = asked.enter_context(selected(boot, guest.limit() + PAGE, page, PORT, first + 3, STORE_PORT))
-            judge_select(task, boot, page, first + 3, result)
+        for page, port in zip((first, guest.info["nr_pages"] - 1, 3), PORTS):
+            result = asked.enter_context(selected(boot, guest.limit() + PAGE, page, port, first + 3, STORE_PORT))
+            judge_select(task, boot, page, port, first + 3, result)
             if task.state != "right":
                 return
 
 
-def judge_select(task, boot, page, store, result):
+def judge_select(task, boot, page, wanted, store, result):
     guest = boot.guest
     mfn = guest.p2m[page]
     what = f"{boot.who}, whose console page is MFN {mfn:#x} (PFN {page:#x}), console_select_ring()"
@@ -33,7 +33,7 @@ def judge_select(task, boot, page, store, result):
     got, port = (int.from_bytes(guest.read(guest.paddr(name), size), "little")
                  for name, size in (("ring_paddr", guest.word), ("ring_port", 4)))
     judge_page(task, f"{what} leaves paddr {got:#x} in ring_paddr", guest, got, page, store)
-    judge_port(task, f"{boot.who} console_select_ring() leaves {port} in ring_port", port)
+    judge_port(task, f"{boot.who} console_select_ring() leaves {port:#x} in ring_port", port, wanted)
     if task.state == "right":
         judge_selected(task, boot)
 
@@ -58,13 +58,13 @@ def judge_page(task, said, guest, got, page, store):
         task.fail("select-wrong-page", f"{said}, and the page is at paddr {paddr:#x}.")
 
 
-def judge_port(task, said, port):
+def judge_port(task, said, port, wanted):
     if port == 0:
         task.fail("select-no-port", f"{said}: nobody would be told of what you write. start_info has the port beside the page.")
     elif port == STORE_PORT:
-        task.fail("select-store-port", f"{said}: that is xenstore's. The console's is {PORT}.")
-    elif port != PORT:
-        task.fail("select-port", f"{said}, and the console's port is {PORT}.")
+        task.fail("select-store-port", f"{said}: that is xenstore's. The console's is {wanted:#x}.")
+    elif port != wanted:
+        task.fail("select-port", f"{said}, and the console's port is {wanted:#x}.")
 
 
 def judge_selected(task, boot):

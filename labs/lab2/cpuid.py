@@ -82,6 +82,9 @@ def check_other_answers(task, boot):
     if called.value is None or got != highest:
         task.fail("cpuid-fixed", f"""where Xen answers leaf {LEAF:#x} with EAX {highest:#x}, your CPUID gives {got:#x}: a number of this machine's stands in
             the code.""")
+    elif called.value & 0xff != 1:
+        task.fail("cpuid-refuses", f"""where leaf {LEAF:#x} gives Xen's name and EAX {highest:#x}, cpuid_is_xen() says that it is not Xen: EAX is the last leaf, and
+            there may be more of them on another Xen.""")
     elif base.value != msr:
         task.fail("cpuid-fixed", f"""where Xen answers leaf {LEAF + 2:#x} with EBX {msr:#x}, your CPUID gives {base.value or 0:#x}: a number of this machine's
             stands in the code.""")

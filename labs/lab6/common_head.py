@@ -18,10 +18,10 @@ LOADERS = 0x20000  # paddr of free memory: where a loader has its boot_params, a
 
 MAIN = [(PROTOCOL_SUBARCH, XEN, "xen_entry"), (0x208, PC, "native_entry"), (0x20f, XEN, "xen_entry"), (PROTOCOL_SUBARCH, PC, "native_entry")]
 OTHERS = [
-    (PROTOCOL_SUBARCH, 1, "bad_subarch"), (0x208, 3, "bad_subarch"), (PROTOCOL_SUBARCH, 4, "bad_subarch"), (0x208, 0x100, "bad_subarch"),
-    (0x208, 0x10002, "bad_subarch"), (0x208, 0x10000, "bad_subarch"), (0x208, 0x80000000,
-                                                                       "bad_subarch"), (0x208, 0x40000002, "bad_subarch"), (PROTOCOL_SUBARCH, 0xffffffff, "bad_subarch"),
-    (0x206, XEN, "native_entry"), (0x206, 1, "native_entry"), (0x200, 0xffffffff, "native_entry"), (0x300, XEN, "xen_entry"), (0x8207, XEN, "xen_entry"),
+    *((0x208, bit ^ subarch, "bad_subarch") for subarch in (PC, XEN) for bit in (1 << n for n in range(32)) if bit ^ subarch not in (PC, XEN)),
+    (PROTOCOL_SUBARCH, 3, "bad_subarch"), (PROTOCOL_SUBARCH, 0xffffffff, "bad_subarch"),
+    (0x206, XEN, "native_entry"), (0x206, 1, "native_entry"), (0x200, 0xffffffff, "native_entry"), (0x107, XEN, "native_entry"),
+    (0x2ff, XEN, "xen_entry"), (0x300, XEN, "xen_entry"), (0x8207, XEN, "xen_entry"), (0xffff, XEN, "xen_entry"),
 ]
 
 

@@ -7,6 +7,7 @@ start only the first slot has any.
 
 import random
 
+from grader.calls import each_after_the_other
 from grader.checks.walking import check_walk
 from grader.checks.world import MORE_FLAGS, PREPARED, World, first_free
 from grader.machine import Stop
@@ -24,6 +25,7 @@ def va_of(pgd, pud, pmd=0):
     return va | 0xffff << 48 if va >> 47 else va
 
 
+@each_after_the_other
 def check_levels(task, boot):
     for level in ("pud", "pmd"):
         if task.state == "right":

@@ -41,7 +41,7 @@ def check_limit(task, boot):
     low = 0x20000  # paddr of free memory below the image
     guest.write(low, guest.read(guest.info["mfn_list"], len(guest.p2m) * guest.word))
     small = dict(pt_base=0x2000, nr_pt_frames=1, mfn_list=low)
-    large = dict(nr_pages=0xe1234)
+    large = dict(nr_pages=0x501234)
     foreign = max(guest.p2m) + 1
     cases = [
         ("page-tables", here, dict(pt_base=far, nr_pt_frames=3), far + 3 * PAGE, None),
@@ -50,7 +50,7 @@ def check_limit(task, boot):
         ("module", here, dict(mod_start=far, mod_len=1), far + PAGE, None),
         ("module", here, dict(mod_start=far, mod_len=PAGE), far + PAGE, None),
         ("module", here, dict(mod_start=far, mod_len=PAGE + 65), far + 2 * PAGE, None),
-        # A guest of 3.5 GiB: nothing of it is there, so what is asked for is arithmetic.
+        # A guest of 20 GiB: nothing of it is there, so what is asked for is arithmetic.
         ("page-tables", here, dict(large, pt_base=0x2a000000, nr_pt_frames=0x1a3), 0x2a000000 + 0x1a3 * PAGE, None),
         ("p2m", here, dict(large, mfn_list=0x2bcde000), page_align(0x2bcde000 + large["nr_pages"] * guest.word), None),
         ("module", here, dict(large, mod_start=0x29876000, mod_len=0x1234567), page_align(0x29876000 + 0x1234567), None),

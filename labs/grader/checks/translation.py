@@ -6,7 +6,7 @@ Some questions need a p2m or m2p entry that this machine does not have; it is pu
 there for one call, and taken away again.
 """
 
-from ..calls import Result
+from ..calls import Result, each_after_the_other
 from ..machine import Stop
 from ..many import ask_each
 from .m2p import HIGH_MFN, M2P, open_m2p
@@ -37,6 +37,7 @@ def scattered_pfn(guest):
                 if guest.p2m[pfn] != guest.p2m[0] + pfn)
 
 
+@each_after_the_other
 def check_p2m(task, boot):
     guest = boot.guest
     size = 8 // guest.word  # a maddr_t has 64 bits
@@ -145,6 +146,7 @@ def explain_p2m_fault(task, boot, what, result, phys):
 # ---- early_m2p() -----------------------------------------------------------------
 
 
+@each_after_the_other
 def check_m2p(task, boot):
     guest, stub = boot.guest, boot.machine.stub
     m2p = M2P[guest.bits]

@@ -5,7 +5,7 @@ What they should answer is the P=V address of the entry that the processor itsel
 would go through; the walk from outside tells.
 """
 
-from ..calls import Result
+from ..calls import Result, each_after_the_other
 from ..many import ask_each
 from ..tables import PAGE, Tables
 from .translation import no_answer
@@ -21,6 +21,7 @@ def addresses(guest):
     return [0x212345, 0, 0x200000, 0xc0000000, 0xc0212345, 0x80600000, 0x7fe00000, 0x40000000 + 0x12345678]
 
 
+@each_after_the_other
 def check_walk(task, boot, level="pmd", vas=None):
     """level: the function is get_<level>(); vas: what it is asked for."""
     guest, tables = boot.guest, Tables(boot.guest)
