@@ -6,7 +6,7 @@ entries do that, and nothing else may have changed.
 """
 
 from grader.checks.frames import check_frames, frames_of, used
-from grader.checks.remap import explain_page, m2p_damage
+from grader.checks.remap import check_overrun, damage, explain_page, m2p_damage
 from grader.checks.updates import explain_requests, explain_value, wanted
 from grader.machine import MOST_STOPS, Stop
 from grader.tables import PAGE, PRESENT, Tables
@@ -40,6 +40,7 @@ class Remapped:
         self.lost_p2m = self.guest.words(self.guest.read(info["mfn_list"], info["nr_pages"] * size)) != self.guest.p2m
         self.after = self.before if self.lost_p2m else Tables(self.guest)
         self.complete = isinstance(self.event, Stop) and self.event.name == "verify_remap"
+        self.overrun = self.lost_p2m or not self.complete and not self.requests and bool(damage(boot))
         if self.complete and not self.lost_p2m:
             boot.keep_tables("after the remap", self.after)
 
@@ -105,8 +106,8 @@ def slot_va(depth, index):
 
 def check_direct_map(task, run):
     want, *others = run.wants
-    if run.lost_p2m:
-        return overrun(task, run)
+    if run.overrun:
+        return check_overrun(task, run.boot, run.event)
     bad = run.first_bad_page(run.guest.page_offset, run.guest.limit())
     if bad is not None or not run.right(want):
         return explain(task, run, [want], others, run.guest.page_offset, bad)
@@ -139,8 +140,8 @@ def check_step(task, run):
 def check_text(task, run):
     guest = run.guest
     others, (pud, pgd) = run.wants[:1], run.wants[1:]
-    if run.lost_p2m:
-        return overrun(task, run)
+    if run.overrun:
+        return check_overrun(task, run.boot, run.event)
     asked = {request.ptr & ~3: request.val for request in run.requests}
     for want in (pud, pgd):  # Xen adds USER where it is missing
         if (asked.get(want.maddr, want.value) ^ want.value) & ~SEEN_OR_WRITTEN:
@@ -196,11 +197,6 @@ def check_surplus(task, run, mine):
         task.fail("remap-surplus", f"""entry {maddr % PAGE // 8} of a {level} page (maddr {maddr:#x}) holds {value:#x} now, and nothing needs that: three
             entries do it all, {', '.join(want.name for want in run.wants)}. What is mapped without need hides the next mistake.""")
     return None
-
-
-def overrun(task, run):
-    task.fail("remap-overrun", f"""the p2m itself was written over: {run.boot.describe(run.event)}. The batch has room for a few updates, behind it comes
-        other memory: does the loop end, and by which steps does it go?""")
 
 
 def explain(task, run, own, others, base, bad):

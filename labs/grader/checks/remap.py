@@ -11,7 +11,7 @@ When a page is missed, the requests that Xen was sent tell why (updates.py).
 
 from ..calls import left
 from ..machine import Fault, Stop
-from ..memory import USED, entry_changes
+from ..memory import USED, entry_changes, first_difference
 from ..tables import PAGE, PRESENT, Tables
 from ..watch import UPDATE
 from .frames import check_frames, frames_of, used
@@ -66,6 +66,8 @@ def check_remap(task, boot, watch, before, event, name, allowed=()):
     if not isinstance(event, Stop) or event.name != name:
         if watch.requests:
             explain_requests(task, boot, watch.requests, before)
+        elif damage(boot):
+            check_overrun(task, boot, event)
         elif own_store(guest, event) and not overflowed(guest, event):
             task.fail("remap-store", f"""the kernel wrote to paddr {event.cr2:#x} itself, {boot.where(event.ip)}: that is in one of its page
                 tables, which it may only read. Xen changes them, if mmu_update asks it to.""")
@@ -95,6 +97,18 @@ def check_remap(task, boot, watch, before, event, name, allowed=()):
     if task.state == "right":
         check_counts(task, boot, watch.requests)
         check_room(task, boot, watch.handed)
+
+
+def damage(boot):
+    """What was changed first beside the image's variables, the stack and the page tables: paddr, old byte, new byte. None if nothing was."""
+    return first_difference(boot.guest.memory.changes(), boot.may_change())
+
+
+def check_overrun(task, boot, event):
+    """Before anything was asked of Xen, other memory was written to."""
+    paddr = damage(boot)[0]
+    task.fail("remap-overrun", f"""the byte at paddr {paddr:#x}, {boot.name_of(paddr)}, was written over: {boot.describe(event)}. Was that
+        the batch? It has room for so many updates, and other memory follows: does the loop end, and by which steps does it go?""")
 
 
 def own_store(guest, event):
