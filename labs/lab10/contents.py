@@ -95,7 +95,8 @@ def check_strays(task, run, *names):
     """What these functions have written to that is another's."""
     for name, pfn in run.strays:
         if name in names:
-            task.fail("memory-damaged", f"for {run.who}, {name}() changes PFN {pfn:#x} of the guest's, {run.layout.name_of(pfn)}, which it has no business with.")
+            task.fail("memory-damaged",
+                      f"for {run.who}, {name}() changes PFN {pfn:#x} of the guest's, {run.layout.name_of(pfn)}, which it has no business with.")
             return
 
 
