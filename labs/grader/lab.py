@@ -157,10 +157,10 @@ class Lab:
         return [f"VARIANT={self.variant.seed}"] if self.variant else []
 
     def module(self, size, name="module"):
-        """A file of zeros to be loaded beside the kernel."""
+        """A file to be loaded beside the kernel: none of its bytes is 0, so that whatever writes there is seen."""
         path = os.path.join(self.out, name)
         with open(path, "wb") as file:
-            file.truncate(size)
+            file.write((bytes(range(1, 256)) * (size // 255 + 1))[:size])
         return path
 
     def run_folder(self):

@@ -17,7 +17,7 @@ from .life import check_context, check_given_up, check_serve
 from .sealing import check_pin, check_tables
 
 # The guest's stage, dom0's kind, the guest's, dom0's command line, bytes of the guest's module. Stage 0 has VIRT_BASE.
-KINDS = ((4, "x86_32", "x86_32", "layout=far", 0), (4, "x86_32", "x86_64", "", 65),
+KINDS = ((4, "x86_32", "x86_32", "layout=far", 0), (4, "x86_32", "x86_64", "words of no meaning", 65),
          (0, "x86_64", "x86_32", "for another reason", 5000), (0, "x86_64", "x86_64", "seconds=2 guest_mem=8", 1))
 JOBS = 2
 

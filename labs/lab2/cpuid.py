@@ -64,7 +64,7 @@ def watched(boot, name, *args):
 def check_other_answers(task, boot):
     """Another Xen might say other things: its answers are changed on the way, and have to arrive."""
     buffer = boot.calls.scratch()
-    highest, msr = LEAF + 0x17, 0x40000b37
+    highest, msr = LEAF + 0x17, 0x91a5b37c
     if not boot.machine.stop_in_xen(ANSWER):
         return
 
@@ -94,16 +94,26 @@ def check_near_misses(task, boot):
     """Answers that are nearly Xen's: other hypervisors have leaves at the same numbers."""
     name = [int.from_bytes(XEN_NAME[i:i + 4], "little") for i in (0, 4, 8)]
     for position in range(3):
-        near = list(name)
-        near[position] ^= 1 << 24
-        if boot.machine.stop_in_xen(ANSWER):
-            said = boot.calls.call("cpuid_is_xen", boot.calls.scratch(), meet=lambda event, near=near: answer_cpuid(boot, event, LEAF + 5, *near))
-            boot.machine.pass_by(ANSWER)
-            if said.value is not None and said.value & 0xff:
+        for bit in (0, 9, 18, 27):  # one in each letter
+            near = list(name)
+            near[position] ^= 1 << bit
+            if takes_for_xen(boot, LEAF + 5, *near):
                 shown = b"".join(part.to_bytes(4, "little") for part in near).decode("latin-1")
-                task.fail("cpuid-half-name", f"""where leaf {LEAF:#x} names "{shown}", cpuid_is_xen() takes it for Xen, whose name is "XenVMMXenVMM": all of EBX, ECX and
+                task.fail("cpuid-half-name", f"""where leaf {LEAF:#x} names {shown!a}, cpuid_is_xen() takes it for Xen, whose name is "XenVMMXenVMM": all of EBX, ECX and
                     EDX count. The next thing that the kernel does is to write an MSR.""")
                 return
+    if takes_for_xen(boot, LEAF + 1, *name):
+        task.fail("cpuid-few-leaves", f"""where leaf {LEAF:#x} gives Xen's name, and {LEAF + 1:#x} in EAX as the last leaf, cpuid_is_xen() says that it is Xen. Leaf
+            {LEAF + 2:#x} is not there then, and what it gives is no MSR's number.""")
+
+
+def takes_for_xen(boot, *answer):
+    """What cpuid_is_xen() says where CPUID answers so; False if this Xen cannot be made to."""
+    if not boot.machine.stop_in_xen(ANSWER):
+        return False
+    said = boot.calls.call("cpuid_is_xen", boot.calls.scratch(), meet=lambda event: answer_cpuid(boot, event, *answer))
+    boot.machine.pass_by(ANSWER)
+    return said.value is not None and said.value & 0xff
 
 
 def answer_cpuid(boot, event, *registers):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Lab 6: the real boot under Xen, from its first instruction to start_kernel()."""
 
+from grader.checks.remap import check_left
 from grader.machine import MOST_STOPS, Stop
 
 from .bootparams import DATA, SUBARCH, XEN, field, kept, stop_at_ways
@@ -21,6 +22,7 @@ def check_xen(task, boot):
     if field(params, SUBARCH) != XEN or field(params, DATA, 8) != guest.info_paddr:
         return task.fail("xen-params", f"""at xen_entry(), boot_params has hardware_subarch {field(params, SUBARCH):#x} and hardware_subarch_data
             {field(params, DATA, 8):#x}. It should be 2, and start_info at P=V {guest.info_paddr:#x}.""")
+    check_left(task, boot, event)
     boot.side_effects(task)
     event = to_start_kernel(boot)
     if not isinstance(event, Stop) or event.name != "start_kernel":
