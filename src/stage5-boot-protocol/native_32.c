@@ -14,12 +14,18 @@
 #include "paravirt.h"
 #include "xen-ops.h"
 
+/* Somewhere in .bss, and never written to. */
+static volatile unsigned long zero;
+
 //! [native_entry]
 void native_entry(void)
 {
 	console_select(CONSOLE_SERIAL);
 	printk("stage 5: boot_params at P=V %#lx: subarch %u, nobody below\n",
 	       (vaddr_t)&boot_params, boot_params.hdr.hardware_subarch);
+	if (zero)
+		panic(".bss is not clear: P=V %#lx holds %#lx", (vaddr_t)&zero,
+		      zero);
 
 	native_enable_paging();
 

@@ -30,7 +30,7 @@ RESTS = 15  # looks
 LOG_EVERY = 0.02  # seconds between looks at how long the log is
 DOUBLE, IDT = 8, 2  # a vector; a bit of an error code: the selector is one of the IDT
 FIRMWARE_END = 0x100000
-CR0_PE, CR0_PG, CR4_PAE, EFER_LME, EFER_LMA = 1, 1 << 31, 1 << 5, 1 << 8, 1 << 10
+CR0_PE, CR0_PG, CR4_PSE, CR4_PAE, EFER_LME, EFER_LMA = 1, 1 << 31, 1 << 4, 1 << 5, 1 << 8, 1 << 10
 _EXCEPTION = re.compile(r"^ *\d+: v=([0-9a-f]{2}) e=([0-9a-f]{4}) i=(\d) .*?pc=([0-9a-f]+).*$", re.M)
 _NUMBER = re.compile(r"\b(CR[0234]|EFER|[ER]FL|[ER][A-DS][XIP]|[ER]BP|[ER]SP|[ER]IP|R[ 0-9][0-9])=\s*([0-9a-f]+)")
 _CODE = re.compile(r"\bCS(16|32|64)\b")
@@ -86,10 +86,13 @@ def _exceptions(text: str) -> Iterator[BareFault]:
 
 
 class Bare(Again):
-    """entry: where the kernel is entered, None if that is not known; end: how the run ended, in tools/boot's words."""
+    """entry: where the kernel is entered, None if that is not known; end: how the run ended, in tools/boot's words; parts: paddr and
+    bytes of what has to be in memory at the entry."""
 
-    def __init__(self, image: str, entry: int | None, end: str) -> None:
+    def __init__(self, image: str, entry: int | None, end: str, parts: list[tuple[int, bytes]]) -> None:
         super().__init__()
+        self.parts = parts
+        self.lost: tuple[int, bytes, bytes] | None = None  # of them the first that was not: paddr, what was there, what should have been
         self.trail = Trail(self.folder, "int")
         self.entered = self.reset = False
         self.looks = 0
@@ -124,6 +127,8 @@ class Bare(Again):
             regs = self.stub.registers()
             self.info = (regs.rbx if os.environ.get("PVH", "n") != "n" else regs.rsi) & 0xFFFFFFFF
             self.stub.remove_breakpoint(entry)
+            there = ((paddr, self.stub.read(paddr, len(data), physical=True), data) for paddr, data in self.parts)
+            self.lost = next((part for part in there if part[1] != part[2]), None)
             self.trail.start(self.machine)
         if not self.stub.stop or not self.stub.ended:
             limit = TO_ENTRY if self.ends else LOOPS * self.machine.processor_time() + LEAST

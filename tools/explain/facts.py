@@ -22,6 +22,7 @@ from .refusal import Refusal
 from .tables import Tables
 from .things import Things
 from .transcript import Transcript
+from .unpacker import Unpacker
 
 _ENDING = ("panic.c", "exit.c", "printk.c", "console.c", "string.c", "ring.c", "serial.c")  # files of stage 2 by which a run ends
 # How a run that ended so ends when it is observed.
@@ -44,7 +45,8 @@ class Facts(Refusal, Tables, Things):
         self.log, self.end, self.where_said, self.native = log, end, where, native
         self.boots = image
         files = Files(image, end in ("refusal", "panic"))
-        self.source, self.bzimage = files.source, files.bzimage
+        self.source, self.bzimage, self.bzimage_bad = files.source, files.bzimage, files.bzimage_bad
+        self.unpacker = Unpacker(image) if native and self.bzimage else None
         self.bits, self.mask = self.source.bits, self.source.mask
         self.pvh = os.environ.get("PVH", "n")
         self.seen: Observation | None = None
@@ -55,7 +57,7 @@ class Facts(Refusal, Tables, Things):
     def observe(self) -> contextlib.AbstractContextManager:
         """Boots it again, if it came as far as the guest. While this holds, memory can be read."""
         if self.native and self.end in BARE_ENDS and self.source.image:
-            self.bare = Bare(self.boots, self._bare_entry(), self.end)
+            self.bare = Bare(self.boots, self._bare_entry(), self.end, self.source.samples())
             return self.bare
         if self.native or self.pvh != "n" or self.said.entry is None or self.end in ("refusal", "qemu") or not self.source.image:
             return contextlib.nullcontext()
@@ -169,7 +171,7 @@ class Facts(Refusal, Tables, Things):
         address = self.address
         if context and self.end in ("crash", "failure") and address is not None and not self.fault:
             return f"VA {address:#x} of the domain that stage 6 built"
-        return "" if address is None else self.source.place(address)
+        return "" if address is None else self.place(address)
 
     @functools.cached_property
     def address(self) -> int | None:

@@ -23,18 +23,20 @@ def transcript(path: str) -> bytes:
 
 
 class Files:
-    """source: the image with its symbols; bzimage: what tools/bzimage says of it, lines, if it is one."""
+    """source: the image with its symbols; bzimage: what tools/bzimage says of it, lines, if it is one; bzimage_bad: whether
+    Xen could not unpack it."""
 
     def __init__(self, image: str, refused: bool) -> None:
         self.source = Source(image)
         self.bzimage: list[str] = []
+        self.bzimage_bad = False
         if not _is_bzimage(image):
             return
         with tempfile.NamedTemporaryFile() as kernel:
             done = subprocess.run([os.path.join(TOOLS, "bzimage"), image, kernel.name], capture_output=True, text=True, check=False,
                                   stdin=subprocess.DEVNULL)
-            self.bzimage = done.stdout.splitlines()
-            if refused and not self.source.image and not done.returncode:
+            self.bzimage, self.bzimage_bad = done.stdout.splitlines(), bool(done.returncode)
+            if refused and not self.source.image and not self.bzimage_bad:
                 self.source = Source(kernel.name)
 
 

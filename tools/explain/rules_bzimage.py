@@ -111,6 +111,21 @@ def _(f):
         return "The unpacker (src/stage5-boot-protocol/boot/unpack.c) could not load the kernel, and says why."
 
 
+def shim_said_xen(f) -> bool:
+    """Whether xen_boot_params, which the shim writes, says that this is Xen."""
+    at = f.source.va("xen_boot_params")
+    data = f.seen.peek((at - f.source.offset & f.mask) + SUBARCH, 4) if f.seen and at else None
+    return bool(data) and int.from_bytes(data, "little") == SUBARCH_XEN
+
+
+@rule("taken-for-a-pc", LESSON + ": Subarch", "failure")
+def _(f):
+    said = f.guest("hardware_subarch is ([0-9]+), and this kernel knows only")
+    if said and shim_said_xen(f):
+        return f"""boot_params' hardware_subarch (0x23c) is {said[1]}, and that of xen_boot_params, which the shim writes, is {SUBARCH_XEN} (Xen): the common head's copy of it, from ESI (RSI)
+            to boot_params, lost that."""
+
+
 @rule("unknown-subarch", LESSON + ": An unknown subarch", "failure")
 def _(f):
     said = f.guest("hardware_subarch is ([0-9]+), and this kernel knows only")
@@ -122,9 +137,7 @@ def _(f):
 @rule("taken-for-a-pc", LESSON + ": Subarch", "crash")
 def _(f):
     if f.source.va("boot_params") is not None and f.fault and f.fault.vector == 13 and f.function in ("outb", "inb", "serial_init", "serial_write", "native_entry"):
-        at = f.source.va("xen_boot_params")
-        data = f.seen.peek((at - f.source.offset & f.mask) + SUBARCH, 4) if f.seen and at else None
-        if data and int.from_bytes(data, "little") == SUBARCH_XEN:
+        if shim_said_xen(f):
             return """The kernel drives the serial port itself, as on a bare machine: boot_params says that this is a PC. xen_boot_params, which the shim
                 writes, says that it is Xen (hardware_subarch, 0x23c, is 2): the common head's copy of it, or its look at the version (0x206), lost that."""
         return """The kernel drives the serial port itself, as on a bare machine: boot_params says that this is a PC. The shim in front of

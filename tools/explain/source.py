@@ -11,6 +11,8 @@ import subprocess
 
 from xenabi.image import ElfError, Image
 
+SAMPLE = 64  # bytes
+
 
 class Source:
     """An image's symbols; also of one that has none, whose addresses stay numbers."""
@@ -44,6 +46,15 @@ class Source:
             return address, "VA"
         va = address + self.offset & self.mask
         return (va, "P=V") if va in self.extent else None
+
+    def samples(self) -> list[tuple[int, bytes]]:
+        """The first and the last bytes of each part that is loaded, and the first of its .bss: each with its paddr."""
+        found = []
+        for part in self.image.loaded() if self.image else ():
+            data = self.image.data[part.offset:part.offset + part.filesz]
+            found += [(part.paddr, data[:SAMPLE]), (part.paddr + max(0, part.filesz - SAMPLE), data[-SAMPLE:]),
+                      (part.paddr + part.filesz, bytes(min(SAMPLE, part.memsz - part.filesz)))]
+        return [(paddr, data) for paddr, data in found if data]
 
     @functools.cached_property
     def fixups(self) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .observe import Observation
     from .source import Source
     from .trail import Trail
+    from .unpacker import Unpacker
 
 BLOCK = 0x100  # bytes: so long are the runs of instructions that QEMU logs the registers of
 STACK = 1024  # bytes: so far return addresses are looked for
@@ -28,6 +29,12 @@ class Way:
     seen: Observation | None
     bare: Bare | None
     fault: Fault | None
+    unpacker: Unpacker | None
+
+    def place(self, address: int) -> str:
+        """Function and line, also of what runs before the kernel in a bzImage."""
+        before = self.unpacker.place(address) if self.unpacker and self.bare and not self.bare.entered else ""
+        return before or self.source.place(address)
 
     # ---- code, and the stack ---------------------------------------------------------
 

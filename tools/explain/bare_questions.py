@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What several tables of rules ask of a run without Xen: its last exception, paging, a gate, and where the image's code was left."""
+
+from __future__ import annotations
+
+import functools
+
+from xenabi.loader import Loading
+from xenpt.memory import PAGE_SIZE
+
+from . import fault as fault_names
+from .bare import CR4_PAE, CR4_PSE, EFER_LMA, EFER_LME, FIRMWARE_END, BareFault
+
+NATIVE, PVH = "5-boot-protocol: What the file does on a PC", "11-pvh"
+EXTERNAL = 1  # a bit of an error code that names a selector
+NAMES = {**fault_names.NAMES, 4: "#OF", 5: "#BR", 7: "#NM", 16: "#MF", 19: "#XM"}
+NO_STACK = (1 << 32) - (1 << 20)  # a stack pointer that began at 0 has come no further
+
+
+def fault(f, *vectors: int) -> BareFault | None:
+    """The exception that it ended by, in the processor's words or the kernel's own."""
+    found = f.bare.fault if f.bare else None
+    if f.bare and f.bare.state and not found and f.fault:
+        found = BareFault(f.fault.vector, f.fault.error, f.fault.ip, f.bare.state)
+    return found if found and (not vectors or found.vector in vectors) else None
+
+
+def rsp(f) -> int:
+    return f.bare.state["ESP"]
+
+
+def wanted(f) -> str:
+    """What the processor lacks of the paging mode that the image's tables are made for; empty if nothing."""
+    state = f.bare.state
+    if f.bits == 64 and not state["EFER"] & EFER_LMA:
+        lacks = ["CR4.PAE (bit 5) is 0"] * (not state["CR4"] & CR4_PAE) + ["EFER.LME (bit 8) is 0"] * (not state["EFER"] & EFER_LME)
+        return f"the image's tables have four levels, and the processor reads {f.bare.mode.name}: {' and '.join(lacks) or 'long mode is not on'}"
+    if f.bits == 32 and _pae(f) != bool(state["CR4"] & CR4_PAE):
+        return f"the image's tables have {'three levels (PAE)' if _pae(f) else 'two levels'}, and the processor reads {f.bare.mode.name}: CR4.PAE (bit 5) is {int(not _pae(f))}"
+    if f.bits == 32 and not _pae(f) and not state["CR4"] & CR4_PSE:
+        return "with two levels an entry is one of a large page only if CR4.PSE (bit 4) is 1, and it is 0"
+    return ""
+
+
+@functools.lru_cache(maxsize=1)
+def _pae(f) -> bool:
+    return Loading(f.source.image).text("PAE_MODE").startswith("yes")
+
+
+def cr3(f) -> str:
+    """What CR3 holds."""
+    value = f.bare.state["CR3"]
+    if not value:
+        return "CR3 is 0: it was never loaded"
+    kind = f.number(value & -PAGE_SIZE)
+    if value >= f.bare.size:
+        return f"CR3 is {value:#x}{f' ({kind})' if kind else ''}, and the machine's memory ends at {f.bare.size:#x}: it takes a paddr"
+    return f"CR3 is {value:#x}{f', {kind}' if kind else ''}"
+
+
+def no_handler(f) -> str:
+    """Why the exception became a reset."""
+    if f.end != "vanished":
+        return ""
+    idt, found = f.bare.state.idt, fault(f)
+    if idt.start < FIRMWARE_END:
+        return "There is no IDT yet, so an exception resets the machine."
+    wrong = gate(f, found.vector)
+    return f"Nobody handled it, so the machine was reset: {wrong or 'its handler fell over something, too'}."
+
+
+def left(f) -> tuple[str, int] | None:
+    """Where the image's code was left, and for which address; the log may stop long before the end."""
+    steps = f.steps
+    last = next((n for n, step in reversed(list(enumerate(steps))) if f.source.is_code(step.address)), None)
+    return (f.source.place(steps[last].address), steps[last + 1].address) if last is not None and last + 1 < len(steps) else None
+
+
+# ---- descriptors and gates ------------------------------------------------------------------
+
+
+def descriptor(f, selector: int) -> tuple[int, str]:
+    """One of the GDT; and why there is none, or why nobody can use it. A 0 if it cannot be read."""
+    gdt = f.bare.state.gdt
+    kind = f.number(gdt.start)
+    where = f"the GDT at {gdt.start:#x}{f' ({kind})' if kind else ''}"
+    data = f.bare.read(gdt.start + (selector & ~7), 8)
+    if (selector & ~7) + 7 >= len(gdt):
+        return 0, f"{where} has {len(gdt)} bytes, and ends before it: LGDT's limit is too small, or the selector is not the kernel's"
+    if not data or not f.bare.state.paging and gdt.start + selector >= f.bare.size:
+        walk = f.bare.walk(gdt.start)
+        return 0, f"{where} is not in memory{f' ({walk.problem})' if walk and walk.problem else f', which ends at {f.bare.size:#x}'}" + \
+            ("" if f.bare.state.paging else ": while paging is off, LGDT takes a paddr")
+    word = int.from_bytes(data, "little")
+    wrong = _unusable(word, bool(f.bare.state["EFER"] & EFER_LMA))
+    return word, f"its descriptor in {where} is {word:#018x}: {wrong}" if wrong else ""
+
+
+def _unusable(word: int, long: bool) -> str:
+    access, flags = word >> 40 & 0xFF, word >> 52 & 0xF
+    return "it is empty" if not word else "it is not present (bit 47)" if not access & 0x80 else \
+        "it is of the system, neither code nor data (bit 44)" if not access & 0x10 else \
+        "it has the bits of 64-bit code and of 32-bit code (53 and 54), which exclude each other" if long and flags & 6 == 6 and access & 8 else \
+        f"its ring is {access >> 5 & 3}" if access & 0x60 else ""
+
+
+def is_code_segment(word: int) -> bool:
+    return bool(word >> 43 & 1)
+
+
+def gate(f, vector: int) -> str:
+    """What is wrong with a gate of the kernel's IDT; empty if nothing is."""
+    idt, size = f.bare.state.idt, 16 if f.bare.state["EFER"] & EFER_LMA else 8
+    if (vector + 1) * size > len(idt):
+        return f"the IDT at {idt.start:#x} has {len(idt)} bytes and so {len(idt) // size} gates, and none of number {vector:#x}"
+    data = f.bare.read(idt.start + vector * size, size)
+    word = int.from_bytes(data[:8], "little")
+    if not data:
+        walk = f.bare.walk(idt.start)
+        return f"the IDT is at {idt.start:#x}, where nothing is mapped{f' ({walk.problem})' if walk and walk.problem else ''}"
+    problem = "it is empty" if not word else "not present (bit 47)" if not word >> 47 & 1 else \
+        f"its type is {word >> 40 & 15:#x}, neither an interrupt gate (14) nor a trap gate (15)" if word >> 40 & 15 not in (14, 15) else \
+        _selector(f, word >> 16 & 0xFFFF) or _handler(f, vector, word & 0xFFFF | word >> 48 << 16 | int.from_bytes(data[8:12], "little") << 32)
+    return problem and f"gate {vector:#x} of the IDT at {idt.start:#x} is {word:#018x}: {problem}"
+
+
+def _selector(f, selector: int) -> str:
+    word, wrong = descriptor(f, selector)
+    if wrong or not is_code_segment(word):
+        return f"its selector (bits 16 to 31) is {selector:#x}, and {wrong or f'descriptor {selector & ~7:#x} of the GDT is one of data'}"
+    return ""
+
+
+def _handler(f, vector: int, to: int) -> str:
+    """Its own stub has to push the vector."""
+    if not f.source.is_code(to) or f.source.linked(to)[1] != "VA":
+        return f"it leads to {to:#x}, {f.source.place(to)}"
+    stubs = f.source.va("pvh_trap_stubs")
+    code = f.bare.read(to, 4).removeprefix(b"\x6a\0")
+    if stubs is not None and vector < 20 and code[:2] != bytes((0x6A, vector)):
+        return f"""it leads to {f.source.place(to)} (pvh_trap_stubs + {to - stubs:#x}), where the code does not push {vector}: it is no stub, or another's. In the assembly they have to
+            be as far apart as the table takes them to be, TRAP_STUB_SIZE bytes, each aligned"""
+    return ""

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Without Xen: segments, the gates of the IDT, and the interrupt that is waited for."""
+
+import re
+
+from .bare import FIRMWARE_END, IDT
+from .bare_questions import EXTERNAL, NAMES, PVH, descriptor, fault, gate, is_code_segment, no_handler
+from .rule import rule
+
+INTERRUPTS = 0x200  # EFLAGS.IF
+LOAD_SEGMENT, SS = b"\x8e", 2  # mov to a segment register, of which this is the number
+REGISTERS = "EAX ECX EDX EBX ESP EBP ESI EDI".split()
+
+
+@rule("bare-selector", PVH, "vanished", "failure")
+def _(f):
+    found = fault(f, 10, 11, 12, 13)
+    if not found or not found.error & ~EXTERNAL:
+        return None
+    selector = found.error & ~7
+    if found.error & IDT:
+        vector = found.error >> 3
+        return f"""Vector {vector:#x} was raised{f' ({NAMES[vector]})' if vector in NAMES else ', by an interrupt or by INT,'} at {f.place(found.ip)}, and its gate cannot be used ({NAMES[found.vector]}):
+            {gate(f, vector) or 'what it names is no code of ring 0'}. {_timer(f, vector)} {no_handler(f)}"""
+    word, wrong = descriptor(f, selector)
+    why = wrong or f"its descriptor is {word:#018x}, {'code' if is_code_segment(word) else 'data'}, which is not what it was wanted for"
+    return f"The selector {selector:#x} could not be loaded ({NAMES[found.vector]}) at {f.place(found.ip)}: {why}. {no_handler(f)}"
+
+
+def _timer(f, vector: int) -> str:
+    line = re.search(r"^LVTT\s.*\(vec (\d+)\)", f.bare.lapic, re.M)
+    return "It is the one that the APIC's timer was told to raise (LVTT)." if line and int(line[1]) == vector else ""
+
+
+@rule("bare-selector", PVH, "vanished")
+def _(f):
+    found = fault(f, 13)
+    code = f.bare.read(found.ip, 2) if found and not found.error else b""
+    if code[:1] == LOAD_SEGMENT and code[1] >> 6 == 3 and code[1] >> 3 & 7 == SS:
+        register, value = REGISTERS[code[1] & 7], f.bare.state[REGISTERS[code[1] & 7]]
+        return f"""SS was loaded, at {f.place(found.ip)}, with the selector {value & 0xFFFF:#x} from {register}: 0 is no segment, and SS has to be one. The selector of the kernel's data has to be
+            in the register that the instruction reads. {no_handler(f)}"""
+
+
+@rule("bare-interrupts", PVH, "silence", "timeout")
+def _(f):
+    state = f.bare.state if f.bare else None
+    if not state or not state.halted or not state["EFL"] & INTERRUPTS:
+        return None
+    told = {name: " ".join(rest.split()) for name, rest in re.findall(r"^(LVTT|Timer|SPIV|ISR|IRR)\t *(.*)$", f.bare.lapic, re.M)}
+    serving = re.match(r"\d+", told.get("ISR", ""))
+    if serving:
+        return f"""The processor waits in HLT, interrupts are on, and none comes: vector {int(serving[0]):#x} is still in service (the APIC's ISR), since its
+            handler has not written to EOI (0xb0). Until it does, nothing of the same priority or a lower one is delivered."""
+    why = "The APIC itself is off (bit 8 of its spurious vector register)." if "disabled" in told.get("SPIV", "") else \
+        "Its timer is masked." if " masked" in told.get("LVTT", "") else \
+        "Its timer has no count: nobody has written the initial count (0x380), which starts it." if re.search("initial_count = 0", told.get("Timer", "")) else \
+        f"A vector waits to be delivered, {told['IRR']}." if told.get("IRR", "(none)") != "(none)" else ""
+    return f"""The processor waits in HLT, interrupts are on, and none comes. {why} The APIC says of its timer: LVTT {told.get('LVTT', '?')}; {told.get('Timer', '?')}."""
+
+
+@rule("bare-gate", PVH, "vanished")
+def _(f):
+    found = fault(f)
+    wrong = gate(f, found.vector) if found and not found.fetch and f.bare.state.idt.start >= FIRMWARE_END else ""
+    if wrong:
+        expected = " was expected, and is in __ex_table; but the" if found.ip in [at for at, _ in f.source.fixups] else " has a gate, but its"
+        return f"""The exception at {f.place(found.ip)}{expected} handler was never reached: {wrong}. The processor looks
+            at bit 47 (present), at the type, and at the selector of a gate, which has to be that of the kernel's code."""

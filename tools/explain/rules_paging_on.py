@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Without Xen: paging is turned on, and long mode. What QEMU and the processor would not take; bare.py has looked."""
+
+from .bare import CR0_PE, CR4_PAE, EFER_LMA, EFER_LME, IDT
+from .bare_questions import EXTERNAL, NAMES, PVH, cr3, descriptor, fault, no_handler, wanted
+from .rule import rule
+
+MOV_CR, MSR = {0xC0: "CR0", 0xD8: "CR3", 0xE0: "CR4"}, b"\x0f\x30"
+
+
+@rule("pvh-paging-too-early", PVH, "vanished")
+def _(f):
+    found = fault(f, 14)
+    walk = f.bare.walk(found.ip) if found else None
+    if not walk or not found.fetch and walk.maddr == found.ip or f.source.linked(found.ip) == (found.ip, "VA"):
+        return None
+    lacks = wanted(f)
+    how = f"could not be fetched: {walk.problem or 'a bit is set in an entry that is reserved there'}" if found.fetch else \
+        f"was not what the processor ran there, since the tables lead to paddr {walk.maddr:#x}" if walk.maddr is not None else f"is not mapped any more: {walk.problem}"
+    return f"""Paging is on, and the instruction at {f.place(found.ip)} {how}. {cr3(f)}{f'; {lacks}' if lacks else ''}. From the moment on that CR0.PG is set, each instruction is
+        fetched through the tables, so they have to map the code where it runs (P=V), and CR3 has to lead to them before. {no_handler(f)}"""
+
+
+@rule("pvh-long-mode-order", PVH, "vanished")
+def _(f):
+    found = fault(f, 13)
+    code = f.bare.read(found.ip, 3) if found and not found.error else b""
+    state = f.bare.state if found else None
+    if code[:2] == b"\x0f\x22" and code[2] & 0xF8 == 0xC0:
+        long = state["EFER"] & EFER_LME and not state["CR4"] & CR4_PAE
+        lacks = ["CR4.PAE (bit 5) is 0"] * bool(long) + ["CR0.PE is 0"] * (not state["CR0"] & CR0_PE)
+        return f"""The move to CR0 was refused (#GP): {' and '.join(lacks) or 'some of its bits do not go together'}. CR0's PG may be set only after CR4's PAE, CR3, and
+            EFER's LME. CR0 is {state['CR0']:#x}, CR3 {state['CR3']:#x}, CR4 {state['CR4']:#x}, EFER {state['EFER']:#x}."""
+    if code[:2] == MSR:
+        return f"""WRMSR was refused (#GP): MSR {state['ECX']:#x} got {state['EDX']:#x}:{state['EAX']:#x}. It is no MSR of this processor, or a bit that is reserved there was set. EFER
+            is MSR 0xc0000080."""
+    if code[:2] == b"\x0f\x22":
+        return f"A move to {MOV_CR.get(code[2] & 0xF8, 'a control register')} was refused (#GP): a bit was set that is reserved there."
+
+
+@rule("pvh-long-mode-order", PVH, "vanished", "silence")
+def _(f):
+    state = f.bare.state if f.bare and f.bits == 64 else None
+    if state and state["EFER"] & EFER_LME and not state.paging and not f.source.is_code(f.address or 0):
+        lacks = "CR4.PAE (bit 5) is 0" if not state["CR4"] & CR4_PAE else f"CR3 is {state['CR3']:#x}"
+        return f"""Long mode was asked for (EFER.LME is 1), and it is not on: CR0's PG is 0, and {lacks}. CR0's PG may be set only after CR4's PAE, CR3, and EFER's LME: a
+            processor refuses it otherwise (#GP), and QEMU's TCG leaves it out without a word. The code behind it is for 64 bits, and was run as something else."""
+
+
+def no_descriptor(f) -> bool:
+    """Whether it was a selector whose descriptor cannot be read at all."""
+    found = fault(f, 11, 13)
+    return bool(found and found.error & ~(EXTERNAL | IDT) and not descriptor(f, found.error)[0])
+
+
+@rule("bare-code-width", PVH, "vanished", "silence")
+def _(f):
+    state = f.bare.state if f.bare else None
+    if state and f.bits == 64 and state["EFER"] & EFER_LMA and state.code == 32 and not (fault(f) and fault(f).fetch) and not no_descriptor(f):
+        return f"""Long mode is on, and the processor runs the image's code as 32-bit code: the descriptor in CS has no L (bit 53), which is what makes code 64-bit.
+            {f'The exception, {NAMES.get(fault(f).vector, fault(f).vector)}, followed from instructions that mean something else then. ' if fault(f) else ''}It is
+            {f.bare.read(state.gdt.start + 8, 8)[::-1].hex() or 'not to be read'} in the GDT at {state.gdt.start:#x}; 64-bit code has bit 53 set and bit 54 clear."""
