@@ -242,7 +242,7 @@ class Building(Session):
         if self.entry is None and self.context and regs["cs"] & 3:  # Xen has code there, too
             self.entry = regs
             self.machine.pass_by(ENTRY)
-            if self.hangs:
+            if self.hangs and self.machine.stub.peek(regs["rip"], len(FOR_EVER)):  # if it is mapped at all
                 self.machine.stub.write(regs["rip"], FOR_EVER)
 
     def seal(self):

@@ -87,8 +87,8 @@ def check_given_up(task, run):
 def check_serve(task, run):
     left = run.left
     if left is None and run.late and any("not at its end after" in line for line in run.lines):
-        task.fail("serve-limit-first", f"for {run.who}, Xen said that it has shut down, and the limit had passed when dom0 heard of it. {ends_with(run)} A guest that has "
-                  "ended is not given up.")
+        task.fail("serve-limit-first", f"""for {run.who}, Xen said that it has shut down, and the limit had passed when dom0 heard of it. {ends_with(run)} A guest that has
+            ended is not given up: does attend() ask for XEN_DOMINF_shutdown, and before it looks at the limit?""")
         return
     if left is None:
         task.fail("serve-no-end", f"for {run.who}, the domain was never destroyed. {ends_with(run)} Does attend() see that it has shut down?")
