@@ -34,6 +34,12 @@
 #define PMD_SIZE   (1UL << PMD_SHIFT)
 /** @} */
 
+/* A table's entries together stand for what one entry of the level above does.
+ */
+_Static_assert((u64)PTRS_PER_PTE << PAGE_SHIFT == PMD_SIZE, "pte");
+_Static_assert((u64)PTRS_PER_PMD << PMD_SHIFT == PUD_SIZE, "pmd");
+_Static_assert((u64)PTRS_PER_PUD << PUD_SHIFT == PGDIR_SIZE, "pud");
+
 /** @{ Levels that this mode leaves out are folded into the one above. */
 #define PUD_FOLDED (PTRS_PER_PUD == 1)
 #define PMD_FOLDED (PTRS_PER_PMD == 1)

@@ -27,6 +27,10 @@ extern const u8 trap_stubs[NR_TRAPS * TRAP_STUB_SIZE];
 extern const u8 xen_hypervisor_callback[], xen_failsafe_callback[];
 /** @} */
 
+/** Interrupted by an exception, and by an event: until *@p count is not @p
+ * before. @return whether all registers held what they had before */
+bool registers_kept(volatile unsigned int *count, unsigned int before);
+
 /** Called by the stubs for every exception. Returning resumes at regs->ip. */
 void do_trap(struct pt_regs *regs);
 

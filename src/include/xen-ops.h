@@ -130,6 +130,12 @@ u64 system_time(void);
 /** Waits for @p count timer interrupts that it asks for itself. */
 void xen_wait_for_ticks(unsigned int count);
 
+/** How many of them there were. */
+extern volatile unsigned int timer_ticks;
+
+/** Has code interrupted by an exception and by events; panics if it notices. */
+void xen_verify_entries(void);
+
 /** Xen's paravirt_ops::show: what Xen has told this domain. */
 void xen_show(void);
 

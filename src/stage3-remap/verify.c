@@ -74,8 +74,21 @@ static void verify_executable(void)
 	}
 }
 
+/* An entry maps more than a page, so a limit that is too low may do no harm.
+ * But the stack, Xen's last page, has to be below it.
+ */
+static void verify_limit(paddr_t limit)
+{
+	vaddr_t stack = (vaddr_t)__builtin_frame_address(0);
+
+	if (paddr_x(limit) <= stack)
+		panic("verify: the limit, paddr %#lx, is not beyond the stack, P=V %#lx",
+		      paddr_x(limit), stack);
+}
+
 void verify_remap(paddr_t limit)
 {
+	verify_limit(limit);
 	verify_same_page();
 	verify_writable(LOAD_OFFSET);
 	verify_executable();

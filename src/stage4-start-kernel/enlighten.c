@@ -77,6 +77,7 @@ void xen_start_kernel(void)
 
 	xen_init_events();
 	xen_wait_for_ticks(3);
+	xen_verify_entries();
 	stack_holds();
 
 	start_kernel();

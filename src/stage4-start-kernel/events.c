@@ -66,6 +66,7 @@ void xen_init_events(void)
 					 (vaddr_t)xen_failsafe_callback),
 		"set_callbacks, VA %#lx", (vaddr_t)xen_hypervisor_callback);
 	mask_events(false);
+	events_are_on("at the end of xen_init_events()");
 }
 //! [xen_init_events]
 

@@ -15,7 +15,7 @@
 
 #define NS_PER_TICK 10000000 /* 10 ms */
 
-static volatile unsigned int ticks;
+volatile unsigned int timer_ticks;
 
 static u64 rdtsc(void)
 {
@@ -54,21 +54,22 @@ u64 system_time(void)
 static void timer_interrupt(evtchn_port_t port)
 {
 	(void)port;
-	ticks++;
+	timer_ticks++;
 }
 
 /* Blocking returns for any event, so it takes a loop; the loop has an end.
- * A tick between the look at `ticks` and the sleep would be missed, so events
+ * A tick between the look at the count and the sleep would be missed, so events
  * are masked there: blocking unmasks them and sleeps in one step.
  */
 static void wait_for_tick(unsigned int number)
 {
-	u64 until = system_time() + NS_PER_TICK;
+	u64 start = system_time();
+	u64 until = start + NS_PER_TICK;
 	unsigned int wakes = 0;
 
 	hypercall_must(HYPERVISOR_set_timer_op(until), "set_timer_op");
 	mask_events(true);
-	while (ticks < number) {
+	while (timer_ticks < number) {
 		if (++wakes > 1000)
 			panic("timer: woken %u times, and tick %u has not come",
 			      wakes, number);
@@ -80,7 +81,7 @@ static void wait_for_tick(unsigned int number)
 	mask_events(false);
 	events_are_on("after mask_events(false)");
 	/* Rounding may cost some ns, but never half a tick. */
-	if (system_time() + NS_PER_TICK / 2 < until)
+	if (system_time() < start + NS_PER_TICK / 2)
 		panic("timer: tick %u came at %#llx ns, and was asked for at %#llx",
 		      number, system_time(), until);
 }
@@ -98,5 +99,8 @@ void xen_wait_for_ticks(unsigned int count)
 		wait_for_tick(number);
 		printk("  tick %u\n", number);
 	}
+	if (timer_ticks < count)
+		panic("timer: %u ticks came, and %u were waited for",
+		      timer_ticks, count);
 }
 //! [xen_wait_for_ticks]

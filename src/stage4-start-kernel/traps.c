@@ -31,6 +31,7 @@ void xen_init_traps(void)
 			(vaddr_t)(trap_stubs + vector * TRAP_STUB_SIZE);
 	}
 	/* The last entry is left with address 0: the end. */
+	_Static_assert(ARRAY_SIZE(table) > NR_TRAPS, "Xen would read on");
 	hypercall_must(HYPERVISOR_set_trap_table(table),
 		       "set_trap_table at VA %#lx", (vaddr_t)table);
 }

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/**
+ * @file
+ * The proof that code does not notice when it is interrupted.
+ *
+ * Called by xen_start_kernel() once events are on. An exception or an event may
+ * come between any two instructions. A way in or out that loses a register does
+ * harm only where that register was in use, far from itself, and so does a
+ * frame that is put over somebody's variables. Here both come while everything
+ * holds a known number.
+ */
+#include "console.h"
+#include "hypercall.h"
+#include "traps.h"
+#include "xen-ops.h"
+
+#define NS_TO_EVENT 10000000 /* 10 ms */
+
+static void ask_for_event(void)
+{
+	hypercall_must(HYPERVISOR_set_timer_op(system_time() + NS_TO_EVENT),
+		       "set_timer_op");
+}
+
+/* A function that calls none may keep its variables below the stack pointer, by
+ * the ABI of 64 bits. Xen knows nothing of that, and puts its frame there:
+ * hence -mno-red-zone.
+ */
+static bool __attribute__((noinline)) variables_kept(unsigned int before)
+{
+	volatile unsigned long mine[] = {1, 2, 3, 4};
+
+	while (timer_ticks == before)
+		;
+	return mine[0] == 1 && mine[1] == 2 && mine[2] == 3 && mine[3] == 4;
+}
+
+/* An event that comes too early ends the wait, too. */
+void xen_verify_entries(void)
+{
+	unsigned int before = timer_ticks;
+
+	ask_for_event();
+	if (!registers_kept(&timer_ticks, before))
+		panic("entries: an exception or an event has changed a register");
+
+	before = timer_ticks;
+	ask_for_event();
+	if (!variables_kept(before))
+		panic("entries: an event has changed a variable of the function that it interrupted");
+}
