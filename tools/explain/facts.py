@@ -18,6 +18,7 @@ from .calls import Call
 from .fault import Fault, from_dump, from_kernel
 from .files import Files, transcript
 from .observe import EXIT, Observation
+from .probes import CONTRACTS, Told
 from .refusal import Refusal
 from .tables import Tables
 from .things import Things
@@ -29,7 +30,7 @@ _ENDING = ("panic.c", "exit.c", "printk.c", "console.c", "string.c", "ring.c", "
 SAME_END = {"crash": ("crash", "halt", "shutdown"), "failure": ("exit", "shutdown"), "mute": ("success", "shutdown"), "silence": ("loop", "in xen", "crash"),
             "timeout": ("loop", "in xen", "crash")}
 BARE_ENDS = ("vanished", "silence", "timeout", "failure")  # by these the machine can be looked at
-BEYOND = ("crash", "silence", "timeout")  # these may come in xen_exit(), or behind it
+BEYOND = ("crash", "silence", "timeout", "halted", "shutdown")  # these may come in xen_exit(), or behind it
 ENDLESS = ("silence", "timeout", "panic")  # nothing new comes if it is observed for longer; a panic by an NMI does not come again
 CUT_SHORT = ("loop", "in xen")
 OF_TIME = ("timer: ", "events: ")  # panics that depend on when an event comes
@@ -66,7 +67,7 @@ class Facts(Refusal, Tables, Things):
         starts = self.source.va("xen_entry") if self.source.va("boot_params") is None else None
         self.seen = Observation(self.boots, self.said.entry, self.bits, exits,
                                 None if starts is None else starts - self.source.offset & self.mask,
-                                self.end in ENDLESS, self.at_entry, self.others)
+                                self.end in ENDLESS, self.at_entry, self.others, self._functions())
         self.calls = self.seen.calls
         self.entered_as_told = self.seen.ended != "not entered"
         if self.seen.ended not in SAME_END.get(self.end, (self.seen.ended,)) and not (self.seen.ended in CUT_SHORT and self.repeated):
@@ -77,6 +78,16 @@ class Facts(Refusal, Tables, Things):
             self.seen = None
             return contextlib.nullcontext()
         return self.seen
+
+    def _functions(self) -> dict[int, str]:
+        """Those of the kit's that are looked at, by address, P=V and linked."""
+        found = {name: self.source.va(name) for name in CONTRACTS}
+        return {a & self.mask: name for name, va in found.items() if va is not None for a in (va, va - self.source.offset)}
+
+    @property
+    def wrong_result(self) -> Told | None:
+        """The first call of a function of the kit's that returned something wrong."""
+        return self.seen.probes.wrong if self.seen and self.seen.probes else None
 
     def _bare_entry(self) -> int | None:
         """Where a kernel without Xen is entered: the note's address, or, of a bzImage, where the unpacker jumps to."""
@@ -184,7 +195,7 @@ class Facts(Refusal, Tables, Things):
             return self.fault.ip
         if self.end == "crash" and self.seen and self.seen.regs is not None:
             return self.seen.regs.rip & self.mask
-        if self.panic and self.seen and self.seen.ended == "exit":
+        if (self.panic or not self.guest("^FAULT: vector")) and self.seen and self.seen.ended == "exit":
             found = (*self.callers(), *self.on_stack()[:MOST_FRAMES])
             return next((a for a in found if not self.source.line(a).partition(":")[0].endswith(_ENDING)), None)
         dumped = [self.xen(r"RIP: .*<([0-9a-f]+)>"), self.guest(r"^ +[ER]IP VA 0x([0-9a-f]+) ")]

@@ -78,6 +78,9 @@ def _kinds(f: Facts, n: int):
 
 
 def _machine(f: Facts, n: int):
+    shared = f.info.shared_info if f.info else 0
+    if shared and n in (shared, shared >> PAGE_SHIFT):
+        yield "maddr" if n == shared else "mfn", f"the {'machine address' if n == shared else 'MFN'} of shared_info, the page that Xen shares, as start_info has it"
     pfn = f.pfn_of.get(n >> PAGE_SHIFT)
     if pfn is not None:
         flags = n & PAGE_SIZE - 1

@@ -21,6 +21,7 @@ from .again import Again
 from .calls import CallWatch, Calls, Saved, saved_at
 from .fault import Fault
 from .looking import Looking
+from .probes import Probes
 from .trail import Trail
 from .xen_places import XenPlaces
 
@@ -35,12 +36,14 @@ EXIT, SUCCESS = "xen_exit", 0x10  # src/include/console.h: the function that rep
 
 class Observation(Again, Looking):
     """A boot of an image; see above. entry is the address that Xen says it enters at; exits and starts are the addresses of
-    the functions at which it ends and, P=V, begins; loops: whether nothing is worth a long wait. hook is called at the entry, which
+    the functions at which it ends and, P=V, begins; functions: those that are looked at, by address; loops: whether nothing is worth a long wait. hook is called at the entry, which
     others come to before."""
 
     def __init__(self, image: str, entry: int, bits: int, exits: list[int], starts: int | None, loops: bool,
-                 hook: Callable[[Observation], None] | None = None, others: int = 0) -> None:
+                 hook: Callable[[Observation], None] | None = None, others: int = 0, functions: dict[int, str] | None = None) -> None:
         self.bits, self.entry, self.exits, self.starts, self.hook = bits, entry, exits, starts, hook
+        self.functions = functions or {}
+        self.probes: Probes | None = None
         self.others = others
         self.cr3: int | None = None  # of the guest that is followed, if there are others
         self.keepers: list[int] = []
@@ -96,6 +99,7 @@ class Observation(Again, Looking):
         self.deaf = not self.watch
         for address in {*self.places.stops, *self.exits, *([self.starts] if self.starts else [])}:
             self.stub.breakpoint(address)
+        self.probes = Probes(self, self.functions) if self.info else None
         late = self._late(self.most * max(self.machine.processor_time(), TICK))
         for number in range(MOST_STOPS):
             if number == MOST_WATCHED and self.watch:
@@ -111,6 +115,8 @@ class Observation(Again, Looking):
     def _visit(self, regs: Registers) -> bool:
         """Whether this is the end."""
         what = self.places.stops.get(regs.rip)
+        if self.probes and self.probes.visit(regs):
+            return False
         if self.cr3 not in (None, regs.cr3):
             self.outside = regs.rip in self.keepers and not regs.in_xen
             if self.outside:

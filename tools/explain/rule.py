@@ -10,7 +10,7 @@ The name is what `diagnosis:` shows; the second word the lesson's number and the
 tell it from its neighbours. A rule that returns nothing does not fit. What fits is named in the order of the rules. One
 of a higher rank is asked only if none of a lower fits:
 
-	-1	the cause was put in on purpose (ERRATUM=)
+	-1	the cause was put in on purpose (ERRATUM=), or what the others go by is not so
 	0	its facts mean this cause
 	1	they can mean more than one
 	2	it fits whatever there is, and lists the facts

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Hypercalls that Xen refused for the way they were made: arguments, their order and number, where they point to."""
 
+import re
 from errno import EFAULT, ENOSYS, EPERM, ESRCH
 
 from xenabi.headers import errors, names, value
@@ -87,7 +88,8 @@ def _(f):
     if not call:
         return None
     bad = [call.args[i] for i in POINTERS.get(call.name, ()) if call.args[i] and f.seen.peek(call.args[i], 1) is None]
-    word = f" VA {say(f, bad[0])} is not mapped." if bad else ""
+    null = [n for n in POINTERS.get(call.name, ())[:1] if not call.args[n]]
+    word = f" VA {say(f, bad[0])} is not mapped." if bad else f" Argument {null[0] + 1}, which is to be the address of a struct, is 0." if null else ""
     return f"""Xen could not read or write an argument of {call.name} at the virtual address it was given:
         {", ".join(f"{a:#x}" for a in call.args[:4])}.{word} Before the remap only P=V addresses work, afterwards both, and once P=V is
         dropped only linked ones."""
@@ -124,10 +126,17 @@ def _(f):
             {"Xen said: " + call.said[-1].removeprefix("(XEN) ") if call.said else "Xen gave no reason."}"""
 
 
+def odd_numbers(f) -> str:
+    """What the numbers mean that stand in the kernel's line and are too large for what they count."""
+    found = [(n, f.number(n, "linked", "pv", "half", "twice", "maddr", "entry", "clobbered", "text"))
+             for n in map(int, re.findall(r"(?<![-x\w])\d{5,}", f.panic))]
+    return "".join(f" {n} is {n:#x}, {kind}: an address, where a number is wanted; were two arguments exchanged?" for n, kind in found if kind)
+
+
 @rule("hypercall-refused", "7-debugging: Every hypercall", "failure", rank=2)
 def _(f):
     call = refused(f)
     if call or f.panic.startswith("hypercall refused: "):
         known = f"""The call was {call.name}({', '.join(f'{a:#x}' for a in call.args[:5])}) = {call.result}
             ({errors().get(-call.result, "?")}), made at {f.source.place(call.caller)}.""" if call else ""
-        return f"Xen did not do what it was asked for. {known}"
+        return f"Xen did not do what it was asked for. {known}{odd_numbers(f)}"

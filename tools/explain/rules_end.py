@@ -4,6 +4,8 @@
 from .report import plain
 from .rule import rule
 
+LOOP, MOST_NAMED = 400, 4  # so many runs of instructions are looked at; so many functions named
+
 
 @rule("guest-panicked", "7-debugging", "failure", rank=2)
 def _(f):
@@ -20,7 +22,9 @@ def _(f):
 
 @rule("guest-failed", "7-debugging", "failure", rank=2)
 def _(f):
-    return f"The guest reported failure without saying why. {plain(f)}"
+    told = f"""xen_exit() was called at {f.source.place(f.address)}, with another verdict than VERDICT_SUCCESS, and nothing was printed: no panic, no exception.""" \
+        if f.seen and f.seen.ended == "exit" and f.address else ""
+    return f"The guest reported failure without saying why. {told} {plain(f)}"
 
 
 @rule("page-fault", "7-debugging: Reading a crash", "crash", rank=2)
@@ -60,9 +64,23 @@ def _(f):
             evtchn_upcall_pending, or the timer was not set. {plain(f)}"""
 
 
+def round_trip(f) -> str:
+    """The functions of a loop, the one first that calls the others."""
+    last = f.steps[-LOOP:]
+    lines: dict[str, list[int]] = {}
+    for address in dict.fromkeys(s.address for s in last):
+        file, _, line = f.source.line(address).partition(":")
+        if f.source.is_code(address) and line.isdigit():
+            lines.setdefault(f"{f.source.function(address)}() ({file})", []).append(int(line))
+    outer = [f.source.function(a) for a in f.callers()] if f.seen and f.seen.regs else []
+    order = sorted(lines, key=lambda name: -outer.index(name.partition("(")[0]) if name.partition("(")[0] in outer else 1)
+    told = [f"{name[:-1]}:{min(lines[name])} to {max(lines[name])})" for name in order[:MOST_NAMED]]
+    return f", and goes round through {', '.join(told)}: when is that loop to end?" if len(told) > 0 else ""
+
+
 @rule("guest-loops", "7-debugging", "silence", rank=2)
 def _(f):
-    return f"""The guest runs and prints nothing: it loops at the place shown. Or it prints by a way that goes nowhere, such as a
+    return f"""The guest runs and prints nothing: it loops at the place shown{round_trip(f)}. Or it prints by a way that goes nowhere, such as a
         hypercall whose refusal nobody checks. {plain(f)}"""
 
 
@@ -73,14 +91,27 @@ def _(f):
     return "The guest still prints, but does not come to its end. TIMEOUT=seconds gives it more time."
 
 
+def verdict(f) -> str:
+    """Why nothing was written to the port, as far as that is seen."""
+    asked = [c for c in f.calls if c.name == "physdev_op"]
+    if not f.calls or f.calls[-1].name != "sched_op":
+        return ""
+    if not asked:
+        return """ Here xen_exit() did not ask Xen for the right to touch ports (PHYSDEVOP_set_iopl): it took itself for another domain than the first, or the
+            call was left out."""
+    if asked[-1].result:
+        return f" Here Xen refused the right to touch ports: physdev_op({asked[-1].args[0]:#x}, {asked[-1].args[1]:#x}) returned {asked[-1].result}."
+    return " Here Xen gave the right to touch ports, physdev_op returned 0, and still nothing was written: was the 0 taken for a refusal?"
+
+
 @rule("halted", "0-machine", "halted", rank=2)
 def _(f):
-    return "The guest shut down by SHUTDOWN_poweroff. Success is reported by a byte to port 0xf4 (xen_exit()): a stage does so."
+    return f"The guest shut down by SHUTDOWN_poweroff. Success is reported by a byte to port 0xf4 (xen_exit()): a stage does so.{verdict(f)}"
 
 
 @rule("no-verdict", "0-machine", "shutdown", rank=2)
 def _(f):
-    return "The guest shut down by SHUTDOWN_reboot. Success is reported by a byte to port 0xf4 (xen_exit()): a stage does so."
+    return f"The guest shut down by SHUTDOWN_reboot. Success is reported by a byte to port 0xf4 (xen_exit()): a stage does so.{verdict(f)}"
 
 
 @rule("prints-nothing", "2-hypercall-page", "mute", rank=2)

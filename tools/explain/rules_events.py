@@ -16,6 +16,7 @@ from .rule import rule
 FIRST = "4-start-kernel: What a kernel sets up first"
 BIND_VIRQ, TIMER = value("EVTCHNOP_bind_virq"), value("VIRQ_TIMER")
 BLOCK = value("SCHEDOP_block")
+SECOND = 1_000_000_000  # ns
 
 
 def bound(f: Facts) -> list[tuple[int, int]]:
@@ -98,16 +99,27 @@ def _(f):
         return "The guest sleeps, and it never asked for an event: no set_timer_op was made, and Xen's periodic tick may have been stopped."
 
 
+def parts(f: Facts) -> str:
+    """What the time itself says of how it was made."""
+    told = re.search(r"came at 0x([0-9a-f]+) ns", f.panic)
+    time = int(told[1], 16) if told else SECOND
+    return " What it gave is, as a number with a sign, negative: from the counter a larger number was taken, or it was cut before." if time >> 63 else \
+        " What it gave is next to nothing, as if Xen had only begun: the sum was cut, or its first part left out." if time < SECOND // 100 else ""
+
+
 @rule("timer-early", FIRST, "failure")
 def _(f):
     if re.match(r"timer: tick \d+ came at", f.panic):
         return f"""A tick came before its time: {f.panic.partition(": ")[2]}. A timer that is set to a time in the past fires at once: system_time() is behind Xen's clock. It is
-            the shared page's system_time, plus the cycles since its tsc_timestamp as nanoseconds."""
+            the shared page's system_time, plus the cycles since its tsc_timestamp as nanoseconds.{parts(f)}"""
 
 
 @rule("timer-never-ticked", FIRST, "failure", "silence", rank=1)
 def _(f):
     ready = asked(f) and any(virq == TIMER and f.shared_info and port not in f.shared_info.masked for virq, port in bound(f))
+    if f.panic.startswith("timer: ") and "ticks came" in f.panic:
+        calls = sum(c.name == "set_timer_op" for c in f.calls)
+        return f"""{f.panic.removeprefix("timer: ").capitalize()}. set_timer_op was made {calls} times{", so nobody asked for an event: wait_for_tick() was not called, or returned at once" if f.calls and not calls else ""}."""
     if not f.panic.startswith("timer: woken") and not (f.where_said == "idle" and (f.called_back and bound(f) or ready)):
         return None
     ports = ", ".join(f"virq {virq} at port {port}" for virq, port in bound(f)) or "none"

@@ -6,7 +6,7 @@ import re
 
 from xenabi.hypercalls import TRAP
 
-from .calls import AROUND
+from .calls import AROUND, IRET
 from .facts import Facts
 from .questions import JUMP, misread
 from .rule import rule
@@ -14,6 +14,8 @@ from .rule import rule
 CS_IN_FRAME = {32: 2, 64: 5}  # words: EAX, EIP, CS, or RAX, R11, RCX, flags, RIP, CS (xen/arch-x86/xen-x86_64.h)
 RPL = 0xFFFC  # a selector without its ring, which Xen clears for a 64-bit kernel
 STUB = re.compile(rb"\x59?(?:\x41\x5b)?(?:\x6a\0)?\x6a(.)[\xe9\xeb]", re.S)  # pop %rcx, pop %r11, push $0, push $vector, jmp
+
+PUSH = re.compile(rb"(?:\x41\x5b|[\x58-\x5f]|\x6a\0)*\x6a(.)[\xe8\xe9\xeb]", re.S)  # the same, whatever is popped, and if it calls
 
 
 @rule("trap-stub", JUMP + ": What a kernel sets up first", "crash", "failure", "silence", "timeout")
@@ -81,13 +83,71 @@ def _(f):
             off: something more was taken off the stack, or left on it, between the entry of the handler and its iret."""
 
 
+KEPT = {32: "rbx rcx rdx rsi rdi rbp", 64: "rbx rdx rsi rdi rbp r8 r9 r10 r12 r13 r14 r15"}  # what iret's stub leaves as it was
+
+
+def lost(f: Facts) -> list[str]:
+    """Registers that were not what they had been, when the last exception that was meant had been handled."""
+    fixups = dict(f.source.fixups)
+    fault = next((x for x in reversed(f.seen.faults if f.seen else []) if x.ip in fixups), None)
+    back = next((c for c in f.calls[fault.calls:] if c.name == IRET), None) if fault else None
+    return [f"{name[1:].upper() if name[1].isdigit() else ('R' if f.bits == 64 else 'E') + name[1:].upper()} was {fault.regs.values[name] & f.mask:#x} before and {back.regs.values[name] & f.mask:#x} after"
+            for name in KEPT[f.bits].split() if (fault.regs.values[name] ^ back.regs.values[name]) & f.mask] if fault and back else []
+
+
+@rule("register-lost", JUMP + ": What a kernel sets up first", "failure", rank=-1)
+def _(f):
+    went_on = f.fault and f.fault.page and f.fault.ip in dict(f.source.fixups).values()
+    if not went_on and not f.panic.startswith("entries: an exception or an event"):
+        return None
+    if lost(f):
+        return f"""An exception came and was handled, and {'; '.join(lost(f)[:3])} it. Between the stub of the exception and its iret a register is not pushed, or another is popped in its
+            place: all that a C function may change has to be saved, and taken back in the opposite order."""
+    if f.panic:
+        return f"""A register was changed by an exception or an event. What could be seen of the exception's way back was right, so look at xen_hypervisor_callback and
+            what it saves: an event comes between any two instructions, so all that a C function may change ({"EAX, ECX, EDX" if f.bits == 32 else "RAX, RCX, RDX, RSI, RDI, R8 to R11"}) has to be pushed, and
+            popped in the opposite order."""
+    if f.function == "registers_kept":
+        return f"""registers_kept() was interrupted, and went on with VA {f.fault.cr2:#x} in the register that holds the address of a counter ({"RDI" if f.bits == 64 else "EDI"}): the entry of an exception, or of an event
+            (xen_hypervisor_callback), does not save and restore all that a C function may change."""
+    return None
+
+
+@rule("red-zone", JUMP + ": What a kernel sets up first", "failure")
+def _(f):
+    if f.panic.startswith("entries: an event has changed a variable"):
+        return """A function's variables were written over by an event. They lay below the stack pointer, in the 128 bytes that the ABI of 64 bits calls the red zone, and Xen, as the processor does, puts its
+            frame right there. A kernel is compiled with -mno-red-zone; or the entry of the event moves the stack pointer wrongly."""
+
+
+def pushes(f: Facts, vector: int) -> int | None:
+    """The number that the code pushes last before its jump, where the trap table leads a vector."""
+    found = PUSH.match(f.code(dict(gates(f)).get(vector, 0), 16))
+    return found[1][0] if found else None
+
+
 @rule("trap-frame", JUMP + ": What a kernel sets up first", "failure")
 def _(f):
     real, told = misread(f)
-    if real and told.vector != real.vector:
-        return f"""The exception was vector {real.vector}, at {f.source.place(real.ip)}, and the handler took it for vector {told.vector} at EIP (RIP) {told.ip:#x}. The
-            trap table leads vector {real.vector} to the stub of another: to the wrong address, or stubs are counted in the wrong size. Which of
-            them have an error code differs, so the frame is off, too."""
-    if real and f.source.is_code(real.ip):  # else it is iret's, of a frame that is wrong itself
-        return f"""The exception, vector {real.vector}, came at {f.source.place(real.ip)}, and the handler read EIP (RIP) {told.ip:#x}: it takes its frame to be
+    if not real or not told:
+        return None
+    came = f"The exception was vector {real.vector}, at {f.source.place(real.ip)}"
+    pushed = pushes(f, real.vector)
+    if told.error == real.vector and told.ip in (real.error, 0):
+        called = f", which is {f.source.place(told.vector)}, behind a CALL, and the way to the handler is a jump" if f.source.is_code(
+            told.vector) and f.is_behind_call(told.vector) else ""
+        return f"""{came}, and the handler found its frame one word off, with {told.vector:#x} in the vector's place{called}. One word too many was pushed between the vector and
+            struct pt_regs, or the struct lacks a field before the vector."""
+    if pushed is not None and pushed != real.vector:
+        return f"""{came}, and the handler took it for vector {told.vector}. The trap table leads vector {real.vector} to the stub of another, or to one that has another's number:
+            {f.source.place(dict(gates(f))[real.vector])}, where {pushed} is pushed. Where the table leads, how far apart the stubs are (TRAP_STUB_SIZE, .balign), and what each pushes (vector) have to fit."""
+    if real.vector == told.vector and told.ip in dict(f.source.fixups).values():
+        return f"""{came}, and it was meant: the handler found it in __ex_table, and put the address to go on at, VA {told.ip:#x}, into its frame. Then it went on as if it had found nothing: is
+            fixup_exception()'s result, true, returned and looked at?"""
+    if told.vector != real.vector:
+        return f"""{came}, and the handler took it for vector {told.vector} at EIP (RIP) {told.ip:#x}. Its frame is a word or more off: what the stub pushes (an error code
+            or 0 for it, then the vector) and then all registers have to be struct pt_regs, word by word."""
+    if f.source.is_code(real.ip):  # else it is iret's, of a frame that is wrong itself
+        return f"""{came}, and the handler read EIP (RIP) {told.ip:#x}: it takes its frame to be
             a word off. Is an error code pushed for just the exceptions that have none of their own, does struct pt_regs fit the order of the pushes?"""
+    return None

@@ -77,6 +77,10 @@ def _(f):
     if walk and walk.problem:
         return f"""The pgd entries of P=V are gone ({walk.problem}), but the processor still remembers them: the TLB has to be flushed
             {"after" if flushed else "(mmuext_op, MMUEXT_TLB_FLUSH_LOCAL) after"} the update."""
+    if dropped and not dropped[0].args[1] and walk and f.info_now and f.info_now.pt_base == f.info.pt_base + f.page_offset & f.mask:
+        return f"""No pgd entry was cleared: the last mmu_update had 0 updates, so the loop over the pgd found no entry, or did not begin. P=V has
+            {walk.path[-1].name if len(walk.path) == 1 else next((e.name for e in walk.path if e.level.name == "pgd"), "pgd[0]")}; the loop begins there, and ends where the linked mapping or Xen's part does, at the lower
+            of pgd_index(PAGE_OFFSET) and pgd_index(XEN_VIRT_START)."""
     return f"""The pgd entries of the P=V mapping were not all cleared: {walk.path[1].name + f" is {walk.path[1].value:#x}" if walk and len(walk.path) > 1 else "VA 0 is mapped"}.
         Or it was not the pgd that was looked at: is xen_start_info set, and start_info's pt_base repointed, before the jump?
         The last mmu_update had {dropped[0].args[1] if dropped else 0} updates."""
@@ -101,4 +105,4 @@ def _(f):
             returns by the iret hypercall (hypercall_iret), not by the processor's IRET, which knows nothing of it."""
     if f.panic.startswith("events: masked"):
         return """evtchn_upcall_mask in shared_info is 1 where the kernel has unmasked events: 1 masks them and 0 lets them in. It was written the other way
-            round, or into another byte."""
+            round, into another byte, or not at all."""

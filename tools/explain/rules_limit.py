@@ -4,6 +4,7 @@
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .questions import JUMP, REMAP, hexadecimals
+from .relation import also
 from .rule import rule
 
 
@@ -69,9 +70,19 @@ def source(f, pv: int) -> str:
     return f"{head} it is {name}, of VA {va:#x}. The walk took a wrong index or address."
 
 
+@rule("limit-low", REMAP + ": How far the remap must reach", "failure")
+def _(f):
+    if f.panic.startswith("verify: the limit"):
+        limit, stack = hexadecimals(f.panic)[:2]
+        ends = {name: r.stop for name, r in f.said.layout.items() if name != "TOTAL"}
+        last = max(ends, key=lambda name: ends[name]) if ends else "Boot stack"
+        return f"""The limit, paddr {limit:#x}, is lower than what the kernel goes on using: the last of that, {last}, ends at paddr {ends.get(last, stack):#x}.{also(f, limit, ends.get(last, 0))}
+            The remap did no harm here, since one entry maps far more than a page. remap_limit() is to give the highest end of all."""
+
+
 @rule("remap-wrong-page", REMAP + ": Walking the tables in software", "failure")
 def _(f):
-    if f.panic.startswith("verify: "):
+    if f.panic.startswith("verify: ") and not f.panic.startswith("verify: the limit"):
         va = hexadecimals(f.panic)[1]
         walk = f.walk(va)
         pfn = f.pfn(walk.maddr >> PAGE_SHIFT) if walk and walk.maddr is not None else None

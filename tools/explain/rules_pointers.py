@@ -3,6 +3,7 @@
 
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
+from .calls import MOST_UPDATES
 from .questions import JUMP, REMAP, is_linked, misread, page_fault, remapped, vectors, who
 from .rule import rule
 
@@ -67,7 +68,7 @@ def _(f):
 @rule("fixup-wrong", JUMP + ": No trap table", "crash", "failure")
 def _(f):
     fixups, faults = dict(f.source.fixups), f.seen.faults if f.seen else []
-    if f.fault and len(faults) > 1 and faults[-2].ip in fixups and f.source.function(f.fault.ip) == f.source.function(faults[-2].ip) and f.fault.ip not in fixups:
+    if f.fault and len(faults) > 1 and faults[-2].ip in fixups and f.source.function(f.fault.ip) == f.source.function(faults[-2].ip) and f.fault.ip not in fixups and f.fault.ip != fixups[faults[-2].ip]:
         return f"""The fault at {f.source.place(faults[-2].ip)} was meant, and was caught. The code was to go on at VA {fixups[faults[-2].ip]:#x}, as __ex_table says, and
             the next fault came at VA {f.fault.ip:#x}: the handler set another EIP (RIP), or the table's fixup is not where the code goes on."""
 
@@ -88,11 +89,17 @@ def _(f):
             P=V, or a function pointer, a return address or a callback still holds such an address."""
 
 
+def never_sent(f) -> str:
+    """Whether updates were only collected."""
+    waiting = (f.word("batched") or 0) & 0xFFFFFFFF
+    return f"{waiting} updates were collected (batched is {waiting}), and never sent: that is flush_batch()'s part. " if 0 < waiting < MOST_UPDATES else ""
+
+
 @rule("linked-address-before-remap", "1-notes: Code that is right at two addresses", "crash", "failure",
       unlike="`xen hypercalls on` in `make gdb`: was there an mmu_update before?")
 def _(f):
     fault = page_fault(f)
     if fault and is_linked(f, fault.cr2) and f.seen and not remapped(f) and not any(c.name == "mmu_update" and c.refused for c in f.calls):
         return f"""Linked VA {fault.cr2:#x} ({f.number(fault.cr2, 'linked') or "in the linked mapping"}) was used, {fault.doing}, and no page-table update
-            has been made yet: nothing is mapped there before the remap. Either a pointer got PAGE_OFFSET added too early, or the remap was
+            has been made yet: nothing is mapped there before the remap. {never_sent(f)}Either a pointer got PAGE_OFFSET added too early, or the remap was
             left out, or the linker put an address into data or code.{who(f, fault.cr2)}"""

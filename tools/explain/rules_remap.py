@@ -49,7 +49,8 @@ def _(f):
 
 def instead(f: Facts, paddr: int, va: int) -> str:
     """Where a page is mapped that is missing at a VA."""
-    at = sorted((a for a in f.mapped_at(paddr) if f.bits == 32 or a >> 31 == f.source.offset >> 31), key=lambda a: abs(a - va))
+    # The mapping of the text has the pages behind the image, too, and nobody looks for them there.
+    at = sorted((a for a in f.mapped_at(paddr) if f.bits == 32 or a >> 31 == va >> 31 == f.source.offset >> 31), key=lambda a: abs(a - va))
     waiting = (f.word("batched") or 0) & 0xFFFFFFFF
     if not at and 0 < waiting < MOST_UPDATES:
         return f"{waiting} more were collected (batched) and never sent: mmu_update was called before all were there."

@@ -29,7 +29,7 @@ def _(f):
 
 def p2m_pointer(f: Facts) -> tuple[int, int] | None:
     """Where stage 4 looks for the p2m, and where it is, if it was used and is wrong, and not by the remap's distance."""
-    pointer = f.word("phys_to_machine_mapping") if f.info and f.info_now else None
+    pointer = f.word("phys_to_machine_mapping") if f.info else None
     right = f.info.mfn_list + f.page_offset & f.mask if f.info else 0
     used = refused(f, name=("mmu_update",)) and any(c.name == "set_trap_table" for c in f.calls) or f.function == "phys_to_machine"
     wrong = used and pointer is not None and pointer not in (right, f.info.mfn_list, right + f.page_offset & f.mask)
@@ -145,5 +145,9 @@ def _(f):
             if f.bits == 32 and own != slot:
                 return f"""Xen refused this without a message: ptr {f.update[0]:#x} is entry {slot} of the pgd, which Xen shares with the guest. PAGE_OFFSET is VA {f.page_offset:#x}
                     here, and its entry is number {own}: the index was made of another address."""
+            before = [f.va_of_entry(ptr) for ptr, _ in call.updates[:call.done]]
+            if f.bits == 32 and any(e and e[0].startswith("pmd") and e[1] >= f.page_offset for e in before):
+                return f"""Xen refused this without a message: ptr {f.update[0]:#x} is entry {slot} of the pgd, a slot that Xen shares with the guest. The update is one too many: those before it, which Xen
+                    has made, put {", ".join(f"{e[0]} of VA {e[1]:#x}" for e in before[:2] if e)} in place, and they are all that this slot needs. (The text has a mapping of its own with 64 bits only.)"""
             return f"""Xen refused this without a message: ptr {f.update[0]:#x} is entry {slot} of the pgd, a slot that Xen shares with the
                 guest (slot 3 of PAE, 256 to 271 of x86-64). There the pmd entries have to be copied, one for 2 MiB."""

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Functions of the kit's in an observed boot: what each was asked, what it returned, and what is right.
+
+What such a function has to return follows from what Xen has told the guest: of an address there is one translation. So the first
+that returns something else is where the boot went wrong, whatever comes of it later. An image without these functions has no
+probes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE, BadPage
+from xenpt.paging import PagingError
+
+from .numbers import M2P
+
+if TYPE_CHECKING:
+    from xenqemu.registers import Registers
+
+    from .observe import Observation
+
+MOST = 60  # calls that are looked at, of two stops each
+REGISTERS = "rdi rsi rdx".split()  # 64 bits: of the arguments
+MSR_BASE = 0x40000000
+
+
+class Told(NamedTuple):
+    """A call that came back."""
+    name: str
+    args: tuple[int, ...]
+    result: int
+    right: int
+    caller: int  # the address behind the call
+
+
+class Contract(NamedTuple):
+    args: str  # what each is
+    gives: str  # what the result is
+    bits: int  # 64: with 32 bits, too; 0: as many as a word has
+    struct: bool  # 32-bit code returns it in memory
+    right: Callable[[Observation, list[int]], int | None]  # None: nothing is known of it
+
+
+def _maddr(seen: Observation, args: list[int]) -> int | None:
+    paddr = args[-1]
+    return seen.p2m[paddr >> PAGE_SHIFT] << PAGE_SHIFT | paddr % PAGE_SIZE if paddr >> PAGE_SHIFT < len(seen.p2m) else None
+
+
+def _pfn(seen: Observation, args: list[int]) -> int | None:
+    """By the m2p, which an update may have changed, if the p2m agrees."""
+    word = seen.bits // 8
+    pfn = int.from_bytes(seen.peek(M2P[seen.bits] + args[1] * word, word) or b"", "little")
+    return pfn if pfn < len(seen.p2m) and seen.p2m[pfn] == args[1] else (1 << seen.bits) - 1
+
+
+def _entry(seen: Observation, va: int, level: str) -> int | None:
+    """P=V address of the entry that translates a VA at a level."""
+    maddr = next((e.maddr for e in seen.guest().space.walk(va).path if e.level.name == level), None)
+    pfn = None if maddr is None else seen.pfn_of.get(maddr >> PAGE_SHIFT)
+    return None if pfn is None else pfn << PAGE_SHIFT | maddr % PAGE_SIZE
+
+
+CONTRACTS = {
+    "cpuid_xen_msr_base": Contract("", "an MSR's number", 32, False, lambda seen, args: MSR_BASE),
+    "early_pgd": Contract("info", "the P=V address of the pgd", 0, False, lambda seen, args: seen.info.pt_base),
+    "early_p2m": Contract("info paddr", "its maddr", 64, True, _maddr),
+    "early_m2p": Contract("info MFN", "its PFN", 0, True, _pfn),
+    "get_pud": Contract("info VA", "the P=V address of its entry", 0, False, lambda seen, args: _entry(seen, args[1], "pud" if seen.bits == 64 else "pgd")),
+    "get_pmd": Contract("info VA", "the P=V address of its entry", 0, False, lambda seen, args: _entry(seen, args[1], "pmd")),
+    "phys_to_machine": Contract("paddr", "its maddr", 64, True, _maddr),
+}
+
+
+class Probes:
+    """Breakpoints at the functions, and at where they return to."""
+
+    def __init__(self, seen: Observation, functions: dict[int, str]) -> None:
+        """functions: their names, by address."""
+        self.seen, self.stub, self.bits = seen, seen.stub, seen.bits
+        self.told: list[Told] = []
+        self.entries = functions
+        self.pending: list[tuple[int, int, str, list[int], int]] = []  # return address, stack, function, arguments, memory of the result
+        for address in functions:
+            self.stub.breakpoint(address)
+
+    def visit(self, regs: Registers) -> bool:
+        """Whether that stop was one of these."""
+        if self.pending and (regs.rip, regs.rsp) == self.pending[-1][:2]:
+            self._back(regs)
+            return True
+        if regs.rip not in self.entries or regs.in_xen:
+            return False
+        self._called(regs, self.entries[regs.rip])
+        return True
+
+    def _called(self, regs: Registers, name: str) -> None:
+        word, contract = self.bits // 8, CONTRACTS[name]
+        in_memory = self.bits == 32 and contract.struct
+        count = len(contract.args.split())
+        data = self.seen.peek(regs.rsp, word * 5) or bytes(5 * word)
+        words = [int.from_bytes(data[at:at + word], "little") for at in range(0, len(data), word)]
+        args = words[1 + in_memory:1 + in_memory + count] if self.bits == 32 else [getattr(regs, r) for r in REGISTERS[:count]]
+        behind = regs.rsp + word + (word if in_memory else 0) & (1 << self.bits) - 1  # the callee takes the hidden argument away
+        self.pending.append((words[0], behind, name, args, words[1] if in_memory else 0))
+        self.stub.breakpoint(words[0])
+
+    def _back(self, regs: Registers) -> None:
+        at, _, name, args, memory = self.pending.pop()
+        if at not in (p[0] for p in self.pending):
+            self.stub.remove_breakpoint(at)
+        contract = CONTRACTS[name]
+        bits = contract.bits or self.bits
+        result = int.from_bytes(self.seen.peek(memory, bits // 8) or b"", "little") if memory else regs.rax & (1 << min(bits, self.bits)) - 1
+        try:
+            right = contract.right(self.seen, args)
+        except (PagingError, BadPage):
+            right = None
+        if right is not None:
+            self.told.append(Told(name, tuple(args), result, right, at))
+        if len(self.told) == MOST:
+            self.forget()
+
+    def forget(self) -> None:
+        """No function stops the machine any more."""
+        for address in (*self.entries, *(p[0] for p in self.pending)):
+            self.stub.remove_breakpoint(address)
+        self.entries, self.pending = {}, []
+
+    @property
+    def wrong(self) -> Told | None:
+        """The first that returned something else than it should."""
+        return next((t for t in self.told if t.result != t.right), None)

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How a number that is wrong was made of the right one: cut, shifted, an offset too much or too little."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
+
+if TYPE_CHECKING:
+    from .facts import Facts
+
+NEAR = 64  # bytes: so little beside an address is a field or an entry of the same thing
+
+
+def relation(f: Facts, got: int, right: int) -> str:
+    """In a few words; empty if nothing of the kind is seen."""
+    got, right = got & (1 << 64) - 1, right & (1 << 64) - 1
+    offsets = {"PAGE_OFFSET": f.page_offset, "LOAD_OFFSET": f.source.offset}
+    for name, offset in offsets.items():
+        if offset and got in (right + offset, right + offset & f.mask):
+            return f"the right one with {name} added"
+        if offset and got in (right - offset, right - offset & f.mask):
+            return f"the right one with {name} taken off"
+    if got == offsets["LOAD_OFFSET"] - offsets["PAGE_OFFSET"] + right & f.mask and f.bits == 64:
+        return "the right one, but with LOAD_OFFSET in PAGE_OFFSET's place"
+    for bits in (32, 16, 8):
+        if got and got != right and got == right & (1 << bits) - 1:
+            return f"the lower {bits} bits of the right one: it went through a type, or a register, of so few"
+    if not got or not right:
+        return ""
+    for count in range(1, 33):
+        if got == right << count or got & f.mask == right << count & f.mask:
+            return f"the right one, shifted left by {count} bits too many"
+        if got == right >> count:
+            return f"the right one, shifted right by {count} bits too many, or left by {count} too few"
+    if got == right - right % PAGE_SIZE:
+        return f"the right one without its lower {PAGE_SHIFT} bits, the offset in the page"
+    if 0 < abs(got - right) <= NEAR:
+        return f"{abs(got - right)} bytes {'beyond' if got > right else 'below'} the right one"
+    return ""
+
+
+def also(f: Facts, got: int, right: int) -> str:
+    """The same as a sentence."""
+    words = relation(f, got, right)
+    return f" {got:#x} is {words}." if words else ""

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A check of the kernel's own that is wrong: what it says is not what the machine shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from xenpt.memory import PAGE_SHIFT
+
+from .facts import Facts
+from .questions import hexadecimals
+from .rule import rule
+
+STACK_END_MAGIC = 0x57AC6E9D  # linux/magic.h
+ROOM = 40  # words above xen_start_kernel()'s frame
+Contradiction = Callable[[Facts], "str | None"]
+
+
+def events(f: Facts) -> str | None:
+    if f.shared_info and not f.shared_info.evtchn_upcall_mask and f.word("HYPERVISOR_shared_info") == f.source.va("shared_info_page"):
+        return "evtchn_upcall_mask in shared_info is 0, so events are let in"
+    return None
+
+
+def result(f: Facts) -> str | None:
+    """Of a hypercall that Xen did not refuse."""
+    told = re.match(r"hypercall refused: (\w+).*: (-\d+) \(", f.panic)
+    calls = [c for c in f.calls if told and c.name == told[1] and c.result is not None]
+    if told and told[1] == "console_io":
+        calls = calls[:1]  # the others printed this
+    if calls and not any(c.refused for c in f.calls if c.name == told[1]):
+        return f"""Xen did what {calls[-1].name} asked for, and returned {calls[-1].result} in EAX (RAX). What was looked at, {told[2]}, is another number: is that register the
+            output of the asm, is it what hypercall() and those that call it return, and has the variable that takes it the size of a long"""
+    return None
+
+
+def same_page(f: Facts) -> str | None:
+    pv, va = hexadecimals(f.panic)[:2]
+    ways = [f.walk(pv), f.walk(va)]
+    if all(w and w.maddr is not None for w in ways) and ways[0].maddr == ways[1].maddr:
+        return f"""P=V {pv:#x} and VA {va:#x} are both mapped, and lead to the same maddr, {ways[0].maddr:#x}. Are both numbers that are compared read in the same size, each from
+            its own address"""
+    return None
+
+
+def magic(f: Facts) -> str | None:
+    va = hexadecimals(f.panic)[0]
+    if f.seen and va == f.seen.start_info and (f.seen.peek(va, 7) or b"") == b"xen-3.0":
+        return f"""The seven bytes at P=V {va:#x} are "xen-3.0". memcmp() is to return 0 for bytes that are equal, and its result to be compared with that"""
+    return None
+
+
+def stack(f: Facts) -> str | None:
+    bottom, top = f.source.va("init_stack"), f.source.top_of("init_stack")
+    if f.panic.startswith("stack: the lower end") and f.word("init_stack") is not None and f.word("init_stack") & 0xFFFFFFFF == STACK_END_MAGIC:
+        return f"The word at VA {bottom:#x}, the lower end of init_stack, is {STACK_END_MAGIC:#x} (STACK_END_MAGIC), as it was put there"
+    at = (hexadecimals(f.panic) or [0])[0]
+    word = f.bits // 8
+    if f.panic.startswith("stack: xen_start_kernel") and top and top - ROOM * word <= at < top and not at % word:
+        return f"VA {at:#x} is in init_stack, {top - at} bytes below its top, VA {top:#x}, and a multiple of {word}"
+    return None
+
+
+def jump(f: Facts) -> str | None:
+    at = hexadecimals(f.panic)[0]
+    if f.source.linked(at) == (at, "VA") and f.seen and f.source.linked(f.seen.regs.rip & f.mask) == (f.seen.regs.rip & f.mask, "VA"):
+        return f"VA {at:#x} is a linked address"
+    return None
+
+
+def dropped(f: Facts) -> str | None:
+    left = re.search(r"pgd\[(\d+)\] is 0x([0-9a-f]+)", f.panic)
+    if left and not int(left[2], 16) & 1:
+        return f"The entry, {int(left[2], 16):#x}, is not present: bit 0 is 0"
+    walk = f.walk(0)
+    if f.panic.startswith("P=V is still mapped: VA 0") and walk and walk.problem and any(x.cr2 == 0 and x.page for x in f.seen.faults):
+        return f"""The read at VA 0 faulted ({walk.problem}), and the handler went on as __ex_table says: probe_kernel_read() is to return false then. The movb that says that nothing
+            faulted is skipped by the fixup"""
+    return None
+
+
+def page(f: Facts) -> str | None:
+    """Of the hypercall page."""
+    calls = [c for c in f.calls if c.name == "xen_version"]
+    if len(calls) > 1 and len({(c.args[0], c.result) for c in calls}) == 1 and all(f.seen and c.args[1] and c.args[1] in range(c.regs.rsp & f.mask, (c.regs.rsp & f.mask) + 0x200) for c in calls):
+        told = [f.seen.peek(c.args[1], 8) for c in calls]
+        if told[0] and len(set(told)) == 1:
+            return f"""Xen was asked the same, xen_version({calls[0].args[0]:#x}), by both ways, returned {calls[0].result} and wrote the same to VA {calls[0].args[1]:#x} and VA
+                {calls[1].args[1]:#x}"""
+    return None
+
+
+def entry(f: Facts) -> str | None:
+    """An entry that is to be copied."""
+    pv = hexadecimals(f.panic)[-1]
+    value = int.from_bytes((f.seen.peek(pv, 8) if f.seen else None) or b"", "little")
+    if value & 1 and f.p2m and pv >> PAGE_SHIFT < len(f.p2m) and f.va_of_entry(f.p2m[pv >> PAGE_SHIFT] << PAGE_SHIFT | pv & 0xFFF):
+        return f"The entry at P=V {pv:#x} is {value:#x}: bit 0, PRESENT, is set"
+    return None
+
+
+def table(f: Facts) -> str | None:
+    """An entry that leads to a table."""
+    value = hexadecimals(f.panic)[-1]
+    pfn = f.pfn((value & (1 << 52) - 1) >> PAGE_SHIFT)
+    if value & 1 and pfn is not None and (pfn << PAGE_SHIFT) in f.said.layout.get("Page tables", range(0)):
+        return f"""The entry {value:#x} is present, and its MFN is that of PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT)}. The test, or what takes the MFN out of an entry and asks the m2p for
+            it (pteval_mfn(), early_m2p()), is wrong"""
+    return None
+
+
+def port(f: Facts) -> str | None:
+    told = re.match(r"virq \d+: port (\d+), and there are handlers for (\d+)", f.panic)
+    return f"Port {told[1]} is below {told[2]}, so it has a place in the table of handlers" if told and int(told[1]) < int(told[2]) else None
+
+
+CHECKS: dict[str, Contradiction] = {
+    "events: masked": events, "hypercall refused: ": result, "verify: P=V": same_page, "stack: ": stack, "jump: ": jump, "P=V is still mapped": dropped,
+    "hypercall page: ": page, "remap: the entry at": entry, "page table walk: ": table, "virq ": port, "start_info at": magic,
+}
+
+
+@rule("check-wrong", "7-debugging", "failure", rank=-1)
+def _(f):
+    about = next((check for begin, check in CHECKS.items() if f.panic.startswith(begin)), None)
+    told = about(f) if about and f.seen and not f.wrong_result else None
+    if told:
+        return f"What the kernel says of itself is not so. {' '.join(told.split())}. The check is at fault, or what it compares: {f.where or 'where it panics'}, and what leads there."
