@@ -60,7 +60,8 @@ def evidence(facts: Facts) -> list[str]:
     if facts.fault:
         seen.append(fault_text(facts))
     if facts.bare and facts.bare.fault and not facts.guest(f"reset, after an exception: v={facts.bare.fault.vector:02x} "):
-        seen.append(f"{NAMES.get(facts.bare.fault.vector, f'vector {facts.bare.fault.vector}')}, error code {facts.bare.fault.error:#x}, was the first exception")
+        name = NAMES.get(facts.bare.fault.vector, f"vector {facts.bare.fault.vector}")
+        seen.append(f"{name}, error code {facts.bare.fault.error:#x}, was the first exception")
     if not seen:
         seen = [line for line in facts.said.lines if line.strip() and "****" not in line][-1:]
     return [line[:160] for line in dict.fromkeys(seen)]
