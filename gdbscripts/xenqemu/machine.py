@@ -48,7 +48,9 @@ class Machine:
         end = time.monotonic() + ANSWER
         while True:
             try:
-                return Stub.connect(os.path.join(self.folder, "stub"))
+                stub = Stub.connect(os.path.join(self.folder, "stub"))
+                stub.computed = self.processor_time
+                return stub
             except OSError:
                 if self.qemu.poll() is not None:
                     raise Gone(f"QEMU did not start: {self.errors()}") from None

@@ -122,6 +122,11 @@ class Monitor:
         flags = re.search(r"\b[RE]FL=([0-9a-f]+)", registers)
         return bool(ring and halt and flags) and (ring[1], halt[1], int(flags[1], 16) & INTERRUPTS) == ("0", "1", 0)
 
+    def ip(self) -> int | None:
+        """Where the processor is, near enough, while the machine runs."""
+        found = re.search(r"\b[RE]IP=([0-9a-f]+)", self.human("info registers"))
+        return int(found[1], 16) if found else None
+
     def task_register_base(self) -> int:
         """Where Xen's TSS is; the stub does not tell."""
         for line in self.human("info registers").splitlines():

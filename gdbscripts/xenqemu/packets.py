@@ -13,12 +13,14 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from .patience import ANSWER
+from .patience import ANSWER, COMPUTED
 
 # How many requests are under way at once: QEMU's answers must fit into the socket until they are read.
 _AT_ONCE = 16
+# Seconds after which it is looked at what QEMU has computed.
+_GLANCE = 0.2
 
 
 class StubError(Exception):
@@ -31,6 +33,11 @@ class Gone(StubError):
 
 class Late(StubError):
     """QEMU did not answer in time."""
+
+
+class Stuck(Late):
+    """QEMU computes and does not answer. QEMU 10 and 11 do so for good when they translate an instruction that begins on a page
+    table and ends on a page that this table maps: they have locked the table as code, and want to set a bit in its entry."""
 
 
 class TooLate(StubError):
@@ -47,6 +54,7 @@ class Packets:
     def __init__(self, connection: socket.socket, limit: float = ANSWER) -> None:
         self.socket = connection
         self.limit = limit
+        self.computed: Callable[[], float] = lambda: 0  # QEMU's processor time, where it is known (machine.py)
         self._received = b""
 
     def close(self) -> None:
@@ -69,8 +77,8 @@ class Packets:
             raise Gone(f"QEMU is gone ({error})") from error
 
     def receive(self, limit: float | None = None) -> str:
-        """The next packet; acknowledges it."""
-        deadline = time.monotonic() + (limit or self.limit)
+        """The next packet; acknowledges it. Without a limit it is an answer, which QEMU gives at once unless it hangs."""
+        deadline, computed = time.monotonic() + (limit or self.limit), None
         while True:
             begin = self._received.find(b"$")
             end = self._received.find(b"#", begin + 1)
@@ -79,22 +87,26 @@ class Packets:
                 self._received = self._received[end + 3:]
                 self._write(b"+")
                 return packet.decode("latin-1")
-            self._fill(deadline)
+            if not self._fill(deadline, limit or _GLANCE):
+                computed = computed or self.computed()
+                if not limit and self.computed() - computed > COMPUTED:
+                    raise Stuck("QEMU hangs within an instruction")
 
-    def _fill(self, deadline: float) -> None:
+    def _fill(self, deadline: float, most: float) -> bool:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             raise Late("QEMU's debugging stub does not answer")
-        self.socket.settimeout(remaining)
+        self.socket.settimeout(min(remaining, most))
         try:
             data = self.socket.recv(65536)
         except socket.timeout:
-            return
+            return False
         except OSError as error:
             raise Gone(f"QEMU is gone ({error})") from error
         if not data:
             raise Gone("QEMU is gone")
         self._received += data
+        return True
 
     def request(self, text: str) -> str:
         """Sends a packet and returns the answer."""

@@ -20,6 +20,8 @@ def patiently(seconds: float) -> float:
 
 # What QEMU may take to open a socket, or for an answer, by the clock: only a QEMU that hangs needs as long.
 ANSWER = patiently(100)
+# What it may compute for an answer, where that is known: it stops behind the block of instructions that it is in.
+COMPUTED = patiently(5)
 
 
 def work_clock(processor_time: Callable[[], float]) -> Callable[[], float]:

@@ -19,14 +19,14 @@ from xenabi.image import Image
 from xenqemu import machine as qemu
 from xenqemu.monitor import MonitorError
 from xenqemu.patience import patiently
-from xenqemu.packets import Gone, Late
+from xenqemu.packets import Gone, Late, Stuck
 
 # Limits are seconds of the machine's own time, each some two million instructions (tools/machine, -icount): what a kernel
 # comes to within them does not depend on how busy the host is.
 BOOT_SECONDS = 300  # Xen's own start: about 30
 STEP_SECONDS = 60  # a guest's way from stop to stop: less than 1
 PATIENCE = patiently(600)  # seconds of the host's time, if the machine's own does not pass
-COMPUTED = patiently(60)  # of QEMU's processor time; the longest way takes some 10. QEMU 10 can stand at one instruction, and its clock, too
+STANDING = patiently(10)  # of QEMU's processor time, if the machine's own does not pass meanwhile
 ENDING_SECONDS = patiently(100)  # of a QEMU that has closed its sockets
 MOST_ALL = 3000  # stops of one machine
 MOST_STOPS = 500  # on the way to one that is waited for: a loop may lead over a breakpoint
@@ -35,7 +35,7 @@ MOST_STOPS = 500  # on the way to one that is waited for: a loop may lead over a
 Stop = namedtuple("Stop", "name regs")
 Fault = namedtuple("Fault", "vector error cr2 ip regs")
 Loop = namedtuple("Loop", "regs")
-End = namedtuple("End", "status")
+End = namedtuple("End", "status stuck_at", defaults=[None])
 
 INLINED = {"guest_wrmsr_xen": "guest_wrmsr"}  # since Xen 4.21, into a caller with the same arguments
 HALT = "machine_halt"  # Xen's function, when it has said its last word
@@ -59,6 +59,7 @@ class Machine(qemu.Machine):
             raise
         self.stops, self.passed = {}, 0
         self.ended = False
+        self.stands_at = None
         self.xen_symbols = xen_symbols(os.path.join(os.path.dirname(xen), "xen-syms"))
         if not native:
             self.stop_in_xen(HALT)
@@ -111,6 +112,8 @@ class Machine(qemu.Machine):
                 self.ended = self.halted()  # Xen has said its last word
                 return End(None) if self.ended else Loop(self.guest_registers())
             regs = self.registers()
+        except Stuck:
+            return self.stuck()
         except (Gone, Late, MonitorError):
             return self.end()
         name = self.stops.get(regs["rip"])
@@ -130,10 +133,27 @@ class Machine(qemu.Machine):
             self.qemu.kill()
             return End(self.qemu.wait())
 
+    def stuck(self):
+        """QEMU itself hangs, and its monitor, too, since it was told to stop."""
+        self.ended = True
+        self.qemu.kill()
+        return End(self.qemu.wait(), self.stands_at)
+
     def late_after(self, seconds):
-        begin, clock, computed = self.monitor.clock(), time.monotonic(), self.processor_time()
-        return lambda: self.halted() or self.monitor.clock() - begin > seconds or \
-            self.processor_time() - computed > COMPUTED or time.monotonic() - clock > PATIENCE
+        begin = now = self.monitor.clock()
+        clock, computed = time.monotonic(), self.processor_time()
+
+        def late():
+            nonlocal now, computed
+            before, now = now, self.monitor.clock()
+            if now != before:
+                computed = self.processor_time()
+            if self.processor_time() - computed > STANDING:
+                self.stands_at = self.monitor.ip()
+                return True
+            return self.halted() or now - begin > seconds or time.monotonic() - clock > PATIENCE
+
+        return late
 
     def registers(self):
         """By name, to be kept and changed."""

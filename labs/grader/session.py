@@ -277,6 +277,9 @@ class Session:
         if isinstance(event, Stop) and event.name == "xen_exit":
             said = [line for line in self.guest_lines() if "PANIC" in line][-1:]
             return f'the kernel gave up: "{said[0].strip()}"' if said else "the kernel ended itself"
+        if isinstance(event, End) and event.stuck_at is not None:
+            return f"""QEMU hangs {self.where(event.stuck_at)}. QEMU 10 does where a kernel runs on into its own page tables, through what should
+                be code and is zeros, and an instruction crosses from a table to a page that this table maps"""
         if isinstance(event, End):
             return "the machine ended" + (f" (Xen: {self.xen_says()})" if self.xen_says() else "")
         return f"stopped at {event.name}"
