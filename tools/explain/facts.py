@@ -86,8 +86,10 @@ class Facts(Refusal, Tables, Things):
 
     @property
     def wrong_result(self) -> Told | None:
-        """The first call of a function of the kit's that returned something wrong."""
-        return self.seen.probes.wrong if self.seen and self.seen.probes else None
+        """The first call of a function of the kit's that returned something wrong, if the table that it reads is the right one."""
+        told = self.seen.probes.wrong if self.seen and self.seen.probes else None
+        pointer = self.word("phys_to_machine_mapping") if told and told.name == "phys_to_machine" else None
+        return None if pointer is not None and pointer != self.info.mfn_list + self.page_offset & self.mask else told
 
     def _bare_entry(self) -> int | None:
         """Where a kernel without Xen is entered: the note's address, or, of a bzImage, where the unpacker jumps to."""

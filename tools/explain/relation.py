@@ -41,6 +41,11 @@ def relation(f: Facts, got: int, right: int) -> str:
     return ""
 
 
+def repointed(f: Facts, got: int, right: int) -> str:
+    """The same of linked addresses, of which the lower part may have been changed before PAGE_OFFSET was added."""
+    return also(f, got, right) or also(f, got - f.page_offset & f.mask, right - f.page_offset & f.mask)
+
+
 def also(f: Facts, got: int, right: int) -> str:
     """The same as a sentence."""
     words = relation(f, got, right)

@@ -4,6 +4,7 @@
 import re
 
 from .questions import JUMP, REMAP, hexadecimals
+from .relation import repointed
 from .rule import rule
 from .rules_events import BLOCK
 
@@ -47,7 +48,7 @@ def _(f):
     dropping = any(c.name == "set_trap_table" for c in f.calls) and not any(c.name == "set_callbacks" for c in f.calls)
     if pointer is not None and pointer != right and dropping and not f.fault:
         return f"""xen_start_info is {pointer:#x}{f" ({f.number(pointer)})" if f.number(pointer) else ""}, and should be VA {right:#x}: start_info was not
-            repointed before the jump, or something else was put there. What it pointed to was used all the same, since page 0 is an ordinary page while P=V holds."""
+            repointed before the jump, or something else was put there.{repointed(f, pointer, right) if pointer else ""} What it pointed to was used all the same, since page 0 is an ordinary page while P=V holds."""
 
 
 @rule("field-repointed-wrong", JUMP + ": What still points low", "failure", "crash")
@@ -57,7 +58,7 @@ def _(f):
         was, value = getattr(f.info, name), getattr(now, name)
         if value not in (was, was + f.page_offset & f.mask, was + 2 * f.page_offset & f.mask):
             return f"""start_info's {name} is {value:#x}{f" ({f.number(value)})" if f.number(value) else ""} now. Xen had it at P=V {was:#x}, so repointed it has to be VA
-                {was + f.page_offset & f.mask:#x}."""
+                {was + f.page_offset & f.mask:#x}.{repointed(f, value, was + f.page_offset & f.mask)}"""
     return None
 
 

@@ -77,7 +77,7 @@ def _(f):
         ends = {name: r.stop for name, r in f.said.layout.items() if name != "TOTAL"}
         last = max(ends, key=lambda name: ends[name]) if ends else "Boot stack"
         return f"""The limit, paddr {limit:#x}, is lower than what the kernel goes on using: the last of that, {last}, ends at paddr {ends.get(last, stack):#x}.{also(f, limit, ends.get(last, 0))}
-            The remap did no harm here, since one entry maps far more than a page. remap_limit() is to give the highest end of all."""
+            One entry maps far more than a page, so that a limit that is too low need not do harm. remap_limit() is to give the highest end of all."""
 
 
 @rule("remap-wrong-page", REMAP + ": Walking the tables in software", "failure")

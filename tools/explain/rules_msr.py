@@ -120,14 +120,16 @@ def _(f):
                 bytes (PAGE_SHIFT), and they have {PAGE_SIZE}."""
         narrow = [n for n in (1, 2, 4, 8) if page(f) is not None and n != f.bits // 8 and f.info and value ==
                   int.from_bytes(f.code(f.info.mfn_list + (page(f) >> PAGE_SHIFT) * n, n), "little") << PAGE_SHIFT]
-        if narrow:
-            return f"""The hypercall-page MSR got {value:#x}. That is what mfn_list gives for entry {page(f) >> PAGE_SHIFT:#x} if its entries are taken to have
-                {" or ".join(str(n) for n in narrow)} bytes. They are words (unsigned long), of {f.bits // 8}{right_value(f)}."""
+        entries = f"""what mfn_list gives for entry {page(f) >> PAGE_SHIFT:#x} if its entries are taken to have {" or ".join(str(n) for n in narrow)} bytes. They are words (unsigned long), of
+                {f.bits // 8}{right_value(f)}.""" if narrow else ""
+        if narrow and value:
+            return f"The hypercall-page MSR got {value:#x}. That is {entries}"
         shift = next((n for n in range(64) if want and value == want >> PAGE_SHIFT << n), None)
         if shift is not None:
             kind = f" It is the right MFN, {want >> PAGE_SHIFT:#x}, shifted by {shift}; a page is {PAGE_SHIFT} bits."
         elif not kind or not value:
             kind = " It is neither an MFN nor a PFN of this guest: it was not read from the p2m, or beyond its end, or it was changed on the way." if f.p2m else ""
+            kind += f" 0 is also {entries}" if kind and narrow else ""
         right = f", {want:#x}: entry {page(f) >> PAGE_SHIFT:#x} of mfn_list, which is the PFN of hypercall_page, holds its MFN" if want else ""
         return f"The hypercall-page MSR got {value:#x}, a page that is not this guest's.{kind} It takes the page's machine address{right}."
 

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A function of the kit's that returned something wrong: the first, of all that were called."""
 
+from xenpt.memory import PAGE_SHIFT
+
 from .facts import Facts
 from .probes import CONTRACTS, Told
-from .questions import say
+from .numbers import M2P
+from .questions import page_fault, say
 from .relation import also, relation
 from .rule import rule
 
-READ = {"phys_to_machine": "4-start-kernel: The p2m not repointed", "cpuid_xen_msr_base": "2-hypercall-page: CPUID that asks Xen"}
+MOST_MFNS = 1 << 24
 
 
 def asked(f: Facts, told: Told) -> str:
@@ -41,3 +44,21 @@ def _(f):
                 return f"""early_p2m() was asked for paddr {say(f, call.args[1])}, at {f.source.place(call.caller - 1)}, for the maddr of a page-table entry. {found.name}() had found the entry
                     at {say(f, found.result)} just before, and {call.args[1]:#x} is {words}. On the way from the one to the other it was changed."""
     return None
+
+
+@rule("wrong-entry-read", "0-machine: Three kinds of address", "crash", "failure", rank=1)
+def _(f):
+    """A fault inside of a function that was asked for the right thing."""
+    fault, pending = page_fault(f), f.seen.probes.pending if f.seen and f.seen.probes else []
+    _, _, name, args, _ = pending[-1] if pending else (0, 0, "", [], 0)
+    tables = {"early_p2m": f.info.mfn_list, "phys_to_machine": f.info.mfn_list + f.page_offset, "early_m2p": M2P[f.bits]} if f.info else {}
+    if not fault or f.function != name or name not in tables:
+        return None
+    word, base = f.bits // 8, tables[name] & f.mask
+    index = args[-1] if name == "early_m2p" else args[-1] >> PAGE_SHIFT
+    right, number = base + index * word & f.mask, (fault.cr2 - base & f.mask) // word
+    if index >= (f.nr_pages if name != "early_m2p" else MOST_MFNS) or fault.cr2 == right:
+        return None
+    how = relation(f, fault.cr2, right) or relation(f, number << PAGE_SHIFT, index << PAGE_SHIFT) or relation(f, number, index)
+    return f"""{name}() was asked for {say(f, args[-1])}, and read VA {fault.cr2:#x}, where nothing is mapped. What it is to read is entry {index:#x} of the table at VA {base:#x}, VA {right:#x}.
+        Counted from there, it read entry {number:#x}{f": {how}" if how else ""}. Is it the right table, indexed by the right number, in entries of a word?"""
