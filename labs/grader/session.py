@@ -18,6 +18,7 @@ from xenqemu.patience import patiently
 
 from .calls import DIRECTION, Caller
 from .guest import Guest
+from .hypercall_page import bad_stubs
 from .lab import NotGraded, Stopped
 from .machine import BOOT_SECONDS, End, Fault, Loop, Machine, Stop
 from .memory import PAGE, Memory, first_difference
@@ -31,6 +32,7 @@ EXCEPTIONS = {0: "division error", 3: "breakpoint", 6: "undefined instruction", 
 # A machine that has nearly all of its memory above 4 GiB, which Xen need not clear: page tables, p2m and image lie there.
 ABOVE = {"MEM": "160", "QEMU_OPTIONS": "-machine max-ram-below-4g=48M", "XEN_OPTIONS": "bootscrub=0"}
 COMMAND_LINE = b"words of the grader's"
+LOWEST = range(4)  # pages where a NULL leads to
 LITTERED, LEFT_BEHIND = 40, b"\xc2"  # pages behind the last that is used; what a debug Xen leaves in such
 
 
@@ -129,7 +131,7 @@ class Session:
         if not any(guest.read(command, 1)):
             guest.write(command, COMMAND_LINE)
         free = guest.limit() // PAGE
-        for pfn in range(free, min(free + LITTERED, guest.info["nr_pages"])):
+        for pfn in (*LOWEST, *range(free, min(free + LITTERED, guest.info["nr_pages"]))):
             guest.write(pfn * PAGE, LEFT_BEHIND * PAGE)
 
     def spoil_registers(self):
@@ -184,6 +186,9 @@ class Session:
         before, self.processor = self.processor, state(self.machine)
         if changed(before, self.processor):
             task.fail("state-left", f"what you wrote leaves the processor in another state than it found it in: {changed(before, self.processor)}")
+        bad = bad_stubs(self.guest)
+        if bad:
+            task.fail("page-damaged", f"entry {bad[0]} of the hypercall page is not Xen's stub any more: something wrote over it.")
         changes = self.guest.memory.changes()
         found = first_difference(changes, self.may_change())
         if found:

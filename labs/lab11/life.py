@@ -13,6 +13,7 @@ from .dom0 import OUT, OUT_PROD, SIZE
 
 VERDICT_SUCCESS = 0x10  # src/include/console.h
 STORE = struct(32, "struct xenstore_domain_interface", "rsp_cons", "rsp_prod")  # the same in both widths
+EARLY = b"P=V\n"
 WELL = 2 * VERDICT_SUCCESS + 1  # QEMU's exit status
 
 
@@ -21,6 +22,14 @@ class Life:
         self.boot, self.guest, self.machine = boot, boot.guest, boot.machine
         self.text, self.by_console_io = b"", False
         self.fault = None  # the last one
+
+    def print_early(self):
+        """A line while the kernel runs P=V: what ring_write() keeps of that is not right behind the jump. Returns how it ended, if it did not return."""
+        calls = self.boot.calls
+        calls.here()
+        result = calls.call("console_write", calls.scratch(EARLY), len(EARLY), leave=calls.keep)
+        self.text = EARLY
+        return result.event if result.value is None else None
 
     def run(self):
         """To the kernel's end, or wherever else; returns the last event."""
@@ -60,7 +69,7 @@ class Life:
 
 def check_life(task, boot):
     life, guest = Life(boot), boot.guest
-    event = life.run()
+    event = life.print_early() or life.run()
     verdict = verdict_of(boot, event)
     if life.fault and verdict != VERDICT_SUCCESS:
         explain_fault(task, boot, life.fault)

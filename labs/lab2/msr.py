@@ -5,9 +5,9 @@ Whether Xen filled the page is seen in Xen itself, at the function that takes th
 MSR: a guest could write the stubs by hand, and would not know what suits this machine.
 """
 
-from grader.checks.hypercall_page import good_stub
 from grader.checks.m2p import HIGH_MFN, open_m2p
 from grader.checks.remap import check_left
+from grader.hypercall_page import good_stub
 from grader.machine import End, Fault, Stop
 from grader.tables import PAGE
 from xenabi.headers import value

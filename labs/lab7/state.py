@@ -9,7 +9,7 @@ be said in the broken one's numbers.
 
 from collections import namedtuple
 
-from grader.checks.hypercall_page import good_stub
+from grader.hypercall_page import good_stub
 from grader.machine import Stop
 from grader.tables import MFN_MASK, PAGE
 

@@ -12,7 +12,7 @@ from grader.checks.walking import check_walk
 from grader.checks.world import MORE_FLAGS, PREPARED, World, first_free
 from grader.machine import Stop
 from grader.many import ask_each
-from grader.tables import PAGE
+from grader.tables import PAGE, PRESENT
 
 FLAGS = 1 << 63 | 0x67  # NX as well: a maddr ends below it
 MADE_UP = 0x20  # PFN of the first of four pages that nobody uses
@@ -57,15 +57,20 @@ def check_made_up(task, boot):
     guest.write(pgd, old)
 
 
-def put(guest, paddr, pfn):
+def put(guest, paddr, pfn, flags=FLAGS):
     """Has an entry lead to a page of the guest's."""
-    guest.write(paddr, (guest.p2m[pfn] * PAGE | FLAGS).to_bytes(8, "little"))
+    guest.write(paddr, (guest.p2m[pfn] * PAGE | flags).to_bytes(8, "little"))
+
+
+NOTHING = (("get_pud", va_of(3, 0), "pgd[3] is empty"), ("get_pud", va_of(5, 0), "pgd[5] is not present, whatever else it holds"),
+           ("get_pmd", va_of(0, 2), "pud[2] is empty"), ("get_pud", va_of(256, 0), "pgd[256] leads to a table of Xen's"))
 
 
 def check_empty(task, boot):
     """Where an entry leads to no table of the guest's, there is nothing to return."""
-    for name, va, why in (("get_pud", va_of(3, 0), "pgd[3] is empty"), ("get_pmd", va_of(0, 2), "pud[2] is empty"),
-                          ("get_pud", va_of(256, 0), "pgd[256] leads to a table of Xen's")):
+    absent = boot.guest.info["pt_base"] + 8 * 5
+    put(boot.guest, absent, MADE_UP, FLAGS & ~PRESENT)
+    for name, va, why in NOTHING:
         result = boot.calls.call(name, boot.guest.info_paddr, va)
         if result.value is not None:
             task.fail("walk-into-nothing", f"""{name}(VA {va:#x}) gives P=V {result.value:#x}, but {why}: the walk cannot continue there, and
@@ -73,6 +78,7 @@ def check_empty(task, boot):
         elif not isinstance(result.event, Stop) or result.event.name != "xen_exit":
             task.fail("walk-into-nothing", f"""{name}(VA {va:#x}), where {why}, did not end with a word: {boot.describe(result.event)}.
                 next_table() does.""")
+    boot.guest.write(absent, bytes(8))
 
 
 def check_every_slot(task, boot):

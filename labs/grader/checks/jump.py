@@ -8,9 +8,9 @@ still holds a P=V address faults from there on, and is named.
 from xenabi.structs import struct
 from xenpt.start_info import SIF_INITDOMAIN, SIF_MOD_START_PFN
 
+from ..hypercall_page import good_stub
 from ..machine import Fault, Stop
 from ..tables import PAGE, Tables
-from .hypercall_page import good_stub
 from .remap import check_entries, check_left, check_without_pv, entry_tables, explain_page, first_bad_page, pull_pv
 from .translation import no_answer
 
@@ -178,6 +178,7 @@ class Arrival:
         machine.stop_at(self.linked, "xen_start_kernel")
         machine.stop_at(guest.paddr("xen_start_kernel"), "xen_start_kernel P=V")
         machine.stop_at(boot.elf.address("start_kernel"), "start_kernel")
+        machine.stop_at(boot.elf.address("xen_exit"), "xen_exit")
         self.event = boot.watch.go("xen_start_kernel", "xen_start_kernel P=V", "start_kernel")
 
 
@@ -227,6 +228,9 @@ def note_repointed(guest):
 def explain_no_arrival(task, boot, arrival):
     guest, event = boot.guest, arrival.event
     said = f"xen_start_kernel() was not reached: {boot.describe(event)}"
+    if boot.machine.ended:
+        task.fail("no-arrival", f"{said}.")
+        return
     fault = event.cr2 if isinstance(event, Fault) and event.vector == 14 else 0
     symbol = boot.elf.symbol_at(getattr(event, "ip", 0) + guest.load_offset & guest.mask)
     now = guest.parse_info(guest.read(guest.info_paddr, guest.info_size))

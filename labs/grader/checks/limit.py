@@ -58,7 +58,7 @@ def check_limit(task, boot):
         ("boot-stack", here, {}, far + 2 * PAGE, far + 2 * PAGE),
         ("image", 0x1000, small, page_align(guest.image_end), 0x8000),
         ("console", here, dict(flags=0, console_mfn=guest.p2m[far // PAGE], store_mfn=guest.p2m[0]), far + PAGE, None),
-        ("store", here, dict(flags=0, console_mfn=guest.p2m[0], store_mfn=guest.p2m[far // PAGE]), far + PAGE, None),
+        ("store", here, dict(flags=0xff00, console_mfn=guest.p2m[0], store_mfn=guest.p2m[far // PAGE]), far + PAGE, None),
     ]
     with boot.calls.in_a_row():
         for name, at, fields, want, stack in cases:
