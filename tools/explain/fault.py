@@ -19,10 +19,16 @@ class Fault(NamedTuple):
     cr2: int
     regs: Saved
     calls: int = 0  # so many hypercalls had been made before
+    below: int | None = None  # the word below the stack pointer: what a RET that led here took from there
 
     @property
     def ip(self) -> int:
         return self.regs.rip
+
+    @property
+    def returned_to(self) -> bool:
+        """Whether a RET led here."""
+        return self.fetch and self.below == self.ip
 
     @property
     def page(self) -> bool:

@@ -17,6 +17,7 @@ CLOBBERED = 0xDEADF00D  # what a debug Xen leaves in a hypercall's argument regi
 FRESH = 0xC2C2C2C2  # and in pages that it hands out
 M2P = {32: 0xF5800000, 64: 0xFFFF800000000000}
 SELECTORS = {0xE019: "FLAT_KERNEL_CS", 0xE021: "FLAT_KERNEL_DS", 0xE033: "FLAT_KERNEL_CS", 0xE02B: "FLAT_KERNEL_SS"}
+EFLAGS, FIXED, INTERRUPTS = 0x0ED5, 0x2, 0x200  # the bits of a program, the one that is always 1, and IF, which Xen shows
 NEAR = 0x1000  # so close to CLOBBERED or FRESH is something added to it
 XEN_END = {32: 1 << 32, 64: 0xFFFF880000000000}
 
@@ -40,6 +41,8 @@ def _kinds(f: Facts, n: int):
     text = n.to_bytes(f.bits // 8, "little")
     if all(0x20 <= byte < 0x7F for byte in text[:4]) and n > PAGE_SIZE and all(0x20 <= byte < 0x7F or not byte for byte in text):
         yield "text", f'the characters "{text.decode().strip(chr(0))}": text, taken for a number'
+    if n & ~EFLAGS == FIXED and n & INTERRUPTS:
+        yield "flags", "EFLAGS (RFLAGS), as they stand in a frame beside the address"
     if n in SELECTORS:
         yield "selector", f"a segment selector, {SELECTORS[n]}, as it stands in a frame beside the address"
     if n < PAGE_SIZE:

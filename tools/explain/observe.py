@@ -140,7 +140,10 @@ class Observation(Again, Looking):
             event = self.stub.read(regs.rdi, 16)
             saved = saved_at(self.stub, self.places.frame(self.stub, self.machine.monitor))
             error = max(0, int.from_bytes(event[4:8], "little", signed=True))  # -1: this exception has none
-            self.faults.append(Fault(event[0], error, int.from_bytes(event[8:16], "little"), saved, len(self.calls)))
+            word = self.bits // 8
+            below = self.peek(saved.rsp - word, word)  # as yet: Xen's frame will go there
+            self.faults.append(Fault(event[0], error, int.from_bytes(event[8:16], "little"), saved, len(self.calls),
+                                     int.from_bytes(below, "little") if below else None))
         elif what == "msr":
             self.msrs.append((regs.rsi & 0xFFFFFFFF, regs.rdx))
         elif what == "cpuid":

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from xenpt.memory import PAGE_SHIFT
 
+from .calls import IRET
 from .facts import Facts
 from .questions import hexadecimals
 from .rule import rule
@@ -110,14 +111,28 @@ def table(f: Facts) -> str | None:
     return None
 
 
+def limit(f: Facts) -> str | None:
+    asked, last = hexadecimals(f.panic)[:2]
+    return f"The limit, {asked:#x}, is not beyond {last:#x}" if asked <= last else None
+
+
+def failsafe(f: Facts) -> str | None:
+    """Xen calls it back after an iret that failed, and nothing else does."""
+    calls = [c.name for c in f.calls if c.name not in ("console_io", "physdev_op")]
+    if calls and calls[-1] != IRET:
+        return f"""Xen did not come there: the last hypercall before was {calls[-1]}, and not iret, so there was no return that could fail. The kernel's own code jumped to the failsafe callback, or
+            ran into it"""
+    return None
+
+
 def port(f: Facts) -> str | None:
     told = re.match(r"virq \d+: port (\d+), and there are handlers for (\d+)", f.panic)
     return f"Port {told[1]} is below {told[2]}, so it has a place in the table of handlers" if told and int(told[1]) < int(told[2]) else None
 
 
 CHECKS: dict[str, Contradiction] = {
-    "events: masked": events, "hypercall refused: ": result, "verify: P=V": same_page, "stack: ": stack, "jump: ": jump, "P=V is still mapped": dropped,
-    "hypercall page: ": page, "remap: the entry at": entry, "page table walk: ": table, "virq ": port, "start_info at": magic,
+    "events: masked": events, "hypercall refused: ": result, "verify: P=V": same_page, "verify: a store": same_page, "remap: limit paddr": limit, "stack: ": stack, "jump: ": jump, "P=V is still mapped": dropped,
+    "hypercall page: ": page, "remap: the entry at": entry, "page table walk: ": table, "virq ": port, "Xen could not return": failsafe, "start_info at": magic,
 }
 
 

@@ -4,6 +4,7 @@
 from .report import plain
 from .rule import rule
 
+TICKS = 3  # that are slept for before
 LOOP, MOST_NAMED = 400, 4  # so many runs of instructions are looked at; so many functions named
 
 
@@ -74,8 +75,21 @@ def round_trip(f) -> str:
             lines.setdefault(f"{f.source.function(address)}() ({file})", []).append(int(line))
     outer = [f.source.function(a) for a in f.callers()] if f.seen and f.seen.regs else []
     order = sorted(lines, key=lambda name: -outer.index(name.partition("(")[0]) if name.partition("(")[0] in outer else 1)
+    if f.function not in {name.partition("(")[0] for name in lines}:
+        return ""  # the log had become too long before
     told = [f"{name[:-1]}:{min(lines[name])} to {max(lines[name])})" for name in order[:MOST_NAMED]]
     return f", and goes round through {', '.join(told)}: when is that loop to end?" if len(told) > 0 else ""
+
+
+@rule("tick-not-asked", "4-start-kernel: What a kernel sets up first", "silence", "timeout")
+def _(f):
+    if f.function in ("registers_kept", "variables_kept", "xen_verify_entries"):
+        waits = f"{f.function}() waits, without sleeping, until a tick interrupts it, and none comes"
+        asked = [c for c in f.calls if c.name == "set_timer_op"]
+        if f.seen and f.seen.regs and f.source.function(f.seen.regs.rip & f.mask) == f.function and len(asked) <= TICKS:
+            return f"{waits}: set_timer_op was made {len(asked)} times, for the {TICKS} ticks that were slept for, and not once more for this one."
+        return f"{waits}. Either no timer was set for it (ask_for_event()), or events are masked, or the handler does not count, or the loop does not look at what it counts."
+    return None
 
 
 @rule("guest-loops", "7-debugging", "silence", rank=2)

@@ -103,6 +103,9 @@ def parts(f: Facts) -> str:
     """What the time itself says of how it was made."""
     told = re.search(r"came at 0x([0-9a-f]+) ns", f.panic)
     time = int(told[1], 16) if told else SECOND
+    asked_for = re.search(r"asked for at 0x([0-9a-f]+)", f.panic)
+    if asked_for and asked(f) is not None and asked(f) < int(asked_for[1], 16) // 2 and time < SECOND << 20:
+        return f" Or it was not asked for what the kernel says: the last set_timer_op took {asked(f):#x} ns{', as two halves, the lower first' if f.bits == 32 else ''}."
     return " What it gave is, as a number with a sign, negative: from the counter a larger number was taken, or it was cut before." if time >> 63 else \
         " What it gave is next to nothing, as if Xen had only begun: the sum was cut, or its first part left out." if time < SECOND // 100 else ""
 

@@ -6,7 +6,7 @@ import re
 
 from xenabi.hypercalls import TRAP
 
-from .calls import AROUND, IRET
+from .calls import AROUND, IRET, Call
 from .facts import Facts
 from .questions import JUMP, misread
 from .rule import rule
@@ -15,6 +15,7 @@ CS_IN_FRAME = {32: 2, 64: 5}  # words: EAX, EIP, CS, or RAX, R11, RCX, flags, RI
 RPL = 0xFFFC  # a selector without its ring, which Xen clears for a 64-bit kernel
 STUB = re.compile(rb"\x59?(?:\x41\x5b)?(?:\x6a\0)?\x6a(.)[\xe9\xeb]", re.S)  # pop %rcx, pop %r11, push $0, push $vector, jmp
 
+RUNS_ON = re.compile(rb"(?:\x41\x5b|[\x58-\x5f]|\x6a\0)*\x6a.[^\xe8\xe9\xeb\x6a]", re.S)  # and if it does neither
 PUSH = re.compile(rb"(?:\x41\x5b|[\x58-\x5f]|\x6a\0)*\x6a(.)[\xe8\xe9\xeb]", re.S)  # the same, whatever is popped, and if it calls
 
 
@@ -25,7 +26,7 @@ def _(f):
         return None  # with a wrong segment, exceptions follow each other until their frames lie where the stubs were
     came = {x.vector for x in f.seen.faults}
     for vector, address in gates(f):
-        found = STUB.match(f.code(address, 16))
+        found = STUB.match(f.source.bytes(address, 16))  # in memory a stack that ran over may have been written over it
         if vector in came and f.code(address, 1) and not (found and found[1][0] == vector):
             return f"""The trap table leads vector {vector} to {f.source.place(address)} (trap_stubs + {address - f.source.va("trap_stubs"):#x}), where the code does not
                 push {vector}: it is no stub, or another's. In the assembly they have to be as far apart as the table takes them to be, TRAP_STUB_SIZE bytes, each aligned."""
@@ -78,8 +79,8 @@ def selectors(f: Facts) -> list[int]:
 
 @rule("frame-shifted", JUMP + ": What a kernel sets up first", "crash", "failure", "timeout", "silence")
 def _(f):
-    if f.fault and f.is_a(f.fault.ip, "selector"):
-        return f"""The processor was to go on at {f.fault.ip:#x}, which is {f.number(f.fault.ip, "selector")}. So the frame that was returned by is a word
+    if f.fault and f.is_a(f.fault.ip, "selector", "flags"):
+        return f"""The processor was to go on at {f.fault.ip:#x}, which is {f.number(f.fault.ip, "selector", "flags")}.{" A RET took it off the stack: the function that it ends was jumped to, not called, or what was pushed before it has not been taken off." if f.fault.returned_to else ""} So the frame that was returned by is a word
             off: something more was taken off the stack, or left on it, between the entry of the handler and its iret."""
 
 
@@ -87,12 +88,25 @@ KEPT = {32: "rbx rcx rdx rsi rdi rbp", 64: "rbx rdx rsi rdi rbp r8 r9 r10 r12 r1
 
 
 def lost(f: Facts) -> list[str]:
-    """Registers that were not what they had been, when the last exception that was meant had been handled."""
+    """Registers that were not what they had been, when the last exception that was meant, or an event right after it, had been handled."""
     fixups = dict(f.source.fixups)
     fault = next((x for x in reversed(f.seen.faults if f.seen else []) if x.ip in fixups), None)
-    back = next((c for c in f.calls[fault.calls:] if c.name == IRET), None) if fault else None
-    return [f"{name[1:].upper() if name[1].isdigit() else ('R' if f.bits == 64 else 'E') + name[1:].upper()} was {fault.regs.values[name] & f.mask:#x} before and {back.regs.values[name] & f.mask:#x} after"
-            for name in KEPT[f.bits].split() if (fault.regs.values[name] ^ back.regs.values[name]) & f.mask] if fault and back else []
+    backs = [c for c in f.calls[fault.calls:] if c.name == IRET] if fault else []
+    found = []
+    for back in backs[:1] + [b for b in backs[1:] if f.source.function(frame(f, b)) == "registers_kept"]:
+        found += [f"{register(f, name)} was {fault.regs.values[name] & f.mask:#x} before and {back.regs.values[name] & f.mask:#x} after"
+                  for name in KEPT[f.bits].split() if fault and (fault.regs.values[name] ^ back.regs.values[name]) & f.mask]
+    return list(dict.fromkeys(found))
+
+
+def register(f: Facts, name: str) -> str:
+    return name.upper() if name[1].isdigit() else ("R" if f.bits == 64 else "E") + name[1:].upper()
+
+
+def frame(f: Facts, call: Call) -> int:
+    """Where an iret leads to."""
+    at = (AROUND + CS_IN_FRAME[f.bits] - 1) * f.bits // 8
+    return int.from_bytes(call.data[at:at + f.bits // 8], "little")
 
 
 @rule("register-lost", JUMP + ": What a kernel sets up first", "failure", rank=-1)
@@ -101,12 +115,19 @@ def _(f):
     if not went_on and not f.panic.startswith("entries: an exception or an event"):
         return None
     if lost(f):
-        return f"""An exception came and was handled, and {'; '.join(lost(f)[:3])} it. Between the stub of the exception and its iret a register is not pushed, or another is popped in its
+        return f"""An exception, or an event, came and was handled, and {'; '.join(lost(f)[:3])} it. Between its entry and its iret a register is not pushed, or another is popped in its
             place: all that a C function may change has to be saved, and taken back in the opposite order."""
+    if f.panic and len([c for c in f.calls if c.name == IRET and f.source.function(frame(f, c)) == "registers_kept"]) > 1:
+        return """The kernel says that a register was changed. An exception and an event were seen to come, and to go back with all registers as they were: so the check is at fault. What is loaded
+            into the registers, and what is taken off afterwards, has to be the same, number by number."""
     if f.panic:
         return f"""A register was changed by an exception or an event. What could be seen of the exception's way back was right, so look at xen_hypervisor_callback and
             what it saves: an event comes between any two instructions, so all that a C function may change ({"EAX, ECX, EDX" if f.bits == 32 else "RAX, RCX, RDX, RSI, RDI, R8 to R11"}) has to be pushed, and
             popped in the opposite order."""
+    meant = next((x for x in reversed(f.seen.faults if f.seen else []) if f.source.function(x.ip) == "registers_kept" and x.vector == 6), None)
+    if f.function == "registers_kept" and meant and meant.regs.rdi & f.mask == f.fault.cr2:
+        return f"""registers_kept() itself had VA {f.fault.cr2:#x} in the register that is to hold the address of a counter, {"RDI" if f.bits == 64 else "EDI"}, before anything interrupted it: its argument was read from the
+            wrong place."""
     if f.function == "registers_kept":
         return f"""registers_kept() was interrupted, and went on with VA {f.fault.cr2:#x} in the register that holds the address of a counter ({"RDI" if f.bits == 64 else "EDI"}): the entry of an exception, or of an event
             (xen_hypervisor_callback), does not save and restore all that a C function may change."""
@@ -116,13 +137,15 @@ def _(f):
 @rule("red-zone", JUMP + ": What a kernel sets up first", "failure")
 def _(f):
     if f.panic.startswith("entries: an event has changed a variable"):
-        return """A function's variables were written over by an event. They lay below the stack pointer, in the 128 bytes that the ABI of 64 bits calls the red zone, and Xen, as the processor does, puts its
-            frame right there. A kernel is compiled with -mno-red-zone; or the entry of the event moves the stack pointer wrongly."""
+        zone = """The function keeps them below its stack pointer, if it is compiled with -mred-zone, in the 128 bytes that the ABI of 64 bits calls the red zone, and Xen, as the processor does, puts
+            its frame right there (-mno-red-zone)""" if f.bits == 64 else "With 32 bits nothing lies below the stack pointer"
+        return f"""A function's variables did not hold what they were given when an event had come and gone. {zone}. Else the entry of the event puts back another stack pointer, or writes above its
+            frame; or the variables are compared with something else than they were given."""
 
 
 def pushes(f: Facts, vector: int) -> int | None:
     """The number that the code pushes last before its jump, where the trap table leads a vector."""
-    found = PUSH.match(f.code(dict(gates(f)).get(vector, 0), 16))
+    found = PUSH.match(f.source.bytes(dict(gates(f)).get(vector, 0), 16))
     return found[1][0] if found else None
 
 
@@ -144,6 +167,10 @@ def _(f):
     if real.vector == told.vector and told.ip in dict(f.source.fixups).values():
         return f"""{came}, and it was meant: the handler found it in __ex_table, and put the address to go on at, VA {told.ip:#x}, into its frame. Then it went on as if it had found nothing: is
             fixup_exception()'s result, true, returned and looked at?"""
+    at = dict(gates(f)).get(real.vector, 0)
+    if pushed is None and RUNS_ON.match(f.source.bytes(at, 16)):
+        return f"""{came}, and the handler took it for vector {told.vector}. The stub of vector {real.vector}, {f.source.place(at)}, pushes its number and then runs on into the next one, which pushes its own on top, and so
+            on to the last: the jump behind the number is missing."""
     if told.vector != real.vector:
         return f"""{came}, and the handler took it for vector {told.vector} at EIP (RIP) {told.ip:#x}. Its frame is a word or more off: what the stub pushes (an error code
             or 0 for it, then the vector) and then all registers have to be struct pt_regs, word by word."""

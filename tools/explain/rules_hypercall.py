@@ -96,6 +96,9 @@ def _(f):
             return f"""Argument {found[0]} of {call.name} was {CLOBBERED:#x}, which is what a debug Xen leaves in the argument registers of a hypercall:
                 the compiler took a register for unchanged by an earlier call. In its asm (hypercall(), hypercall_by_gate()) an argument has to be
                 "+b", "+c", ..., read and written, and not "b", "c"."""
+    if f.fault and f.fault.page and f.is_a(f.fault.cr2, "clobbered") and f.source.line(f.fault.ip).partition(":")[0].endswith(".S"):
+        return f"""VA {f.fault.cr2:#x} comes from a register that nobody has set since the last hypercall: {f.number(f.fault.cr2, "clobbered")}. In this assembly, at
+            {f.source.place(f.fault.ip)}, another register is meant."""
     if f.fault and f.fault.page and f.is_a(f.fault.cr2, "clobbered"):
         return f"""The address {f.fault.cr2:#x} comes from a register that held an argument of a hypercall: {f.number(f.fault.cr2, "clobbered")}.
             To the compiler such a register must count as changed: "+b", "+c", ... and not "b", "c" in hypercall()'s asm."""

@@ -4,8 +4,10 @@
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .calls import MOST_UPDATES
+from .decode import leaves
 from .questions import JUMP, REMAP, is_linked, misread, page_fault, remapped, vectors, who
 from .rule import rule
+from .rules_frames import gates
 
 PAGE_FLAGS = 0x067  # of a page in use: PRESENT, RW, USER, ACCESSED, DIRTY
 
@@ -38,11 +40,20 @@ def _(f):
 @rule("null-call", JUMP + ": No trap table", "crash", "failure")
 def _(f):
     fault = page_fault(f)
+    if fault and fault.fetch and fault.cr2 < PAGE_SIZE and fault.returned_to and fault.cr2:
+        return None if f.is_a(fault.cr2, "flags") else f"""A RET took {fault.cr2:#x} off the stack, which is no address: the function was jumped to, not called, or something that was pushed lies above the
+            return address."""
     if fault and fault.fetch and fault.cr2 < PAGE_SIZE:
         blocked = [c for c in f.calls if c.name == "set_callbacks"]
+        # With handlers, the code that ran last is theirs.
+        gate = dict(gates(f)).get(fault.vector) if f.end == "failure" else None
+        left = f.last_before(gate) if gate else None
+        if left is not None and leaves(f.source, left).startswith("ret"):
+            return f"""A RET took {fault.cr2:#x} off the stack, at the end of {f.source.place(left)}: the function was jumped to, not called, or what was pushed lies above the return address still."""
+        place = f.left_at if left is None else f.source.place(left)
         return f"""Address {fault.cr2:#x} was called. Either a function pointer is NULL, or Xen did: it has no better address for a callback that was
             not set by set_callbacks ({"it was called" if blocked else "it was never called"}).
-            {f"The image's code was left at {f.left_at}." if f.left_at else ""}"""
+            {f"The image's code was left at {place}." if place else ""}"""
 
 
 @rule("deliberate-fault", JUMP + ": No trap table", "crash", "failure", "silence", "timeout")
@@ -76,7 +87,7 @@ def _(f):
 @rule("null-pointer", JUMP + ": A null pointer", "crash", "failure")
 def _(f):
     fault = page_fault(f)
-    if fault and fault.cr2 < PAGE_SIZE and f.source.function(fault.ip) != "probe_kernel_read":
+    if fault and fault.cr2 < PAGE_SIZE and f.source.function(fault.ip) != "probe_kernel_read" and not fault.returned_to:
         return f"""A NULL pointer was used, or a member of what it should point to, {fault.cr2:#x} bytes behind it. While P=V is mapped this goes
             unnoticed: page 0 is an ordinary page then."""
 

@@ -54,6 +54,9 @@ def _(f):
 def _(f):
     if f.fault and f.fault.vector == 13 and not f.fault.error and f.code(f.fault.ip, 2) != WRMSR and (f.source.is_code(f.fault.ip) or not f.seen):
         code = f.code(f.fault.ip, 8).hex(" ")
+        if code[:2] in PORT and f.seen and f.function.startswith("serial_") and not any(c.name == "physdev_op" for c in f.calls):
+            return f"""A general protection fault at an access to the serial port, in {f.function}(): that way of printing is for a machine without Xen, and Xen is there. The kernel took itself to be in
+                ring 0 (CS is {f.fault.regs.cs:#x}, so current_ring() is {f.fault.regs.cs & 3}), or has chosen a console that is not for it (console_select())."""
         if code[:2] in PORT:
             return f"""A general protection fault at an access to an I/O port (bytes {code}). Ports belong to Xen; dom0 may have them after
                 PHYSDEVOP_set_iopl with level 1, any other domain may not."""
@@ -88,6 +91,10 @@ def _(f):
 
 @rule("fault-loop", JUMP + ": No trap table", "silence", "timeout", "crash", rank=1)
 def _(f):
+    first = f.seen.faults[0] if f.seen and f.seen.faults else None
+    if f.repeated and first and first.ip != f.repeated[0].ip:
+        return f"""The first exception was vector {first.vector}, at {f.source.place(first.ip)}. Its handler caused the next, {f.source.place(f.repeated[0].ip)}, and that one the same again, {len(f.repeated)} times: the fault is in the
+            handler, or in what it was given."""
     if f.repeated:
         return f"""The same exception came {len(f.repeated)} times: the handler returns to the instruction that caused it, without a change, or
             causes it itself. An entry of __ex_table that leads back to its own instruction does that."""

@@ -67,6 +67,11 @@ class Source:
         pairs = struct.iter_unpack("<ii", self.image.data[begin:begin + table[1] // 8 * 8])
         return [(table[0] + 8 * n + insn, table[0] + 8 * n + 4 + fixup) for n, (insn, fixup) in enumerate(pairs)]
 
+    def bytes(self, va: int, count: int) -> bytes:
+        """What the file has at a linked VA."""
+        part = next((p for p in self.image.loaded() if p.vaddr <= va < p.vaddr + p.filesz), None) if self.image else None
+        return self.image.data[part.offset + va - part.vaddr:][:count] if self.image and part else b""
+
     def is_code(self, address: int) -> bool:
         found = self.linked(address)
         return bool(found) and found[0] in self.code

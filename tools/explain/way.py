@@ -113,8 +113,13 @@ class Way:
 
     def before(self, address: int) -> str:
         """The last place in the image's code before the processor came to an address for the last time."""
+        found = self.last_before(address)
+        return "" if found is None else self.source.place(found)
+
+    def last_before(self, address: int) -> int | None:
+        """The same as an address: where that run of instructions begins."""
         at = max((n for n, s in enumerate(self.steps) if s.address == address), default=0)
-        return next((self.source.place(s.address) for s in reversed(self.steps[:at]) if self.source.is_code(s.address)), "")
+        return next((s.address for s in reversed(self.steps[:at]) if self.source.is_code(s.address)), None)
 
     @functools.cached_property
     def left_at(self) -> str:
