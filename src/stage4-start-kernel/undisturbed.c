@@ -36,6 +36,7 @@ static bool __attribute__((noinline)) variables_kept(unsigned int before)
 }
 
 /* An event that comes too early ends the wait, too. */
+//! [xen_verify_entries]
 void xen_verify_entries(void)
 {
 	unsigned int before = timer_ticks;
@@ -49,3 +50,4 @@ void xen_verify_entries(void)
 	if (!variables_kept(before))
 		panic("entries: an event has changed a variable of the function that it interrupted");
 }
+//! [xen_verify_entries]
