@@ -1,21 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Stage 6: what happened to the domain that it built. Dom0 itself is well, and reports failure."""
 
+import os
 import re
 
+from xenabi.loader import Loading
+
 from .rule import rule
+from .source import Source
 
 LESSON = "10-the-other-side"
-
-# What Xen wants of a step, where it refuses without a reason.
-STEPS = {
-    "domctl(getdomaininfo), versions": "Xen takes domctl with its own version only, and that is none of those that stage 6 tries",
-    "domctl(createdomain)": "it has to say at least one of max_vcpus, and GRANT_version(1)",
-    "domctl(set_address_size)": "it comes before the domain's memory, or Xen's own mappings of that would have the wrong format",
-    "domctl(setvcpucontext)": "max_vcpus has to be called before; the registers are in the struct of the domain's width, which set_address_size sets; "
-    "the flags have VGCF_in_kernel; and cr3 names, by its MFN, a table of the top level",
-    "event_channel_op(EVTCHNOP_alloc_unbound)": "createdomain's max_evtchn_port says how many ports there are",
-}
+DOMINF_SHUTDOWN = 1 << 2  # XEN_DOMINF_shutdown of xen/domctl.h
 
 
 @rule("guest-domain-contract", LESSON, unlike="Lesson 0 has the list of what a guest is promised, and src/stage6-toolstack/main.c a call for each.")
@@ -81,6 +76,15 @@ def _(f):
             consumer's than the ring is large, or the guest moved the index that is dom0's. What it wrote there was lost."""
 
 
+def _reads_well(f) -> str:
+    """What Xen's loader makes of the module, if it would take that."""
+    image = Source(os.environ.get("MODULE", "")).image
+    loading = Loading(image) if image and f.pvh == "n" else None
+    if not loading or loading.faults() or image.machine not in ("EM_386", "EM_X86_64"):
+        return ""
+    return f"it ends at paddr {loading.pend:#x}, and is entered at VA {loading.entry:#x}"
+
+
 @rule("guest-domain-refused", LESSON, "failure")
 def _(f):
     if f.panic.startswith("image: it has no note PHYS32_ENTRY"):
@@ -89,6 +93,10 @@ def _(f):
     if re.match("image: its entry, paddr .* is beyond its end", f.panic) and f.pvh == "domU":
         return """The note PHYS32_ENTRY holds an address outside the image as it is loaded: a virtual one, from which LOAD_OFFSET was not
             taken."""
+    right = _reads_well(f) if f.panic.startswith("image: ") else None
+    if right:
+        return f"""Stage 6 refuses the image that it got, and read as Xen reads it there is nothing wrong with it: {right}. So it is stage 6's own reading that is: src/stage6-toolstack/image.c,
+            notes.c, and the order in which image_parse() calls them."""
     if f.panic.startswith(("image: ", "files: ", "layout: ", "toolstack: dom0 has no module")):
         return """What stage 6 got as GUEST=, MODULE= or LAYOUT= cannot be made into a domain; the line says why. A kernel with two
             levels (PAE=n) or without Xen's notes is refused here as Xen would refuse it as dom0."""
@@ -110,9 +118,12 @@ def _(f):
 
 @rule("guest-domain-zombie", LESSON + ": The ring still mapped", "failure")
 def _(f):
-    if f.guest(r"PANIC: toolstack: domain [0-9]+ is a zombie"):
-        return """The domain was destroyed, but Xen keeps it for a page of it that is still mapped elsewhere: dom0 has to unmap the
-            console ring, and its window, before it destroys the domain."""
+    found = f.guest(r"PANIC: toolstack: domain [0-9]+ is a zombie, flags 0x([0-9a-f]+)")
+    if not found:
+        return None
+    alive = "" if int(found[1], 16) & DOMINF_SHUTDOWN else "It had not shut down (bit 2 of the flags): was it served till its end?"
+    return f"""The domain was destroyed, but Xen keeps it for a page of it that is still mapped elsewhere: dom0 has to unmap the
+            console ring, and its window, before it destroys the domain. {alive}"""
 
 
 @rule("guest-domain-mfn", LESSON, "failure")
@@ -136,13 +147,6 @@ def _(f):
     if said:
         return f"""Dom0 was to map a page of domain {said[2]}'s, and the call named domain {said[1]}: a page of another domain's is only mapped by a call that names
             its owner."""
-
-
-@rule("guest-domain-step", LESSON + ": And one word wrong elsewhere", "failure", rank=1)
-def _(f):
-    for step, wants in STEPS.items():
-        if f.panic.startswith(f"hypercall refused: {step}"):
-            return f"Stage 6 asked for {step.split(',')[0]}, and Xen refused that step of the building of a domain: {wants}."
 
 
 @rule("guest-domain-memory", LESSON + ": No memory allowed", "failure")

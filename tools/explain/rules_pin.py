@@ -10,8 +10,6 @@ from .rule import rule
 
 LESSON = "10-the-other-side"
 PIN = r"^hypercall refused: mmuext_op\(MMUEXT_PIN_L[34]_TABLE\)"
-# struct xen_domctl: where the operation's own part begins. struct vcpu_guest_context: its flags are behind the floating-point registers.
-DOMCTL_U, FPU, IN_KERNEL = 16, 512, 1 << 2
 FLAGS = {0x1: "PRESENT", 0x2: "RW", 0x4: "USER", 0x8: "PWT", 0x10: "PCD", 0x80: "PSE", 0x100: "GLOBAL"}
 
 
@@ -102,32 +100,6 @@ def _(f):
         return f"""Xen looked at the page tables that stage 6 wrote, and did not take them{': ' + '; '.join(said) if said else ''}.
             {f'It stopped at {entry_of(f)}.' if entry_of(f) else ''} What it asks of each entry: an MFN of the domain's own, no RW for a page table, a table of the next
             level above a pte, and no mapping of dom0's that is still writable."""
-
-
-@rule("guest-domain-width", LESSON + ": No width set", "failure")
-def _(f):
-    said, asked = f.xen("Could not get page ref for mfn 0*([0-9a-f]+)"), re.search(r"domctl\(setvcpucontext\), cr3 of MFN 0x([0-9a-f]+)", f.panic)
-    created = f.guest(r"^toolstack: created domain \d+, (32|64) bits")
-    if said and asked and created and int(said[1], 16) != int(asked[1], 16) and created[1] == "32":
-        return f"""Xen found MFN {int(said[1], 16):#x} in cr3 where the toolstack wrote MFN {int(asked[1], 16):#x}: it read the registers in another layout than they were written
-            in. Every PV domain begins as one of 64 bits, with a vcpu_guest_context of 64 bits; a 32-bit guest needs domctl(set_address_size) with 32
-            before it has memory. Or ctrlreg[3] was not made by xen_pfn_to_cr3()."""
-
-
-@rule("guest-domain-context", LESSON, "failure")
-def _(f):
-    call = f.refused if re.match(r"hypercall refused: domctl\(setvcpucontext\)", f.panic) and f.seen else None
-    head = f.seen.peek(call.args[0] + DOMCTL_U, 16) if call else None
-    at = int.from_bytes(head[8:], "little") if head else 0
-    created = f.guest(r"^toolstack: created domain \d+, (32|64) bits")
-    flags = f.seen.peek(at + FPU, 4) if at and created else None
-    if not flags or f.xen("Could not get page ref for mfn"):
-        return None
-    told, vcpu = int.from_bytes(flags, "little"), int.from_bytes(head[:4], "little")
-    why = f"it names vcpu {vcpu}, and the domain has one, 0" if vcpu else \
-        "VGCF_in_kernel (bit 2) is not set: a guest of 64 bits begins in its kernel, or not at all" if not told & IN_KERNEL and created[1] == "64" else \
-        f"what Xen looks at is whether max_vcpus has made vcpu {vcpu}, the flags ({told:#x}: bit 2 VGCF_in_kernel, bit 5 VGCF_online), the selectors, and cr3"
-    return f"Xen did not take the registers that the toolstack gave it: {why}. setvcpucontext is to have all that the first instruction needs."
 
 
 @rule("guest-domain-port", LESSON + ": The console ring", "failure")

@@ -9,8 +9,6 @@ LESSON = "11-pvh"
 PAE = """QEMU's TCG sets ACCESSED in the top-level entries of PAE tables, where the manual reserves that bit. Xen has to read the
     instruction VMMCALL to step over it, finds the bit on the way there, gives up, and enters the guest at the same
     instruction again."""
-PAGING, PROTECTED = 1 << 31, 1  # of CR0
-NO_STACK = (1 << 32) - (1 << 20)  # a stack pointer that began at 0 has come no further
 
 
 @rule("pvh-no-note", LESSON, "qemu")
@@ -67,17 +65,6 @@ def _(f):
         return f"""The guest's first hypercall with paging on never ends. {PAE} Use GUEST_ARCH=x86_64, or GUEST_PAE=n."""
 
 
-def triple_fault(f):
-    """Registers of Xen's dump of a guest that ended so, by name; none if it did not."""
-    dumped = {}
-    if f.xen("^d[0-9]+v[0-9]+ Triple fault"):
-        for name, pattern in (("rip", r"^RIP: +[0-9a-f]+:\[<([0-9a-f]+)"), *((n, rf"\b{n}: ([0-9a-f]+)") for n in ("rsp", "cr0", "cr2", "cr3"))):
-            found = f.xen(pattern)
-            if found:
-                dumped[name] = int(found[1], 16)
-    return dumped
-
-
 @rule("pvh-start-info", LESSON, "failure")
 def _(f):
     found = f.guest(r"hvm_start_info at paddr 0x([0-9a-f]+): its magic is 0x([0-9a-f]+)")
@@ -89,40 +76,6 @@ def _(f):
     why = ": EBX got a PFN, and takes a paddr" if right and at == right >> 12 else ""
     return f"""What the kernel took for hvm_start_info, at paddr {at:#x}{kind}{why}. EBX has its paddr at the first instruction: whoever loads the kernel puts it there, and the head has to
         pass it on before it uses that register."""
-
-
-@rule("pvh-real-mode", LESSON, "failure")
-def _(f):
-    dumped = triple_fault(f)
-    if "cr0" in dumped and not dumped["cr0"] & PROTECTED:
-        return f"""CR0 is {dumped['cr0']:#x}: its PE (bit 0) is 0, so the processor is in real mode, where the image's code means something else. A PVH kernel is entered in
-            protected mode of 32 bits, with flat segments and without paging: that is for the toolstack to see to (sethvmcontext: cr0 and the segments' arbytes)."""
-
-
-@rule("pvh-no-stack", LESSON, "shutdown", "failure")
-def _(f):
-    dumped = triple_fault(f)
-    rsp = dumped.get("rsp")
-    # While it is 0 itself nothing has been pushed, and something else has failed, but for the very first push.
-    if rsp is not None and (rsp if rsp else dumped.get("cr2", 0)) % (1 << 32) >= NO_STACK:
-        return f"""The stack pointer is {rsp:#x}: it began at 0, since nobody gives a PVH kernel a stack. The first push goes to the last bytes
-            below 4 GiB, or of the address space, where no memory is. The head has to load it before anything is pushed or called."""
-
-
-@rule("pvh-paging-too-early", LESSON, "shutdown", "failure")
-def _(f):
-    dumped = triple_fault(f)
-    at_once = dumped.get("cr0", 0) & PAGING and (not dumped.get("cr3") or dumped.get("cr2") == dumped.get("rip"))
-    if at_once:
-        return """Paging was turned on, and the very next instruction is not mapped where it runs: CR3 does not hold the tables' address, or
-            they have no P=V."""
-
-
-@rule("pvh-triple-fault", LESSON, "shutdown", "failure", rank=1)
-def _(f):
-    if triple_fault(f):
-        return """An exception found no handler, and the fault of not finding one found none, too: there is no IDT yet. Xen's dump shows
-            where (RIP), and at which address if it was a page fault (cr2)."""
 
 
 @rule("pvh-pae-accessed", LESSON, "silence")

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 6: a domctl that Xen refused, which says no more than a number; what was in the struct that it was given."""
+
+import re
+
+from xenabi.headers import value
+from xenabi.structs import struct
+from xenpt.memory import PAGE_SHIFT
+
+from .rule import rule
+
+LESSON = "10-the-other-side"
+STEP = LESSON + ": And one word wrong elsewhere"
+FIELDS = "cmd interface_version domain".split()
+CREATE = "flags iommu_opts max_vcpus max_evtchn_port max_grant_frames max_maptrack_frames grant_opts".split()
+COMMANDS = "createdomain destroydomain unpausedomain getdomaininfo max_mem setvcpucontext max_vcpus hypercall_init set_address_size sethvmcontext".split()
+# struct xen_domctl: where the operation's own part begins. struct vcpu_guest_context: its flags are behind the floating-point registers.
+DOMCTL_U, FPU, IN_KERNEL, CONTEXT = 16, 512, 1 << 2, 4096
+ERRORS = {"EACCES": "Xen takes domctl with its own version only, and that was none of those that were tried; or, of set_address_size, the domain has memory already",
+          "ESRCH": "there is no such domain", "ENOSYS": "Xen knows no such operation", "EPERM": "the caller may not do that",
+          "EEXIST": "there is a domain of that number", "ENOMEM": "Xen has no memory left for it", "EFAULT": "the struct, or what it points to, is not at that address",
+          "EINVAL": "a field of the struct has a value that Xen does not take"}
+# What Xen wants of a step, where it refuses without a reason.
+STEPS = {
+    "createdomain": "max_vcpus is at least 1, grant_opts is GRANT_version(1), and flags are 0 for a PV domain",
+    "set_address_size": "it comes before the domain's memory, or Xen's own mappings of that would have the wrong format",
+    "setvcpucontext": "max_vcpus has to be called before; the registers are in the struct of the domain's width, which set_address_size sets; "
+    "the flags have VGCF_in_kernel; and cr3 names, by its MFN, a table of the top level",
+    "max_vcpus": "a domain gets as many as createdomain said, and only once",
+}
+
+
+def asked(f) -> str:
+    """The struct that the refused call was given."""
+    call = f.refused if f.seen else None
+    layout = struct(f.bits, "struct xen_domctl", *FIELDS, *(f"u.createdomain.{name}" for name in CREATE))
+    data = f.seen.peek(call.args[0], layout.size) if call and call.name == "domctl" else None
+    if not data:
+        return ""
+    cmd, version, domain = (layout.number(data, name) for name in FIELDS)
+    name = _commands().get(cmd, "")
+    told = f"Its struct says: cmd {cmd} ({name or 'no operation'}), interface_version {version:#x}, domain {domain}"
+    if name == "createdomain":
+        told += ", " + ", ".join(f"{field} {layout.number(data, f'u.createdomain.{field}'):#x}" for field in CREATE)
+    return told + "."
+
+
+def _commands() -> dict[int, str]:
+    return {value("XEN_DOMCTL_" + name): name for name in COMMANDS}
+
+
+def context(f) -> tuple[bytes, int]:
+    """The registers that setvcpucontext was given, and the vcpu; empty if they are not known."""
+    call = f.refused if re.match(r"hypercall refused: domctl\(setvcpucontext\)", f.panic) and f.seen else None
+    head = f.seen.peek(call.args[0] + DOMCTL_U, 16) if call else None
+    at = int.from_bytes(head[8:], "little") if head else 0
+    return (f.seen.peek(at, CONTEXT) if at else None) or b"", int.from_bytes(head[:4], "little") if head else 0
+
+
+def in_context(f, mfn: int) -> bool:
+    """Whether a word there is a cr3 of that MFN."""
+    return (mfn << PAGE_SHIFT & 0xFFFFFFFF).to_bytes(4, "little") in context(f)[0]
+
+
+@rule("guest-domain-width", LESSON + ": No width set", "failure")
+def _(f):
+    said, wrote = f.xen("Could not get page ref for mfn 0*([0-9a-f]+)"), re.search(r"domctl\(setvcpucontext\), cr3 of MFN 0x([0-9a-f]+)", f.panic)
+    created = f.guest(r"^toolstack: created domain \d+, (32|64) bits")
+    if said and wrote and created and int(said[1], 16) != int(wrote[1], 16) and created[1] == "32":
+        mfn = int(wrote[1], 16)
+        if f.seen and not in_context(f, mfn):
+            return f"""The registers that setvcpucontext was given have no cr3 that names MFN {mfn:#x}, the top-level table: Xen found MFN {int(said[1], 16):#x} there. ctrlreg[3] has to be
+                xen_pfn_to_cr3() of it."""
+        return f"""Xen found MFN {int(said[1], 16):#x} in cr3 where the toolstack wrote MFN {mfn:#x}: it read the registers in another layout than they were written
+            in. Every PV domain begins as one of 64 bits, with a vcpu_guest_context of 64 bits; a 32-bit guest needs domctl(set_address_size) with 32
+            before it has memory. Or ctrlreg[3] was not made by xen_pfn_to_cr3()."""
+
+
+@rule("guest-domain-context", LESSON, "failure")
+def _(f):
+    registers, vcpu = context(f)
+    created = f.guest(r"^toolstack: created domain \d+, (32|64) bits")
+    flags = registers[FPU:FPU + 4] if created else b""
+    if not flags or f.xen("Could not get page ref for mfn"):
+        return None
+    told = int.from_bytes(flags, "little")
+    why = f"it names vcpu {vcpu}, and the domain has one, 0" if vcpu else \
+        "VGCF_in_kernel (bit 2) is not set: a guest of 64 bits begins in its kernel, or not at all" if not told & IN_KERNEL and created[1] == "64" else \
+        f"what Xen looks at is whether max_vcpus has made vcpu {vcpu}, the flags ({told:#x}: bit 2 VGCF_in_kernel, bit 5 VGCF_online), the selectors, and cr3"
+    return f"Xen did not take the registers that the toolstack gave it: {why}. setvcpucontext is to have all that the first instruction needs."
+
+
+@rule("guest-domain-step", STEP, "failure", rank=1)
+def _(f):
+    found = re.match(r"hypercall refused: domctl\((\w+)\).*: -\d+ \((\w+)\)$", f.panic)
+    if not found:
+        return None
+    step, error = found.groups()
+    wants = f" What Xen asks of {step}: {STEPS[step]}." if step in STEPS and error != "ESRCH" else ""
+    return f"""Stage 6 asked for domctl({step}), and Xen refused that step of the building of a domain: {error}, {ERRORS.get(error, 'see xen/errno.h')}. {asked(f)}{wants}"""
+
+
+@rule("guest-domain-step", STEP, "failure", rank=1)
+def _(f):
+    if f.panic.startswith("hypercall refused: event_channel_op(EVTCHNOP_alloc_unbound)"):
+        return """Stage 6 asked for event_channel_op(EVTCHNOP_alloc_unbound), and Xen refused that step of the building of a domain: createdomain's max_evtchn_port says how many
+            ports there are."""

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 7 on Xen, as dom0 or as a domain of stage 6's: what happened in the guest, by what Xen, and the guest, printed of it."""
+
+import functools
+import os
+import re
+
+from xenpt.memory import PAGE_SIZE
+
+from .facts import Facts
+from .fault import NAMES
+from .rule import rule
+
+LESSON = "11-pvh"
+PAGING, PROTECTED = 1 << 31, 1  # of CR0
+MAPPED = 0x40000000  # PVH_MAPPED of src/include/pvh.h: so far memory is mapped
+NO_STACK = (1 << 32) - (1 << 20)  # a stack pointer that began at 0 has come no further
+
+
+def triple_fault(f):
+    """Registers of Xen's dump of a guest that ended so, by name; none if it did not."""
+    dumped = {}
+    if f.xen("^d[0-9]+v[0-9]+ Triple fault"):
+        for name, pattern in (("rip", r"^RIP: +[0-9a-f]+:\[<([0-9a-f]+)"), *((n, rf"\b{n}: ([0-9a-f]+)") for n in ("rsp", "cr0", "cr2", "cr3"))):
+            found = f.xen(pattern)
+            if found:
+                dumped[name] = int(found[1], 16)
+    return dumped
+
+
+@functools.lru_cache(maxsize=1)
+def kernel(f) -> Facts:
+    """What can be asked of the guest's image: addresses, and what numbers are."""
+    return Facts(f.log, "", os.environ.get("MODULE", "")) if f.pvh == "domU" else f
+
+
+def address(f, va: int) -> str:
+    """An address that was used, what it is, and what it should have been if it is a paddr."""
+    put = f.guest(r"^toolstack: hvm_start_info is at paddr 0x([0-9a-f]+)")
+    offset = va - int(put[1], 16) if put else -1
+    kind = f"hvm_start_info + {offset:#x}" if 0 <= offset < PAGE_SIZE else kernel(f).number(va)
+    low = PAGE_SIZE <= va < MAPPED and f.guest("P=V dropped") or kernel(f).is_a(va, "pv")
+    return f"VA {va:#x}{f' ({kind})' if kind else ''}" + \
+        (". That is a paddr, and as a VA it is mapped no more once P=V was dropped: it lacks LOAD_OFFSET (linked_va()) or PAGE_OFFSET (__va())" if low else "")
+
+
+@rule("pvh-real-mode", LESSON, "failure")
+def _(f):
+    dumped = triple_fault(f)
+    if "cr0" in dumped and not dumped["cr0"] & PROTECTED:
+        return f"""CR0 is {dumped['cr0']:#x}: its PE (bit 0) is 0, so the processor is in real mode, where the image's code means something else. A PVH kernel is entered in
+            protected mode of 32 bits, with flat segments and without paging: that is for the toolstack to see to (sethvmcontext: cr0 and the segments' arbytes)."""
+
+
+@rule("pvh-no-stack", LESSON, "shutdown", "failure")
+def _(f):
+    dumped = triple_fault(f)
+    rsp = dumped.get("rsp")
+    # While it is 0 itself nothing has been pushed, and something else has failed, but for the very first push.
+    if rsp is not None and (rsp if rsp else dumped.get("cr2", 0)) % (1 << 32) >= NO_STACK:
+        return f"""The stack pointer is {rsp:#x}: it began at 0, since nobody gives a PVH kernel a stack. The first push goes to the last bytes
+            below 4 GiB, or of the address space, where no memory is. The head has to load it before anything is pushed or called."""
+
+
+@rule("pvh-paging-too-early", LESSON, "shutdown", "failure")
+def _(f):
+    dumped = triple_fault(f)
+    at_once = dumped.get("cr0", 0) & PAGING and (not dumped.get("cr3") or dumped.get("cr2") == dumped.get("rip"))
+    if at_once:
+        return """Paging was turned on, and the very next instruction is not mapped where it runs: CR3 does not hold the tables' address, or
+            they have no P=V."""
+
+
+@rule("pvh-triple-fault", LESSON, "shutdown", "failure", rank=1)
+def _(f):
+    dumped = triple_fault(f)
+    if not dumped:
+        return None
+    at, expected = kernel(f).source.place(dumped.get("rip", 0)), dumped.get("rip") in [va for va, _ in kernel(f).source.fixups]
+    why = "It was expected there, and is in __ex_table: the IDT has to be loaded before." if expected else ""
+    used = f"If it was a page fault, it was at {address(f, dumped['cr2'])}." if dumped.get("cr2") and not expected else ""
+    return f"""An exception found no handler, and the fault of not finding one found none, too: there is no IDT yet, or no stack to push on. It came at {at}. {why} {used}
+        RSP is {address(f, dumped.get('rsp', 0))}."""
+
+
+@rule("pvh-guest-failed", LESSON, "failure")
+def _(f):
+    fell = f.guest(r"^\[domain \d+\] FAULT: vector (\d+), error code 0x([0-9a-f]+), CR2 VA 0x([0-9a-f]+)")
+    at = f.guest(r"^\[domain \d+\] +[ER]IP VA 0x([0-9a-f]+)")
+    said = f.guest(r"^\[domain \d+\] PANIC: (.*)")
+    if f.pvh == "domU" and fell and at:
+        vector = int(fell[1])
+        used = f"It used {address(f, int(fell[3], 16))}." if vector == 14 else ""
+        return f"The kernel in the PVH domain fell over {NAMES.get(vector, f'vector {vector}')} at {kernel(f).source.place(int(at[1], 16))}. {used} Dom0, which built the domain, is well."
+    refused = re.match(r"hypercall refused: (.*): -\d+ \((\w+)\)", said[1]) if said and f.pvh == "domU" else None
+    if refused:
+        unknown = " That is no operation of the hypercall that it was sent to: is it the right one?" if refused[2] == "ENOSYS" else ""
+        return f"The kernel in the PVH domain asked Xen for {refused[1]}, and Xen refused: {refused[2]}.{unknown} Dom0, which built the domain, is well."
+    if said and f.pvh == "domU" and "hvm_start_info at paddr" not in said[1]:
+        return f"The kernel in the PVH domain found something wrong, and says what: {said[1]}. Dom0, which built the domain, is well."
