@@ -182,7 +182,11 @@ class Bare(Again):
         """Bytes at an address as the processor sees it; none if there is no memory."""
         walk = self.walk(address)
         paddr = walk.maddr if walk else None if self.state.paging else address
+        return b"" if paddr is None else self.read_paddr(paddr, count)
+
+    def read_paddr(self, paddr: int, count: int) -> bytes:
+        """Bytes up to the page's end; none if there is no memory."""
         try:
-            return b"" if paddr is None else self.read_page(paddr & -PAGE_SIZE)[paddr % PAGE_SIZE:][:count]
+            return self.read_page(paddr & -PAGE_SIZE)[paddr % PAGE_SIZE:][:count]
         except BadPage:
             return b""

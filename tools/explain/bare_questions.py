@@ -90,7 +90,7 @@ def descriptor(f, selector: int) -> tuple[int, str]:
     if not data or not f.bare.state.paging and gdt.start + selector >= f.bare.size:
         walk = f.bare.walk(gdt.start)
         return 0, f"{where} is not in memory{f' ({walk.problem})' if walk and walk.problem else f', which ends at {f.bare.size:#x}'}" + \
-            ("" if f.bare.state.paging else ": while paging is off, LGDT takes a paddr")
+            (": while paging is off, LGDT takes a paddr" if f.is_a(gdt.start, "linked") and not f.bare.state.paging else "")
     word = int.from_bytes(data, "little")
     wrong = _unusable(word, bool(f.bare.state["EFER"] & EFER_LMA))
     return word, f"its descriptor in {where} is {word:#018x}: {wrong}" if wrong else ""

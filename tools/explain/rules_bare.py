@@ -35,6 +35,13 @@ def _(f):
             called. {no_handler(f)}"""
 
 
+def told_by_loader(f, n: int) -> str:
+    """Which field of what the loader passed holds a number, or that it lies there."""
+    data = f.bare.read_paddr(f.bare.info, PAGE_SIZE) if f.bare.info else b""
+    at = data.find(n.to_bytes(f.bits // 8, "little"))
+    return f.number(n, "pv") or (f"which {f.thing(f.bare.info)} + {at:#x} holds" if at >= 0 and at % 4 == 0 else "")
+
+
 @rule("bare-pv-address", PVH, "vanished", "failure")
 def _(f):
     found = fault(f, 14)
@@ -42,8 +49,8 @@ def _(f):
     here, there = (f.bare.walk(found.cr2), f.bare.walk(linked)) if found else (None, None)
     if not here or not here.problem or found.fetch or found.cr2 < PAGE_SIZE or not there or there.maddr != found.cr2 or abs(found.cr2 - rsp(f)) < SAME:
         return None
-    kind = f.number(found.cr2)
-    return f"""VA {found.cr2:#x}{f' ({kind})' if kind else ''} was used at {f.place(found.ip)}, and as a VA it is not mapped: P=V was dropped ({here.problem}). As a paddr it is in memory, and that is
+    told = told_by_loader(f, found.cr2)
+    return told and f"""VA {found.cr2:#x} ({told}) was used at {f.place(found.ip)}, and as a VA it is not mapped: P=V was dropped ({here.problem}). As a paddr it is in memory, and that is
         mapped at VA {linked:#x}, PAGE_OFFSET higher. What a loader passes are paddrs: each has to be repointed (__va()) before it is used. {no_handler(f)}"""
 
 

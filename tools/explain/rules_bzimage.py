@@ -121,14 +121,17 @@ def shim_said_xen(f) -> bool:
 @rule("taken-for-a-pc", LESSON + ": Subarch", "failure")
 def _(f):
     said = f.guest("hardware_subarch is ([0-9]+), and this kernel knows only")
-    if said and shim_said_xen(f):
+    if said and int(said[1]) != SUBARCH_XEN and shim_said_xen(f):
         return f"""boot_params' hardware_subarch (0x23c) is {said[1]}, and that of xen_boot_params, which the shim writes, is {SUBARCH_XEN} (Xen): the common head's copy of it, from ESI (RSI)
             to boot_params, lost that."""
 
 
 @rule("unknown-subarch", LESSON + ": An unknown subarch", "failure")
 def _(f):
-    said = f.guest("hardware_subarch is ([0-9]+), and this kernel knows only")
+    said = f.guest("hardware_subarch is ([0-9]+), and this kernel knows only (.*)")
+    if said and said[1] in re.findall(r"(\d+) \(a ", said[2]):
+        return f"""boot_params' hardware_subarch (0x23c) is {said[1]}, which is one of those that this kernel knows, and the common head went to bad_subarch() all the same: its table,
+            subarch_entries, ends before entry {said[1]}, leads elsewhere there, or num_subarch_entries is not its length."""
     if said:
         return f"""The common head found a hardware_subarch (0x23c) in boot_params, {said[1]}, that is not in its table. Under Xen
             the shim before it writes the field; natively it is what the file's setup header says."""
