@@ -86,7 +86,7 @@ class Building(Session):
         """Boots it to its end."""
         with cls(lab, image, guest, *kind) as run:
             run.watch()
-            run.lines = run.guest_lines()
+            run.lines, run.ring = run.guest_lines(), b"" if run.machine.ended else run.page(run.layout.console)
             if isinstance(run.event, Stop) and run.event.name == "dom0's end":
                 run.verdict = run.event.regs["rdi"] & 0xff if run.guest.bits == 64 else run.number(run.event.regs["rsp"] + 4, 4)
         return run
@@ -217,19 +217,26 @@ class Building(Session):
             self.left = SimpleNamespace(mapped=self.mapped_by_dom0(), ring=self.page(self.layout.console), store=self.page(self.layout.store))
 
     def informed(self, op):
-        """Xen says how the guest is. Once it says that it has shut down, there is more in its ring: it wrote that before its end."""
+        """Xen says how the guest is. Once it says that it has shut down, there is more in its ring: it wrote that before its end. And one
+        that hangs has said something before."""
         self.shared = self.number(op + INFO_SHARED, 8) or self.shared
         flags = self.number(op + INFO_FLAGS, 4)
         if self.other_reason and flags & SHUTDOWN:
             self.machine.stub.write(op + INFO_FLAGS, (flags & (1 << REASON) - 1 | UNHEARD_OF << REASON).to_bytes(4, "little"))
-        if self.entry and not self.late and self.number(op + INFO_FLAGS, 4) & SHUTDOWN:
+        ended = self.number(op + INFO_FLAGS, 4) & SHUTDOWN
+        if self.entry and not self.late and (ended or self.hangs):
             self.late = True
-            ring = self.page(self.layout.console)
-            end = int.from_bytes(ring[OUT_PROD:OUT_PROD + 4], "little")
-            for at, byte in enumerate(LATE, end):
-                self.put(self.layout.console, OUT_RING + at % OUT_SIZE, bytes([byte]))
-            self.put(self.layout.console, OUT_PROD, (end + len(LATE)).to_bytes(4, "little"))
-            self.late_hour()
+            self.say(LATE)
+            if ended:
+                self.late_hour()
+
+    def say(self, text):
+        """Writes into the console ring, as the guest would."""
+        ring = self.page(self.layout.console)
+        end = int.from_bytes(ring[OUT_PROD:OUT_PROD + 4], "little")
+        for at, byte in enumerate(text, end):
+            self.put(self.layout.console, OUT_RING + at % OUT_SIZE, bytes([byte]))
+        self.put(self.layout.console, OUT_PROD, (end + len(text)).to_bytes(4, "little"))
 
     def late_hour(self):
         """For dom0 it is 100 seconds later, until Xen next tells it the time: the guest's end counts, and not when dom0 hears of it."""

@@ -11,7 +11,7 @@ from .contents import check_strays, ends_with
 
 STORE = struct(64, "struct xenstore_domain_interface", "req_prod", "rsp_prod")
 VERDICT_SUCCESS = 0x10  # src/include/console.h
-IN_KERNEL, ONLINE, *FLAT = constants(64, "VGCF_in_kernel_X86_64", "VGCF_online_X86_64", "FLAT_KERNEL_CS_X86_32", "FLAT_KERNEL_SS_X86_32",
+IN_KERNEL, ONLINE, I387_VALID, *FLAT = constants(64, "VGCF_in_kernel_X86_64", "VGCF_online_X86_64", "VGCF_I387_VALID", "FLAT_KERNEL_CS_X86_32", "FLAT_KERNEL_SS_X86_32",
                                      "FLAT_KERNEL_CS_X86_64", "FLAT_KERNEL_SS_X86_64")
 SELECTORS = {32: FLAT[:2], 64: FLAT[2:]}
 IF, ALWAYS_SET = 1 << 9, 1 << 1
@@ -41,17 +41,32 @@ def check_context(task, run):
                   f"for {run.who}, the flags lack VGCF_in_kernel: the guest begins in its kernel. With 32 bits nothing shows it.")
     elif not flags & ONLINE:
         task.fail("context-online", f"for {run.who}, the flags lack VGCF_online: Xen takes the registers, and never runs the processor.")
+    elif flags & I387_VALID:
+        task.fail("context-fpu", f"for {run.who}, the flags have VGCF_I387_VALID, and nobody has filled in fpu_ctxt: with a control word of 0 the guest's first calculation "
+                  "may be an exception.")
     elif ss != SELECTORS[layout.bits][1]:
         task.fail("context-kernel-ss",
                   f"for {run.who}, kernel_ss is {ss:#x}, not FLAT_KERNEL_SS: Xen would find no stack on the way from user mode to the kernel.")
     elif sp != stack:
         task.fail("context-kernel-sp",
                   f"for {run.who}, kernel_sp is {sp:#x}; the stack begins at {stack:#x}. No stage has user mode, so nothing shows it here.")
+    elif more(layout.context, context.raw) is not None:
+        at = more(layout.context, context.raw)
+        task.fail("context-more", f"for {run.who}, byte {at:#x} of the context is {context.raw[at]:#04x}, in none of the fields that the task is about: a handler, a table or "
+                  "a register that the guest would set by itself.")
     elif run.entry is None:
         task.fail("context-ip",
                   f"for {run.who}, the guest was let run and never came to its first instruction, VA {layout.entry:#x}. {ends_with(run)}")
     else:
         check_entry(task, run, stack)
+
+
+def more(layout, raw):
+    """Offset of the first byte in a field that nobody asked for; None if all of those are 0. A second cr3 is for user mode, and does no harm."""
+    left = bytearray(raw)
+    for offset, size in layout.fields.values():
+        left[offset:offset + size] = bytes(size)
+    return next((at for at, byte in enumerate(left) if byte), None)
 
 
 def check_entry(task, run, stack):
@@ -82,6 +97,9 @@ def check_given_up(task, run):
     if not isinstance(run.event, Stop) or run.event.name != "dom0's end" or run.verdict == VERDICT_SUCCESS:
         task.fail("serve-no-limit", f"""for {run.who}, which does nothing for ever: {ends_with(run)} attend() has to give it up (give_up()) when
             system_time() is at the limit.""")
+    elif run.late and run.ring and run.ring[OUT_CONS:OUT_CONS + 4] != run.ring[OUT_PROD:OUT_PROD + 4]:
+        task.fail("serve-not-drained", f"""for {run.who}, which writes a line and then does nothing for ever, the line was never read: attend() is called whenever something has
+            happened, and passes on what is there. A guest that has more to say than the ring holds would wait for ever.""")
 
 
 def check_serve(task, run):

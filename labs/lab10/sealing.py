@@ -7,6 +7,7 @@ from .layout import MAPPED, P, RW, words
 
 MFN = 0x000ffffffffff000
 BAD = 0x198  # PSE, GLOBAL, PCD, PWT: Xen takes none of them in an upper entry
+STRANGE = 1 << 63 | 0x98  # NX; PAT, PCD, PWT
 NEVER = int.from_bytes(8 * OLD, "little")
 LEVELS = {1: "pte", 2: "pmd", 3: "pgd", 4: "pgd"}
 
@@ -55,6 +56,8 @@ def check_entry(task, run, key, pfn, value):
         task.fail("tables-writable", f"{said}, a page table, without RW: the guest may never write to it.")
     elif level == 1 and pfn not in layout.tables and not value & RW:
         task.fail("tables-read-only", f"{said}, an ordinary page, and the guest could not write to it.")
+    elif level == 1 and value & STRANGE:
+        task.fail("tables-flags", f"{said}. It has flags that an ordinary page does not have: {value & STRANGE:#x} is about caches, or forbids to run what is there.")
     elif level > 1 and value & BAD:
         task.fail("tables-flags", f"{said}. It has flags that Xen does not take in an upper entry (PSE is 0x80).")
     elif level > 1 and not value & RW:

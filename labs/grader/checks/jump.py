@@ -280,17 +280,21 @@ def check_life(task, boot):
 
 
 def own_fault(boot, stop):
-    """A fault that the kernel handles itself; None if it was meant (probe_kernel_read)."""
+    """A fault that the kernel handles itself; None if it was meant: at an instruction that the kernel's exception table has."""
     guest, stub = boot.guest, boot.machine.stub
     if guest.bits == 64:  # struct pt_regs: in a register and behind 15 others, or on the stack and behind 8
         frame, before = stop.regs["rdi"], 15
     else:
         frame, before = int.from_bytes(stub.read(stop.regs["rsp"] + guest.word, guest.word), "little"), 8
     vector, error, ip = guest.words(stub.read(frame + before * guest.word, 3 * guest.word))
-    symbol = boot.elf.symbol_at(ip)
-    if symbol and symbol.name == "probe_kernel_read":
-        return None
-    return Fault(vector, error, boot_cr2(boot), ip, stop.regs)
+    return None if ip in may_fault(boot) else Fault(vector, error, boot_cr2(boot), ip, stop.regs)
+
+
+def may_fault(boot):
+    """VAs of the instructions in the section __ex_table: pairs of a word each, the distance from the word to the instruction first."""
+    start, size = boot.elf.section("__ex_table")
+    data = boot.code_at(start, size)
+    return {start + at + int.from_bytes(data[at:at + 4], "little", signed=True) & boot.guest.mask for at in range(0, len(data), 8)}
 
 
 def boot_cr2(boot):
