@@ -11,8 +11,8 @@ MAPPED = 1024  # pages
 FAR = 768
 VA_BITS = 48  # what page tables look at; above is the sign
 P, RW = 1, 2
-CONTEXTS = {bits: struct(64, f"struct vcpu_guest_context_x86_{bits}", "flags", "kernel_ss", "kernel_sp", "ctrlreg[3]", "user_regs", "ctrlreg[1]",
-                          "vm_assist") for bits in (32, 64)}
+FILLED = "flags", "kernel_ss", "kernel_sp", "ctrlreg[3]", "user_regs", "ctrlreg[1]", "vm_assist"
+CONTEXTS = {bits: struct(64, f"struct vcpu_guest_context_x86_{bits}", *FILLED) for bits in (32, 64)}
 
 
 class Layout:

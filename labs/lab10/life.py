@@ -11,8 +11,8 @@ from .contents import check_strays, ends_with
 
 STORE = struct(64, "struct xenstore_domain_interface", "req_prod", "rsp_prod")
 VERDICT_SUCCESS = 0x10  # src/include/console.h
-IN_KERNEL, ONLINE, I387_VALID, *FLAT = constants(64, "VGCF_in_kernel_X86_64", "VGCF_online_X86_64", "VGCF_I387_VALID", "FLAT_KERNEL_CS_X86_32", "FLAT_KERNEL_SS_X86_32",
-                                     "FLAT_KERNEL_CS_X86_64", "FLAT_KERNEL_SS_X86_64")
+IN_KERNEL, ONLINE, I387_VALID = constants(64, "VGCF_in_kernel_X86_64", "VGCF_online_X86_64", "VGCF_I387_VALID")
+FLAT = constants(64, *(f"FLAT_KERNEL_{name}_X86_{bits}" for bits in (32, 64) for name in ("CS", "SS")))
 SELECTORS = {32: FLAT[:2], 64: FLAT[2:]}
 IF, ALWAYS_SET = 1 << 9, 1 << 1
 

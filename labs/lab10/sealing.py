@@ -57,7 +57,8 @@ def check_entry(task, run, key, pfn, value):
     elif level == 1 and pfn not in layout.tables and not value & RW:
         task.fail("tables-read-only", f"{said}, an ordinary page, and the guest could not write to it.")
     elif level == 1 and value & STRANGE:
-        task.fail("tables-flags", f"{said}. It has flags that an ordinary page does not have: {value & STRANGE:#x} is about caches, or forbids to run what is there.")
+        task.fail("tables-flags",
+                  f"{said}. It has flags that an ordinary page does not have: {value & STRANGE:#x} is about caches, or forbids to run what is there.")
     elif level > 1 and value & BAD:
         task.fail("tables-flags", f"{said}. It has flags that Xen does not take in an upper entry (PSE is 0x80).")
     elif level > 1 and not value & RW:
