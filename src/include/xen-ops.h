@@ -42,18 +42,25 @@ static inline paddr_t __pa_symbol(const void *va)
 }
 
 /**
- * The linked VA of something inside the image, for code that runs P=V.
+ * The VA at this offset from P=V of something inside the image, for code that
+ * runs P=V.
  *
  * A compiler may add the offset to the symbol before the processor has worked
  * out the symbol's P=V address, and then the sum does not fit the 32 bits that
  * a 64-bit instruction has for it. The asm, which is empty, makes it add last.
  */
-static inline vaddr_t linked_va(const void *symbol)
+static inline vaddr_t shifted_va(const void *symbol, vaddr_t offset)
 {
 	vaddr_t va = (vaddr_t)symbol;
 
 	asm("" : "+r"(va));
-	return va + LOAD_OFFSET;
+	return va + offset;
+}
+
+/** The linked VA of something inside the image, for code that runs P=V. */
+static inline vaddr_t linked_va(const void *symbol)
+{
+	return shifted_va(symbol, LOAD_OFFSET);
 }
 
 /** The machine address of pseudo-physical memory, by the p2m. */

@@ -51,7 +51,7 @@ static void verify_writable(vaddr_t offset)
 {
 	for (const char *pv = _text; pv < _end; pv += PAGE_SIZE) {
 		volatile unsigned long *va =
-			(volatile unsigned long *)((vaddr_t)pv + offset);
+			(volatile unsigned long *)shifted_va(pv, offset);
 
 		*va = *va;
 	}
