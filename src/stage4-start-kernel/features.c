@@ -21,6 +21,9 @@ void xen_setup_features(void)
 			"xen_version(XENVER_get_features), submap %u", i);
 		features[i] = info.submap;
 	}
+	/* Every Xen has some. */
+	if (!features[0])
+		panic("features: Xen told of none");
 }
 
 bool xen_feature(unsigned int feature)

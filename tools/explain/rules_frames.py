@@ -51,7 +51,7 @@ def _(f):
     near = [n - at for n, w in enumerate(words) if w & RPL == right_cs(f) & RPL and f.source.linked(words[n - 1])]
     off = min(near, key=abs) if near else 0
     how = f"the frame that Xen had pushed lies {abs(off)} words {'further up: so much was left on the stack' if off > 0 else 'below: so much too much was taken off the stack'}" \
-        if off else "no frame of Xen's is near"
+        if off else "EIP is the segment and CS the flags, so one word too much was taken off the stack" if words[at - 1] == right_cs(f) else "no frame of Xen's is near"
     return f"""The way back from a handler, the iret hypercall, was given a frame with EIP (RIP) {words[at - 1]:#x} and CS {words[at] & 0xFFFF:#x}, and the code segment is
         {right_cs(f):#x}: {how}. What the entry pushes has to be taken off again, word by word{", with the flags for iret, one word, pushed last" if f.bits == 64 else ""}."""
 

@@ -3,10 +3,14 @@
 
 import re
 
+from xenabi.headers import value
+
 from .questions import JUMP, REMAP, hexadecimals
 from .relation import repointed
 from .rule import rule
 from .rules_events import BLOCK
+
+GET_FEATURES = value("XENVER_get_features")
 
 
 @rule("jump-stays-low", JUMP + ": A jump that stays low", "failure")
@@ -107,3 +111,11 @@ def _(f):
     if f.panic.startswith("events: masked"):
         return """evtchn_upcall_mask in shared_info is 1 where the kernel has unmasked events: 1 masks them and 0 lets them in. It was written the other way
             round, into another byte, or not at all."""
+
+
+@rule("features-not-read", JUMP + ": What a kernel sets up first", "failure")
+def _(f):
+    if f.panic.startswith("features: "):
+        asked = [c for c in f.calls if c.name == "xen_version" and c.args[0] == GET_FEATURES and f.source.function(c.caller) == "xen_setup_features"]
+        return f"""The kernel knows of no feature of Xen's, and every Xen has some. xen_setup_features() asked for them {len(asked)} times{f", and Xen returned {asked[0].result} and put its answer at VA {asked[0].args[1]:#x}: it was "
+            "taken from elsewhere, or too early" if asked else ": the hypercall xen_version with XENVER_get_features was left out"}."""
