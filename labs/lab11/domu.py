@@ -13,7 +13,7 @@ from xenabi.image import Image
 STUB = 32  # bytes of a stub of the hypercall page
 ASKED = ("event_channel_op", "sched_op", "console_io")  # hypercalls that are looked at
 # In a debugger time jumps ahead whenever the machine is stopped, and dom0 would give the guest up.
-WORDS = "layout=far seconds=86400"
+WORDS = "layout=far guest_mem=8 seconds=86400"
 
 
 class DomU(Session):
