@@ -139,9 +139,9 @@ class Lab:
                           "does a macro or an #include go round in a circle?")
         if code != 0:
             self.own(refuse_foreign_errors, errors, self.work)
-            missing = missing_functions(errors)
+            missing = missing_functions(errors, self.work)
             if missing:
-                raise Stopped("function-missing", f"{missing} is called by the rest of the kernel and is in none of your files: was it deleted, misspelt, "
+                raise Stopped("function-missing", f"{missing} and is nowhere, in your files or elsewhere: was it deleted, misspelt, "
                               f"or made static? make lab LAB={self.number} FORCE=y makes a fresh copy, and keeps this one beside it")
             raise Stopped("compile-error", first_errors(errors))
         image = output.strip().splitlines()[-1]
@@ -236,10 +236,12 @@ def refuse_notes(image):
                       "this lab's to change")
 
 
-def missing_functions(text):
-    """Functions that the rest of the kernel calls and that are in no file: deleted, misspelt, or made static."""
-    names = dict.fromkeys(re.findall(r"undefined reference to [`']([\w.]+)'", text))
-    return ", ".join(f"{name}()" for name in names)
+def missing_functions(text, work):
+    """Functions that are in no file, and who calls them; empty if there are none."""
+    found = re.findall(r"^(?:\S*ld: )?([^\s:]*).*undefined reference to [`']([\w.]+)'", text, re.M)
+    names = ", ".join(f"{name}()" for name in dict.fromkeys(name for _, name in found))
+    own = next((os.path.basename(path) for path, _ in found if path.startswith(work + "/")), "")
+    return names and f"{names} is called by {f'your {own}' if own else 'the rest of the kernel'}"
 
 
 def first_errors(text, most=4):
