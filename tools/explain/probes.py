@@ -90,6 +90,7 @@ class Probes:
         """functions: their names, by address."""
         self.seen, self.stub, self.bits = seen, seen.stub, seen.bits
         self.told: list[Told] = []
+        self.strange: Told | None = None  # the first call that was given something else than start_info
         self.entries = functions
         self.pending: list[tuple[int, int, str, list[int], int]] = []  # return address, stack, function, arguments, memory of the result
         for address in functions:
@@ -113,6 +114,8 @@ class Probes:
         words = [int.from_bytes(data[at:at + word], "little") for at in range(0, len(data), word)]
         args = words[1 + in_memory:1 + in_memory + count] if self.bits == 32 else [getattr(regs, r) for r in REGISTERS[:count]]
         behind = regs.rsp + word + (word if in_memory else 0) & (1 << self.bits) - 1  # the callee takes the hidden argument away
+        if contract.args.startswith("info") and args[0] != self.seen.start_info and self.strange is None:
+            self.strange = Told(name, tuple(args), 0, self.seen.start_info, words[0])
         self.pending.append((words[0], behind, name, args, words[1] if in_memory else 0))
         self.stub.breakpoint(words[0])
 

@@ -30,7 +30,8 @@ def result(f: Facts) -> str | None:
     calls = [c for c in f.calls if told and c.name == told[1] and c.result is not None]
     if told and told[1] == "console_io":
         calls = calls[:1]  # the others printed this
-    if calls and not any(c.refused for c in f.calls if c.name == told[1]):
+    # Another number than the name's may have been called, and that was refused.
+    if calls and told and not any(c.refused and c.name == told[1] or c.result == int(told[2]) for c in f.calls):
         return f"""Xen did what {calls[-1].name} asked for, and returned {calls[-1].result} in EAX (RAX). What was looked at, {told[2]}, is another number: is that register the
             output of the asm, is it what hypercall() and those that call it return, and has the variable that takes it the size of a long"""
     return None

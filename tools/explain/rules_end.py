@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What is said if nothing better fits: one rule for each end. They list what is known, and guess nothing."""
 
+from xenabi.headers import value
+
 from .report import plain
 from .rule import rule
 
+SAMPLE, SOME_TEXT = 8, 0x1000  # characters that are looked at; so many are a line
 TICKS = 3  # that are slept for before
 LOOP, MOST_NAMED = 400, 4  # so many runs of instructions are looked at; so many functions named
 
@@ -126,6 +129,17 @@ def _(f):
 @rule("no-verdict", "0-machine", "shutdown", rank=2)
 def _(f):
     return f"The guest shut down by SHUTDOWN_reboot. Success is reported by a byte to port 0xf4 (xen_exit()): a stage does so.{verdict(f)}"
+
+
+@rule("console-number", "2-hypercall-page: Why a page", "mute", "silence", "timeout", "failure")
+def _(f):
+    """Text that went to another hypercall."""
+    for call in f.calls if not any(c.name == "console_io" and c.result == 0 for c in f.calls) else ():
+        text = f.code(call.args[2], SAMPLE) if call.name != "console_io" and call.args[2] and 0 < call.args[1] < SOME_TEXT else b""
+        if len(text) == SAMPLE and all(0x20 <= byte < 0x7F for byte in text):
+            return f"""What was to be printed went to {call.name} (hypercall {call.number}), not to console_io ({value("__HYPERVISOR_console_io")}): its arguments were {call.args[0]:#x}, {call.args[1]:#x} and
+                VA {call.args[2]:#x}, where there is text, "{text.decode()}...". The number, or the stub that is called, is another's. Xen returned {call.result}."""
+    return None
 
 
 @rule("prints-nothing", "2-hypercall-page", "mute", rank=2)

@@ -121,8 +121,8 @@ def _(f):
         return """The kernel says that a register was changed. An exception and an event were seen to come, and to go back with all registers as they were: so the check is at fault. What is loaded
             into the registers, and what is taken off afterwards, has to be the same, number by number."""
     if f.panic:
-        return f"""A register was changed by an exception or an event. What could be seen of the exception's way back was right, so look at xen_hypervisor_callback and
-            what it saves: an event comes between any two instructions, so all that a C function may change ({"EAX, ECX, EDX" if f.bits == 32 else "RAX, RCX, RDX, RSI, RDI, R8 to R11"}) has to be pushed, and
+        return f"""A register was changed by an exception or an event. What could be seen of the exception's way back was right. So either it is xen_hypervisor_callback and
+            what it saves, or the check itself loads other numbers into the registers than it takes off. An event comes between any two instructions, so all that a C function may change ({"EAX, ECX, EDX" if f.bits == 32 else "RAX, RCX, RDX, RSI, RDI, R8 to R11"}) has to be pushed, and
             popped in the opposite order."""
     meant = next((x for x in reversed(f.seen.faults if f.seen else []) if f.source.function(x.ip) == "registers_kept" and x.vector == 6), None)
     if f.function == "registers_kept" and meant and meant.regs.rdi & f.mask == f.fault.cr2:

@@ -99,7 +99,7 @@ def _(f):
     if f.fault and f.fault.page and f.is_a(f.fault.cr2, "clobbered") and f.source.line(f.fault.ip).partition(":")[0].endswith(".S"):
         return f"""VA {f.fault.cr2:#x} comes from a register that nobody has set since the last hypercall: {f.number(f.fault.cr2, "clobbered")}. In this assembly, at
             {f.source.place(f.fault.ip)}, another register is meant."""
-    if f.fault and f.fault.page and f.is_a(f.fault.cr2, "clobbered"):
+    if f.fault and f.fault.page and f.is_a(f.fault.cr2, "clobbered") and f.source.is_code(f.fault.ip):
         return f"""The address {f.fault.cr2:#x} comes from a register that held an argument of a hypercall: {f.number(f.fault.cr2, "clobbered")}.
             To the compiler such a register must count as changed: "+b", "+c", ... and not "b", "c" in hypercall()'s asm."""
 

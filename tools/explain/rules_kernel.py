@@ -3,7 +3,7 @@
 
 import re
 
-from xenabi.headers import value
+from xenabi.headers import names, value
 
 from .questions import JUMP, REMAP, hexadecimals
 from .relation import repointed
@@ -103,9 +103,11 @@ def _(f):
 @rule("events-masked", JUMP + ": What a kernel sets up first", "failure")
 def _(f):
     if f.panic.startswith("events: masked after SCHEDOP_block"):
-        if f.called_back:
-            return f"""Events are masked where sched_op has returned, and the callback returned as it should, by the iret hypercall: so it was another operation than SCHEDOP_block, {BLOCK},
-                which alone unmasks events and sleeps in one step, or no sched_op was made at all. SCHEDOP_yield (0) and SCHEDOP_poll leave the mask as it is."""
+        slept = [c for c in f.calls if c.name == "sched_op"]
+        if f.calls and (not slept or slept[-1].args[0] != BLOCK):
+            what = f"sched_op was made with operation {slept[-1].args[0]} ({names('SCHEDOP_').get(slept[-1].args[0], 'none that there is')})" if slept else "no sched_op was made at all"
+            return f"""Events are masked, and no event was waited for: {what}. SCHEDOP_block, {BLOCK}, alone unmasks events and sleeps in one step. SCHEDOP_yield (0) and SCHEDOP_poll leave the mask
+                as it is."""
         return """Events are masked after an event was handled. Xen masks them when it calls the kernel back, and takes the mask away when the kernel
             returns by the iret hypercall (hypercall_iret), not by the processor's IRET, which knows nothing of it."""
     if f.panic.startswith("events: masked"):

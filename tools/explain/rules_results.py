@@ -62,3 +62,11 @@ def _(f):
     how = relation(f, fault.cr2, right) or relation(f, number << PAGE_SHIFT, index << PAGE_SHIFT) or relation(f, number, index)
     return f"""{name}() was asked for {say(f, args[-1])}, and read VA {fault.cr2:#x}, where nothing is mapped. What it is to read is entry {index:#x} of the table at VA {base:#x}, VA {right:#x}.
         Counted from there, it read entry {number:#x}{f": {how}" if how else ""}. Is it the right table, indexed by the right number, in entries of a word?"""
+
+
+@rule("info-wrong", "3-remap", "crash", "failure")
+def _(f):
+    told = f.seen.probes.strange if f.seen and f.seen.probes and f.seen.lost_start_info is None and not f.bzimage else None
+    if told:
+        return f"""{told.name}() was given {say(f, told.args[0])} for start_info, at {f.source.place(told.caller - 1)}, and start_info is at P=V {told.right:#x}.{also(f, told.args[0], told.right)} Whatever is read there is
+            none of its fields: were two arguments exchanged, or was the pointer repointed before?"""

@@ -34,13 +34,19 @@ def _(f):
             its last call there is nothing, so that call must not return, either."""
 
 
-@rule("not-canonical", "7-debugging: Reading a crash", "crash", "failure")
-def _(f):
-    """An address that no page table can translate is no page fault."""
+def beyond(f) -> tuple[int, int, int] | None:
+    """An operand that is not canonical, and the two registers that it is made of."""
     if not f.fault or f.fault.vector != 13 or f.fault.error or f.bits == 32:
         return None
     used = operand(f.source, f.fault.ip, f.fault.regs)
-    if not used or used[0] >> 47 in (0, 0x1FFFF):
+    return used if used and used[0] >> 47 not in (0, 0x1FFFF) else None
+
+
+@rule("not-canonical", "7-debugging: Reading a crash", "crash", "failure")
+def _(f):
+    """An address that no page table can translate is no page fault."""
+    used = beyond(f)
+    if not used:
         return None
     address, base, index = used
     pages = index << PAGE_SHIFT & f.mask
@@ -52,7 +58,7 @@ def _(f):
 
 @rule("privileged-instruction", MACHINE + ": Ring 1", "crash", "failure")
 def _(f):
-    if f.fault and f.fault.vector == 13 and not f.fault.error and f.code(f.fault.ip, 2) != WRMSR and (f.source.is_code(f.fault.ip) or not f.seen):
+    if f.fault and f.fault.vector == 13 and not f.fault.error and f.code(f.fault.ip, 2) != WRMSR and (f.source.is_code(f.fault.ip) or not f.seen) and not beyond(f):
         code = f.code(f.fault.ip, 8).hex(" ")
         if code[:2] in PORT and f.seen and f.function.startswith("serial_") and not any(c.name == "physdev_op" for c in f.calls):
             return f"""A general protection fault at an access to the serial port, in {f.function}(): that way of printing is for a machine without Xen, and Xen is there. The kernel took itself to be in
