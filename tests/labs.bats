@@ -203,6 +203,10 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
 	[[ $flat == *"has 1073741824 bytes"* ]]
 }
 
+@test "lab 7: each fault fits the file that it is made for" {
+	for fault in labs/lab7/faults/*; do labs/lab7/fault make "${fault##*/}" >"$BATS_TEST_TMPDIR/file"; done
+}
+
 @test "a file is compiled for its contents, though it is older than what was made of another" {
 	solved 6
 	grade 6
