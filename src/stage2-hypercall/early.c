@@ -20,6 +20,10 @@ void xen_entry(struct start_info *info)
 	/* establish a hypercall page */
 	setup_hypercall_page(info);
 
+	/* Printing would do without the page, by Xen's gate. */
+	hypercall_must(HYPERVISOR_xen_version(XENVER_version, NULL),
+		       "xen_version(XENVER_version)");
+
 	printk("stage 2: hello from P=V address %#lx, by hypercall\n",
 	       (unsigned long)xen_entry);
 	printk("  start_info at P=V %#lx says \"%s\", %lu pages\n",

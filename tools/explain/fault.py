@@ -20,6 +20,7 @@ class Fault(NamedTuple):
     regs: Saved
     calls: int = 0  # so many hypercalls had been made before
     below: int | None = None  # the word below the stack pointer: what a RET that led here took from there
+    top: int = 0  # the word at the stack pointer: what a CALL that led here put there
 
     @property
     def ip(self) -> int:

@@ -141,9 +141,9 @@ class Observation(Again, Looking):
             saved = saved_at(self.stub, self.places.frame(self.stub, self.machine.monitor))
             error = max(0, int.from_bytes(event[4:8], "little", signed=True))  # -1: this exception has none
             word = self.bits // 8
-            below = self.peek(saved.rsp - word, word)  # as yet: Xen's frame will go there
-            self.faults.append(Fault(event[0], error, int.from_bytes(event[8:16], "little"), saved, len(self.calls),
-                                     int.from_bytes(below, "little") if below else None))
+            near = self.peek(saved.rsp - word, 2 * word)  # as yet: Xen's frame will go there
+            below, top = (int.from_bytes(near[at:at + word], "little") if near else None for at in (0, word))
+            self.faults.append(Fault(event[0], error, int.from_bytes(event[8:16], "little"), saved, len(self.calls), below, top or 0))
         elif what == "msr":
             self.msrs.append((regs.rsi & 0xFFFFFFFF, regs.rdx))
         elif what == "cpuid":

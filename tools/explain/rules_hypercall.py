@@ -108,7 +108,8 @@ def _(f):
 def _(f):
     if f.panic.startswith("hypercall page: "):
         calls = [c for c in f.calls if c.regs.rip != 0][-6:]
-        asked = ", then ".join(f"{c.name}({c.args[0]:#x}, {c.args[1]:#x}) = {c.result}" for c in calls if c.name != "console_io")
+        # What prints this are operations 0 of console_io.
+        asked = ", then ".join(f"{c.name}({c.args[0]:#x}, {c.args[1]:#x}) = {c.result}" for c in calls if c.name != "console_io" or c.args[0])
         number = value("__HYPERVISOR_xen_version")
         sizes = [c.number // number for c in calls if c.number > number and not c.number % number]
         if sizes:

@@ -102,7 +102,7 @@ def _(f):
 @rule("linked-beyond", REMAP + ": How far the remap must reach", "crash", "failure", rank=1)
 def _(f):
     fault = page_fault(f)
-    if fault and fault.cr2 >= f.page_offset > 0 and remapped(f) and not f.is_a(fault.cr2, "xen", "clobbered") and not fault.denied:
+    if fault and f.source.is_code(fault.ip) and fault.cr2 >= f.page_offset > 0 and remapped(f) and not f.is_a(fault.cr2, "xen", "clobbered") and not fault.denied:
         paddr = fault.cr2 - f.page_offset & f.mask
         beyond = "beyond the guest's memory" if f.nr_pages and paddr >= f.nr_pages << PAGE_SHIFT else "beyond all that the remap had to reach"
         if f.pfn(paddr >> PAGE_SHIFT) is not None and paddr >> PAGE_SHIFT > f.nr_pages:

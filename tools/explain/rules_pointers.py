@@ -50,6 +50,9 @@ def _(f):
         left = f.last_before(gate) if gate else None
         if left is not None and leaves(f.source, left).startswith("ret"):
             return f"""A RET took {fault.cr2:#x} off the stack, at the end of {f.source.place(left)}: the function was jumped to, not called, or what was pushed lies above the return address still."""
+        if fault.returned_to and not f.is_behind_call(fault.top):
+            return f"""A RET took {fault.cr2:#x} off the stack. A function that was jumped to has no return address (jump_to() pushes 0 in its place, so that this is seen), and must not come to its
+                end: does xen_start_kernel() go on to start_kernel(), and does that never return?"""
         place = f.left_at if left is None else f.source.place(left)
         return f"""Address {fault.cr2:#x} was called. Either a function pointer is NULL, or Xen did: it has no better address for a callback that was
             not set by set_callbacks ({"it was called" if blocked else "it was never called"}).
