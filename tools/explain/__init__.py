@@ -24,7 +24,7 @@ from .rule import RULES, causes
 __all__ = ["RULES", "explain", "refusal"]
 
 # In the order in which causes are named: what was put in on purpose first, what always fits last.
-for table in "errata compiled ran_into unpacker paging_on gates bare pvh pvh_guest pin domctl domains notes image bzimage results checks msr hypercall limit kernel arguments updates events stack entries pointers remap p2m numbers frames traps end".split():
+for table in "errata compiled ran_into unpacker paging_on gates bare pvh pvh_guest domctl pin domains notes classic image bzimage results checks msr hypercall limit kernel arguments updates events stack entries pointers remap p2m numbers frames traps end".split():
     importlib.import_module(f"{__name__}.rules_{table}")
 
 

@@ -131,7 +131,7 @@ def _(f):
     said = f.guest("hardware_subarch is ([0-9]+), and this kernel knows only (.*)")
     if said and said[1] in re.findall(r"(\d+) \(a ", said[2]):
         return f"""boot_params' hardware_subarch (0x23c) is {said[1]}, which is one of those that this kernel knows, and the common head went to bad_subarch() all the same: its table,
-            subarch_entries, ends before entry {said[1]}, leads elsewhere there, or num_subarch_entries is not its length."""
+            subarch_entries, ends before entry {said[1]}, leads elsewhere there, num_subarch_entries is not its length, or EAX was not loaded from the field."""
     if said:
         return f"""The common head found a hardware_subarch (0x23c) in boot_params, {said[1]}, that is not in its table. Under Xen
             the shim before it writes the field; natively it is what the file's setup header says."""

@@ -94,6 +94,9 @@ def _(f):
         return """The note PHYS32_ENTRY holds an address outside the image as it is loaded: a virtual one, from which LOAD_OFFSET was not
             taken."""
     right = _reads_well(f) if f.panic.startswith("image: ") else None
+    if right and "neither an ELF file" in f.panic:
+        return f"""What stage 6 took for the guest's image is not what it was given: that is an ELF file, and {right}. Dom0's module begins at start_info's mod_start, which has to be
+            repointed like the others, and find_files() takes the image and the guest's module from it."""
     if right:
         return f"""Stage 6 refuses the image that it got, and read as Xen reads it there is nothing wrong with it: {right}. So it is stage 6's own reading that is: src/stage6-toolstack/image.c,
             notes.c, and the order in which image_parse() calls them."""

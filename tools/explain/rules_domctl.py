@@ -19,7 +19,7 @@ DOMCTL_U, FPU, IN_KERNEL, CONTEXT = 16, 512, 1 << 2, 4096
 ERRORS = {"EACCES": "Xen takes domctl with its own version only, and that was none of those that were tried; or, of set_address_size, the domain has memory already",
           "ESRCH": "there is no such domain", "ENOSYS": "Xen knows no such operation", "EPERM": "the caller may not do that",
           "EEXIST": "there is a domain of that number", "ENOMEM": "Xen has no memory left for it", "EFAULT": "the struct, or what it points to, is not at that address",
-          "EINVAL": "a field of the struct has a value that Xen does not take"}
+          "EOPNOTSUPP": "it is not for a domain of this kind (PV, PVH), or this Xen was built without it", "EINVAL": "a field of the struct has a value that Xen does not take"}
 # What Xen wants of a step, where it refuses without a reason.
 STEPS = {
     "createdomain": "max_vcpus is at least 1, grant_opts is GRANT_version(1), and flags are 0 for a PV domain",
@@ -28,6 +28,25 @@ STEPS = {
     "the flags have VGCF_in_kernel; and cr3 names, by its MFN, a table of the top level",
     "max_vcpus": "a domain gets as many as createdomain said, and only once",
 }
+
+
+# What each step of build_guest() prints, in order, and the step; of PVH, those without a star.
+SAID = {"created domain": "create_domain()", "layout, PFNs": "lay_out()", r"\d+ pages, ": "populate()", "loaded paddr": "load_image()", "channels: ": "open_channels()",
+        "(hvm_)?start_info is at": "write_start_info()", r"\d+ page tables of": "write_page_tables()*", "pinned, ": "pin_page_tables()*", "vcpu 0 begins": "set_context()"}
+
+ENDED_IN = {"memory_op(populate": "populate()", "hypercall refused: mmuext_op(MMUEXT_PIN": "pin_page_tables()",
+            "hypercall refused: domctl(setvcpucontext": "set_context()"}
+
+
+@rule("guest-domain-left-out", LESSON, "failure")
+def _(f):
+    at = next((step for words, step in ENDED_IN.items() if f.panic.startswith(words)), "")
+    steps = [(step.rstrip("*"), bool(f.guest(f"^toolstack: {line}"))) for line, step in SAID.items() if f.pvh == "n" or not step.endswith("*")]
+    last = max((n for n, (step, said) in enumerate(steps) if said or step == at), default=0)
+    missing = [step for step, said in steps[:last] if not said]
+    if missing:
+        return f"""A step of the building of the domain was left out: {', '.join(missing)}, which has printed nothing, before {steps[last][0]}. Each step of build_guest()
+            (src/stage6-toolstack/main.c) needs those before it."""
 
 
 def asked(f) -> str:

@@ -7,6 +7,7 @@ from .bare import FIRMWARE_END, IDT
 from .bare_questions import EXTERNAL, NAMES, PVH, descriptor, fault, gate, is_code_segment, no_handler
 from .rule import rule
 
+FIRST_LINE = 8  # the vector of the 8259's line 0, from the firmware
 INTERRUPTS = 0x200  # EFLAGS.IF
 LOAD_SEGMENT, SS = b"\x8e", 2  # mov to a segment register, of which this is the number
 REGISTERS = "EAX ECX EDX EBX ESP EBP ESI EDI".split()
@@ -57,6 +58,16 @@ def _(f):
         "Its timer has no count: nobody has written the initial count (0x380), which starts it." if re.search("initial_count = 0", told.get("Timer", "")) else \
         f"A vector waits to be delivered, {told['IRR']}." if told.get("IRR", "(none)") != "(none)" else ""
     return f"""The processor waits in HLT, interrupts are on, and none comes. {why} The APIC says of its timer: LVTT {told.get('LVTT', '?')}; {told.get('Timer', '?')}."""
+
+
+@rule("bare-line-not-masked", PVH, "vanished", "failure")
+def _(f):
+    found = fault(f)
+    said = f.guest(r"^FAULT: vector (8|9|1[0-5]), error code 0x([0-9a-f]+)")
+    # The processor pushes no error code for an interrupt, so what is taken for it is the address where it came.
+    if found and said and f.source.is_code(int(said[2], 16)):
+        return f"""Vector {said[1]} came at {f.place(int(said[2], 16))}, and not as an exception: what stands in the place of its error code is the address of that instruction. The 8259, a PC's
+            old interrupt controller, raises its line {int(said[1]) - FIRST_LINE} by this number as long as nobody has masked it: all ones to ports 0x21 and 0xa1."""
 
 
 @rule("bare-gate", PVH, "vanished")

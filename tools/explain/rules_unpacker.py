@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Stage 5 without Xen: what runs before the kernel, the setup part and the unpacker, and whether the kernel is where it is entered."""
 
+from .bare import CR0_PE
 from .bare_questions import NAMES, NATIVE, fault
 from .rule import rule
 
@@ -25,11 +26,13 @@ def _(f):
 
 @rule("unpacker-not-copied", NATIVE, "vanished", "silence")
 def _(f):
-    address = f.address if f.bare and not f.bare.entered and f.unpacker else None
-    differs = f.unpacker.not_copied(f.bare, address) if address is not None else None
-    if differs:
-        return f"""The kernel was never entered. The processor ran at {f.place(address)}, where the unpacker is linked to run, and it is not there: the bytes are {differs[0][:8].hex(' ')}, and
-            should be {differs[1][:8].hex(' ')}. Its first instructions (head.S) copy all of it there from code32_start: ESI, EDI, ECX and the direction have to be right."""
+    address = f.address if f.bare and not f.bare.entered and f.unpacker and f.bare.state["CR0"] & CR0_PE else None
+    if address is None or f.unpacker.in_setup(address) or header_word(f, CODE32_START) != CODE32:
+        return None
+    differs = f.unpacker.not_copied(f.bare, address) or f.unpacker.not_copied(f.bare, f.unpacker.head)
+    return differs and f"""The kernel was never entered. The processor came to {f.place(address)}, and the unpacker is not where it is linked to run: at {differs[0]:#x} the bytes are
+        {differs[1][:8].hex(' ')}, and should be {differs[2][:8].hex(' ')}. Its first instructions (head.S) copy all of it there from code32_start: ESI, EDI, ECX and the direction have
+        to be right."""
 
 
 @rule("bare-never-entered", NATIVE, "vanished", "silence", rank=1)

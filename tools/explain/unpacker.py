@@ -40,11 +40,15 @@ class Unpacker:
         words = [] if linked is None else [self.source.function(linked), self.source.line(linked)]
         return f"{address:#x}: {', '.join(word for word in words if word)}" if any(words) else ""
 
-    def not_copied(self, bare: Bare, address: int) -> tuple[bytes, bytes] | None:
-        """What stands at an address of the unpacker's, and what the file has there, if they differ."""
+    def in_setup(self, address: int) -> bool:
+        linked = self.linked(address)
+        return linked is not None and linked < self.head
+
+    def not_copied(self, bare: Bare, address: int) -> tuple[int, bytes, bytes] | None:
+        """An address of the unpacker's, what stands there, and what the file has there, if they differ."""
         part = next((p for p in self.source.image.loaded() if p.vaddr == self.head), None) if self.source and self.source.image else None
         if not part or address not in range(self.head, self.end):
             return None
         at = part.offset + address - self.head
         right, now = self.source.image.data[at:at + SAMPLE], bare.read(address, SAMPLE)
-        return (now, right) if now[:len(right)] != right[:len(now)] else None
+        return (address, now, right) if now[:len(right)] != right[:len(now)] else None
