@@ -39,6 +39,9 @@
 _Static_assert((u64)PTRS_PER_PTE << PAGE_SHIFT == PMD_SIZE, "pte");
 _Static_assert((u64)PTRS_PER_PMD << PMD_SHIFT == PUD_SIZE, "pmd");
 _Static_assert((u64)PTRS_PER_PUD << PUD_SHIFT == PGDIR_SIZE, "pud");
+_Static_assert((u64)PTRS_PER_PGD << PGDIR_SHIFT ==
+		       1ULL << (sizeof(long) == 8 ? 48 : 32),
+	       "pgd");
 
 /** @{ Levels that this mode leaves out are folded into the one above. */
 #define PUD_FOLDED (PTRS_PER_PUD == 1)

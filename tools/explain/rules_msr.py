@@ -27,7 +27,7 @@ def written(f: Facts) -> tuple[int, int] | None:
 
 @rule("cpuid-without-prefix", LESSON + ": CPUID without the prefix", "failure")
 def _(f):
-    said = f.guest('not under Xen: CPUID leaf 0x40000000 names "(.*?)"')
+    said = f.guest('not under Xen: CPUID leaf 0x40000000 names "(?!%s)(.*?)"')
     if said and said[1] != "XenVMMXenVMM" and (f.seen is None or not f.seen.leaves):
         return f"""CPUID was answered by the processor below ("{said[1]}"), not by Xen: the forced-emulation prefix is missing. A
             paravirtual guest has to write ud2a; .ascii "xen"; cpuid (XEN_CPUID in Xen's headers)."""
@@ -35,7 +35,7 @@ def _(f):
 
 @rule("cpuid-misread", LESSON + ": CPUID that asks Xen", "failure")
 def _(f):
-    said = f.guest('not under Xen: CPUID leaf 0x40000000 names "(.*?)"')
+    said = f.guest('not under Xen: CPUID leaf 0x40000000 names "(?!%s)(.*?)"')
     if said and said[1] == "XenVMMXenVMM":
         return """CPUID told Xen's name, and the kernel refused it: the comparison is at fault. The name is in EBX, ECX, EDX of leaf 0x40000000, in
             this order, and EAX is the last leaf, at least 0x40000002."""
