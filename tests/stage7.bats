@@ -120,9 +120,12 @@ as_domU() { # image, stage 6's mode if it is not 64 bits
 	ends 0 "$(wc -l <"$BATS_TEST_TMPDIR/rows") boots"
 	seen=$(sed '1d;$d' <<<"$output" | tr -s ' ')
 	diff <(sort "$BATS_TEST_TMPDIR/rows") <(cut -d' ' -f1-3,8- <<<"$seen" | sort)
-	grep -qE '^7 x86_64 built pgd\+pud 3 2[0-9] [0-9]+ succeeded$' <<<"$seen"
+	grep -qE '^7 x86_64 built pgd\+pud 3 [0-9]+ [0-9]+ succeeded$' <<<"$seen"
 	grep -qE '^7 x86_64 qemu - 0 0 [0-9]{5} succeeded$' <<<"$seen"
-	[ ! -e build/xen-stock/xen ] || grep -qE '^7 x86_64 dom0 - 0 1[0-9] [0-9]{5} succeeded$' <<<"$seen"
+	[ -e build/xen-stock/xen ] || return 0
+	grep -qE '^7 x86_64 dom0 - 0 [0-9]+ [0-9]{5} succeeded$' <<<"$seen"
+	calls() { awk -v below="$1" '$2 == "x86_64" && $3 == below { print $6 }' <<<"$seen"; }
+	[ "$(calls dom0)" -lt "$(calls built)" ]
 }
 
 @test "GDB: the entry without paging, hvm_start_info, the kernel's own tables" {
