@@ -39,14 +39,16 @@
 _Static_assert((u64)PTRS_PER_PTE << PAGE_SHIFT == PMD_SIZE, "pte");
 _Static_assert((u64)PTRS_PER_PMD << PMD_SHIFT == PUD_SIZE, "pmd");
 _Static_assert((u64)PTRS_PER_PUD << PUD_SHIFT == PGDIR_SIZE, "pud");
-_Static_assert((u64)PTRS_PER_PGD << PGDIR_SHIFT ==
-		       1ULL << (sizeof(long) == 8 ? 48 : 32),
-	       "pgd");
 
 /** @{ Levels that this mode leaves out are folded into the one above. */
 #define PUD_FOLDED (PTRS_PER_PUD == 1)
 #define PMD_FOLDED (PTRS_PER_PMD == 1)
 /** @} */
+
+/* Four levels translate 48 bits of an address, fewer levels 32. */
+_Static_assert((u64)PTRS_PER_PGD << PGDIR_SHIFT ==
+		       1ULL << (PUD_FOLDED ? 32 : 48),
+	       "pgd");
 
 /** @{ Flags of an entry; the head of this file has them all. */
 #define _PAGE_PRESENT 0x001
