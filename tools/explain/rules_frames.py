@@ -50,6 +50,8 @@ def _(f):
         return None
     near = [n - at for n, w in enumerate(words) if w & RPL == right_cs(f) & RPL and f.source.linked(words[n - 1])]
     off = min(near, key=abs) if near else 0
+    if not off and f.source.linked(words[at - 1]):
+        return None  # where it was interrupted is right: CS itself was changed, which bad-selector says
     how = f"the frame that Xen had pushed lies {abs(off)} words {'further up: so much was left on the stack' if off > 0 else 'below: so much too much was taken off the stack'}" \
         if off else "EIP is the segment and CS the flags, so one word too much was taken off the stack" if words[at - 1] == right_cs(f) else "no frame of Xen's is near"
     return f"""The way back from a handler, the iret hypercall, was given a frame with EIP (RIP) {words[at - 1]:#x} and CS {words[at] & 0xFFFF:#x}, and the code segment is
