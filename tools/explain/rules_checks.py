@@ -12,6 +12,7 @@ from .calls import IRET
 from .facts import Facts
 from .questions import hexadecimals
 from .rule import rule
+from .rules_events import failsafe_for_events
 
 STACK_END_MAGIC = 0x57AC6E9D  # linux/magic.h
 ROOM = 40  # words above xen_start_kernel()'s frame
@@ -118,9 +119,9 @@ def limit(f: Facts) -> str | None:
 
 
 def failsafe(f: Facts) -> str | None:
-    """Xen calls it back after an iret that failed, and nothing else does."""
+    """Xen calls it back after an iret that failed, and for events if it was told so."""
     calls = [c.name for c in f.calls if c.name not in ("console_io", "physdev_op")]
-    if calls and calls[-1] != IRET:
+    if calls and calls[-1] != IRET and not failsafe_for_events(f):
         return f"""Xen did not come there: the last hypercall before was {calls[-1]}, and not iret, so there was no return that could fail. The kernel's own code jumped to the failsafe callback, or
             ran into it"""
     return None

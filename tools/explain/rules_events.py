@@ -130,12 +130,16 @@ def _(f):
         or it did not sleep at all{f", or the time that it asked for, {asked(f)} ns, is far off" if asked(f) else ""}. {f"Bound were: {ports}. " if f.calls else ""}Is the handler looked up by the port (not by the virq), is the time it asks for in nanoseconds since Xen's start?"""
 
 
+def failsafe_for_events(f: Facts) -> bool:
+    """Whether Xen was told to enter there for an event."""
+    calls = [c for c in f.calls if c.name == "set_callbacks"]
+    return bool(calls) and calls[-1].args[1 if f.bits == 32 else 0] == f.source.va("xen_failsafe_callback")
+
+
 @rule("callbacks-exchanged", FIRST, "failure", "crash", "silence")
 def _(f):
-    calls = [c for c in f.calls if c.name == "set_callbacks"]
-    wrong = f.source.va("xen_failsafe_callback")
-    if calls and wrong is not None and calls[-1].args[1 if f.bits == 32 else 0] == wrong:
-        return f"""set_callbacks registered xen_failsafe_callback, VA {wrong:#x}, for events. Events enter at the first address, a return that fails at
+    if failsafe_for_events(f):
+        return f"""set_callbacks registered xen_failsafe_callback, VA {f.source.va('xen_failsafe_callback'):#x}, for events. Events enter at the first address, a return that fails at
             the second."""
 
 
