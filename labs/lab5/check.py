@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Lab 5: two functions by calls, then the boot, with P=V removed halfway."""
 
-from grader.checks.jump import Arrival, check_arrival, check_jump, check_life, check_repoint
+from grader.checks.jump import Arrival, check_arrival, check_jump, check_life
+from grader.checks.repoint import check_repoint
 from grader.session import Session
 from grader.watch import Watch
 

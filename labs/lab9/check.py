@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Lab 9: the fixed functions by calls, then the boot, with P=V removed halfway."""
 
-from grader.checks.jump import check_repoint
+from grader.checks.repoint import check_repoint
 from grader.session import Session
 
 from .errata import check_boot, check_dom0, check_domu

@@ -27,8 +27,9 @@ extern const u8 trap_stubs[NR_TRAPS * TRAP_STUB_SIZE];
 extern const u8 xen_hypervisor_callback[], xen_failsafe_callback[];
 /** @} */
 
-/** Interrupted by an exception, and by an event: until *@p count is not @p
- * before. @return whether all registers held what they had before */
+/** Raises an exception, then waits until an event's handler has changed
+ * *@p count, which is @p before now.
+ * @return whether the registers have kept what they held */
 bool registers_kept(volatile unsigned int *count, unsigned int before);
 
 /** Called by the stubs for every exception. Returning resumes at regs->ip. */

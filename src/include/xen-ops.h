@@ -137,10 +137,10 @@ u64 system_time(void);
 /** Waits for @p count timer interrupts that it asks for itself. */
 void xen_wait_for_ticks(unsigned int count);
 
-/** How many of them there were. */
+/** How many timer interrupts there were so far. */
 extern volatile unsigned int timer_ticks;
 
-/** Has code interrupted by an exception and by events; panics if it notices. */
+/** Panics if code that is interrupted by an exception or an event notices. */
 void xen_verify_entries(void);
 
 /** Xen's paravirt_ops::show: what Xen has told this domain. */

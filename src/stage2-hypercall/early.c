@@ -20,7 +20,7 @@ void xen_entry(struct start_info *info)
 	/* establish a hypercall page */
 	setup_hypercall_page(info);
 
-	/* Printing would do without the page, by Xen's gate. */
+	/* Without the page printk() goes by Xen's gate. This call cannot. */
 	hypercall_must(HYPERVISOR_xen_version(XENVER_version, NULL),
 		       "xen_version(XENVER_version)");
 

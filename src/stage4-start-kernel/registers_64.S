@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /**
  * @file
- * Interrupted with a known number in each register.
+ * An exception and an event, while each register holds a known number.
  *
- * Called by xen_verify_entries(): RDI is where ticks are counted, ESI how many
- * there were. Only what a function may change is looked at: the handler in C
- * keeps the rest. Returns whether all numbers are still there.
+ * Called by xen_verify_entries(), at the linked address, with events on and a
+ * timer event asked for. Puts a known number into each register, raises an
+ * exception, waits for the event, and looks whether the numbers are still there.
+ * registers_kept(RDI: count, ESI: before) returns whether they are; *count is
+ * the number of ticks, which was `before` when the event was asked for.
+ *
+ * Only the registers that a C function may change are tried: the handlers are
+ * written in C, and the compiler has them keep RBX, RBP and R12 to R15.
  */
 
 	.text
@@ -19,10 +24,11 @@ registers_kept:
 	mov	$5, %r9d
 	mov	$6, %r10d
 	mov	$7, %r11d
-1:	ud2				# an exception, which goes on behind it
+1:	ud2				# undefined: __ex_table says to go on at 2
 2:	cmp	%eax, (%rdi)
-	je	2b			# an event
+	je	2b			# until the event's handler has counted it
 
+	/* Nothing is left of a number that was kept: 0 in all, and ZF is set. */
 	sub	$1, %rcx
 	sub	$2, %rdx
 	sub	$3, %rsi

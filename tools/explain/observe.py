@@ -36,8 +36,8 @@ EXIT, SUCCESS = "xen_exit", 0x10  # src/include/console.h: the function that rep
 
 class Observation(Again, Looking):
     """A boot of an image; see above. entry is the address that Xen says it enters at; exits and starts are the addresses of
-    the functions at which it ends and, P=V, begins; functions: those that are looked at, by address; loops: whether nothing is worth a long wait. hook is called at the entry, which
-    others come to before."""
+    the functions at which it ends and, P=V, begins; functions are those whose arguments and results are looked at, name by
+    address. loops: nothing new is seen by looking longer. hook is called at the entry, which others come to before."""
 
     def __init__(self, image: str, entry: int, bits: int, exits: list[int], starts: int | None, loops: bool,
                  hook: Callable[[Observation], None] | None = None, others: int = 0, functions: dict[int, str] | None = None) -> None:
