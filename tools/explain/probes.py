@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MOST = 60  # calls that are looked at, of two stops each
 REGISTERS = "rdi rsi rdx".split()  # 64 bits: of the arguments
-MSR_BASE = 0x40000000
+MSR_BASE = 0x40000000  # what Xen answers a PV guest's CPUID for the MSR
 
 
 class Told(NamedTuple):

@@ -13,8 +13,8 @@ from .facts import Facts
 from .questions import hexadecimals
 from .rule import rule
 from .rules_events import failsafe_for_events
+from .rules_stack import STACK_END_MAGIC
 
-STACK_END_MAGIC = 0x57AC6E9D  # linux/magic.h
 ROOM = 40  # words above xen_start_kernel()'s frame
 Contradiction = Callable[[Facts], "str | None"]
 

@@ -4,13 +4,13 @@
 import os
 import re
 
+from xenabi.headers import value
 from xenabi.loader import Loading
 
 from .rule import rule
 from .source import Source
 
 LESSON = "10-the-other-side"
-DOMINF_SHUTDOWN = 1 << 2  # XEN_DOMINF_shutdown of xen/domctl.h
 
 
 @rule("guest-domain-contract", LESSON, unlike="Lesson 0 has the list of what a guest is promised, and src/stage6-toolstack/main.c a call for each.")
@@ -124,7 +124,7 @@ def _(f):
     found = f.guest(r"PANIC: toolstack: domain [0-9]+ is a zombie, flags 0x([0-9a-f]+)")
     if not found:
         return None
-    alive = "" if int(found[1], 16) & DOMINF_SHUTDOWN else "It had not shut down (bit 2 of the flags): was it served till its end?"
+    alive = "" if int(found[1], 16) & 1 << value("_XEN_DOMINF_shutdown") else "It had not shut down (bit 2 of the flags): was it served till its end?"
     return f"""The domain was destroyed, but Xen keeps it for a page of it that is still mapped elsewhere: dom0 has to unmap the
             console ring, and its window, before it destroys the domain. {alive}"""
 

@@ -4,7 +4,7 @@
 import re
 
 from xenabi.headers import value
-from xenabi.structs import struct
+from xenabi.structs import constants, struct
 from xenpt.memory import PAGE_SHIFT
 
 from .rule import rule
@@ -14,8 +14,8 @@ STEP = LESSON + ": And one word wrong elsewhere"
 FIELDS = "cmd interface_version domain".split()
 CREATE = "flags iommu_opts max_vcpus max_evtchn_port max_grant_frames max_maptrack_frames grant_opts".split()
 COMMANDS = "createdomain destroydomain unpausedomain getdomaininfo max_mem setvcpucontext max_vcpus hypercall_init set_address_size sethvmcontext".split()
-# struct xen_domctl: where the operation's own part begins. struct vcpu_guest_context: its flags are behind the floating-point registers.
-DOMCTL_U, FPU, IN_KERNEL, CONTEXT = 16, 512, 1 << 2, 4096
+CONTEXT = "u.vcpucontext.vcpu", "u.vcpucontext.ctxt"  # of struct xen_domctl
+MOST = 4096  # bytes of registers that are looked at
 ERRORS = {"EACCES": "Xen takes domctl with its own version only, and that was none of those that were tried; or, of set_address_size, the domain has memory already",
           "ESRCH": "there is no such domain", "ENOSYS": "Xen knows no such operation", "EPERM": "the caller may not do that",
           "EEXIST": "there is a domain of that number", "ENOMEM": "Xen has no memory left for it", "EFAULT": "the struct, or what it points to, is not at that address",
@@ -71,9 +71,10 @@ def _commands() -> dict[int, str]:
 def context(f) -> tuple[bytes, int]:
     """The registers that setvcpucontext was given, and the vcpu; empty if they are not known."""
     call = f.refused if re.match(r"hypercall refused: domctl\(setvcpucontext\)", f.panic) and f.seen else None
-    head = f.seen.peek(call.args[0] + DOMCTL_U, 16) if call else None
-    at = int.from_bytes(head[8:], "little") if head else 0
-    return (f.seen.peek(at, CONTEXT) if at else None) or b"", int.from_bytes(head[:4], "little") if head else 0
+    layout = struct(f.bits, "struct xen_domctl", *CONTEXT)
+    data = f.seen.peek(call.args[0], layout.size) if call else None
+    vcpu, at = (layout.number(data, name) for name in CONTEXT) if data else (0, 0)
+    return (f.seen.peek(at, MOST) if at else None) or b"", vcpu
 
 
 def in_context(f, mfn: int) -> bool:
@@ -99,12 +100,11 @@ def _(f):
 def _(f):
     registers, vcpu = context(f)
     created = f.guest(r"^toolstack: created domain \d+, (32|64) bits")
-    flags = registers[FPU:FPU + 4] if created else b""
-    if not flags or f.xen("Could not get page ref for mfn"):
+    if not registers or not created or f.xen("Could not get page ref for mfn"):
         return None
-    told = int.from_bytes(flags, "little")
+    told, in_kernel = struct(f.bits, "struct vcpu_guest_context", "flags").number(registers, "flags"), *constants(f.bits, "VGCF_in_kernel")
     why = f"it names vcpu {vcpu}, and the domain has one, 0" if vcpu else \
-        "VGCF_in_kernel (bit 2) is not set: a guest of 64 bits begins in its kernel, or not at all" if not told & IN_KERNEL and created[1] == "64" else \
+        "VGCF_in_kernel (bit 2) is not set: a guest of 64 bits begins in its kernel, or not at all" if not told & in_kernel and created[1] == "64" else \
         f"what Xen looks at is whether max_vcpus has made vcpu {vcpu}, the flags ({told:#x}: bit 2 VGCF_in_kernel, bit 5 VGCF_online), the selectors, and cr3"
     return f"Xen did not take the registers that the toolstack gave it: {why}. setvcpucontext is to have all that the first instruction needs."
 

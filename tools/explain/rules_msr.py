@@ -4,11 +4,12 @@
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .facts import Facts
+from .probes import MSR_BASE
 from .rule import rule
 
 LESSON = "2-hypercall-page"
 WRMSR = b"\x0f\x30"
-LEAF, BASE = 0x40000002, 0x40000000  # CPUID's leaf that tells the MSR, and what it tells
+LEAF = 0x40000002  # of CPUID, which tells the MSR
 
 
 def page(f: Facts) -> int | None:
@@ -84,12 +85,12 @@ def _(f):
 @rule("msr-wrong-number", LESSON + ": Which number is the page", "crash", "failure")
 def _(f):
     wrmsr = written(f)
-    if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[1] == BASE:
-        return f"""WRMSR got {wrmsr[0]:#x}{about(f, wrmsr[0])} as the MSR's number, and {BASE:#x}, which is its number, as the value: the two are exchanged. The number goes
+    if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[1] == MSR_BASE:
+        return f"""WRMSR got {wrmsr[0]:#x}{about(f, wrmsr[0])} as the MSR's number, and {MSR_BASE:#x}, which is its number, as the value: the two are exchanged. The number goes
             in ECX, the value in EDX and EAX."""
-    if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[0] != BASE:
+    if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[0] != MSR_BASE:
         return f"""Xen has no MSR {wrmsr[0]:#x}. The number of the hypercall-page MSR is in EBX of CPUID leaf {LEAF:#x}, here
-            {BASE:#x}."""
+            {MSR_BASE:#x}."""
 
 
 @rule("msr-given-pfn", LESSON + ": A PFN instead of an MFN", "crash", "failure")
@@ -151,7 +152,7 @@ def index_in_sight(f: Facts) -> int | None:
 @rule("msr-other-page", LESSON + ": A PFN instead of an MFN")
 def _(f):
     wrmsr = written(f)
-    if not wrmsr or page(f) is None or not f.p2m or wrmsr[0] != BASE or page(f) % PAGE_SIZE:
+    if not wrmsr or page(f) is None or not f.p2m or wrmsr[0] != MSR_BASE or page(f) % PAGE_SIZE:
         return None
     pfn = f.pfn(wrmsr[1] >> PAGE_SHIFT)
     if pfn is not None and pfn != page(f) >> PAGE_SHIFT:
