@@ -159,8 +159,8 @@ panics() {
 }
 
 @test "time-out: the guest prints on and on" {
-	CMDLINE=print TIMEOUT=2 boot "$actor"
-	ends 6 "not at its end after 2 s"
+	CMDLINE=print TIMEOUT=1 boot "$actor"
+	ends 6 "not at its end after 1 s"
 	[[ $output == *"diagnosis: too-slow"* ]]
 }
 

@@ -208,14 +208,14 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
 }
 
 @test "a file is compiled for its contents, though it is older than what was made of another" {
-	solved 6
-	grade 6
-	points 0 "19 of 19"
+	solved 1
+	grade 1
+	points 0 "16 of 16"
 	rm -r "$work"
-	lab 6
-	touch -d 2001-01-01 "$work/head_32.S"
-	grade 6
-	points 1 "0 of 19"
+	lab 1
+	touch -d 2001-01-01 "$work/notes.S"
+	grade 1
+	points 1 "0 of 16"
 }
 
 # bats test_tags=long
@@ -336,7 +336,7 @@ assert r["tasks"][3]["findings"][0]["id"] == "console-not-selected", r' "$output
 		run ! compgen -G "$out/run-*"
 	done
 	grade 3
-	points 0 "15 of 15"
+	points 0 "16 of 16"
 }
 
 @test "what is not the reader's fault is status 2, and what he quotes is printed as it is safe" {
