@@ -39,6 +39,9 @@ class Stuck(Late):
     """QEMU computes and does not answer. QEMU 10 and 11 do so for good when they translate an instruction that begins on a page
     table and ends on a page that this table maps: they have locked the table as code, and want to set a bit in its entry."""
 
+    WHY = """QEMU 10 and 11 do where a kernel runs on into its own page tables, through what should be code and is zeros, and an
+        instruction crosses from a table to a page that this table maps"""
+
 
 class TooLate(StubError):
     """The deadline has passed."""

@@ -13,7 +13,7 @@ import subprocess
 
 import explain
 from xenabi.image import Image
-from xenqemu.packets import Gone, Late
+from xenqemu.packets import Gone, Late, Stuck
 from xenqemu.patience import patiently
 
 from .calls import DIRECTION, Caller
@@ -283,8 +283,7 @@ class Session:
             said = [line for line in self.guest_lines() if "PANIC" in line][-1:]
             return f'the kernel gave up: "{said[0].strip()}"' if said else "the kernel ended itself"
         if isinstance(event, End) and event.stuck_at is not None:
-            return f"""QEMU hangs {self.where(event.stuck_at)}. QEMU 10 does where a kernel runs on into its own page tables, through what should
-                be code and is zeros, and an instruction crosses from a table to a page that this table maps"""
+            return f"QEMU hangs {self.where(event.stuck_at)}. {Stuck.WHY}"
         if isinstance(event, End):
             return "the machine ended" + (f" (Xen: {self.xen_says()})" if self.xen_says() else "")
         return f"stopped at {event.name}"

@@ -54,6 +54,7 @@ class Facts(Refusal, Tables, Things):
         self.bare: Bare | None = None  # the same without Xen
         self.calls: list[Call] = []
         self.entered_as_told = True  # by an observation
+        self.qemu_hangs = False
 
     def observe(self) -> contextlib.AbstractContextManager:
         """Boots it again, if it came as far as the guest. While this holds, memory can be read."""
@@ -69,7 +70,7 @@ class Facts(Refusal, Tables, Things):
                                 None if starts is None else starts - self.source.offset & self.mask,
                                 self.end in ENDLESS, self.at_entry, self.others, self._functions())
         self.calls = self.seen.calls
-        self.entered_as_told = self.seen.ended != "not entered"
+        self.entered_as_told, self.qemu_hangs = self.seen.ended != "not entered", self.seen.ended == "stuck"
         if self.seen.ended not in SAME_END.get(self.end, (self.seen.ended,)) and not (self.seen.ended in CUT_SHORT and self.repeated):
             # It takes longer than is waited here; or it is another run than this: somebody has changed it from outside (GDB), or a
             # timer came at another moment, since virtual time jumps at each stop. Then the calls are still those that it makes.

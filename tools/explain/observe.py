@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from xenqemu.machine import GUESTS_PART
 from xenqemu.monitor import MonitorError
-from xenqemu.packets import StubError
+from xenqemu.packets import StubError, Stuck
 from xenqemu.registers import Registers
 
 from .again import Again
@@ -66,6 +66,8 @@ class Observation(Again, Looking):
             self.places = XenPlaces(os.path.join(os.path.dirname(os.environ.get("XEN") or "build/xen/xen"), "xen-syms"), bits)
             self.stub = self.machine.connect()
             self._run()
+        except Stuck:
+            self.ended = "stuck"
         except (StubError, MonitorError):
             self.ended = "gone" if self.ended != "not entered" else self.ended
         except BaseException:

@@ -2,6 +2,7 @@
 """What is said if nothing better fits: one rule for each end. They list what is known, and guess nothing."""
 
 from xenabi.headers import value
+from xenqemu.packets import Stuck
 
 from .report import plain
 from .rule import rule
@@ -93,6 +94,12 @@ def _(f):
             return f"{waits}: set_timer_op was made {len(asked)} times, for the {TICKS} ticks that were slept for, and not once more for this one."
         return f"{waits}. Either no timer was set for it (ask_for_event()), or events are masked, or the handler does not count, or the loop does not look at what it counts."
     return None
+
+
+@rule("qemu-hangs", "7-debugging", "silence", "timeout")
+def _(f):
+    if f.qemu_hangs:
+        return f"QEMU itself hangs, at an instruction that it does not come to the end of ({f.where}). {Stuck.WHY}."
 
 
 @rule("guest-loops", "7-debugging", "silence", rank=2)
