@@ -13,6 +13,7 @@ lab.toml says with skeleton = N (0 if it says nothing).
 Two are graded at a time. Prints TAP; the exit status is 0 if all is as it should be.
 """
 
+import argparse
 import importlib
 import json
 import os
@@ -143,15 +144,22 @@ def corpus(labs):
                 yield from ((lab, dict(right, finding=RIGHT)) for right in toml.load(file)["right"])
 
 
-def main(args):
-    if args[:1] == ["--solution"]:
-        solution(args[1], args[2])
+def main():
+    parser = argparse.ArgumentParser(prog="tools/python -m grader.corpus", description="Grades the labs' wrong answers.")
+    parser.add_argument("--sample", type=int, metavar="N", help="only N of them")
+    parser.add_argument("--solution", nargs=2, metavar=("LAB", "FOLDER"), help="makes a folder of files that are right instead")
+    parser.add_argument("labs", nargs="*", metavar="LAB", help=f"only of these, of {' '.join(numbers())}")
+    options = parser.parse_args()
+    for lab in (*options.labs, *(options.solution or [])[:1]):
+        if lab not in numbers():
+            parser.error(f"there is no lab {lab}: one of {' '.join(numbers())}")
+    if options.solution:
+        solution(*options.solution)
         return 0
-    sample = int(args[args.index("--sample") + 1]) if "--sample" in args else 0
-    labs = [a for i, a in enumerate(args) if a.isdigit() and args[i - 1] != "--sample"] or numbers()
+    labs = options.labs or numbers()
     todo = list(corpus(labs))
-    if sample:
-        todo = todo[::max(1, len(todo) // sample)][:sample]
+    if options.sample:
+        todo = todo[::max(1, len(todo) // options.sample)][:options.sample]
     else:
         todo = list(pairs(labs)) + todo
     base = os.environ.get("CORPUS") or "build/test-labs"
@@ -171,4 +179,4 @@ def main(args):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One boot of one image, from Xen's jump to the guest on; and how to speak of it.
+"""One boot of one image, from Xen's jump to the guest on.
 
     with Session(lab, image) as boot: ...
 
@@ -9,25 +9,21 @@ boot.guest. What a guest prints is kept, and quoted, and counts for nothing.
 
 import os
 import re
-import subprocess
 
 import explain
 from xenabi.image import Image
-from xenqemu.packets import Gone, Late, Stuck
-from xenqemu.patience import patiently
+from xenqemu.packets import Gone, Late
 
 from .calls import DIRECTION, Caller
+from .effects import SideEffects
 from .guest import Guest
-from .hypercall_page import bad_stubs
 from .lab import NotGraded, Stopped
 from .machine import BOOT_SECONDS, End, Fault, Loop, Machine, Stop
-from .memory import PAGE, Memory, first_difference
-from .processor import changed, state
+from .memory import PAGE, Memory
+from .processor import state
 from .rearrange import rearrange
 from .running import running
-
-EXCEPTIONS = {0: "division error", 3: "breakpoint", 6: "undefined instruction", 8: "double fault",
-              13: "general protection fault", 14: "page fault"}
+from .telling import Telling
 
 # A machine that has nearly all of its memory above 4 GiB, which Xen need not clear: page tables, p2m and image lie there.
 ABOVE = {"MEM": "160", "QEMU_OPTIONS": "-machine max-ram-below-4g=48M", "XEN_OPTIONS": "bootscrub=0"}
@@ -36,7 +32,7 @@ LOWEST = range(4)  # pages where a NULL leads to
 LITTERED, LEFT_BEHIND = 40, b"\xc2"  # pages behind the last that is used; what a debug Xen leaves in such
 
 
-class Session:
+class Session(SideEffects, Telling):
     native = False  # whether there is no Xen below
     elsewhere = True  # whether everything is put elsewhere at the entry (rearrange.py)
 
@@ -173,117 +169,3 @@ class Session:
         words = guest.words(self.machine.stub.peek(event.regs["rsp"], 1024) or b"") if hasattr(event, "regs") else []
         symbols = [self.elf.symbol_at(word - 1 + guest.load_offset & guest.mask) for word in words if word < guest.image_end]
         return {symbol.name for symbol in symbols if symbol}
-
-    # ---- what has to stay as it was -------------------------------------------
-
-    def side_effects(self, task):
-        """Notes what a task's code did that it has no business with; called when nothing else was found."""
-        if self.native or self.machine.ended:
-            return
-        broken, self.calls.broken = self.calls.broken, ""
-        if broken:
-            task.fail("call-broken", broken)
-        before, self.processor = self.processor, state(self.machine)
-        if changed(before, self.processor):
-            task.fail("state-left", f"what you wrote leaves the processor in another state than it found it in: {changed(before, self.processor)}")
-        bad = bad_stubs(self.guest)
-        if bad:
-            task.fail("page-damaged", f"entry {bad[0]} of the hypercall page is not Xen's stub any more: something wrote over it.")
-        changes = self.guest.memory.changes()
-        found = first_difference(changes, self.may_change())
-        if found:
-            paddr, old, new = found
-            task.fail("memory-damaged", f"""what you wrote changes memory that it has no business with: the byte at paddr {paddr:#x},
-                {self.name_of(paddr)}, was {old:#04x} and is {new:#04x} now. Whoever reads it next will not find what was there.""")
-        if changes:
-            self.guest.memory.accept()
-
-    def forget_effects(self):
-        """What a task left that is wrong is not the next one's fault."""
-        if not self.native and not self.machine.ended:
-            self.calls.broken = ""
-            self.processor = state(self.machine)
-            self.guest.memory.accept()
-
-    def may_change(self):
-        """The paddrs that any code may write to: the image's variables, the stack; and the page tables, which are looked at entry by entry."""
-        guest = self.guest
-        variables = self.elf.section(".data") or self.elf.section(".bss")
-        start = variables[0] - guest.load_offset & guest.mask
-        top = guest.entry_regs["rsp"]
-        tables = guest.info["pt_base"], guest.info["pt_base"] + guest.info["nr_pt_frames"] * PAGE
-        return [(start, guest.image_end), (top - PAGE, top), tables, *self.calls.stacks]
-
-    def name_of(self, paddr):
-        """What lies at a paddr."""
-        guest = self.guest
-        info, table = paddr - guest.info_paddr, paddr - guest.info["mfn_list"]
-        symbol = self.elf.symbol_at(paddr + guest.load_offset & guest.mask)
-        if 0 <= info < guest.info_size:
-            field = next((name for name, f in guest.fields.items() if f.offset <= info < f.offset + f.size), "")
-            return f"start_info.{field}" if field else "in start_info"
-        if 0 <= table < guest.info["nr_pages"] * guest.word:
-            return f"mfn_list[{table // guest.word:#x}], which is the p2m's"
-        if symbol:
-            return f"in {symbol.name}"
-        if guest.info["mod_start"] <= paddr < guest.info["mod_start"] + guest.info["mod_len"]:
-            return "in the module"
-        return "in a page that nobody uses yet"
-
-    # ---- how to speak of it --------------------------------------------------
-
-    def text(self, name):
-        try:
-            with open(os.path.join(self.folder, name), encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except OSError:
-            return ""
-
-    def guest_lines(self):
-        return [line.rstrip("\r") for line in self.text("log").split("\n")
-                if line.strip() and not line.startswith("(XEN)")]
-
-    def xen_says(self):
-        """Xen's last word on what the guest asked for, without its prefix; empty if there is none."""
-        lines = re.findall(r"^\(XEN\) (?:\S+:\d+:)?d\d+v\d+ (.*?)\r?$", self.text("log"), re.M)
-        return lines[-1] if lines else ""
-
-    def where(self, address):
-        """Function and line, for an address P=V or linked."""
-        guest = self.guest
-        linked = address if self.elf.symbol_at(address) else address + guest.load_offset & guest.mask
-        symbol = self.elf.symbol_at(linked)
-        if not symbol:
-            return f"at {address:#x}, where the image has no code"
-        try:
-            hidden = ["tools/sandbox", "-r", self.symbols] if os.environ.get("SANDBOX") else []
-            found = subprocess.run([*hidden, "addr2line", "-e", self.symbols, f"{linked:#x}"], capture_output=True,
-                                   text=True, timeout=patiently(300), check=False).stdout.split()[0]
-        except (OSError, IndexError, subprocess.TimeoutExpired):
-            found = "?"
-        line = re.sub(r"^.*/((work|src|labs)/)", r"\1", found)
-        line = re.sub(rf"^.*{re.escape(self.lab.work)}/", self.lab.work + "/", line)
-        return f"in {symbol.name}()" + ("" if "?" in line else f", {line}")
-
-    def how_it_ended(self, event):
-        """A sentence, if the kernel did not get where it should."""
-        if isinstance(event, Stop) and event.name not in ("xen_exit", "not_under_xen"):
-            return ""
-        return "Instead: " + self.describe(event) + "."
-
-    def describe(self, event):
-        """How the kernel ended, or where it stopped."""
-        if isinstance(event, Fault):
-            name = EXCEPTIONS.get(event.vector, f"exception {event.vector}")
-            about = f" at VA {event.cr2:#x}" if event.vector == 14 else ""
-            return f"{name}{about} {self.where(event.ip)}"
-        if isinstance(event, Loop):
-            return f"no end in sight: still running after some seconds, {self.where(event.regs['rip'])}"
-        if isinstance(event, Stop) and event.name == "xen_exit":
-            said = [line for line in self.guest_lines() if "PANIC" in line][-1:]
-            return f'the kernel gave up: "{said[0].strip()}"' if said else "the kernel ended itself"
-        if isinstance(event, End) and event.stuck_at is not None:
-            return f"QEMU hangs {self.where(event.stuck_at)}. {Stuck.WHY}"
-        if isinstance(event, End):
-            return "the machine ended" + (f" (Xen: {self.xen_says()})" if self.xen_says() else "")
-        return f"stopped at {event.name}"

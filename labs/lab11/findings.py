@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What is wrong with a call of ring_write(), by what the ring holds and by what dom0 has seen."""
 
-from grader.checks.translation import no_answer
+from grader.checks.asking import no_answer
 from grader.machine import Loop, Stop
 
 from .dom0 import END, IN, IN_CONS, OLD, OUT, OUT_CONS, OUT_PROD, PORT, SIZE, STORM

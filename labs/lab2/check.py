@@ -5,7 +5,8 @@ from grader.lab import Stopped
 from grader.session import Session
 
 from .cpuid import check_cpuid
-from .msr import check_console, check_filled, check_refusal
+from .elsewhere import check_refusal
+from .msr import check_console, check_filled
 
 
 def check(lab):

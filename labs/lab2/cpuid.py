@@ -6,7 +6,7 @@ Called by check.py, and by msr.py for what CPUID should say.
 
 import random
 
-from grader.checks.translation import no_answer
+from grader.checks.asking import no_answer
 from grader.machine import Fault
 
 XEN_NAME = b"XenVMMXenVMM"

@@ -8,7 +8,8 @@ that one entry copied is not enough.
 from grader.checks.limit import check_limit
 from grader.checks.model import check_model
 from grader.checks.remap import check_remap, entry_tables, run_to, seen_changes
-from grader.checks.translation import check_m2p, check_p2m
+from grader.checks.early_m2p import check_m2p
+from grader.checks.early_p2m import check_p2m
 from grader.checks.walking import check_walk
 from grader.machine import Stop
 from grader.predictions import tell

@@ -6,7 +6,8 @@ entries do that, and nothing else may have changed.
 """
 
 from grader.checks.frames import check_frames, frames_of, used
-from grader.checks.remap import check_overrun, damage, explain_page, m2p_damage
+from grader.checks.pages import explain_page, m2p_damage
+from grader.checks.remap import check_overrun, damage
 from grader.checks.updates import explain_requests, explain_value, wanted
 from grader.machine import MOST_STOPS, Stop
 from grader.tables import PAGE, PRESENT, Tables

@@ -5,12 +5,13 @@ The functions are asked by calls about start_infos that this machine's boot woul
 not show: so a fix that only goes round what one sees is found out.
 """
 
+from grader.checks.asking import no_answer
 from grader.checks.jump import Arrival, check_arrival, check_life, own_fault
 from grader.checks.limit import FREE, Asked, check_limit, dom0_console, judge
-from grader.checks.translation import M2P, no_answer
 from grader.machine import Fault, Stop
 from grader.tables import PAGE
 from grader.watch import Watch
+from grader.xenstables import M2P
 from xenpt.start_info import SIF_INITDOMAIN, SIF_PRIVILEGED
 
 VERDICT_SUCCESS = 0x10  # src/include/console.h

@@ -11,7 +11,8 @@ from xenpt.start_info import SIF_MOD_START_PFN
 from ..hypercall_page import good_stub
 from ..machine import Fault, Stop
 from ..tables import PAGE, Tables
-from .remap import check_entries, check_left, check_without_pv, entry_tables, explain_page, first_bad_page, pull_pv
+from .pages import check_without_pv, explain_page, first_bad_page, pull_pv
+from .remap import check_entries, check_left, entry_tables
 
 THREAD_SIZE = 2 * PAGE
 

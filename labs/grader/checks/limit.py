@@ -8,7 +8,7 @@ right. So the function gets made-up ones, beside the true one.
 from xenpt.start_info import SIF_INITDOMAIN
 
 from ..guest import page_align
-from .translation import no_answer
+from .asking import no_answer
 
 PAGE = 4096
 FREE = 16 * PAGE  # Xen maps at least 512 KiB beyond what it uses: what is made up lies there

@@ -7,7 +7,7 @@ Whether the kernel calls it at the right moment is seen at its arrival (jump.py)
 from xenpt.start_info import SIF_INITDOMAIN, SIF_MOD_START_PFN
 
 from ..tables import PAGE
-from .translation import no_answer
+from .asking import no_answer
 
 SIZES = (100, 1, 65, 5 << 20)  # of modules
 

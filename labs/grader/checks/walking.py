@@ -8,7 +8,7 @@ would go through; the walk from outside tells.
 from ..calls import Result, each_after_the_other
 from ..many import ask_each
 from ..tables import PAGE, Tables
-from .translation import no_answer
+from .asking import no_answer
 from .world import first_free
 
 SHIFT = {"pmd": 21, "pud": 30, "pgd": 30}  # of an address, to the level's index
