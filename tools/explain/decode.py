@@ -11,7 +11,6 @@ from .source import Source
 
 _OPERAND = re.compile(r"(-?0x[0-9a-f]+)?\((%\w+)?(?:,(%\w+),(\d))?\)")
 _LONGEST = 15  # bytes
-_NEAR = 128  # bytes
 
 
 def operand(source: Source, ip: int, regs: Saved) -> tuple[int, int, int] | None:
@@ -30,11 +29,3 @@ def operand(source: Source, ip: int, regs: Saved) -> tuple[int, int, int] | None
     except KeyError:
         return None
     return int(match[1] or "0", 16) + base + index * int(match[4] or 0) & source.mask, base, index
-
-
-def leaves(source: Source, address: int) -> str:
-    """The first instruction from an address on that goes elsewhere, in objdump's words; empty if none is near."""
-    found = source.linked(address)
-    said = subprocess.run(["objdump", "-d", "--no-show-raw-insn", f"--start-address={found[0]:#x}", f"--stop-address={found[0] + _NEAR:#x}", source.path],
-                          capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL).stdout if found else ""
-    return next((m[1] for m in re.finditer(r"^ *[0-9a-f]+:\t((?:ret|call|jmp|iret).*?) *$", said, re.M)), "")

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 from collections.abc import Callable
 
 from xenabi.loader import Loading
@@ -15,7 +14,7 @@ from xenpt.shared_info import SharedInfo
 
 from .bare import Bare
 from .calls import Call
-from .fault import Fault, from_dump, from_kernel
+from .ending import Ending
 from .files import Files, transcript
 from .observe import EXIT, Observation
 from .probes import CONTRACTS, Told
@@ -25,7 +24,6 @@ from .things import Things
 from .transcript import Transcript
 from .unpacker import Unpacker
 
-_ENDING = ("panic.c", "exit.c", "printk.c", "console.c", "string.c", "ring.c", "serial.c")  # files of stage 2 by which a run ends
 # How a run that ended so ends when it is observed.
 SAME_END = {"crash": ("crash", "halt", "shutdown"), "failure": ("exit", "shutdown"), "mute": ("success", "shutdown"), "silence": ("loop", "in xen", "crash"),
             "timeout": ("loop", "in xen", "crash")}
@@ -34,11 +32,9 @@ BEYOND = ("crash", "silence", "timeout", "halted", "shutdown")  # these may come
 ENDLESS = ("silence", "timeout", "panic")  # nothing new comes if it is observed for longer; a panic by an NMI does not come again
 CUT_SHORT = ("loop", "in xen")
 OF_TIME = ("timer: ", "events: ")  # panics that depend on when an event comes
-MOST_FRAMES = 12
-SERIES, STORM = 3, 12  # an exception that comes more often than that comes by itself: at the end, and before it
 
 
-class Facts(Refusal, Tables, Things):
+class Facts(Ending, Refusal, Tables, Things):
     """end: how it ended, in tools/boot's words; where: the address at which a run was stopped, "idle" or "xen"."""
 
     def __init__(self, log: str, end: str, image: str, where: str = "", native: bool = False) -> None:
@@ -65,9 +61,9 @@ class Facts(Refusal, Tables, Things):
             return contextlib.nullcontext()
         va = self.source.va(EXIT) if self.end not in BEYOND else None
         exits = [] if va is None else [va, va - self.source.offset & self.mask]
-        starts = self.source.va("xen_entry") if self.source.va("boot_params") is None else None
+        begin = self.source.va("xen_entry") if self.source.va("boot_params") is None else None
         self.seen = Observation(self.boots, self.said.entry, self.bits, exits,
-                                None if starts is None else starts - self.source.offset & self.mask,
+                                [] if begin is None else [begin - self.source.offset & self.mask, begin],
                                 self.end in ENDLESS, self.at_entry, self.others, self._functions())
         self.calls = self.seen.calls
         self.entered_as_told, self.qemu_hangs = self.seen.ended != "not entered", self.seen.ended == "stuck"
@@ -108,43 +104,13 @@ class Facts(Refusal, Tables, Things):
 
     # ---- what was printed ---------------------------------------------------------
 
-    def xen(self, pattern: str) -> re.Match[str] | None:
-        return self.said.xen_said(pattern)
-
-    def guest(self, pattern: str) -> re.Match[str] | None:
-        return self.said.guest_said(pattern)
-
     @functools.cached_property
     def panic(self) -> str:
         """What the kernel's own panic() said."""
         match = self.guest(r"^(?!\[domain |\(d[1-9]).*?PANIC: (.*)")
         return match[1] if match else ""
 
-    # ---- the machine at the end ------------------------------------------------------
-
-    @functools.cached_property
-    def fault(self) -> Fault | None:
-        """The exception that the run ended by; None if it did not."""
-        faults = self.seen.faults if self.seen else []
-        if self.end == "failure" and not self.guest("^FAULT: vector") or self.end not in ("crash", "failure", "timeout", "silence"):
-            return None
-        if self.repeated:
-            return self.repeated[0]
-        if self.end in ("timeout", "silence"):
-            return None
-        if faults and self.end == "crash" and any(c.name == "iret" for c in self.calls[faults[-1].calls:]):
-            return None  # that one was handled, and it was not what the guest ended by
-        if faults:
-            return faults[-1]
-        return from_dump(self.said) if self.end == "crash" else from_kernel(self.said)
-
-    @functools.cached_property
-    def repeated(self) -> list[Fault]:
-        """The same exception again and again: all of them, if it is that what the run ended in."""
-        faults = self.seen.faults if self.seen else []
-        keys = [(x.vector, x.ip, x.cr2 if x.page else 0) for x in faults]
-        often = [x for x, key in zip(faults, keys) if keys.count(key) > (SERIES if key in keys[-SERIES:] else STORM)]
-        return often
+    # ---- what Xen told it ----------------------------------------------------------------
 
     @property
     def nr_pages(self) -> int:
@@ -176,38 +142,3 @@ class Facts(Refusal, Tables, Things):
     def page_offset(self) -> int:
         """VA of all memory, less its paddr: PAGE_OFFSET."""
         return 0xFFFF880000000000 if self.bits == 64 else self.source.offset
-
-    # ---- where ------------------------------------------------------------------------------
-
-    @functools.cached_property
-    def where(self) -> str:
-        """Where it ended, in the source's words."""
-        if self.where_said in ("idle", "xen"):
-            return {"idle": "idle, the guest waits for an event", "xen": "in Xen, at work for the guest"}[self.where_said]
-        context = self.xen(r"CONTEXT: .*guest \(d([1-9]\d*)v")
-        address = self.address
-        if context and self.end in ("crash", "failure") and address is not None and not self.fault:
-            return f"VA {address:#x} of the domain that stage 6 built"
-        return "" if address is None else self.place(address)
-
-    @functools.cached_property
-    def address(self) -> int | None:
-        """The instruction that it ended at."""
-        if self.bare and self.bare.fault:
-            return self.bare.fault.ip
-        if self.where_said.startswith("0x"):
-            return int(self.where_said, 16)
-        if self.fault:
-            return self.fault.ip
-        if self.end == "crash" and self.seen and self.seen.regs is not None:
-            return self.seen.regs.rip & self.mask
-        if (self.panic or not self.guest("^FAULT: vector")) and self.seen and self.seen.ended == "exit":
-            found = (*self.callers(), *self.on_stack()[:MOST_FRAMES])
-            return next((a for a in found if not self.source.line(a).partition(":")[0].endswith(_ENDING)), None)
-        dumped = [self.xen(r"RIP: .*<([0-9a-f]+)>"), self.guest(r"^ +[ER]IP VA 0x([0-9a-f]+) ")]
-        found = [int(m[1], 16) for m in dumped if m]
-        return found[-1] if found else None
-
-    @property
-    def function(self) -> str:
-        return self.source.function(self.address) if self.address is not None else ""

@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 from .calls import Saved
+from .trail import Step
 from .transcript import Transcript
 
 NAMES = {0: "#DE", 1: "#DB", 3: "#BP", 6: "#UD", 8: "#DF", 10: "#TS", 11: "#NP", 12: "#SS", 13: "#GP", 14: "#PF", 17: "#AC"}
@@ -21,6 +22,7 @@ class Fault(NamedTuple):
     calls: int = 0  # so many hypercalls had been made before
     below: int | None = None  # the word below the stack pointer: what a RET that led here took from there
     top: int = 0  # the word at the stack pointer: what a CALL that led here put there
+    way: tuple[Step, ...] = ()  # the last runs of instructions before it
 
     @property
     def ip(self) -> int:

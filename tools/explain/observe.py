@@ -15,13 +15,12 @@ from collections.abc import Callable
 from xenqemu.machine import GUESTS_PART
 from xenqemu.monitor import MonitorError
 from xenqemu.packets import StubError, Stuck
-from xenqemu.registers import Registers
 
 from .again import Again
 from .calls import CallWatch, Calls, Saved, saved_at
 from .fault import Fault
-from .looking import Looking
 from .probes import Probes
+from .stops import Stops
 from .trail import Trail
 from .xen_places import XenPlaces
 
@@ -31,15 +30,15 @@ TO_ENTRY, TO_END, TO_LOOP = 20.0, 40, 3
 TICK = 0.01  # of the processor's clock
 MOST_WATCHED, MOST_STOPS = 600, 4000  # so many stops hypercalls are followed for, each two; and so many there are at all
 LOG_EVERY = 0.02  # seconds between looks at how long the instruction log is
-EXIT, SUCCESS = "xen_exit", 0x10  # src/include/console.h: the function that reports, and what it is told
+EXIT = "xen_exit"  # src/stage2-hypercall/exit.c: the function that reports
 
 
-class Observation(Again, Looking):
+class Observation(Again, Stops):
     """A boot of an image; see above. entry is the address that Xen says it enters at; exits and starts are the addresses of
-    the functions at which it ends and, P=V, begins; functions are those whose arguments and results are looked at, name by
+    the functions at which it ends and begins; functions are those whose arguments and results are looked at, name by
     address. loops: nothing new is seen by looking longer. hook is called at the entry, which others come to before."""
 
-    def __init__(self, image: str, entry: int, bits: int, exits: list[int], starts: int | None, loops: bool,
+    def __init__(self, image: str, entry: int, bits: int, exits: list[int], starts: list[int], loops: bool,
                  hook: Callable[[Observation], None] | None = None, others: int = 0, functions: dict[int, str] | None = None) -> None:
         self.bits, self.entry, self.exits, self.starts, self.hook = bits, entry, exits, starts, hook
         self.functions = functions or {}
@@ -99,7 +98,7 @@ class Observation(Again, Looking):
         self.trail.start(self.machine)
         self.watch = CallWatch(self) if self.places.call else None
         self.deaf = not self.watch
-        for address in {*self.places.stops, *self.exits, *([self.starts] if self.starts else [])}:
+        for address in {*self.places.stops, *self.exits, *self.starts}:
             self.stub.breakpoint(address)
         self.probes = Probes(self, self.functions) if self.info else None
         late = self._late(self.most * max(self.machine.processor_time(), TICK))
@@ -113,53 +112,6 @@ class Observation(Again, Looking):
                 return None
             self.stub.step()
         return self._stopped_late()
-
-    def _visit(self, regs: Registers) -> bool:
-        """Whether this is the end."""
-        what = self.places.stops.get(regs.rip)
-        if self.probes and self.probes.visit(regs):
-            return False
-        if self.cr3 not in (None, regs.cr3):
-            self.outside = regs.rip in self.keepers and not regs.in_xen
-            if self.outside:
-                self.ended, self.regs = "loop", self.faults[-1].regs if self.faults else Saved.now(self.at_entry)
-            return self.outside
-        if regs.rip in self.exits and what is None:
-            self.ended, self.regs = "success" if self._argument(regs) == SUCCESS else "exit", Saved.now(regs)
-        elif regs.rip == self.starts and not regs.in_xen:
-            if self.argument is None:
-                self.returns = int.from_bytes(self.peek(regs.rsp, 4) or b"", "little")
-                self.argument = self._argument(regs)
-            self.entered += 1
-        elif self.watch and regs.rip == self.watch.back and not regs.in_xen:
-            self.watch.returned(regs)
-        elif self.watch and regs.rip == self.places.call:
-            self.watch.taken(regs)
-            self.trail.new_window(self.machine)
-            if self.watch.final:
-                self.ended, self.regs = "shutdown", self.calls[-1].regs
-        elif what == "inject":
-            event = self.stub.read(regs.rdi, 16)
-            saved = saved_at(self.stub, self.places.frame(self.stub, self.machine.monitor))
-            error = max(0, int.from_bytes(event[4:8], "little", signed=True))  # -1: this exception has none
-            word = self.bits // 8
-            near = self.peek(saved.rsp - word, 2 * word)  # as yet: Xen's frame will go there
-            below, top = (int.from_bytes(near[at:at + word], "little") if near else None for at in (0, word))
-            self.faults.append(Fault(event[0], error, int.from_bytes(event[8:16], "little"), saved, len(self.calls), below, top or 0))
-        elif what == "msr":
-            self.msrs.append((regs.rsi & 0xFFFFFFFF, regs.rdx))
-        elif what == "cpuid":
-            self.leaves.append(regs.rsi & 0xFFFFFFFF)
-        elif what == "crash":
-            self.ended = "crash"
-            self.regs = saved_at(self.stub, self.places.frame(self.stub, self.machine.monitor))
-        elif what == "halt":
-            self.ended = "halt"
-        return self.ended in ("success", "exit", "crash", "halt", "shutdown")
-
-    def _argument(self, regs: Registers) -> int:
-        """A function's first, at its first instruction."""
-        return regs.rdi if self.bits == 64 else int.from_bytes(self.peek(regs.rsp + 4, 4) or b"", "little")
 
     def _stopped_late(self) -> None:
         """It loops, or waits."""

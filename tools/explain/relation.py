@@ -24,6 +24,8 @@ def relation(f: Facts, got: int, right: int) -> str:
             return f"the right one with {name} taken off"
     if got == offsets["LOAD_OFFSET"] - offsets["PAGE_OFFSET"] + right & f.mask and f.bits == 64:
         return "the right one, but with LOAD_OFFSET in PAGE_OFFSET's place"
+    if got and got == right % PAGE_SIZE and right >= PAGE_SIZE:
+        return "the offset in the page of the right one, and the page's address is lost"
     for bits in (32, 16, 8):
         if got and got != right and got == right & (1 << bits) - 1:
             return f"the lower {bits} bits of the right one: it went through a type, or a register, of so few"

@@ -122,6 +122,8 @@ def _(f):
         if walk and walk.problem and len(walk.path) < len(f.levels):
             return f"""update_va_mapping was to change the pte of VA {call.args[0]:#x}, and there is none: {walk.problem}. The address has to lie in a
                 mapping that exists; is it still the P=V one?"""
+        if f.update and not f.update[0] and call.name == "mmu_update":
+            about += f". ptr of update number {call.done + 1} is 0, which is no entry's address: it was never filled in, or lost"
         return f"""Xen refused {call.name}: {call.result} ({errors().get(-call.result, "?")}). {about}.
             {"Xen said: " + call.said[-1].removeprefix("(XEN) ") if call.said else "Xen gave no reason."}"""
 

@@ -13,6 +13,7 @@ from .facts import Facts
 from .questions import hexadecimals
 from .rule import rule
 from .rules_events import failsafe_for_events
+from .rules_pointers import went_on_elsewhere
 from .rules_stack import STACK_END_MAGIC
 
 ROOM = 40  # words above xen_start_kernel()'s frame
@@ -62,7 +63,18 @@ def stack(f: Facts) -> str | None:
     word = f.bits // 8
     if f.panic.startswith("stack: xen_start_kernel") and top and top - ROOM * word <= at < top and not at % word:
         return f"VA {at:#x} is in init_stack, {top - at} bytes below its top, VA {top:#x}, and a multiple of {word}"
+    esp = first_stack(f)
+    if f.panic.startswith("stack: xen_start_kernel") and top and esp is not None and top - ROOM * word <= esp < top and not esp % word:
+        return f"""When xen_start_kernel() began, {"RSP" if f.bits == 64 else "ESP"} was VA {esp:#x}, {top - esp} bytes below the top of init_stack, VA {top:#x}, as it should be. What was
+            compared, {at:#x}, is another number: it has to be __builtin_frame_address(0), or an address near it"""
     return None
+
+
+def first_stack(f: Facts) -> int | None:
+    """The stack pointer at the first instruction of xen_start_kernel()."""
+    begin = f.source.va("xen_start_kernel")
+    step = next((s for s in f.steps if begin is not None and s.address == begin), None)
+    return step.registers.get("ESP", step.registers.get("RSP")) if step else None
 
 
 def jump(f: Facts) -> str | None:
@@ -77,7 +89,8 @@ def dropped(f: Facts) -> str | None:
     if left and not int(left[2], 16) & 1:
         return f"The entry, {int(left[2], 16):#x}, is not present: bit 0 is 0"
     walk = f.walk(0)
-    if f.panic.startswith("P=V is still mapped: VA 0") and walk and walk.problem and any(x.cr2 == 0 and x.page for x in f.seen.faults):
+    meant = next((x for x in f.seen.faults if x.cr2 == 0 and x.page), None)
+    if f.panic.startswith("P=V is still mapped: VA 0") and walk and walk.problem and meant and not went_on_elsewhere(f, meant):
         return f"""The read at VA 0 faulted ({walk.problem}), and the handler went on as __ex_table says: probe_kernel_read() is to return false then. The movb that says that nothing
             faulted is skipped by the fixup"""
     return None

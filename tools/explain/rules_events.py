@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Events and time: what the kernel asked Xen for, and what stands in shared_info at the end. Stage 4."""
+"""Events: what the kernel asked Xen for, and what stands in shared_info at the end. Stage 4. The timer's: rules_time.py."""
 
 from __future__ import annotations
 
-import re
 import struct
 
 from xenabi.headers import names, value
-from xenpt.memory import PAGE_SHIFT
+from xenpt.paging import PRESENT, RW
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .calls import IRET
-from .facts import SERIES, Facts
+from .ending import SERIES, STORM
+from .facts import Facts
+from .relation import also
 from .rule import rule
 
 FIRST = "4-start-kernel: What a kernel sets up first"
 BIND_VIRQ, TIMER = value("EVTCHNOP_bind_virq"), value("VIRQ_TIMER")
 BLOCK = value("SCHEDOP_block")
-SECOND = 1_000_000_000  # ns
 
 
 def bound(f: Facts) -> list[tuple[int, int]]:
@@ -27,12 +28,6 @@ def bound(f: Facts) -> list[tuple[int, int]]:
             virq, _, port = struct.unpack_from("<3I", call.data)  # struct evtchn_bind_virq
             found.append((virq, port))
     return found
-
-
-def asked(f: Facts) -> int | None:
-    """The time that the timer was set to last."""
-    calls = [c for c in f.calls if c.name == "set_timer_op"]
-    return None if not calls else calls[-1].args[0] | (calls[-1].args[1] << 32 if f.bits == 32 else 0)
 
 
 @rule("virq-wrong", FIRST, "failure", "silence")
@@ -52,13 +47,26 @@ def _(f):
         return f"""HYPERVISOR_shared_info is {pointer:#x} ({f.number(pointer) or "nothing that is known here"}), and Xen's page was mapped at shared_info_page, VA {va:#x}: what the
             kernel reads and writes there is not what Xen does."""
     walk = f.walk(va) if started else None
+    if walk and va % PAGE_SIZE:
+        return f"""shared_info_page is at VA {va:#x}, which does not begin a page. Xen's page was mapped in place of the whole page that this lies in, from VA {va & -PAGE_SIZE:#x} on: what else was in there is
+            gone, and what the kernel looks for is {va % PAGE_SIZE:#x} bytes on. Align it to {PAGE_SIZE} bytes, a whole page."""
     if walk and walk.maddr is not None and walk.maddr >> PAGE_SHIFT != f.info.shared_info >> PAGE_SHIFT:
         mfn = walk.maddr >> PAGE_SHIFT
         pfn = f.pfn(mfn)
         return f"""shared_info is not where the kernel looks for it: VA {va:#x} maps MFN {mfn:#x}
             ({f"PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT) or 'an ordinary page'}" if pfn is not None else "no page of this guest"}), and Xen's
             shared info page is maddr {f.info.shared_info:#x} (start_info says so: a machine address, to which nothing may be added).
-            Events and time are told there, so none arrives."""
+            Events and time are told there, so none arrives.{mapped(f, va)}"""
+
+
+def mapped(f: Facts, va: int) -> str:
+    """How the page at a VA was asked for."""
+    call = next((c for c in f.calls if c.name == "update_va_mapping" and c.args[0] == va), None)
+    if not call:
+        return " update_va_mapping, by which a page is put there, was not called for this VA."
+    entry = call.args[1] | (call.args[2] << 32 if f.bits == 32 else 0)
+    right = f.info.shared_info | PRESENT | RW
+    return f" update_va_mapping was given {entry:#x} as the entry, and {right:#x} would be right.{also(f, entry, right)}"
 
 
 @rule("pending-not-cleared", FIRST, "failure", "silence")
@@ -76,10 +84,11 @@ def _(f):
         before the event is handled."""
 
 
-@rule("upcall-not-cleared", FIRST, "failure", "silence")
+@rule("upcall-not-cleared", FIRST, "failure", "silence", "crash")
 def _(f):
     shared = f.shared_info
-    returns = [c.name for c in f.calls[-SERIES:]] == [IRET] * SERIES
+    many = SERIES if f.end != "crash" else STORM  # until the stack is used up, for one calls while another is handled
+    returns = [c.name for c in f.calls[-many:]] == [IRET] * many
     if shared and shared.evtchn_upcall_pending and returns:
         return """evtchn_upcall_pending is set in shared_info when the upcall returns, so Xen calls at once again, without end: the last hypercalls were all
             iret. The upcall has to clear that flag, and before it looks for events."""
@@ -93,43 +102,6 @@ def _(f):
         return f"Port {masked[0]}, the timer's, is masked in shared_info's evtchn_mask: it has to be unmasked (EVTCHNOP_unmask) before its events come."
 
 
-@rule("timer-not-set", FIRST, "silence")
-def _(f):
-    if f.where_said == "idle" and bound(f) and asked(f) is None:
-        return "The guest sleeps, and it never asked for an event: no set_timer_op was made, and Xen's periodic tick may have been stopped."
-
-
-def parts(f: Facts) -> str:
-    """What the time itself says of how it was made."""
-    told = re.search(r"came at 0x([0-9a-f]+) ns", f.panic)
-    time = int(told[1], 16) if told else SECOND
-    asked_for = re.search(r"asked for at 0x([0-9a-f]+)", f.panic)
-    if asked_for and asked(f) is not None and asked(f) < int(asked_for[1], 16) // 2 and time < SECOND << 20:
-        return f" Or it was not asked for what the kernel says: the last set_timer_op took {asked(f):#x} ns{', as two halves, the lower first' if f.bits == 32 else ''}."
-    return " What it gave is, as a number with a sign, negative: from the counter a larger number was taken, or it was cut before." if time >> 63 else \
-        " What it gave is next to nothing, as if Xen had only begun: the sum was cut, or its first part left out." if time < SECOND // 100 else ""
-
-
-@rule("timer-early", FIRST, "failure")
-def _(f):
-    if re.match(r"timer: tick \d+ came at", f.panic):
-        return f"""A tick came before its time: {f.panic.partition(": ")[2]}. A timer that is set to a time in the past fires at once: system_time() is behind Xen's clock. It is
-            the shared page's system_time, plus the cycles since its tsc_timestamp as nanoseconds.{parts(f)}"""
-
-
-@rule("timer-never-ticked", FIRST, "failure", "silence", rank=1)
-def _(f):
-    ready = asked(f) and any(virq == TIMER and f.shared_info and port not in f.shared_info.masked for virq, port in bound(f))
-    if f.panic.startswith("timer: ") and "ticks came" in f.panic:
-        calls = sum(c.name == "set_timer_op" for c in f.calls)
-        return f"""{f.panic.removeprefix("timer: ").capitalize()}. set_timer_op was made {calls} times{", so nobody asked for an event: wait_for_tick() was not called, or returned at once" if f.calls and not calls else ""}."""
-    if not f.panic.startswith("timer: woken") and not (f.where_said == "idle" and (f.called_back and bound(f) or ready)):
-        return None
-    ports = ", ".join(f"virq {virq} at port {port}" for virq, port in bound(f)) or "none"
-    return f"""The kernel was woken, or called back, and did not count a tick: its handler was not called, or did not do what it should;
-        or it did not sleep at all{f", or the time that it asked for, {asked(f)} ns, is far off" if asked(f) else ""}. {f"Bound were: {ports}. " if f.calls else ""}Is the handler looked up by the port (not by the virq), is the time it asks for in nanoseconds since Xen's start?"""
-
-
 def failsafe_for_events(f: Facts) -> bool:
     """Whether Xen was told to enter there for an event."""
     calls = [c for c in f.calls if c.name == "set_callbacks"]
@@ -141,10 +113,3 @@ def _(f):
     if failsafe_for_events(f):
         return f"""set_callbacks registered xen_failsafe_callback, VA {f.source.va('xen_failsafe_callback'):#x}, for events. Events enter at the first address, a return that fails at
             the second."""
-
-
-@rule("timer-cancelled", FIRST, "silence")
-def _(f):
-    timers = [c for c in f.calls if c.name == "set_timer_op"]
-    if timers and not any(timers[-1].args[:2 if f.bits == 32 else 1]) and f.where_said != "xen":
-        return "The last set_timer_op asked for time 0, which cancels the timer. It takes a time in nanoseconds since Xen's start."

@@ -8,10 +8,12 @@ from xenabi.hypercalls import TRAP
 
 from .calls import AROUND, IRET, Call
 from .facts import Facts
+from .fault import Fault
 from .questions import JUMP, misread
 from .rule import rule
 
 CS_IN_FRAME = {32: 2, 64: 5}  # words: EAX, EIP, CS, or RAX, R11, RCX, flags, RIP, CS (xen/arch-x86/xen-x86_64.h)
+FAR = 24  # words: so far from where its frame is a handler may look for it
 RPL = 0xFFFC  # a selector without its ring, which Xen clears for a 64-bit kernel
 STUB = re.compile(rb"\x59?(?:\x41\x5b)?(?:\x6a\0)?\x6a(.)[\xe9\xeb]", re.S)  # pop %rcx, pop %r11, push $0, push $vector, jmp
 
@@ -58,6 +60,17 @@ def _(f):
         {right_cs(f):#x}: {how}. What the entry pushes has to be taken off again, word by word{", with the flags for iret, one word, pushed last" if f.bits == 64 else ""}."""
 
 
+@rule("iret-missing", JUMP + ": What a kernel sets up first", "crash", "failure")
+def _(f):
+    """The handler of an exception that was meant came back, and not by the hypercall."""
+    fixups = dict(f.source.fixups)
+    meant = next((x for x in f.seen.faults if x.ip in fixups), None) if f.seen and f.fault else None
+    if meant and not any(c.name == IRET for c in f.calls[meant.calls:]) and fixups[meant.ip] in [s.address for s in f.fault.way]:
+        return f"""The exception at {f.source.place(meant.ip)} was handled, and the code went on at VA {fixups[meant.ip]:#x}, as __ex_table says, but no iret hypercall was made in between. The handler came back by another
+            instruction: RET takes one word, EIP, and leaves the rest of Xen's frame on the stack, where the next RET finds it; IRET leaves events masked. The way back is hypercall_iret."""
+    return None
+
+
 @rule("trap-table-selector", JUMP + ": What a kernel sets up first", "timeout", "crash", "vanished", "silence", "failure")
 def _(f):
     wrong = selectors(f)
@@ -86,69 +99,32 @@ def _(f):
             off: something more was taken off the stack, or left on it, between the entry of the handler and its iret."""
 
 
-KEPT = {32: "rbx rcx rdx rsi rdi rbp", 64: "rbx rdx rsi rdi rbp r8 r9 r10 r12 r13 r14 r15"}  # what iret's stub leaves as it was
-
-
-def lost(f: Facts) -> list[str]:
-    """Registers that were not what they had been, when the last exception that was meant, or an event right after it, had been handled."""
-    fixups = dict(f.source.fixups)
-    fault = next((x for x in reversed(f.seen.faults if f.seen else []) if x.ip in fixups), None)
-    backs = [c for c in f.calls[fault.calls:] if c.name == IRET] if fault else []
-    found = []
-    for back in backs[:1] + [b for b in backs[1:] if f.source.function(frame(f, b)) == "registers_kept"]:
-        found += [f"{register(f, name)} was {fault.regs.values[name] & f.mask:#x} before and {back.regs.values[name] & f.mask:#x} after"
-                  for name in KEPT[f.bits].split() if fault and (fault.regs.values[name] ^ back.regs.values[name]) & f.mask]
-    return list(dict.fromkeys(found))
-
-
-def register(f: Facts, name: str) -> str:
-    return name.upper() if name[1].isdigit() else ("R" if f.bits == 64 else "E") + name[1:].upper()
-
-
 def frame(f: Facts, call: Call) -> int:
     """Where an iret leads to."""
-    at = (AROUND + CS_IN_FRAME[f.bits] - 1) * f.bits // 8
+    return pushed(f, call, CS_IN_FRAME[f.bits] - 1)
+
+
+def pushed(f: Facts, call: Call, word: int) -> int:
+    """A word of an iret's frame."""
+    at = (AROUND + word) * f.bits // 8
     return int.from_bytes(call.data[at:at + f.bits // 8], "little")
-
-
-@rule("register-lost", JUMP + ": What a kernel sets up first", "failure", rank=-1)
-def _(f):
-    went_on = f.fault and f.fault.page and f.fault.ip in dict(f.source.fixups).values()
-    if not went_on and not f.panic.startswith("entries: an exception or an event"):
-        return None
-    if lost(f):
-        return f"""An exception, or an event, came and was handled, and {'; '.join(lost(f)[:3])} it. Between its entry and its iret a register is not pushed, or another is popped in its
-            place: all that a C function may change has to be saved, and taken back in the opposite order."""
-    if f.panic and len([c for c in f.calls if c.name == IRET and f.source.function(frame(f, c)) == "registers_kept"]) > 1:
-        return """The kernel says that a register was changed. An exception and an event were seen to come, and to go back with all registers as they were: so the check is at fault. What is loaded
-            into the registers, and what is taken off afterwards, has to be the same, number by number."""
-    if f.panic:
-        return f"""A register was changed by an exception or an event. What could be seen of the exception's way back was right. So either it is xen_hypervisor_callback and
-            what it saves, or the check itself loads other numbers into the registers than it takes off. An event comes between any two instructions, so all that a C function may change ({"EAX, ECX, EDX" if f.bits == 32 else "RAX, RCX, RDX, RSI, RDI, R8 to R11"}) has to be pushed, and
-            popped in the opposite order."""
-    meant = next((x for x in reversed(f.seen.faults if f.seen else []) if f.source.function(x.ip) == "registers_kept" and x.vector == 6), None)
-    if f.function == "registers_kept" and meant and meant.regs.rdi & f.mask == f.fault.cr2:
-        return f"""registers_kept() itself had VA {f.fault.cr2:#x} in the register that is to hold the address of a counter, {"RDI" if f.bits == 64 else "EDI"}, before anything interrupted it: its argument was read from the
-            wrong place."""
-    if f.function == "registers_kept":
-        return f"""registers_kept() was interrupted, and went on with VA {f.fault.cr2:#x} in the register that holds the address of a counter ({"RDI" if f.bits == 64 else "EDI"}): the entry of an exception, or of an event
-            (xen_hypervisor_callback), does not save and restore all that a C function may change."""
-    return None
-
-
-@rule("red-zone", JUMP + ": What a kernel sets up first", "failure")
-def _(f):
-    if f.panic.startswith("entries: an event has changed a variable"):
-        zone = """The function keeps them below its stack pointer, if it is compiled with -mred-zone, in the 128 bytes that the ABI of 64 bits calls the red zone, and Xen, as the processor does, puts
-            its frame right there (-mno-red-zone)""" if f.bits == 64 else "With 32 bits nothing lies below the stack pointer"
-        return f"""A function's variables did not hold what they were given when an event had come and gone. {zone}. Else the entry of the event puts back another stack pointer, or writes above its
-            frame; or the variables are compared with something else than they were given."""
 
 
 def pushes(f: Facts, vector: int) -> int | None:
     """The number that the code pushes last before its jump, where the trap table leads a vector."""
     found = PUSH.match(f.source.bytes(dict(gates(f)).get(vector, 0), 16))
     return found[1][0] if found else None
+
+
+def words_off(f: Facts, real: Fault, told: Fault) -> int:
+    """How far from Xen's frame the handler looked for it: upwards, in words; 0 if that cannot be told."""
+    word, top = f.bits // 8, real.regs.rsp & f.mask
+    right = top - 3 * word if f.bits == 32 else (top & -16) - 5 * word  # where Xen puts EIP (RIP)
+    begin = right - FAR * word
+    data = f.code(begin, 2 * FAR * word)
+    words = [int.from_bytes(data[at:at + word], "little") for at in range(0, len(data) - word + 1, word)]
+    found = [n - FAR for n in range(2, len(words)) if (words[n - 2], words[n - 1], words[n]) == (told.vector, told.error, told.ip)]
+    return max(found, default=0)  # further down is what printk() was given
 
 
 @rule("trap-frame", JUMP + ": What a kernel sets up first", "failure")
@@ -173,6 +149,11 @@ def _(f):
     if pushed is None and RUNS_ON.match(f.source.bytes(at, 16)):
         return f"""{came}, and the handler took it for vector {told.vector}. The stub of vector {real.vector}, {f.source.place(at)}, pushes its number and then runs on into the next one, which pushes its own on top, and so
             on to the last: the jump behind the number is missing."""
+    off = words_off(f, real, told)
+    if off:
+        return f"""{came}, and the handler looked for it {abs(off)} word{"s" if abs(off) > 1 else ""} too {"high" if off > 0 else "low"} on the stack, and took it for vector {told.vector} at EIP (RIP) {told.ip:#x}.
+            Between Xen's frame and do_trap() so many words {"fewer" if off > 0 else "more"} were pushed than struct pt_regs has: an error code or a 0 for it, the vector, then {
+            "PUSHA's eight" if f.bits == 32 else "fifteen registers"}."""
     if told.vector != real.vector:
         return f"""{came}, and the handler took it for vector {told.vector} at EIP (RIP) {told.ip:#x}. Its frame is a word or more off: what the stub pushes (an error code
             or 0 for it, then the vector) and then all registers have to be struct pt_regs, word by word."""

@@ -15,6 +15,7 @@ from .trail import Step
 LESSON = "2-hypercall-page"
 SYSCALL = b"\x0f\x05"
 STUB = 32
+SAMPLE = 8  # characters of a text
 AGAIN = 4  # so often the same is no accident
 MOST_STUBS = STUB * PAGE_SIZE  # so far a call can miss the page and still have been meant for it
 
@@ -34,6 +35,10 @@ def in_page(f: Facts, address: int) -> bool:
 @rule("entered-again", "4-start-kernel: A null pointer", rank=-1)
 def _(f):
     if f.seen and f.seen.entered > 1:
+        linked = f.before(f.seen.entry + f.source.offset & f.mask)
+        if linked:
+            return f"""The image's first instruction ran once more, at its linked address: it was called, or jumped to, at {linked}. What came afterwards is xen_entry() with
+                whatever was in the registers."""
         left = f.before(f.seen.entry) or f.left_at
         return f"""xen_entry() was entered {f.seen.entered} times: something led back to the beginning. A call or jump to address 0 does, while P=V is
             mapped: page 0 and what follows are zeros, harmless instructions, up to the image's first. A function pointer that is NULL, or
@@ -136,6 +141,16 @@ def _(f):
             ({errors().get(-call.result, "?")}), made at {f.source.place(call.caller)}. Nobody looks at the
             result, nor at that of the first one that was refused: number {first.number} ({first.name}). Are these the numbers of the calls that
             were meant?"""
+
+
+@rule("console-arguments", LESSON + ": Why a page", "mute", "silence", "timeout", "failure", rank=1)
+def _(f):
+    call = next((c for c in f.calls if c.name == "console_io" and not c.args[0]), None)
+    word = int.from_bytes(f.code(call.args[2], f.bits // 8), "little") if call else 0
+    text = f.code(word, SAMPLE) if word else b""
+    if call and call.args[2] in f.said.layout.get("Boot stack", range(0)) and len(text) == SAMPLE and all(0x20 <= byte < 0x7F for byte in text):
+        return f"""console_io got VA {call.args[2]:#x} as the text's address: that is on the stack, and what stands there, {word:#x}, is itself the address of a text, "{text.decode()}...". The address of the
+            pointer was passed, and not the pointer."""
 
 
 @rule("console-arguments", LESSON + ": Why a page", "mute", "silence", "timeout", "failure", rank=1)

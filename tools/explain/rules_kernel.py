@@ -79,6 +79,8 @@ def _(f):
             entry, the next {f.entry_size if f.seen and f.seen.boot else 8} bytes on, with the command (0) in its low two bits, and does the loop begin and end with the right one?"""
     flushed = any(c.name == "mmuext_op" for c in f.calls)
     dropped = [c for c in f.calls if c.name == "mmu_update"][-1:]
+    if walk and walk.problem and f.seen and any(x.page and x.cr2 == 0 for x in f.seen.faults):
+        return None  # the read did fault, so no TLB has it
     if walk and walk.problem:
         return f"""The pgd entries of P=V are gone ({walk.problem}), but the processor still remembers them: the TLB has to be flushed
             {"after" if flushed else "(mmuext_op, MMUEXT_TLB_FLUSH_LOCAL) after"} the update."""

@@ -3,7 +3,7 @@
 
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
-from .questions import JUMP, REMAP, hexadecimals
+from .questions import JUMP, REMAP, hexadecimals, say
 from .relation import also
 from .rule import rule
 
@@ -43,6 +43,11 @@ def _(f):
     if f.panic.startswith("page table walk: "):
         pfn = f.pfn(number >> PAGE_SHIFT)
         kind = f"That names PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT) or 'an ordinary page'}." if pfn is not None else ""
+        _, _, name, args, _ = f.seen.probes.pending[0] if f.seen and f.seen.probes and f.seen.probes.pending else (0, 0, "", [], 0)
+        walk = f.walk(args[1]) if name in ("get_pud", "get_pmd") else None
+        if walk and walk.problem and not number & 1 and walk.path[-1].value == number:
+            return f"""{name}() was asked for VA {say(f, args[1])}, and for that there are no tables: {walk.problem}. It finds entries in tables that exist, and makes none. Is it the address that was
+                meant? For a linked address the entry lies in a table that P=V has already, or is the empty one itself, a level higher."""
         return f"""The walk came to an entry that maps nothing, or leads to no table of this guest: it took a wrong index or address, or the
             limit lies beyond what Xen mapped for the start. {kind}
             {f"{number:#x} does not begin an entry: its low bits, {number & 0xFFF:#x}, look like the flags of one." if number & 7 else ""}"""

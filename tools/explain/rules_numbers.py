@@ -53,7 +53,7 @@ def _(f):
                       and getattr(f.info, name)), "")
         holders = [] if fault.fetch else f.holders(fault.cr2)
         whose = [f"{' and '.join(holders[:2])}, which is still P=V"] if holders else []
-        if field and field in thing or field == "mfn_list":
+        if field and field in thing or field == "mfn_list" and not holders:
             whose.append(f"start_info's {field} was not repointed")
         elif not holders:
             whose.append("not all of start_info's were repointed, or one was saved before the jump")

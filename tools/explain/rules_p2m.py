@@ -77,7 +77,8 @@ def _(f):
         index = (fault.cr2 - begin & f.mask) // (f.bits // 8)
         if in_register(f, fault, index) and not dom0s_console(f, index):
             return f"""VA {fault.cr2:#x} is the {name}'s entry number {index:#x}, and there are not so many pages. {f"The number is {f.number(index)}. " if f.number(index) else ""}What
-                the index was taken from is no entry, or no address, of this guest's: was the table before that indexed right?"""
+                the index was taken from is no entry, or no address, of this guest's{": all its bits are set, as in a mask" if index & 0xFFFFF == 0xFFFFF else ""}. Was the table before that indexed right? {
+                "An entry's MFN is (entry & PTE_MFN_MASK) >> PAGE_SHIFT: pteval_mfn()." if name == "m2p" else ""}"""
     return None
 
 

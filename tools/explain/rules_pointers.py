@@ -3,11 +3,12 @@
 
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
-from .calls import MOST_UPDATES
-from .decode import leaves
+from .calls import IRET, MOST_UPDATES, SHUTDOWN
+from .facts import Facts
+from .fault import Fault
 from .questions import JUMP, REMAP, is_linked, misread, page_fault, remapped, vectors, who
 from .rule import rule
-from .rules_frames import gates
+from .rules_frames import frame
 
 PAGE_FLAGS = 0x067  # of a page in use: PRESENT, RW, USER, ACCESSED, DIRTY
 
@@ -45,18 +46,25 @@ def _(f):
             return address."""
     if fault and fault.fetch and fault.cr2 < PAGE_SIZE:
         blocked = [c for c in f.calls if c.name == "set_callbacks"]
-        # With handlers, the code that ran last is theirs.
-        gate = dict(gates(f)).get(fault.vector) if f.end == "failure" else None
-        left = f.last_before(gate) if gate else None
-        if left is not None and leaves(f.source, left).startswith("ret"):
-            return f"""A RET took {fault.cr2:#x} off the stack, at the end of {f.source.place(left)}: the function was jumped to, not called, or what was pushed lies above the return address still."""
+        into = f"{f.ran_into_next}() ran on behind its end, into {f.left_by}(). " if f.ran_into_next else ""
+        if fault.returned_to and not f.is_behind_call(fault.top) and f.left_by not in ("", "xen_start_kernel") and not into:
+            return f"""A RET took {fault.cr2:#x} off the stack, at the end of {f.left_at}: the function was jumped to, not called, or what was pushed lies above the return address still."""
         if fault.returned_to and not f.is_behind_call(fault.top):
-            return f"""A RET took {fault.cr2:#x} off the stack. A function that was jumped to has no return address (jump_to() pushes 0 in its place, so that this is seen), and must not come to its
+            return f"""{into}A RET took {fault.cr2:#x} off the stack. A function that was jumped to has no return address (jump_to() pushes 0 in its place, so that this is seen), and must not come to its
                 end: does xen_start_kernel() go on to start_kernel(), and does that never return?"""
-        place = f.left_at if left is None else f.source.place(left)
+        first = next(x for x in (*(f.seen.faults if f.seen else ()), fault) if (x.ip, x.cr2) == (fault.ip, fault.cr2))
+        place = f.source.place(first.way[-1].address) if first.way and f.source.is_code(first.way[-1].address) else f.left_at
         return f"""Address {fault.cr2:#x} was called. Either a function pointer is NULL, or Xen did: it has no better address for a callback that was
             not set by set_callbacks ({"it was called" if blocked else "it was never called"}).
             {f"The image's code was left at {place}." if place else ""}"""
+
+
+@rule("null-call", JUMP + ": No trap table", "crash")
+def _(f):
+    last = f.calls[-1] if f.calls and not f.fault else None
+    if last and last.name == SHUTDOWN[0] and last.args[0] != SHUTDOWN[1] and last.result is None and not any(c.name == "set_callbacks" for c in f.calls):
+        return f"""The guest slept, in sched_op({last.args[0]:#x}), and an event came. No callback had been registered: set_callbacks was never called, so Xen had no address at which to enter the kernel, and ended it. Events
+            are set up (xen_init_events()) before any is waited for."""
 
 
 @rule("deliberate-fault", JUMP + ": No trap table", "crash", "failure", "silence", "timeout")
@@ -79,8 +87,20 @@ def _(f):
          "no trap table had been registered yet (set_trap_table)"}{f"; it came {len(f.repeated)} times" if f.repeated else ""}."""
 
 
+def went_on_elsewhere(f: Facts, fault: Fault) -> int | None:
+    """The address that a fault that was meant was returned from to, if it is another than __ex_table says."""
+    right = dict(f.source.fixups).get(fault.ip)
+    back = next((c for c in f.calls[fault.calls:] if c.name == IRET), None)
+    return frame(f, back) if right is not None and back and frame(f, back) != right else None
+
+
 @rule("fixup-wrong", JUMP + ": No trap table", "crash", "failure")
 def _(f):
+    meant = next((x for x in f.seen.faults if f.source.function(x.ip) == "probe_kernel_read"), None) if f.seen else None
+    at = went_on_elsewhere(f, meant) if meant and f.panic.startswith("P=V is still mapped: VA 0") else None
+    if at is not None:
+        return f"""The fault at {f.source.place(meant.ip)} was meant, and was caught. The code was to go on at VA {dict(f.source.fixups)[meant.ip]:#x}, as __ex_table says, and the handler returned to VA {at:#x}: what it
+            put into its frame (fixup_exception(), regs->ip) is not what the table says."""
     fixups, faults = dict(f.source.fixups), f.seen.faults if f.seen else []
     if f.fault and len(faults) > 1 and faults[-2].ip in fixups and f.source.function(f.fault.ip) == f.source.function(faults[-2].ip) and f.fault.ip not in fixups and f.fault.ip != fixups[faults[-2].ip]:
         return f"""The fault at {f.source.place(faults[-2].ip)} was meant, and was caught. The code was to go on at VA {fixups[faults[-2].ip]:#x}, as __ex_table says, and

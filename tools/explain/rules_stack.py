@@ -32,6 +32,16 @@ def _(f):
             below it was written over: .bss, then code. It has {STACK_SIZE} bytes (THREAD_SIZE): no large arrays, no deep recursion."""
 
 
+@rule("stack-overflow", JUMP + ": The jump", "crash", "failure", "silence", "timeout")
+def _(f):
+    """By the first exception that was not meant: what follows it may be anything."""
+    first = next((x for x in f.seen.faults if x.ip not in dict(f.source.fixups)), None) if f.seen else None
+    bottom = f.source.va("init_stack")
+    if f.repeated and first and bottom is not None and bottom - STACK_SIZE < first.regs.rsp & f.mask < bottom:
+        return f"""init_stack overflowed: the first exception that was not meant, at {f.source.place(first.ip)}, came with the stack pointer at VA {first.regs.rsp & f.mask:#x}, and init_stack begins at VA
+            {bottom:#x}. What lies below it was written over: .bss, then code. A deep recursion, or handlers that interrupt each other without end, use it up."""
+
+
 @rule("stack-elsewhere", JUMP + ": The jump", "crash", "failure")
 def _(f):
     """It is in another variable of the image's."""

@@ -50,7 +50,7 @@ def _(f):
         return None
     address, base, index = used
     pages = index << PAGE_SHIFT & f.mask
-    kind = f" Its index, {index:#x}, is the page number of {f.number(pages, 'minus', 'linked', 'twice')}." if index and f.number(pages, "minus", "linked", "twice") else \
+    kind = f" It is {f.number(address, 'twice')}." if f.number(address, "twice") else f" Its index, {index:#x}, is the page number of {f.number(pages, 'minus', 'linked', 'twice')}." if index and f.number(pages, "minus", "linked", "twice") else \
         f" The register has {f.number(base)}." if f.number(base) else ""
     return f"""A general protection fault at an access to VA {address:#x}, which is not canonical: bits 63 to 48 have to repeat bit 47, and no page table
         translates such an address, so it is no page fault.{kind} The number was worked out wrongly."""

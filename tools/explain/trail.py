@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xenqemu.machine import Machine
 
 MOST_BYTES, WINDOW = 16 << 20, 8 << 20
+LAST = 16 << 10  # bytes: some twenty steps
 _REGISTER = re.compile(r"\b([ER][A-Z][A-Z]|R[ 0-9][0-9])=([0-9a-f]+)")
 
 
@@ -60,10 +61,16 @@ class Trail:
         """All of them, in order."""
         return list(self._read())
 
-    def _read(self) -> Iterator[Step]:
+    def last(self) -> tuple[Step, ...]:
+        """The last few, so far: whoever asks later may find them gone with their window."""
+        return () if self.cut else tuple(self._read(LAST))
+
+    def _read(self, tail: int = 0) -> Iterator[Step]:
+        """Of the log's last bytes, so many, if not of all."""
         if not os.path.exists(self.path):
             return
         with open(self.path, encoding="latin-1") as log:
+            log.seek(max(0, _size(self.path) - tail) if tail else 0)
             blocks = log.read().split("Trace ")[1:]
         for number, block in enumerate(blocks):
             # A block that was entered but had to wait is logged twice, and counts once.

@@ -13,11 +13,25 @@ if TYPE_CHECKING:
     from .fault import Fault
     from .observe import Observation
     from .source import Source
-    from .trail import Trail
+    from .trail import Step, Trail
     from .unpacker import Unpacker
 
 BLOCK = 0x100  # bytes: so long are the runs of instructions that QEMU logs the registers of
 STACK = 1024  # bytes: so far return addresses are looked for
+
+
+def _call_size(code: bytes) -> int:
+    """How long a CALL through a register or memory is, by the bytes behind its first, 0xff; 0 if it is none."""
+    mode, number = code[0] >> 6, code[0] & 7
+    if code[0] & 0x38 != 0x10:
+        return 0
+    index = mode != 3 and number == 4
+    base = code[1] & 7 if index and len(code) > 1 else number
+    return 2 + index + (1 if mode == 1 else 4 if mode == 2 or not mode and base == 5 else 0)
+
+
+def _stack(step: Step) -> int:
+    return step.registers.get("ESP", step.registers.get("RSP", 0))
 
 
 class Way:
@@ -64,7 +78,7 @@ class Way:
     def is_behind_call(self, address: int) -> bool:
         """Whether it can be a return address: CALL with a distance, or through a register or memory."""
         code = self.code(address - 7, 7)
-        return len(code) == 7 and (code[2] == 0xE8 or code[5] == 0xFF and code[6] & 0x38 == 0x10)
+        return len(code) == 7 and (code[2] == 0xE8 or any(code[-size] == 0xFF and _call_size(code[1 - size:]) == size for size in range(2, 8)))
 
     # ---- the log of what ran ----------------------------------------------------------
 
@@ -113,20 +127,34 @@ class Way:
 
     def before(self, address: int) -> str:
         """The last place in the image's code before the processor came to an address for the last time."""
-        found = self.last_before(address)
-        return "" if found is None else self.source.place(found)
-
-    def last_before(self, address: int) -> int | None:
-        """The same as an address: where that run of instructions begins."""
         at = max((n for n, s in enumerate(self.steps) if s.address == address), default=0)
-        return next((s.address for s in reversed(self.steps[:at]) if self.source.is_code(s.address)), None)
+        found = next((s.address for s in reversed(self.steps[:at]) if self.source.is_code(s.address)), None)
+        return "" if found is None else self.source.place(found)
 
     @functools.cached_property
     def left_at(self) -> str:
         """The last place in the image's code, when the processor has left it."""
-        if self.cut:
-            return ""
-        for step in reversed(self.steps):
-            if self.source.is_code(step.address):
-                return self.source.place(step.address)
+        last = self._last_code()
+        return "" if last is None else self.source.place(last)
+
+    @property
+    def left_by(self) -> str:
+        """The function that this is in."""
+        last = self._last_code()
+        return "" if last is None else self.source.function(last)
+
+    @property
+    def ran_into_next(self) -> str:
+        """The function that last ran on behind its end, into the one behind it, before the exception; empty if none did."""
+        way = self.fault.way if self.fault else ()
+        for before, step in zip(reversed(way[:-1]), reversed(way)):
+            begins, called = self.source.begin(step.address) == step.address, _stack(step) < _stack(before)
+            through = self.source.begin(before.address) == self.source.begin(step.address - 1) and 0 < step.address - before.address < BLOCK
+            if begins and not called and (through or self.is_behind_call(step.address)):  # the last instruction may be a call
+                return self.source.function(step.address - 1)
         return ""
+
+    def _last_code(self) -> int | None:
+        # An exception that the kernel handled itself was not the last that ran.
+        steps = self.fault.way if self.fault and self.fault.way else [] if self.cut else self.steps
+        return next((s.address for s in reversed(steps) if self.source.is_code(s.address)), None)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a run ended by, and where in the source that was. A part of Facts."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .fault import Fault, from_dump, from_kernel
+from .way import Way
+
+if TYPE_CHECKING:
+    from .calls import Call
+    from .transcript import Transcript
+
+_ENDING = ("panic.c", "exit.c", "printk.c", "console.c", "string.c", "ring.c", "serial.c")  # files of stage 2 by which a run ends
+MOST_FRAMES = 12
+SERIES, STORM = 3, 12  # an exception that comes more often than that comes by itself: at the end, and before it
+
+
+class Ending(Way):
+    """What it has to know of the others:"""
+
+    end: str
+    where_said: str
+    said: Transcript
+    calls: list[Call]
+    panic: str
+    thing: Callable[[int], str]
+
+    def xen(self, pattern: str) -> re.Match[str] | None:
+        return self.said.xen_said(pattern)
+
+    def guest(self, pattern: str) -> re.Match[str] | None:
+        return self.said.guest_said(pattern)
+
+    @functools.cached_property
+    def fault(self) -> Fault | None:
+        """The exception that the run ended by; None if it did not."""
+        faults = self.seen.faults if self.seen else []
+        if self.end == "failure" and not self.guest("^FAULT: vector") or self.end not in ("crash", "failure", "timeout", "silence"):
+            return None
+        if self.repeated:  # if another came first that was not meant, the storm is of its handler's making
+            return next((x for x in faults if x.ip not in dict(self.source.fixups)), self.repeated[0])
+        if self.end in ("timeout", "silence"):
+            return None
+        if faults and self.end == "crash" and any(c.name == "iret" for c in self.calls[faults[-1].calls:]):
+            return None  # that one was handled, and it was not what the guest ended by
+        if faults:
+            return faults[-1]
+        return from_dump(self.said) if self.end == "crash" else from_kernel(self.said)
+
+    @functools.cached_property
+    def repeated(self) -> list[Fault]:
+        """The same exception again and again: all of them, if it is that what the run ended in."""
+        faults = self.seen.faults if self.seen else []
+        keys = [(x.vector, x.ip, x.cr2 if x.page else 0) for x in faults]
+        often = [x for x, key in zip(faults, keys) if keys.count(key) > (SERIES if key in keys[-SERIES:] else STORM)]
+        return often
+
+    @functools.cached_property
+    def where(self) -> str:
+        """Where it ended, in the source's words."""
+        if self.where_said in ("idle", "xen"):
+            return {"idle": "idle, the guest waits for an event", "xen": "in Xen, at work for the guest"}[self.where_said]
+        context = self.xen(r"CONTEXT: .*guest \(d([1-9]\d*)v")
+        address = self.address
+        if context and self.end in ("crash", "failure") and address is not None and not self.fault:
+            return f"VA {address:#x} of the domain that stage 6 built"
+        if address is None:
+            return ""
+        found = self.source.linked(address)
+        stub = self.thing(found[0] - self.source.offset & self.mask) if found else ""
+        return f"{found[1]} {address:#x}: {stub}" if stub.startswith("the hypercall page") else self.place(address)
+
+    @functools.cached_property
+    def address(self) -> int | None:
+        """The instruction that it ended at."""
+        if self.bare and self.bare.fault:
+            return self.bare.fault.ip
+        if self.where_said.startswith("0x"):
+            return int(self.where_said, 16)
+        if self.fault:
+            return self.fault.ip
+        if self.end == "crash" and self.seen and self.seen.regs is not None:
+            return self.seen.regs.rip & self.mask
+        if (self.panic or not self.guest("^FAULT: vector")) and self.seen and self.seen.ended == "exit":
+            found = (*self.callers(), *self.on_stack()[:MOST_FRAMES])
+            return next((a for a in found if not self.source.line(a).partition(":")[0].endswith(_ENDING)), None)
+        dumped = [self.xen(r"RIP: .*<([0-9a-f]+)>"), self.guest(r"^ +[ER]IP VA 0x([0-9a-f]+) ")]
+        found = [int(m[1], 16) for m in dumped if m]
+        return found[-1] if found else None
+
+    @property
+    def function(self) -> str:
+        return self.source.function(self.address) if self.address is not None else ""

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Registers and variables that code did not find as it had left them, when it was interrupted. Stage 4."""
+
+from .calls import IRET
+from .facts import Facts
+from .questions import JUMP
+from .rule import rule
+from .rules_frames import frame, pushed
+
+KEPT = {32: "rbx rcx rdx rsi rdi rbp", 64: "rbx rdx rsi rdi rbp r8 r9 r10 r12 r13 r14 r15"}  # what iret's stub leaves as it was
+PUSHED = {32: "rax", 64: "rax r11 rcx"}  # and what it pushes, the last first
+
+
+def lost(f: Facts) -> list[str]:
+    """Registers that were not what they had been, when the last exception that was meant, or an event right after it, had been handled."""
+    fixups = dict(f.source.fixups)
+    fault = next((x for x in reversed(f.seen.faults if f.seen else []) if x.ip in fixups), None)
+    backs = [c for c in f.calls[fault.calls:] if c.name == IRET] if fault else []
+    found = []
+    for back in backs[:1] + [b for b in backs[1:] if f.source.function(frame(f, b)) == "registers_kept"]:
+        after = {name: back.regs.values[name] for name in KEPT[f.bits].split()} | {name: pushed(f, back, n)
+                                                                                   for n, name in enumerate(PUSHED[f.bits].split())}
+        found += [f"{register(f, name)} was {fault.regs.values[name] & f.mask:#x} before and {value & f.mask:#x} after"
+                  for name, value in after.items() if fault and (fault.regs.values[name] ^ value) & f.mask]
+    return list(dict.fromkeys(found))
+
+
+def register(f: Facts, name: str) -> str:
+    return name.upper() if name[1].isdigit() else ("R" if f.bits == 64 else "E") + name[1:].upper()
+
+
+@rule("register-lost", JUMP + ": What a kernel sets up first", "failure", rank=-1)
+def _(f):
+    went_on = f.fault and f.fault.page and f.fault.ip in dict(f.source.fixups).values()
+    if not went_on and not f.panic.startswith("entries: an exception or an event"):
+        return None
+    if lost(f):
+        return f"""An exception, or an event, came and was handled, and {'; '.join(lost(f)[:3])} it. Between its entry and its iret a register is not pushed, or another is popped in its
+            place: all that a C function may change has to be saved, and taken back in the opposite order."""
+    came = [c for c in f.calls if c.name == IRET and f.source.function(frame(f, c)) == "registers_kept"]
+    if f.panic and came:
+        return f"""The kernel says that a register was changed. {"An exception and an event were" if len(came) > 1 else "An exception was"} seen to come, and to go back with all registers as they were, and nothing else
+            interrupted it: so the check is at fault, registers_kept(). What is loaded into the registers, and what is taken off afterwards, has to be the same, number by number."""
+    if f.panic:
+        return f"""A register was changed by an exception or an event. What could be seen of the exception's way back was right. So either it is xen_hypervisor_callback and
+            what it saves, or the check itself loads other numbers into the registers than it takes off. An event comes between any two instructions, so all that a C function may change ({"EAX, ECX, EDX" if f.bits == 32 else "RAX, RCX, RDX, RSI, RDI, R8 to R11"}) has to be pushed, and
+            popped in the opposite order."""
+    meant = next((x for x in reversed(f.seen.faults if f.seen else []) if f.source.function(x.ip) == "registers_kept" and x.vector == 6), None)
+    if f.function == "registers_kept" and meant and meant.regs.rdi & f.mask == f.fault.cr2:
+        return f"""registers_kept() itself had VA {f.fault.cr2:#x} in the register that is to hold the address of a counter, {"RDI" if f.bits == 64 else "EDI"}, before anything interrupted it: its argument was read from the
+            wrong place."""
+    if f.function == "registers_kept":
+        return f"""registers_kept() was interrupted, and went on with VA {f.fault.cr2:#x} in the register that holds the address of a counter ({"RDI" if f.bits == 64 else "EDI"}): the entry of an exception, or of an event
+            (xen_hypervisor_callback), does not save and restore all that a C function may change."""
+    return None
+
+
+@rule("red-zone", JUMP + ": What a kernel sets up first", "failure")
+def _(f):
+    if f.panic.startswith("entries: an event has changed a variable"):
+        zone = """The function keeps them below its stack pointer, if it is compiled with -mred-zone, in the 128 bytes that the ABI of 64 bits calls the red zone, and Xen, as the processor does, puts
+            its frame right there (-mno-red-zone)""" if f.bits == 64 else "With 32 bits nothing lies below the stack pointer"
+        return f"""A function's variables did not hold what they were given when an event had come and gone. {zone}. Else the entry of the event puts back another stack pointer, or writes above its
+            frame; or the variables are compared with something else than they were given."""

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Before there is a voice: what the head passes on, and what CPUID says. Stages 1 and 2."""
+
+from .rule import rule
+from .rules_msr import LESSON, about
+
+
+@rule("cpuid-without-prefix", LESSON + ": CPUID without the prefix", "failure")
+def _(f):
+    said = f.guest('not under Xen: CPUID leaf 0x40000000 names "(?!%s)(.*?)"')
+    if said and said[1] != "XenVMMXenVMM" and (f.seen is None or not f.seen.leaves):
+        return f"""CPUID was answered by the processor below ("{said[1]}"), not by Xen: the forced-emulation prefix is missing. A
+            paravirtual guest has to write ud2a; .ascii "xen"; cpuid (XEN_CPUID in Xen's headers)."""
+
+
+@rule("cpuid-misread", LESSON + ": CPUID that asks Xen", "failure")
+def _(f):
+    said = f.guest('not under Xen: CPUID leaf 0x40000000 names "(?!%s)(.*?)"')
+    if said and said[1] == "XenVMMXenVMM":
+        return """CPUID told Xen's name, and the kernel refused it: the comparison is at fault. The name is in EBX, ECX, EDX of leaf 0x40000000, in
+            this order, and EAX is the last leaf, at least 0x40000002."""
+    if said and f.seen and f.seen.leaves:
+        return f"""Xen was asked for CPUID leaf {", ".join(f"{n:#x}" for n in f.seen.leaves)} and answered; but what the kernel read out
+            of it, "{said[1]}", is not its name. The name is in EBX, ECX, EDX of leaf 0x40000000, in this order, and EAX is the last leaf."""
+
+
+@rule("start_info-lost", "1-notes: The first instructions", "crash", "failure")
+def _(f):
+    lost = f.seen.lost_start_info if f.seen and not f.bzimage else None
+    if lost is not None and f.seen.returns == f.seen.start_info:
+        return f"""xen_entry() was jumped to, not called: start_info, P=V {f.seen.start_info:#x}, which the head has pushed, stands where the return
+            address belongs, and its argument is what lies above, {lost:#x}{about(f, lost)}. CALL pushes a return address; with JMP the head has to
+            push something in its place."""
+    if lost is not None:
+        return f"""start_info was lost on the way from the head to xen_entry(): Xen passed P=V {f.seen.start_info:#x} in ESI (RSI), and
+            xen_entry() got {lost:#x}{about(f, lost)}. The head has to pass the register on before it uses it: pushed on 32 bits, in RDI
+            on 64."""
