@@ -17,7 +17,7 @@ def relation(f: Facts, got: int, right: int) -> str:
     """In a few words; empty if nothing of the kind is seen."""
     got, right = got & (1 << 64) - 1, right & (1 << 64) - 1
     offsets = {"PAGE_OFFSET": f.page_offset, "LOAD_OFFSET": f.source.offset}
-    for name, offset in offsets.items():
+    for name, offset in offsets.items() if got else ():
         if offset and got in (right + offset, right + offset & f.mask):
             return f"the right one with {name} added"
         if offset and got in (right - offset, right - offset & f.mask):
@@ -31,6 +31,8 @@ def relation(f: Facts, got: int, right: int) -> str:
             return f"the lower {bits} bits of the right one: it went through a type, or a register, of so few"
     if not got or not right:
         return ""
+    if got & 0xFFFFFFFF == right and got >> 32:
+        return f"the right one, but for its upper half of 32 bits, which is {got >> 32:#x}: something else was given in that place"
     for count in range(1, 33):
         if got == right << count or got & f.mask == right << count & f.mask:
             return f"the right one, shifted left by {count} bits too many"

@@ -10,6 +10,7 @@ from xenpt.memory import PAGE_SHIFT
 from .calls import MOST_UPDATES, UPDATE
 from .questions import refused, say
 from .rule import rule
+from .rules_updates import p2m_pointer
 
 LESSON = "3-remap"
 SELF = value("DOMID_SELF")
@@ -62,7 +63,7 @@ def _(f):
 @rule("empty-updates", LESSON + ": Asking Xen", "failure")
 def _(f):
     call = refused(f, name=("mmu_update",))
-    if call and call.updates and set(call.updates) == {(0, 0)}:
+    if call and call.updates and set(call.updates) == {(0, 0)} and not p2m_pointer(f):
         return f"""At VA {call.args[0]:#x} ({f.number(call.args[0]) or "nothing that is known here"}), where mmu_update was told to find
             {call.args[1]} updates, there are zeros: they were never written, or the address is not theirs."""
 

@@ -85,7 +85,8 @@ def _(f):
         return f"""The pgd entries of P=V are gone ({walk.problem}), but the processor still remembers them: the TLB has to be flushed
             {"after" if flushed else "(mmuext_op, MMUEXT_TLB_FLUSH_LOCAL) after"} the update."""
     if dropped and not dropped[0].args[1] and walk and f.info_now and f.info_now.pt_base == f.info.pt_base + f.page_offset & f.mask:
-        return f"""No pgd entry was cleared: the last mmu_update had 0 updates, so the loop over the pgd found no entry, or did not begin. P=V has
+        return f"""No pgd entry was cleared: the last mmu_update had 0 updates, so the loop over the pgd found no entry there, or did not begin, or it was not the pgd (VA {f.info_now.pt_base:#x},
+            start_info's pt_base) that it looked at. P=V has
             {walk.path[-1].name if len(walk.path) == 1 else next((e.name for e in walk.path if e.level.name == "pgd"), "pgd[0]")}; the loop begins there, and ends where the linked mapping or Xen's part does, at the lower
             of pgd_index(PAGE_OFFSET) and pgd_index(XEN_VIRT_START)."""
     return f"""The pgd entries of the P=V mapping were not all cleared: {walk.path[1].name + f" is {walk.path[1].value:#x}" if walk and len(walk.path) > 1 else "VA 0 is mapped"}.

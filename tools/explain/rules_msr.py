@@ -82,6 +82,10 @@ def _(f):
                 {f.number(index << PAGE_SHIFT & f.mask, "minus", "linked", "twice")}. The p2m is indexed by the PFN of a P=V address, {page(f) >> PAGE_SHIFT:#x}."""
         kind = f" That is {f.number(value, 'pv', 'linked', 'mfn', 'pfn', 'twice', 'clobbered')}." \
             if f.number(value, "pv", "linked", "mfn", "pfn", "twice", "clobbered") else ""
+        entry = f.number(value >> PAGE_SHIFT, "pv")
+        if not kind and want and entry.startswith("P=V address of the p2m"):
+            return f"""The hypercall-page MSR got {value:#x}, and without the shift that is {value >> PAGE_SHIFT:#x}: {entry}. The address of an entry was taken for the MFN that stands in it,
+                {want >> PAGE_SHIFT:#x}."""
         size = next((n for n in range(8, 24) if n != PAGE_SHIFT and page(f) is not None and page(f)
                     >> n < len(f.p2m) and value == f.p2m[page(f) >> n] << n), 0)
         if size:

@@ -62,7 +62,12 @@ def _(f):
 @rule("null-call", JUMP + ": No trap table", "crash")
 def _(f):
     last = f.calls[-1] if f.calls and not f.fault else None
-    if last and last.name == SHUTDOWN[0] and last.args[0] != SHUTDOWN[1] and last.result is None and not any(c.name == "set_callbacks" for c in f.calls):
+    told = next((c.args for c in f.calls if c.name == "set_callbacks"), None)
+    event = told[1 if f.bits == 32 else 0] if told else 0
+    if last and told and not event and last.result is None and last.name != IRET:
+        return f"""An event came, and Xen had no address at which to enter the kernel: set_callbacks was given {', '.join(f'{a:#x}' for a in told[:4])}, and the address for events, the {"second" if f.bits == 32 else "first"} of
+            them, is 0. Are its arguments in their places? They are {"a code segment and an address, twice" if f.bits == 32 else "two addresses, for events and for a return that fails"}."""
+    if last and last.name == SHUTDOWN[0] and last.args[0] != SHUTDOWN[1] and last.result is None and not told:
         return f"""The guest slept, in sched_op({last.args[0]:#x}), and an event came. No callback had been registered: set_callbacks was never called, so Xen had no address at which to enter the kernel, and ended it. Events
             are set up (xen_init_events()) before any is waited for."""
 

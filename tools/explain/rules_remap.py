@@ -8,6 +8,7 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 from .calls import MOST_UPDATES
 from .facts import Facts
 from .questions import JUMP, REMAP, is_linked, page_fault, remapped, say
+from .relation import also
 from .rule import rule
 
 
@@ -102,6 +103,9 @@ def _(f):
     hit = hits_pv(f) if fault and is_linked(f, fault.cr2) else None
     if hit:
         name, va, val = hit
+        if va >= f.nr_pages << PAGE_SHIFT:
+            return f"""An update wrote {val:#x} to {name} of VA {va:#x}, where nothing is meant to be: neither P=V, which ends below, nor the linked mapping, from VA {f.page_offset:#x} on. The entry was
+                looked for by another address than paddr + PAGE_OFFSET.{also(f, va, f.page_offset)} The entry of a linked address, here VA {fault.cr2:#x}, was to be written."""
         first = " Or the entry's offset in its table was lost on the way, so that ptr is the table's beginning." if name.endswith("[0]") else ""
         return f"""An update wrote {val:#x} to {name} of VA {va:#x}, in the mapping P=V: ptr names the entry that was to be copied, or val and ptr
             are of the same one.{first} The entry of a linked address, here VA {fault.cr2:#x}, was to be written."""

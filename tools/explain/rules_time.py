@@ -6,9 +6,11 @@ from __future__ import annotations
 import re
 
 from .facts import Facts
+from .questions import say
 from .rule import rule
 from .rules_events import FIRST, TIMER, bound
 
+YEARS = 1 << 56  # ns, two of them: nothing here runs so long
 SECOND = 1_000_000_000  # ns
 
 
@@ -26,6 +28,8 @@ def _(f):
 
 def parts(time: int) -> str:
     """What the time itself says of how it was made."""
+    if YEARS < time < 1 << 63:
+        return f" What it gave is {time // SECOND // 86400} days, and Xen has run for seconds: a product was not shifted back (by 32 bits), or a shift went the other way."
     return " What it gave is, as a number with a sign, negative: from the counter a larger number was taken, or it was cut before." if time >> 63 else \
         " What it gave is next to nothing, as if Xen had only begun: the sum was cut, or its first part left out." if time < SECOND // 100 else ""
 
@@ -45,6 +49,21 @@ def _(f):
         nanoseconds.{parts(time)}"""
 
 
+def handler(f: Facts) -> str:
+    """Of an event that the kernel took and did not count: what stands in its table of handlers."""
+    shared, wanted = f.shared_info, f.source.va("timer_interrupt")
+    port = next((port for virq, port in bound(f) if virq == TIMER), None)
+    table = f.source.va("handlers")
+    if not shared or port is None or table is None or wanted is None or port in shared.pending or shared.evtchn_pending_sel or not f.called_back:
+        return ""
+    found = int.from_bytes(f.stored(table + port * f.bits // 8 - f.source.offset & f.mask, f.bits // 8), "little")
+    if found != wanted:
+        return f"""The kernel was called back, and took the event of port {port}, the timer's. In its table of handlers, handlers[{port}] is {say(f, found)}, and timer_interrupt() is at VA {wanted:#x}: it was put in
+            another place, not at all, or something else was."""
+    return f"""The kernel was called back, and took the event of port {port}, the timer's: no bit is left in shared_info. handlers[{port}] is timer_interrupt(), as it should be, and nothing was counted. So it is in between: what is
+        left of the pending bits (& ~evtchn_mask), which port is made of them (word * BITS_PER_LONG + bit), whether its handler is called; or in what the handler does."""
+
+
 @rule("timer-never-ticked", FIRST, "failure", "silence", rank=1)
 def _(f):
     ready = asked(f) and any(virq == TIMER and f.shared_info and port not in f.shared_info.masked for virq, port in bound(f))
@@ -53,6 +72,9 @@ def _(f):
         return f"""{f.panic.removeprefix("timer: ").capitalize()}. set_timer_op was made {calls} times{", so nobody asked for an event: wait_for_tick() was not called, or returned at once" if f.calls and not calls else ""}."""
     if not f.panic.startswith("timer: woken") and not (f.where_said == "idle" and (f.called_back and bound(f) or ready)):
         return None
+    taken = handler(f)
+    if taken:
+        return taken
     ports = ", ".join(f"virq {virq} at port {port}" for virq, port in bound(f)) or "none"
     return f"""The kernel was woken, or called back, and did not count a tick: its handler was not called, or did not do what it should;
         or it did not sleep at all{f", or the time that it asked for, {asked(f)} ns, is far off" if asked(f) else ""}. {f"Bound were: {ports}. " if f.calls else ""}Is the handler looked up by the port (not by the virq), is the time it asks for in nanoseconds since Xen's start?"""

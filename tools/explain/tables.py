@@ -49,6 +49,11 @@ class Tables:
         return [m.va + paddr % PAGE_SIZE for m in self._guest.space.mappings(self._guest.is_guests)
                 if m.mfn == mfn and m.va != paddr & -PAGE_SIZE]
 
+    def stored(self, paddr: int, count: int) -> bytes:
+        """Memory by the guest's own numbering, also while the processor is not in the guest. No further than to the page's end."""
+        mfn = self.p2m[paddr >> PAGE_SHIFT] if paddr >> PAGE_SHIFT < len(self.p2m) else None
+        return b"" if mfn is None else self.seen.read_page(mfn << PAGE_SHIFT)[paddr % PAGE_SIZE:][:count]
+
     @functools.cached_property
     def _guest(self):
         return self.seen.guest()

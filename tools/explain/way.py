@@ -155,6 +155,6 @@ class Way:
         return ""
 
     def _last_code(self) -> int | None:
-        # An exception that the kernel handled itself was not the last that ran.
-        steps = self.fault.way if self.fault and self.fault.way else [] if self.cut else self.steps
-        return next((s.address for s in reversed(steps) if self.source.is_code(s.address)), None)
+        # What came after an exception that the kernel handled itself is its handler. The few steps before it may all lie outside.
+        way, steps = self.fault.way if self.fault else (), [] if self.cut else self.steps
+        return next((s.address for part in (way, steps) for s in reversed(part) if self.source.is_code(s.address)), None)
