@@ -6,6 +6,7 @@ function that GDB has just called, too, where nothing can catch it. So what Pyth
 raises, as ever; in a function that is marked here it is noted.
 """
 
+import contextlib
 import ctypes
 import functools
 import signal
@@ -30,7 +31,8 @@ def stops_if_interrupted(function):
     """For a breakpoint's stop(): after a Ctrl-C the machine does not run on."""
     @functools.wraps(function)
     def guarded(*arguments):
-        result = function(*arguments)
+        with _hearing():
+            result = function(*arguments)
         if _take():
             print("interrupted, in Xen, at a hypercall")
             return True
@@ -63,12 +65,18 @@ def _on_interrupt(_, frame):
     raise KeyboardInterrupt
 
 
-def _install():
-    """As Python's part of the signal only: GDB's own handler stays."""
+@contextlib.contextmanager
+def _hearing():
+    """While this holds the signal comes to Python alone; then GDB's own handler is back. GDB 16 keeps it to itself while the machine
+    runs, in its eyes, which it does when a breakpoint's stop() is called."""
     gdbs, libc = ctypes.create_string_buffer(_SIGACTION), ctypes.CDLL(None)
     libc.sigaction(signal.SIGINT, None, gdbs)
     signal.signal(signal.SIGINT, _on_interrupt)
-    libc.sigaction(signal.SIGINT, gdbs, None)
+    try:
+        yield
+    finally:
+        libc.sigaction(signal.SIGINT, gdbs, None)
 
 
-_install()
+with _hearing():
+    pass  # it stays Python's part of the signal

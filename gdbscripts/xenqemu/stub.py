@@ -17,12 +17,14 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from .packets import Gone, Late, Packets, StubError, TooLate, Unreadable
+from .packets import Gone, Late, Packets, StubError, TooLate, Unreadable, whole
 from .patience import ANSWER
 from .registers import GENERAL, LAYOUT, NAMES, SHORT, Registers
 
 # One packet carries at most this many bytes of memory: half of QEMU's limit, a quarter where it is written.
 _CHUNK, _WRITE_CHUNK = 0x800, 0x400
+# Seconds between two looks whether Ctrl-C was pressed.
+_LOOK = 0.1
 # Watchpoints: their numbers in packets, and their names in an answer.
 WATCH = {"write": 2, "read": 3}
 # How an answer begins for a machine that was shut down: signal 3, SIGQUIT.
@@ -167,22 +169,22 @@ class Stub(Packets):
         return self.stop
 
     def run(self, limit: float | None) -> bool:
-        """Until a breakpoint: True. After limit seconds it is stopped: False."""
+        """Until a breakpoint: True. After limit seconds, or by Ctrl-C, it is stopped: False."""
         self._in_time()
         if limit and self.deadline:
             limit = min(limit, max(0.01, self.deadline - self.clock()))
-        self.send("c")
-        try:
-            self.stop = _stop(self.receive(limit))
-            return True
-        except KeyboardInterrupt:
-            self._interrupt()
-            raise
-        except Late:
-            if limit is None:
-                raise
-        # A breakpoint and the interruption may have crossed: that stop is not ours.
-        return not self._interrupt().startswith("T02")
+        end = time.monotonic() + (limit or self.limit)
+        with whole():
+            self.send("c")
+            while (remaining := end - time.monotonic()) > 0 and signal.SIGINT not in signal.sigpending():
+                with contextlib.suppress(Late):
+                    self.stop = _stop(self.receive(min(_LOOK, remaining)))
+                    return True
+            # A breakpoint and the interruption may have crossed: that stop is not ours.
+            stopped = not self._interrupt().startswith("T02")
+        if not limit and not stopped:
+            raise Late("QEMU's debugging stub does not answer")
+        return stopped
 
     def run_on(self, every: float) -> None:
         """Until a breakpoint; inside patience() no longer than that allows, which is looked at now and then."""

@@ -70,6 +70,18 @@ def so_many_at_a_time():
 
 
 @check
+def a_call_that_xen_sends_back_is_not_stopped_at_each_time():
+    xen("restart entry")
+    visits, visit = [], hypercall_watch.Watch.visit
+    hypercall_watch.Watch.visit = lambda watch, stub: visits.append(watch) or visit(watch, stub)
+    xen("hypercalls on")
+    xen("end")  # a table that was emptied is freed entry by entry
+    xen("hypercalls off")
+    hypercall_watch.Watch.visit = visit
+    assert 40 < len(visits) < 150, len(visits)
+
+
+@check
 def at_the_end_they_tell_what_the_guest_has_set_up():
     assert "<xen_hypervisor_callback>" in xen("vcpu")
     traps = xen("traps").splitlines()

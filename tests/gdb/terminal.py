@@ -116,10 +116,10 @@ def a_step_into_xen(gdb):
     expect(gdb, "set var $ecx = 0x40000000")  # Xen's own: a page that it is to fill
     expect(gdb, "set var $edx = 0")
     expect(gdb, "set var $eax = 0x10000000")  # beyond the guest's memory, so that it is refused
-    enters("general_protection")
+    enters("(general_protection|entry_GP)")  # before Xen 4.20, and since
     expect(gdb, "xen back 1", "#0  startup_xen")
     restart(gdb)
-    for function, within, why in (("early_cpuid", "early_cpuid", r"invalid_op\+0x0"), ("flush_batch", "hypercall_page", r"entry_int82\+0x0|0x\w+, a stub that Xen has made")):
+    for function, within, why in (("early_cpuid", "early_cpuid", r"(invalid_op|entry_UD)\+0x0"), ("flush_batch", "hypercall_page", r"entry_int82\+0x0|0x\w+, a stub that Xen has made")):
         expect(gdb, f"thbreak {function}")
         expect(gdb, "continue", function)
         said = ""
