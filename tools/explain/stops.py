@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .xen_places import XenPlaces
 
 SUCCESS = 0x10  # what xen_exit() is told then: src/include/console.h
+MOST_WAYS = 16  # exceptions that keep the steps before them: of a storm of thousands the first count
 ENDS = ("success", "exit", "crash", "halt", "shutdown")
 
 
@@ -98,7 +99,8 @@ class Stops(Looking):
         word = self.bits // 8
         near = self.peek(saved.rsp - word, 2 * word)  # as yet: Xen's frame will go there
         below, top = (int.from_bytes(near[at:at + word], "little") if near else None for at in (0, word))
-        self.faults.append(Fault(event[0], error, int.from_bytes(event[8:16], "little"), saved, len(self.calls), below, top or 0, self.trail.last()))
+        way = self.trail.last() if len(self.faults) < MOST_WAYS else ()
+        self.faults.append(Fault(event[0], error, int.from_bytes(event[8:16], "little"), saved, len(self.calls), below, top or 0, way))
 
     def _argument(self, regs: Registers) -> int:
         """A function's first, at its first instruction."""
