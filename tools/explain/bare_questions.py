@@ -9,7 +9,7 @@ from xenabi.loader import Loading
 from xenpt.memory import PAGE_SIZE
 
 from . import fault as fault_names
-from .bare import CR4_PAE, CR4_PSE, EFER_LMA, EFER_LME, FIRMWARE_END, BareFault
+from .bare_state import CR4_PAE, CR4_PSE, EFER_LMA, EFER_LME, FIRMWARE_END, BareFault
 
 NATIVE, PVH = "5-boot-protocol: What the file does on a PC", "11-pvh"
 EXTERNAL = 1  # a bit of an error code that names a selector
@@ -21,7 +21,8 @@ def fault(f, *vectors: int) -> BareFault | None:
     """The exception that it ended by, in the processor's words or the kernel's own."""
     found = f.bare.fault if f.bare else None
     if f.bare and f.bare.state and not found and f.fault:
-        found = BareFault(f.fault.vector, f.fault.error, f.fault.ip, f.bare.state)
+        logged = (x for x in reversed(f.bare.exceptions) if (x.vector, x.ip) == (f.fault.vector, f.fault.ip))
+        found = next(logged, None) or BareFault(f.fault.vector, f.fault.error, f.fault.ip, f.bare.state)
     return found if found and (not vectors or found.vector in vectors) else None
 
 
@@ -120,7 +121,7 @@ def gate(f, vector: int) -> str:
         return f"the IDT is at {idt.start:#x}, where nothing is mapped{f' ({walk.problem})' if walk and walk.problem else ''}"
     problem = "it is empty" if not word else "not present (bit 47)" if not word >> 47 & 1 else \
         f"its type is {word >> 40 & 15:#x}, neither an interrupt gate (14) nor a trap gate (15)" if word >> 40 & 15 not in (14, 15) else \
-        _selector(f, word >> 16 & 0xFFFF) or _handler(f, vector, word & 0xFFFF | word >> 48 << 16 | int.from_bytes(data[8:12], "little") << 32)
+        _handler(f, vector, word & 0xFFFF | word >> 48 << 16 | int.from_bytes(data[8:12], "little") << 32) or _selector(f, word >> 16 & 0xFFFF)
     return problem and f"gate {vector:#x} of the IDT at {idt.start:#x} is {word:#018x}: {problem}"
 
 

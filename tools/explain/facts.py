@@ -55,7 +55,12 @@ class Facts(Ending, Refusal, Tables, Things):
     def observe(self) -> contextlib.AbstractContextManager:
         """Boots it again, if it came as far as the guest. While this holds, memory can be read."""
         if self.native and self.end in BARE_ENDS and self.source.image:
-            self.bare = Bare(self.boots, self._bare_entry(), self.end, self.source.samples())
+            entry, before = self._bare_entry(), self.unpacker.way if self.unpacker else ()
+            way = () if entry is None else (*before, entry)
+            self.bare = Bare(self.boots, way, self.end, self.source.samples(entry), len(before))
+            if before and self.bare.reached and not self.bare.entered:
+                self.bare.close()  # it ended before the kernel: what ran there is logged only then
+                self.bare = Bare(self.boots, way, self.end, [], min(self.bare.reached, len(before)) - 1)
             return self.bare
         if self.native or self.pvh != "n" or self.said.entry is None or self.end in ("refusal", "qemu") or not self.source.image:
             return contextlib.nullcontext()
@@ -78,8 +83,8 @@ class Facts(Ending, Refusal, Tables, Things):
 
     def _functions(self) -> dict[int, str]:
         """Those of the kit's that are looked at, by address, P=V and linked. Not in a run that waits: time jumps at each stop, and the event that is
-        waited for may not come while it is observed."""
-        if self.end in ENDLESS:
+        waited for may not come while it is observed. Nor in one that came to stage 6, where they were right, and have waited by then."""
+        if self.end in ENDLESS or self.guest("^toolstack: "):
             return {}
         found = {name: self.source.va(name) for name in CONTRACTS}
         return {a & self.mask: name for name, va in found.items() if va is not None for a in (va, va - self.source.offset)}

@@ -106,7 +106,7 @@ def _(f):
 @rule("no-such-hypercall", "2-hypercall-page: Why a page", "failure", "silence")
 def _(f):
     call = refused(f, ENOSYS)
-    if call and call.name != "mmu_update":
+    if call and call.name not in ("mmu_update", "domctl"):
         return f"""Xen has no hypercall {call.number} ({call.name}), or no operation {call.args[0]:#x} of it. Is the number right, and is
             __XEN_INTERFACE_VERSION__ defined? Undefined, it gives sched_op and others the numbers of 2004."""
 

@@ -54,6 +54,21 @@ def _(f):
         mapped at VA {linked:#x}, PAGE_OFFSET higher. What a loader passes are paddrs: each has to be repointed (__va()) before it is used. {no_handler(f)}"""
 
 
+@rule("bare-left-code", PVH, "vanished", "failure")
+def _(f):
+    found = fault(f)
+    if not found or f.source.is_code(found.ip) or f.cut or found.fetch:
+        return None
+    n = next((n for n, (a, b) in enumerate(zip(f.steps, f.steps[1:])) if f.source.is_code(a.address) and not f.source.is_code(b.address)), None)
+    return n is not None and f"""The processor fell over {NAMES.get(found.vector, f'vector {found.vector}')} where the image has no code, at {f.place(found.ip)}{_named(f, found.ip)}. It left the code at {f.place(f.steps[n].address)}, for
+        {f.steps[n + 1].address:#x}{_named(f, f.steps[n + 1].address)}: a return takes whatever ESP points to for its address. Was everything popped that had been pushed, and nothing more; and is a handler of
+        exceptions left by IRET?"""
+
+
+def _named(f, n: int) -> str:
+    return f" ({f.number(n)})" if f.number(n) else ""
+
+
 @rule("bare-page-fault", NATIVE, "vanished", "failure", rank=1)
 def _(f):
     found = fault(f, 14)
@@ -82,9 +97,19 @@ def _(f):
         {rsp(f):#x}."""
 
 
-@rule("pvh-no-code", PVH, "silence")
+@rule("bare-no-stack", PVH, "silence", "timeout", "failure", "vanished")
 def _(f):
-    gone = left(f) if f.bare and f.bare.entered and f.address is not None and not f.source.is_code(f.address) else None
+    """The stack pointer is a linked address before there is paging: nothing is there, and what is pushed is lost."""
+    state = f.bare.state if f.bare and f.bare.entered else None
+    if state and not state.paging and f.bare.size <= f.source.offset <= rsp(f) < f.source.offset + f.bare.size:
+        return f"""ESP is {rsp(f):#x}, which is LOAD_OFFSET + {rsp(f) - f.source.offset:#x}, a linked address, and paging is off: as a paddr that is beyond the machine's memory, which ends at {f.bare.size:#x}. What is pushed there is lost, so the first
+            RET goes elsewhere. Until paging is on the stack needs its paddr: pa(), LOAD_OFFSET less."""
+
+
+@rule("pvh-no-code", PVH, "silence", "failure")
+def _(f):
+    at = f.fault.ip if f.fault else f.address
+    gone = left(f) if f.bare and f.bare.entered and at is not None and not f.source.is_code(at) else None
     if gone:
         where, to = gone
         kind = f.number(to)

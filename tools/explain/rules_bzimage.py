@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The setup header of a bzImage, the kernel packed in it, and the bare machine: stage 5."""
+"""The setup header of a bzImage, and the kernel packed in it: stage 5."""
 
 import re
 
 from .rule import rule
 
 LESSON = "5-boot-protocol"
-# In boot_params, by Linux's boot protocol: offsets, and what hardware_subarch is under Xen.
-HEADER, SUBARCH, SUBARCH_XEN, SUBARCH_DATA = 0x202, 0x23C, 2, 0x240
 DAMAGED = "data is corrupt|[Cc][Rr][Cc] error|invalid compressed format|violates"  # in Xen's words, of xz, gzip, ...
 UNPACK = LESSON + ": What Xen does with the file"
 
@@ -109,53 +107,6 @@ def _(f):
 def _(f):
     if f.guest(r"^bzImage: .*\. Stop\.$"):
         return "The unpacker (src/stage5-boot-protocol/boot/unpack.c) could not load the kernel, and says why."
-
-
-def shim_said_xen(f) -> bool:
-    """Whether xen_boot_params, which the shim writes, says that this is Xen."""
-    at = f.source.va("xen_boot_params")
-    data = f.seen.peek((at - f.source.offset & f.mask) + SUBARCH, 4) if f.seen and at else None
-    return bool(data) and int.from_bytes(data, "little") == SUBARCH_XEN
-
-
-@rule("taken-for-a-pc", LESSON + ": Subarch", "failure")
-def _(f):
-    said = f.guest("hardware_subarch is ([0-9]+), and this kernel knows only")
-    if said and int(said[1]) != SUBARCH_XEN and shim_said_xen(f):
-        return f"""boot_params' hardware_subarch (0x23c) is {said[1]}, and that of xen_boot_params, which the shim writes, is {SUBARCH_XEN} (Xen): the common head's copy of it, from ESI (RSI)
-            to boot_params, lost that."""
-
-
-@rule("unknown-subarch", LESSON + ": An unknown subarch", "failure")
-def _(f):
-    said = f.guest("hardware_subarch is ([0-9]+), and this kernel knows only (.*)")
-    if said and said[1] in re.findall(r"(\d+) \(a ", said[2]):
-        return f"""boot_params' hardware_subarch (0x23c) is {said[1]}, which is one of those that this kernel knows, and the common head went to bad_subarch() all the same: its table,
-            subarch_entries, ends before entry {said[1]}, leads elsewhere there, num_subarch_entries is not its length, or EAX was not loaded from the field."""
-    if said:
-        return f"""The common head found a hardware_subarch (0x23c) in boot_params, {said[1]}, that is not in its table. Under Xen
-            the shim before it writes the field; natively it is what the file's setup header says."""
-
-
-@rule("taken-for-a-pc", LESSON + ": Subarch", "crash")
-def _(f):
-    if f.source.va("boot_params") is not None and f.fault and f.fault.vector == 13 and f.function in ("outb", "inb", "serial_init", "serial_write", "native_entry"):
-        if shim_said_xen(f):
-            return """The kernel drives the serial port itself, as on a bare machine: boot_params says that this is a PC. xen_boot_params, which the shim
-                writes, says that it is Xen (hardware_subarch, 0x23c, is 2): the common head's copy of it, or its look at the version (0x206), lost that."""
-        return """The kernel drives the serial port itself, as on a bare machine: boot_params says that this is a PC. The shim in front of
-            the common head has to write a version (0x206) of 2.07 or more, and a hardware_subarch (0x23c) of 2."""
-
-
-@rule("start_info-lost", LESSON + ": Subarch", "crash", "failure")
-def _(f):
-    at = f.source.va("boot_params")
-    data = f.seen.peek((at - f.source.offset & f.mask), SUBARCH_DATA + 8) if f.seen and at else None
-    told = int.from_bytes(data[SUBARCH_DATA:] if data else b"", "little")
-    if data and data[HEADER:HEADER + 4] == b"HdrS" and told != f.seen.start_info:
-        return f"""boot_params' hardware_subarch_data (0x240), from which xen_entry() takes the address of start_info, holds {told:#x}
-            {f" ({f.number(told)})" if f.number(told) else ""}, and Xen passed P=V {f.seen.start_info:#x} in ESI (RSI). The shim has to store that register there before it
-            uses it for anything else, and the common head has to copy the field."""
 
 
 @rule("native-silent", LESSON, "silence", rank=1)

@@ -22,37 +22,6 @@ def _(f):
         return f"What a guest is promised at its first instruction does not hold: {'; '.join(promises)}. That is the toolstack's fault, not the guest's."
 
 
-GRANTS = LESSON + ": Two guests"
-
-
-@rule("guest-domain-grant", GRANTS, "failure")
-def _(f):
-    asked = f.xen(r"d(\d+)v\d+ Bad flags \(([0-9a-f]+)\) or dom \((\d+)\); expected d(\d+)")
-    lent = f.guest(r"^\[domain (\d+)\] +lent MFN 0x([0-9a-f]+) to domain (\d+) as grant (\d+)")
-    if asked:
-        flags, named, mapper = int(asked[2], 16), int(asked[3]), int(asked[4])
-        why = f"it is for domain {named}, and domain {mapper} wants to map it" if named != mapper else f"its flags are {flags:#x}, which permit nothing (GTF_permit_access is 1)"
-        return f"""Domain {mapper} asked Xen to map a grant of the other domain's, and the entry in that domain's grant table does not allow it: {why}. Or the number of the grant
-            (ref) that was asked for is not that of the entry that was filled in{f', {lent[4]}' if lent else ''}."""
-    page = f.xen(r"d(\d+)v\d+ Error mfn 0*([0-9a-f]+): rd=d(\d+) od=(\S+)")
-    if page and f.guest("PANIC: pair: the other domain has not answered"):
-        mfn = int(page[2], 16)
-        pages = f.guest(r"^toolstack: ([0-9]+) pages, PFN 0 is MFN")
-        kind = "A domain can lend only what is its own"
-        if pages and mfn < int(pages[1]):
-            kind = "As a number it is a PFN of that domain's, and a grant entry takes an MFN (phys_to_machine())"
-        return f"The grant's frame is MFN {mfn:#x}, and Xen says that this page is not domain {page[3]}'s. {kind}."
-
-
-@rule("guest-domain-channel", GRANTS, "failure")
-def _(f):
-    asked = f.guest(r"^\[domain (\d+)\] PANIC: hypercall refused: event_channel_op\(EVTCHNOP_bind_interdomain\), port (\d+)")
-    opened = f.guest(r"^toolstack: domains (\d+) and (\d+) may talk, by port (\d+) of the first")
-    if asked and opened:
-        return f"""Domain {asked[1]} wanted to bind to port {asked[2]} of the other, and dom0 has opened {opened[3]} of domain {opened[1]} for domain {opened[2]} (alloc_unbound). Xen binds only to a port that
-            is unbound, and meant for the domain that asks. The number comes from xenstore (peer/port, peer/domid)."""
-
-
 @rule("guest-domain-crashed", LESSON, "failure")
 def _(f):
     if f.guest(r"^toolstack: the guest ended with reason 3 \(crash\)"):
@@ -124,9 +93,13 @@ def _(f):
     found = f.guest(r"PANIC: toolstack: domain [0-9]+ is a zombie, flags 0x([0-9a-f]+)")
     if not found:
         return None
+    flags = int(found[1], 16)
+    if flags & 1 << value("_XEN_DOMINF_paused") and not flags & 1 << value("_XEN_DOMINF_shutdown"):
+        return """The domain was destroyed and never ran: it is still paused (bit 3 of the flags), as it was made. Serving begins with unpausedomain (serve()), and destroy() comes when the domain has ended.
+            And a page of it is still mapped, which serving ends with, too."""
     alive = "" if int(found[1], 16) & 1 << value("_XEN_DOMINF_shutdown") else "It had not shut down (bit 2 of the flags): was it served till its end?"
     return f"""The domain was destroyed, but Xen keeps it for a page of it that is still mapped elsewhere: dom0 has to unmap the
-            console ring, and its window, before it destroys the domain. {alive}"""
+            console ring, the store's ring and its window, before it destroys the domain. {alive}"""
 
 
 @rule("guest-domain-mfn", LESSON, "failure")

@@ -20,6 +20,8 @@ ERRORS = {"EACCES": "Xen takes domctl with its own version only, and that was no
           "ESRCH": "there is no such domain", "ENOSYS": "Xen knows no such operation", "EPERM": "the caller may not do that",
           "EEXIST": "there is a domain of that number", "ENOMEM": "Xen has no memory left for it", "EFAULT": "the struct, or what it points to, is not at that address",
           "EOPNOTSUPP": "it is not for a domain of this kind (PV, PVH), or this Xen was built without it", "EINVAL": "a field of the struct has a value that Xen does not take"}
+TABLE = {level: f"a page table of level {level}" for level in (1, 2, 3, 4)}
+TYPES = TABLE | {5: "a descriptor table", 7: "an ordinary, writable page"}
 # What Xen wants of a step, where it refuses without a reason.
 STEPS = {
     "createdomain": "max_vcpus is at least 1, grant_opts is GRANT_version(1), and flags are 0 for a PV domain",
@@ -100,13 +102,23 @@ def _(f):
 def _(f):
     registers, vcpu = context(f)
     created = f.guest(r"^toolstack: created domain \d+, (32|64) bits")
-    if not registers or not created or f.xen("Could not get page ref for mfn"):
+    if not registers or not created or f.xen("Could not get page ref for mfn|Bad type .saw"):
         return None
     told, in_kernel = struct(f.bits, "struct vcpu_guest_context", "flags").number(registers, "flags"), *constants(f.bits, "VGCF_in_kernel")
     why = f"it names vcpu {vcpu}, and the domain has one, 0" if vcpu else \
         "VGCF_in_kernel (bit 2) is not set: a guest of 64 bits begins in its kernel, or not at all" if not told & in_kernel and created[1] == "64" else \
         f"what Xen looks at is whether max_vcpus has made vcpu {vcpu}, the flags ({told:#x}: bit 2 VGCF_in_kernel, bit 5 VGCF_online), the selectors, and cr3"
     return f"Xen did not take the registers that the toolstack gave it: {why}. setvcpucontext is to have all that the first instruction needs."
+
+
+@rule("guest-domain-table-type", STEP, "failure")
+def _(f):
+    """What Xen has a page for, by the three highest bits of its type_info (PGT_*)."""
+    said = f.xen(r"Bad type \(saw ([0-9a-f]{16}) != exp ([0-9a-f]{16})\) for mfn 0*([0-9a-f]+) \(pfn 0*([0-9a-f]+)\)")
+    if said and f.panic.startswith("hypercall refused: domctl(setvcpucontext)"):
+        is_one, wanted = (TYPES.get(int(word, 16) >> 61, "another page") for word in said.groups()[:2])
+        return f"""cr3 names the guest's PFN 0x{said[4]}, and Xen has that page as {is_one}, where cr3 takes {wanted}: it is not the top-level table, or was pinned as a table of another level
+            (MMUEXT_PIN_L*_TABLE, by the number of levels)."""
 
 
 @rule("guest-domain-step", STEP, "failure", rank=1)
@@ -116,6 +128,8 @@ def _(f):
         return None
     step, error = found.groups()
     wants = f" What Xen asks of {step}: {STEPS[step]}." if step in STEPS and error != "ESRCH" else ""
+    if re.search(r"domctl\(\w+\) of domain 0\b", f.panic) and step not in ("createdomain", "getdomaininfo"):
+        wants = " Domain 0 is the one that asks: createdomain answers which domain it has made (op.domain), and each later step has to name that one."
     return f"""Stage 6 asked for domctl({step}), and Xen refused that step of the building of a domain: {error}, {ERRORS.get(error, 'see xen/errno.h')}. {asked(f)}{wants}"""
 
 

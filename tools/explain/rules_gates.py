@@ -3,14 +3,38 @@
 
 import re
 
-from .bare import FIRMWARE_END, IDT
+from .bare_state import FIRMWARE_END, IDT
 from .bare_questions import EXTERNAL, NAMES, PVH, descriptor, fault, gate, is_code_segment, no_handler
 from .rule import rule
 
 FIRST_LINE = 8  # the vector of the 8259's line 0, from the firmware
 INTERRUPTS = 0x200  # EFLAGS.IF
 LOAD_SEGMENT, SS = b"\x8e", 2  # mov to a segment register, of which this is the number
+IRET = {32: b"\xcf", 64: b"\x48\xcf"}
+NEAR, SELECTORS = 20, 0x100  # words on either side of ESP; bytes of a small GDT
 REGISTERS = "EAX ECX EDX EBX ESP EBP ESI EDI".split()
+
+
+@rule("bare-iret", PVH, "vanished", "failure")
+def _(f):
+    """A return from a handler, with something else than the frame at ESP."""
+    found = fault(f, 10, 11, 12, 13)
+    if not found or f.bare.read(found.ip, 2)[:1 + (f.bits == 64)] != IRET[f.bits]:
+        return None
+    word, sp = f.bits // 8, found.state["ESP"]
+    # Where the exception found a handler, that has pushed a frame of its own since.
+    around = (sp + at * word for at in sorted(range(-NEAR, NEAR), key=abs))
+    frame = next((at for at in around if _is_frame(f, at)), None) if f.end == "vanished" else None
+    off = "" if frame is None else f"A frame lies {abs(sp - frame)} bytes {'below' if frame < sp else 'above'} it: {'more' if frame < sp else 'less'} was popped than had been pushed."
+    return not _is_frame(f, sp) and f"""IRET was to go back from a handler at {f.place(found.ip)}, and no frame is on the stack: at ESP {sp:#x} there is no EIP of the kernel's with its CS above
+        ({NAMES[found.vector]}, error code {found.error:#x}). {off} The handler has to pop exactly what it, and its stub, have pushed."""
+
+
+def _is_frame(f, at: int) -> bool:
+    """Whether EIP and CS of the kernel's stand there."""
+    word = f.bits // 8
+    ip, cs = (int.from_bytes(f.bare.read(at + n * word, word) or bytes(word), "little") for n in (0, 1))
+    return f.source.is_code(ip) and cs % 8 == 0 and 0 < cs < SELECTORS and is_code_segment(descriptor(f, cs)[0])
 
 
 @rule("bare-selector", PVH, "vanished", "failure")
@@ -53,6 +77,11 @@ def _(f):
     if serving:
         return f"""The processor waits in HLT, interrupts are on, and none comes: vector {int(serving[0]):#x} is still in service (the APIC's ISR), since its
             handler has not written to EOI (0xb0). Until it does, nothing of the same priority or a lower one is delivered."""
+    expired = re.search(r"initial_count = [1-9]\d* .*current_count = 0\b", told.get("Timer", "")) and "one-shot" in told.get("LVTT", "")
+    if expired and " masked" not in told["LVTT"] and told.get("IRR", "(none)") == "(none)":
+        return """The processor waits in HLT for an interrupt, and the last one that was asked for has come: the APIC's timer has run out (one-shot, current_count is 0), and its vector neither waits
+            nor is in service, so the handler ran and wrote to EOI. What the kernel waits for did not change by that: the handler does not count it, or the count that is looked at is another; or
+            the timer was to be started once more."""
     why = "The APIC itself is off (bit 8 of its spurious vector register)." if "disabled" in told.get("SPIV", "") else \
         "Its timer is masked." if " masked" in told.get("LVTT", "") else \
         "Its timer has no count: nobody has written the initial count (0x380), which starts it." if re.search("initial_count = 0", told.get("Timer", "")) else \

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The hypercall page, and how it is called. Stage 2."""
 
-from xenabi.headers import errors, value
+import re
+
+from xenabi.headers import errors, names, value
 from xenabi.hypercalls import ARGUMENTS
 from xenpt.memory import PAGE_SIZE
 
@@ -141,6 +143,17 @@ def _(f):
             ({errors().get(-call.result, "?")}), made at {f.source.place(call.caller)}. Nobody looks at the
             result, nor at that of the first one that was refused: number {first.number} ({first.name}). Are these the numbers of the calls that
             were meant?"""
+
+
+@rule("another-hypercall", LESSON + ": Why a page", "failure")
+def _(f):
+    meant = re.match(r"hypercall refused: (\w+)", f.panic)
+    number = value(f"__HYPERVISOR_{meant[1]}") if meant and f"__HYPERVISOR_{meant[1]}" in names("__HYPERVISOR_").values() else None
+    if number is None or not f.refused or any(c.name == meant[1] for c in f.calls):
+        return None
+    moved = [n for n, a in enumerate(f.refused.args, 1) if a == number]
+    return f"""What was refused was to be {meant[1]}, hypercall {number}, and Xen took hypercall {f.refused.number}, {f.refused.name}, at {f.source.place(f.refused.caller)}: it was never asked for {meant[1]}.
+        {f"{number} came as argument {moved[0]}: the number goes first, before the arguments." if moved else "The number, or the stub that is called, is another's."}"""
 
 
 @rule("console-arguments", LESSON + ": Why a page", "mute", "silence", "timeout", "failure", rank=1)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Without Xen: paging is turned on, and long mode. What QEMU and the processor would not take; bare.py has looked."""
 
-from .bare import CR0_PE, CR4_PAE, EFER_LMA, EFER_LME, IDT
+from .bare_state import CR0_PE, CR4_PAE, EFER_LMA, EFER_LME, IDT
 from .bare_questions import EXTERNAL, NAMES, PVH, cr3, descriptor, fault, no_handler, wanted
 from .rule import rule
 

@@ -115,7 +115,7 @@ def _(f):
 @rule("null-pointer", JUMP + ": A null pointer", "crash", "failure")
 def _(f):
     fault = page_fault(f)
-    if fault and fault.cr2 < PAGE_SIZE and f.source.function(fault.ip) != "probe_kernel_read" and not fault.returned_to:
+    if fault and fault.cr2 < PAGE_SIZE and f.source.function(fault.ip) != "probe_kernel_read" and not fault.returned_to and (f.source.is_code(fault.ip) or fault.fetch):
         return f"""A NULL pointer was used, or a member of what it should point to, {fault.cr2:#x} bytes behind it. While P=V is mapped this goes
             unnoticed: page 0 is an ordinary page then."""
 

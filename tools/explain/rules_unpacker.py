@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Stage 5 without Xen: what runs before the kernel, the setup part and the unpacker, and whether the kernel is where it is entered."""
 
-from .bare import CR0_PE
 from .bare_questions import NAMES, NATIVE, fault
+from .bare_state import CR0_PE
 from .rule import rule
+from .unpacker import CODE32, SETUP_ENTRY
 
-CODE32_START, CODE32 = 0x214, 0x100000  # a field of the setup header, and what the protocol has in it
+HEADER, CODE32_START = 0x202, 0x214  # fields of the setup header
 
 
 def header_word(f, offset: int) -> int:
@@ -16,7 +17,7 @@ def header_word(f, offset: int) -> int:
 
 @rule("bare-not-loaded", NATIVE, "vanished", "silence", "timeout", "failure")
 def _(f):
-    if f.bare and f.bare.lost:
+    if f.bare and f.bare.lost and f.bare.entered:
         paddr, now, right = f.bare.lost
         at = next(n for n, (a, b) in enumerate(zip(now, right)) if a != b)
         return f"""The kernel was entered, and it is not in memory as its program headers say: at paddr {paddr + at:#x} there are {now[at:at + 8].hex(' ')}, and should be
@@ -24,27 +25,80 @@ def _(f):
             p_paddr, and zeros up to p_memsz."""
 
 
-@rule("unpacker-not-copied", NATIVE, "vanished", "silence")
+def came_to(f) -> int:
+    """How far a bzImage came that did not come to its kernel: 0 the boot loader, 1 the setup part, 2 the unpacker; -1 if it did, or is none."""
+    return f.bare.reached if f.bare and f.unpacker and not f.bare.entered else -1
+
+
+def left_for(f, since: int = 0) -> str:
+    """Where the processor was last in one of the two, behind an address, and where it went from there."""
+    last = f.unpacker.last(f.steps, since)
+    return "" if not last else f"It was last at {f.unpacker.place(last[0]) or hex(last[0])}" + (f", and went on at {last[1]:#x}{_kind(f, last[1])}." if last[1] is not None else ".")
+
+
+def _kind(f, address: int) -> str:
+    kind = "code32_start, where the unpacker is loaded" if address == CODE32 else f.number(address)
+    return f" ({kind})" if kind else ""
+
+
+@rule("unpacker-stack", NATIVE, "vanished", "silence", "timeout", "failure")
 def _(f):
-    address = f.address if f.bare and not f.bare.entered and f.unpacker and f.bare.state["CR0"] & CR0_PE else None
-    if address is None or f.unpacker.in_setup(address) or header_word(f, CODE32_START) != CODE32:
-        return None
-    differs = f.unpacker.not_copied(f.bare, address) or f.unpacker.not_copied(f.bare, f.unpacker.head)
-    return differs and f"""The kernel was never entered. The processor came to {f.place(address)}, and the unpacker is not where it is linked to run: at {differs[0]:#x} the bytes are
-        {differs[1][:8].hex(' ')}, and should be {differs[2][:8].hex(' ')}. Its first instructions (head.S) copy all of it there from code32_start: ESI, EDI, ECX and the direction have
+    bottom, top = (f.unpacker.source.va(name) for name in ("_bss", "stack_end")) if came_to(f) == 2 and f.unpacker.source else (None, None)
+    first = next((step for step in f.steps if "/unpack.c:" in f.unpacker.place(step.address)), None) if top else None
+    if first and not bottom < first.registers["ESP"] <= top:
+        return f"""The unpacker's C code was entered with ESP {first.registers['ESP']:#x}, and its stack ends at {top:#x} (stack_end) and lies in .bss, from {bottom:#x}: what is pushed
+            goes over whatever lies below ESP, such as the payload. head.S has to load stack_end."""
+
+
+@rule("unpacker-not-copied", NATIVE, "vanished", "silence", "timeout", "failure")
+def _(f):
+    differs = f.unpacker.not_copied(f.bare) if came_to(f) == 2 else None
+    return differs and f"""The kernel was never entered. {left_for(f)} The unpacker is not where it is linked to run: at {differs[0]:#x} the bytes are
+        {differs[1].hex(' ')}, and should be {differs[2].hex(' ')}. Its first instructions (head.S) copy all of it there from code32_start: ESI, EDI, ECX and the direction have
         to be right."""
 
 
-@rule("bare-never-entered", NATIVE, "vanished", "silence", rank=1)
+@rule("unpacker-not-moved", NATIVE, "vanished", "silence", "timeout", "failure")
 def _(f):
-    if not f.bare or f.bare.entered or not f.bare.trail or not f.bzimage:
+    if came_to(f) == 2 and f.unpacker.source and not any(f.unpacker.is_linked(step.address) for step in f.steps):
+        return f"""The unpacker was copied to {f.unpacker.head:#x}, where it is linked to run, and the processor never came there: it went on where it was loaded, at
+            {CODE32:#x}, which is the kernel's place. {left_for(f)} Behind the copy it has to jump to the linked address of the next instruction."""
+
+
+@rule("unpacker-boot-params", NATIVE, "failure")
+def _(f):
+    if came_to(f) == 2 and f.guest("^bzImage: the boot loader gave no setup header") and f.bare.read_paddr(f.bare.info + HEADER, 4) == b"HdrS":
+        return f"""The unpacker was entered with boot_params at paddr {f.bare.info:#x} in ESI, and {HEADER:#x} bytes behind that is HdrS, as it should be. What unpack() was given as its
+            argument is another address: head.S keeps ESI in EBP before it uses that for the copy, and pushes EBP."""
+
+
+@rule("bare-never-entered", NATIVE, "vanished", "silence", "timeout")
+def _(f):
+    if came_to(f) not in (0, 1):
         return None
     start, found = header_word(f, CODE32_START), fault(f)
-    what = f"It fell over {NAMES.get(found.vector, f'vector {found.vector}')} at {f.place(found.ip)}." if found else ""
+    if found and found.error:
+        return None  # a selector: there is a rule for those
     wrong = f"The setup header's code32_start (0x214), where the setup part jumps to, is {start:#x}, and the protocol has {CODE32:#x} there: fields before it are missing, or too many." \
         if start != CODE32 else ""
-    bad = f"Of the file tools/bzimage says: {f.bzimage[-1].removeprefix('bzImage: ')}." if f.bzimage_bad else ""
-    return f"""The kernel in the bzImage was never entered: what runs before it, the setup part or the unpacker, did not come to its end. {what} {wrong} {bad} The entry is
+    real = "The processor is still in real mode (CR0's PE, bit 0, is 0)." if not f.bare.state["CR0"] & CR0_PE else ""
+    fell = f"That ended in {NAMES.get(found.vector, f'vector {found.vector}')} at {f.place(found.ip)}." if found else ""
+    if came_to(f) == 0:
+        return f"The setup part of the bzImage was never entered: the boot loader did not come to {SETUP_ENTRY:#x} of the file. {wrong} {_file(f)}"
+    return f"""The setup part of the bzImage (setup.S) was entered, and the unpacker, at code32_start ({CODE32:#x}), never was. {left_for(f)} {real} {fell} {wrong} {_file(f)}"""
+
+
+def _file(f) -> str:
+    return f"Of the file tools/bzimage says: {f.bzimage[-1].removeprefix('bzImage: ')}." if f.bzimage_bad else ""
+
+
+@rule("bare-never-entered", NATIVE, "vanished", "silence", "timeout", rank=1)
+def _(f):
+    if came_to(f) != 2:
+        return None
+    found = fault(f)
+    what = f"It fell over {NAMES.get(found.vector, f'vector {found.vector}')} at {f.place(found.ip)}." if found else ""
+    return f"""The kernel in the bzImage was never entered: the unpacker was, and did not come to its end. {left_for(f, f.unpacker.head)} {what} {_file(f)} The entry is
         startup_32, at 1 MiB and STARTUP_32_OFFSET, in protected mode without paging."""
 
 

@@ -47,9 +47,12 @@ class Source:
         va = address + self.offset & self.mask
         return (va, "P=V") if va in self.extent else None
 
-    def samples(self) -> list[tuple[int, bytes]]:
-        """The first and the last bytes of each part that is loaded, and the first of its .bss: each with its paddr."""
-        found = []
+    def samples(self, entry: int | None) -> list[tuple[int, bytes]]:
+        """The bytes at the entry; the first and the last of each part that is loaded, and the first of its .bss: each with its paddr."""
+        found: list[tuple[int, bytes]] = []
+        for part in self.image.loaded() if self.image and entry is not None else ():
+            at = part.offset + entry - part.paddr
+            found += [(entry, self.image.data[at:at + SAMPLE])] if 0 <= entry - part.paddr < part.filesz else []
         for part in self.image.loaded() if self.image else ():
             data = self.image.data[part.offset:part.offset + part.filesz]
             found += [(part.paddr, data[:SAMPLE]), (part.paddr + max(0, part.filesz - SAMPLE), data[-SAMPLE:]),

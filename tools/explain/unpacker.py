@@ -7,14 +7,18 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from xenpt.memory import PAGE_SIZE
+
 from .source import Source
 
 if TYPE_CHECKING:
     from .bare import Bare
+    from .trail import Step
 
 SETUP, CODE32 = 0x10000, 0x100000  # where QEMU loads the two parts
+SETUP_ENTRY = 0x200  # of the first
+SAMPLE = 8  # bytes
 HEAD, END = "unpack_head", "_unpack_end"  # of the unpacker, where it is linked to run
-SAMPLE = 32  # bytes
 
 
 class Unpacker:
@@ -24,6 +28,9 @@ class Unpacker:
         path = re.sub(r"\.bzImage$", ".unpacker", image)
         self.source = Source(path) if path != image and os.path.exists(path) else None
         self.head, self.end = (self.source.va(name) or 0 if self.source else 0 for name in (HEAD, END))
+
+    # Where the setup part is entered, and the unpacker.
+    way = (SETUP + SETUP_ENTRY, CODE32)
 
     def linked(self, address: int) -> int | None:
         """Where it was linked, of an address at which one of them lies."""
@@ -44,11 +51,23 @@ class Unpacker:
         linked = self.linked(address)
         return linked is not None and linked < self.head
 
-    def not_copied(self, bare: Bare, address: int) -> tuple[int, bytes, bytes] | None:
-        """An address of the unpacker's, what stands there, and what the file has there, if they differ."""
+    def not_copied(self, bare: Bare) -> tuple[int, bytes, bytes] | None:
+        """The first address of the unpacker's at which memory is not as in the file, what is there, and what should be."""
         part = next((p for p in self.source.image.loaded() if p.vaddr == self.head), None) if self.source and self.source.image else None
-        if not part or address not in range(self.head, self.end):
+        for at in range(0, part.filesz if part else 0, PAGE_SIZE):
+            right = self.source.image.data[part.offset + at:part.offset + min(at + PAGE_SIZE, part.filesz)]
+            now = bare.read(self.head + at, len(right))
+            if now != right[:len(now)]:
+                byte = next(n for n, (a, b) in enumerate(zip(now, right)) if a != b)
+                return self.head + at + byte, now[byte:byte + SAMPLE], right[byte:byte + SAMPLE]
+        return None
+
+    def is_linked(self, address: int) -> bool:
+        return address in range(self.head, self.end)
+
+    def last(self, steps: list[Step], since: int) -> tuple[int, int | None] | None:
+        """The last place of the two parts that ran, behind an address, and where the processor went on from there."""
+        number = next((n for n in range(len(steps) - 1, -1, -1) if (self.linked(steps[n].address) or -1) >= since), None)
+        if number is None:
             return None
-        at = part.offset + address - self.head
-        right, now = self.source.image.data[at:at + SAMPLE], bare.read(address, SAMPLE)
-        return (address, now, right) if now[:len(right)] != right[:len(now)] else None
+        return steps[number].address, steps[number + 1].address if number + 1 < len(steps) else None

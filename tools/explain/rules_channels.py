@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 6: event channels that dom0 opens between domains, and what two guests lend each other."""
+
+import struct
+from collections.abc import Iterator
+
+from xenabi.headers import value
+
+from .rule import rule
+from .rules_domains import LESSON
+
+GRANTS = LESSON + ": Two guests"
+ALLOC, BIND = value("EVTCHNOP_alloc_unbound"), value("EVTCHNOP_bind_interdomain")
+SELF = value("DOMID_SELF")
+
+
+@rule("guest-domain-grant", GRANTS, "failure")
+def _(f):
+    if hasattr(f, "broken"):
+        return None  # one of the two; it takes what both have printed
+    asked = f.xen(r"d(\d+)v\d+ Bad flags \(([0-9a-f]+)\) or dom \((\d+)\); expected d(\d+)")
+    lent = f.guest(r"^\[domain (\d+)\] +lent MFN 0x([0-9a-f]+) to domain (\d+) as grant (\d+)")
+    taken = f.guest(r"^\[domain \d+\] +taken back: all done")
+    if asked and taken and not int(asked[2], 16):
+        return f"""Domain {asked[4]} asked Xen to map a grant, and the other domain had taken it back before: that has printed "taken back", and its flags are 0x0. The lender has to wait until the page says that
+            it is its turn again (shared->turn), and nobody has it mapped (GTF_reading, GTF_writing)."""
+    if asked:
+        flags, named, mapper = int(asked[2], 16), int(asked[3]), int(asked[4])
+        why = f"it is for domain {named}, and domain {mapper} wants to map it" if named != mapper else f"its flags are {flags:#x}, which permit nothing (GTF_permit_access is 1)"
+        return f"""Domain {mapper} asked Xen to map a grant of the other domain's, and the entry in that domain's grant table does not allow it: {why}. Or the number of the grant
+            (ref) that was asked for is not that of the entry that was filled in{f', {lent[4]}' if lent else ''}."""
+    page = f.xen(r"d(\d+)v\d+ Error mfn 0*([0-9a-f]+): rd=d(\d+) od=(\S+)")
+    if page and f.guest("PANIC: pair: the other domain has not answered"):
+        mfn = int(page[2], 16)
+        pages = f.guest(r"^toolstack: ([0-9]+) pages, PFN 0 is MFN")
+        kind = "A domain can lend only what is its own"
+        if pages and mfn < int(pages[1]):
+            kind = "As a number it is a PFN of that domain's, and a grant entry takes an MFN (phys_to_machine())"
+        return f"The grant's frame is MFN {mfn:#x}, and Xen says that this page is not domain {page[3]}'s. {kind}."
+
+
+@rule("guest-domain-channel", GRANTS, "failure")
+def _(f):
+    asked = f.guest(r"^\[domain (\d+)\] PANIC: hypercall refused: event_channel_op\(EVTCHNOP_bind_interdomain\), port (\d+)")
+    opened = f.guest(r"^toolstack: domains (\d+) and (\d+) may talk, by port (\d+) of the first")
+    if asked and opened:
+        return f"""Domain {asked[1]} wanted to bind to port {asked[2]} of the other, and dom0 has opened {opened[3]} of domain {opened[1]} for domain {opened[2]} (alloc_unbound). Xen binds only to a port that
+            is unbound, and meant for the domain that asks. The number comes from xenstore (peer/port, peer/domid)."""
+
+
+def channels(f, operation: int, layout: str) -> Iterator[tuple[int, ...]]:
+    """The structs of the calls of one operation that Xen did, with its answers."""
+    for call in f.calls:
+        if call.name == "event_channel_op" and call.args[0] == operation and call.result == 0 and len(call.data) >= struct.calcsize(layout):
+            yield struct.unpack_from(layout, call.data)
+
+
+@rule("channel-not-opened", LESSON, "failure")
+def _(f):
+    call = f.refused
+    if not call or call.name != "event_channel_op" or call.args[0] != BIND or len(call.data) < 8:
+        return None
+    domain, port = struct.unpack_from("<HxxI", call.data)  # struct evtchn_bind_interdomain
+    opened = [f"{number} of domain {owner % SELF} for domain {other % SELF}" for owner, other, number in channels(f, ALLOC, "<HHI")]  # SELF is dom0
+    bound = any((other, number) == (domain, port) for other, number in channels(f, BIND, "<HxxI"))
+    why = "0 is no port: its alloc_unbound was left out, or the answer was not kept" if not port else "an earlier call has bound it, and a port has two ends" if bound else \
+        "nobody has opened it there (alloc_unbound's dom is the owner), or it was opened for another domain than the one that binds"
+    return f"""Dom0 was to bind to port {port} of domain {domain}: {why}. Opened were: {', '.join(opened) or 'none'}. Made at {f.source.place(call.caller)}."""

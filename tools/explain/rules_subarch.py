@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 5's common head: boot_params, which the shim in front of it writes under Xen, and the jump by hardware_subarch."""
+
+from __future__ import annotations
+
+import re
+
+from .rule import rule
+from .rules_bzimage import LESSON
+
+# In boot_params, by Linux's boot protocol: offsets, and what hardware_subarch is under Xen.
+HEADER, SUBARCH, SUBARCH_XEN, SUBARCH_DATA = 0x202, 0x23C, 2, 0x240
+HEAD, AFTER = "startup_32", ("bad_subarch", "native_entry", "xen_entry")
+
+
+def field(f, symbol: str, offset: int, size: int = 4) -> int | None:
+    """A field of boot_params, or of the shim's, at the end."""
+    at = f.source.va(symbol)
+    paddr = None if at is None else at - f.source.offset & f.mask
+    data = None if paddr is None else f.seen.peek(paddr + offset, size) if f.seen else f.bare.read_paddr(paddr + offset, size) if f.bare else None
+    return int.from_bytes(data, "little") if data else None
+
+
+def index(f) -> int | None:
+    """EAX when the common head jumped."""
+    after = next((n for n, step in enumerate(f.steps) if n and f.source.function(step.address) in AFTER), None)
+    registers = f.steps[after].registers if after else {}
+    return registers.get("EAX", registers.get("RAX"))
+
+
+def jumped(f) -> str:
+    """Whether the jump was by the field, if it is known."""
+    used, right = index(f), field(f, "boot_params", SUBARCH)
+    if used is None or right is None:
+        return "its table, subarch_entries, ends before that entry, leads elsewhere there, num_subarch_entries is not its length, or EAX was not loaded from the field"
+    if used != right:
+        return f"EAX, the index into its table, subarch_entries, was {used:#x} and not {right}: it was not loaded from the field, or was changed"
+    return f"""EAX was {used}, as it should be, so it is the comparison with num_subarch_entries that is wrong (its register, or the number), or the jump: its table, subarch_entries, ends before
+        entry {used}, or leads elsewhere there"""
+
+
+@rule("taken-for-a-pc", LESSON + ": Subarch", "failure")
+def _(f):
+    said = f.guest("hardware_subarch is ([0-9]+), and this kernel knows only")
+    if said and int(said[1]) != SUBARCH_XEN and field(f, "xen_boot_params", SUBARCH) == SUBARCH_XEN and not f.native:
+        return f"""boot_params' hardware_subarch (0x23c) is {said[1]}, and that of xen_boot_params, which the shim writes, is {SUBARCH_XEN} (Xen): the common head's copy of it, from ESI (RSI)
+            to boot_params, lost that."""
+
+
+@rule("unknown-subarch", LESSON + ": An unknown subarch", "failure")
+def _(f):
+    said = f.guest("hardware_subarch is ([0-9]+), and this kernel knows only (.*)")
+    if said and said[1] in re.findall(r"(\d+) \(a ", said[2]):
+        return f"""boot_params' hardware_subarch (0x23c) is {said[1]}, which is one of those that this kernel knows, and the common head went to bad_subarch() all the same:
+            {jumped(f)}."""
+    if said:
+        return f"""The common head found a hardware_subarch (0x23c) in boot_params, {said[1]}, that is not in its table. Under Xen
+            the shim before it writes the field; natively it is what the file's setup header says."""
+
+
+@rule("taken-for-a-pc", LESSON + ": Subarch", "crash")
+def _(f):
+    if f.source.va("boot_params") is None or not f.fault or f.fault.vector != 13 or f.function not in ("outb", "inb", "serial_init", "serial_write", "native_entry"):
+        return None
+    drives = "The kernel drives the serial port itself, as on a bare machine"
+    if field(f, "boot_params", SUBARCH) == SUBARCH_XEN:
+        return f"{drives}, and boot_params says that this is Xen (hardware_subarch, 0x23c, is {SUBARCH_XEN}). The common head went to native_entry() all the same: {jumped(f)}."
+    if field(f, "xen_boot_params", SUBARCH) == SUBARCH_XEN:
+        return f"""{drives}: boot_params says that this is a PC. xen_boot_params, which the shim
+            writes, says that it is Xen (hardware_subarch, 0x23c, is 2): the common head's copy of it, or its look at the version (0x206), lost that."""
+    return f"""{drives}: boot_params says that this is a PC. The shim in front of
+        the common head has to write a version (0x206) of 2.07 or more, and a hardware_subarch (0x23c) of 2."""
+
+
+@rule("subarch-jump", LESSON + ": Subarch", "crash", "silence", "vanished", "timeout")
+def _(f):
+    """The jump itself fell, or led nowhere."""
+    right = field(f, "boot_params", SUBARCH)
+    if right is not None and f.function == HEAD and f.fault and (f.fault.page or f.fault.vector == 13) and f.source.va("subarch_entries") is not None \
+            and f.code(f.fault.ip, 2) in (b"\xff\x24", b"\xff\x27"):
+        table = f.source.va("subarch_entries") - f.source.offset
+        words = {n: name for name, n in f.fault.regs.values.items() if (table + n * f.bits // 8) & f.mask == f.fault.cr2}
+        used = next((f"{name.upper()} ({n:#x})" for n, name in words.items()), "another register")
+        return f"""The common head's jump through subarch_entries took its entry from VA {f.fault.cr2:#x}, which is not in the table: the index was {used}, and hardware_subarch is {right}, which belongs
+            in EAX."""
+
+
+@rule("start_info-lost", LESSON + ": Subarch", "crash", "failure")
+def _(f):
+    magic = field(f, "boot_params", HEADER)
+    told = field(f, "boot_params", SUBARCH_DATA, 8) if f.seen else None
+    if told is not None and magic == int.from_bytes(b"HdrS", "little") and told != f.seen.start_info:
+        return f"""boot_params' hardware_subarch_data (0x240), from which xen_entry() takes the address of start_info, holds {told:#x}
+            {f" ({f.number(told)})" if f.number(told) else ""}, and Xen passed P=V {f.seen.start_info:#x} in ESI (RSI). The shim has to store that register there before it
+            uses it for anything else, and the common head has to copy the field."""
