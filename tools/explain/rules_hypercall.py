@@ -148,12 +148,15 @@ def _(f):
 @rule("another-hypercall", LESSON + ": Why a page", "failure")
 def _(f):
     meant = re.match(r"hypercall refused: (\w+)", f.panic)
-    number = value(f"__HYPERVISOR_{meant[1]}") if meant and f"__HYPERVISOR_{meant[1]}" in names("__HYPERVISOR_").values() else None
-    if number is None or not f.refused or any(c.name == meant[1] for c in f.calls):
+    known = names("__HYPERVISOR_")
+    if not meant or f"__HYPERVISOR_{meant[1]}" not in known.values() or any(c.name == meant[1] for c in f.calls):
         return None
-    moved = [n for n, a in enumerate(f.refused.args, 1) if a == number]
+    if not f.refused or f.refused.number not in known:
+        return None
+    number = value(f"__HYPERVISOR_{meant[1]}")
+    late = number == f.refused.args[0]
     return f"""What was refused was to be {meant[1]}, hypercall {number}, and Xen took hypercall {f.refused.number}, {f.refused.name}, at {f.source.place(f.refused.caller)}: it was never asked for {meant[1]}.
-        {f"{number} came as argument {moved[0]}: the number goes first, before the arguments." if moved else "The number, or the stub that is called, is another's."}"""
+        {f"{number} came as argument 1: the number goes first, before the arguments." if late else "The number, or the stub that is called, is another's."}"""
 
 
 @rule("console-arguments", LESSON + ": Why a page", "mute", "silence", "timeout", "failure", rank=1)
