@@ -12,6 +12,7 @@ from .rules_domains import LESSON
 GRANTS = LESSON + ": Two guests"
 ALLOC, BIND = value("EVTCHNOP_alloc_unbound"), value("EVTCHNOP_bind_interdomain")
 SELF = value("DOMID_SELF")
+MOST_PORTS = 128  # that SCHEDOP_poll takes
 
 
 @rule("guest-domain-grant", GRANTS, "failure")
@@ -66,3 +67,16 @@ def _(f):
     why = "0 is no port: its alloc_unbound was left out, or the answer was not kept" if not port else "an earlier call has bound it, and a port has two ends" if bound else \
         "nobody has opened it there (alloc_unbound's dom is the owner), or it was opened for another domain than the one that binds"
     return f"""Dom0 was to bind to port {port} of domain {domain}: {why}. Opened were: {', '.join(opened) or 'none'}. Made at {f.source.place(call.caller)}."""
+
+
+@rule("poll-port", LESSON, "failure")
+def _(f):
+    call, word = f.refused, f.bits // 8
+    if not call or call.name != "sched_op" or call.args[0] != value("SCHEDOP_poll") or not f.seen:
+        return None
+    data = f.seen.peek(call.args[1], word + 4) or bytes(word + 4)  # struct sched_poll
+    at, count = (int.from_bytes(part, "little") for part in (data[:word], data[word:]))
+    ports = f.seen.peek(at, 4 * min(count, MOST_PORTS)) or b""
+    named = [int.from_bytes(ports[n:n + 4], "little") for n in range(0, len(ports), 4)]
+    return f"""SCHEDOP_poll was to wait for {count} ports, {', '.join(map(str, named)) or f'at VA {at:#x}'}, and Xen takes none that is beyond its largest, and 128 at most: one of them is no
+        port, but what a field had that no call has filled in. A port is the answer of bind_virq, alloc_unbound or bind_interdomain (local_port)."""

@@ -37,6 +37,13 @@ def _(f):
             for success. GUEST=0 asks for a reboot: that stage knows itself only as dom0."""
 
 
+@rule("guest-domain-mute", LESSON + ": The console ring", "mute")
+def _(f):
+    if f.guest("^toolstack: created domain"):
+        return """The domain that stage 6 built came to its end, and of what it printed nothing arrived. A guest prints into the ring of the page that start_info's console.domU names, by its MFN, and rings its
+            event channel; dom0 has to have mapped the same page, and to read what is between the ring's two indexes."""
+
+
 @rule("guest-domain-ring", LESSON + ": The console ring", "failure")
 def _(f):
     said = f.guest(r"^toolstack: domain [0-9]+ wrote nonsense into its (\S+) ring")

@@ -79,10 +79,9 @@ def _(f):
     if right is not None and f.function == HEAD and f.fault and (f.fault.page or f.fault.vector == 13) and f.source.va("subarch_entries") is not None \
             and f.code(f.fault.ip, 2) in (b"\xff\x24", b"\xff\x27"):
         table = f.source.va("subarch_entries") - f.source.offset
-        words = {n: name for name, n in f.fault.regs.values.items() if (table + n * f.bits // 8) & f.mask == f.fault.cr2}
-        used = next((f"{name.upper()} ({n:#x})" for n, name in words.items()), "another register")
-        return f"""The common head's jump through subarch_entries took its entry from VA {f.fault.cr2:#x}, which is not in the table: the index was {used}, and hardware_subarch is {right}, which belongs
-            in EAX."""
+        used = next(((name, n) for name, n in f.fault.regs.values.items() if (table + n * f.bits // 8) & f.mask == f.fault.cr2), None)
+        return used and f"""The common head's jump through subarch_entries took its entry from VA {f.fault.cr2:#x}, which is not in the table: the index was {used[0].upper()} ({used[1]:#x}), and hardware_subarch
+            is {right}, which belongs in EAX."""
 
 
 @rule("start_info-lost", LESSON + ": Subarch", "crash", "failure")

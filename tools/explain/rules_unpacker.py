@@ -104,7 +104,7 @@ def _(f):
 
 @rule("unpacker-wrong", NATIVE, "failure")
 def _(f):
-    said = f.guest(r"^bzImage: (the payload .*)\. Stop\.$") if f.native else None
+    said = f.guest(r"^bzImage: (the payload\b.*)\. Stop\.$") if f.native else None
     if said and f.bzimage and not f.bzimage_bad:
         return f"""The unpacker says that {said[1]}, and tools/bzimage finds nothing wrong with the file: {f.bzimage[-2].removeprefix('bzImage: ')}. So it is the unpacker that is: gunzip.c looks at
             the packed file's two ends, inflate.c at all between."""
