@@ -10,6 +10,7 @@ from xenpt.memory import PAGE_SIZE
 from .facts import Facts
 from .fault import NAMES
 from .rule import rule
+from .rules_stack import STACK_SIZE
 
 LESSON = "11-pvh"
 PAGING, PROTECTED = 1 << 31, 1  # of CR0
@@ -34,12 +35,12 @@ def kernel(f) -> Facts:
     return Facts(f.log, "", os.environ.get("MODULE", "")) if f.pvh == "domU" else f
 
 
-def address(f, va: int) -> str:
-    """An address that was used, what it is, and what it should have been if it is a paddr."""
+def address(f, va: int, translated: bool = True) -> str:
+    """An address that was used, what it is, and what it should have been if it is a paddr; before paging is on (translated), a paddr is right."""
     put = f.guest(r"^toolstack: hvm_start_info is at paddr 0x([0-9a-f]+)")
     offset = va - int(put[1], 16) if put else -1
     kind = f"hvm_start_info + {offset:#x}" if 0 <= offset < PAGE_SIZE else kernel(f).number(va)
-    low = PAGE_SIZE <= va < MAPPED and f.guest("P=V dropped") or kernel(f).is_a(va, "pv")
+    low = translated and (PAGE_SIZE <= va < MAPPED and f.guest("P=V dropped") or kernel(f).is_a(va, "pv"))
     return f"VA {va:#x}{f' ({kind})' if kind else ''}" + \
         (". That is a paddr, and as a VA it is mapped no more once P=V was dropped: it lacks LOAD_OFFSET (linked_va()) or PAGE_OFFSET (__va())" if low else "")
 
@@ -78,9 +79,21 @@ def _(f):
         return None
     at, expected = kernel(f).source.place(dumped.get("rip", 0)), dumped.get("rip") in [va for va, _ in kernel(f).source.fixups]
     why = "It was expected there, and is in __ex_table: the IDT has to be loaded before." if expected else ""
-    used = f"If it was a page fault, it was at {address(f, dumped['cr2'])}." if dumped.get("cr2") and not expected else ""
-    return f"""An exception found no handler, and the fault of not finding one found none, too: there is no IDT yet, or no stack to push on. It came at {at}. {why} {used}
-        RSP is {address(f, dumped.get('rsp', 0))}."""
+    used = f"If it was a page fault, it was at {address(f, dumped['cr2'], paged(dumped))}." if dumped.get("cr2") and not expected else ""
+    return f"""An exception found no handler, and the fault of not finding one found none, too. It came at {at}. {why} {used}
+        RSP is {address(f, dumped.get('rsp', 0), paged(dumped))}. {no_handler(f, dumped.get('rsp', 0))}"""
+
+
+def paged(dumped):
+    return bool(dumped.get("cr0", 0) & PAGING)
+
+
+def no_handler(f, rsp: int) -> str:
+    """Why a fault finds no handler, as far as the stack pointer tells."""
+    stack = kernel(f).source.va("init_stack")
+    if stack is not None and stack - STACK_SIZE < rsp < stack:
+        return f"init_stack begins at VA {stack:#x}, {stack - rsp:#x} bytes above: the stack has run over. Does a handler call itself, or cause the exception that it is for?"
+    return "Either no IDT was loaded yet, or its gate leads nowhere, or there is no stack to push on."
 
 
 @rule("pvh-guest-failed", LESSON, "failure")
