@@ -151,9 +151,9 @@ def _(f):
     known = names("__HYPERVISOR_")
     if not meant or f"__HYPERVISOR_{meant[1]}" not in known.values() or any(c.name == meant[1] for c in f.calls):
         return None
-    if not f.refused or f.refused.number not in known:
-        return None
     number = value(f"__HYPERVISOR_{meant[1]}")
+    if not f.refused or f.refused.number not in known or f.refused.number == number:
+        return None
     late = number == f.refused.args[0]
     return f"""What was refused was to be {meant[1]}, hypercall {number}, and Xen took hypercall {f.refused.number}, {f.refused.name}, at {f.source.place(f.refused.caller)}: it was never asked for {meant[1]}.
         {f"{number} came as argument 1: the number goes first, before the arguments." if late else "The number, or the stub that is called, is another's."}"""
