@@ -15,6 +15,17 @@ NEAR = 64  # bytes: so little beside an address is a field or an entry of the sa
 
 def relation(f: Facts, got: int, right: int) -> str:
     """In a few words; empty if nothing of the kind is seen."""
+    return offset_or_cut(f, got, right) or upper_half(got, right)
+
+
+def upper_half(got: int, right: int) -> str:
+    if right and got & 0xFFFFFFFF == right and got >> 32:
+        return f"the right one, but for its upper half of 32 bits, which is {got >> 32:#x}: something else was given in that place"
+    return ""
+
+
+def offset_or_cut(f: Facts, got: int, right: int) -> str:
+    """As relation(), by arithmetic alone: what an index of such a number is, too."""
     got, right = got & (1 << 64) - 1, right & (1 << 64) - 1
     offsets = {"PAGE_OFFSET": f.page_offset, "LOAD_OFFSET": f.source.offset}
     for name, offset in offsets.items() if got else ():
@@ -31,8 +42,6 @@ def relation(f: Facts, got: int, right: int) -> str:
             return f"the lower {bits} bits of the right one: it went through a type, or a register, of so few"
     if not got or not right:
         return ""
-    if got & 0xFFFFFFFF == right and got >> 32:
-        return f"the right one, but for its upper half of 32 bits, which is {got >> 32:#x}: something else was given in that place"
     for count in range(1, 33):
         if got == right << count or got & f.mask == right << count & f.mask:
             return f"the right one, shifted left by {count} bits too many"

@@ -97,10 +97,19 @@ def _(f):
         {rsp(f):#x}."""
 
 
+def jumped_linked(f):
+    """Whether the image's code was left for a linked address while paging was off."""
+    at = f.fault.ip if f.fault else f.address
+    gone = left(f) if f.bare and f.bare.entered and at is not None and not f.source.is_code(at) else None
+    return gone and f.bare.state and not f.bare.state.paging and f.is_a(gone[1], "linked")
+
+
 @rule("bare-no-stack", PVH, "silence", "timeout", "failure", "vanished")
 def _(f):
     """The stack pointer is a linked address before there is paging: nothing is there, and what is pushed is lost."""
     state = f.bare.state if f.bare and f.bare.entered else None
+    if jumped_linked(f):  # so paging was to be on, for the stack as well
+        return None
     if state and not state.paging and f.bare.size <= f.source.offset <= rsp(f) < f.source.offset + f.bare.size:
         return f"""ESP is {rsp(f):#x}, which is LOAD_OFFSET + {rsp(f) - f.source.offset:#x}, a linked address, and paging is off: as a paddr that is beyond the machine's memory, which ends at {f.bare.size:#x}. What is pushed there is lost, so the first
             RET goes elsewhere. Until paging is on the stack needs its paddr: pa(), LOAD_OFFSET less."""
@@ -113,7 +122,7 @@ def _(f):
     if gone:
         where, to = gone
         kind = f.number(to)
-        linked = f.bare.state and not f.bare.state.paging and f.is_a(to, "linked")
+        linked = jumped_linked(f)
         return f"""The processor runs what is no code. It left the image's code at {where}, for {to:#x}{f', {kind}' if kind else ''}
             {f": paging is off (CR0.PG is 0), so a linked address means nothing yet, and a jump to it leads beyond the machine's memory" if linked else ""}. ESP is
             {rsp(f):#x}{f' ({f.number(rsp(f))})' if f.number(rsp(f)) else ''}. {"" if linked else "A RET takes its address from the stack, which has to be memory; or a pointer held something else."}"""

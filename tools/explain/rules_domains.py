@@ -104,7 +104,7 @@ def _(f):
     if flags & 1 << value("_XEN_DOMINF_paused") and not flags & 1 << value("_XEN_DOMINF_shutdown"):
         return """The domain was destroyed and never ran: it is still paused (bit 3 of the flags), as it was made. Serving begins with unpausedomain (serve()), and destroy() comes when the domain has ended.
             And a page of it is still mapped, which serving ends with, too."""
-    alive = "" if int(found[1], 16) & 1 << value("_XEN_DOMINF_shutdown") else "It had not shut down (bit 2 of the flags): was it served till its end?"
+    alive = "" if flags & 1 << value("_XEN_DOMINF_shutdown") else "It had not shut down (bit 2 of the flags): was it served till its end?"
     return f"""The domain was destroyed, but Xen keeps it for a page of it that is still mapped elsewhere: dom0 has to unmap the
             console ring, the store's ring and its window, before it destroys the domain. {alive}"""
 

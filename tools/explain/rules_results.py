@@ -7,7 +7,7 @@ from .facts import Facts
 from .probes import CONTRACTS, Told
 from .numbers import M2P
 from .questions import page_fault, say
-from .relation import also, relation
+from .relation import also, offset_or_cut, relation
 from .rule import rule
 
 MOST_MFNS = 1 << 24
@@ -59,7 +59,7 @@ def _(f):
     right, number = base + index * word & f.mask, (fault.cr2 - base & f.mask) // word
     if index >= (f.nr_pages if name != "early_m2p" else MOST_MFNS) or fault.cr2 == right:
         return None
-    how = relation(f, fault.cr2, right) or relation(f, number << PAGE_SHIFT, index << PAGE_SHIFT) or relation(f, number, index)
+    how = offset_or_cut(f, fault.cr2, right) or offset_or_cut(f, number << PAGE_SHIFT, index << PAGE_SHIFT) or offset_or_cut(f, number, index)
     return f"""{name}() was asked for {say(f, args[-1])}, and read VA {fault.cr2:#x}, where nothing is mapped. What it is to read is entry {index:#x} of the table at VA {base:#x}, VA {right:#x}.
         Counted from there, it read entry {number:#x}{f": {how}" if how else ""}. Is it the right table, indexed by the right number, in entries of a word?"""
 
