@@ -19,6 +19,8 @@ def relation(f: Facts, got: int, right: int) -> str:
 
 
 def upper_half(got: int, right: int) -> str:
+    """Two halves of a 64-bit number that come from two places, as in EDX:EAX."""
+    got, right = got & (1 << 64) - 1, right & (1 << 64) - 1
     if right and got & 0xFFFFFFFF == right and got >> 32:
         return f"the right one, but for its upper half of 32 bits, which is {got >> 32:#x}: something else was given in that place"
     return ""

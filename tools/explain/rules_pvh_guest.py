@@ -85,6 +85,7 @@ def _(f):
 
 
 def paged(dumped):
+    """Whether paging was on: only then is a number in a register a VA."""
     return bool(dumped.get("cr0", 0) & PAGING)
 
 
