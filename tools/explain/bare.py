@@ -47,6 +47,7 @@ class Bare(Again):
         self.fault: BareFault | None = None
         self.state: State | None = None
         self.size = 0  # bytes of memory
+        self.infos: list[int] = []  # ESI (EBX of PVH) at each address of the way
         self.info = 0  # what was passed at the last of them: the paddr of hvm_start_info, of boot_params
         self.lapic = ""  # its interrupt controller, in QEMU's words
         self.ends = end == "vanished"
@@ -78,6 +79,7 @@ class Bare(Again):
         self.stub.remove_breakpoint(self.way[number])
         regs = self.stub.registers()
         self.info = (regs.rbx if os.environ.get("PVH", "n") != "n" else regs.rsi) & 0xFFFFFFFF
+        self.infos.append(self.info)
         if number >= self.log_from:
             self.trail.start(self.machine)
         return regs

@@ -18,7 +18,8 @@ from .facts import Facts
 from .observe import EXIT, Observation
 from .transcript import Transcript
 
-_ENDED = r"^toolstack: the guest ended with reason 3|PANIC: toolstack: domain \d+ is not at its end"
+# The flags' bit 2 says that it is at its end, and that dom0 did not see it.
+_ENDED = r"^toolstack: the guest ended with reason 3|PANIC: toolstack: domain \d+ is not at its end(?!.*flags 0x[0-9a-f]*[4-7c-f]\b)"
 _LAYOUT = "toolstack: layout, PFNs: "
 _PLACE = re.compile(r"(?:(\d+) )?(p2m|start_info|store|console|tables|stack) 0x([0-9a-f]+)")
 _PAGES = re.compile(r"^toolstack: (\d+) pages, PFN 0 is MFN")
@@ -77,6 +78,8 @@ class DomainFacts(Facts):
         self.broken: list[str] = []  # of what a guest is promised
         if self.xen(rf"\bd{number}v\d+ Unhandled: vec|^Domain {number} \(vcpu#0\) crashed"):
             self.end = "crash"
+        elif dom0.end == "mute":
+            self.end = "mute"
         elif dom0.panic:  # of the toolstack's, which has waited long enough
             self.end = "timeout"
 

@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from .bare_questions import NATIVE, PVH
 from .facts import Facts
 from .fault import NAMES
 from .rule import Cause
@@ -43,7 +44,8 @@ def lines(facts: Facts, found: list[Cause], inside: Facts | None = None, causes:
         yield from paragraph("its end", inside.where)
     for number, cause in enumerate(causes):
         yield from paragraph("or" if number else "its cause", f"{cause.name}: {cause.text}")
-    pages = dict.fromkeys(lesson(cause.read) for cause in (first, *causes[:1]))
+    # What goes for each kernel without Xen is told in lesson 11, and before that for stage 5.
+    pages = dict.fromkeys(lesson(NATIVE if facts.native and facts.pvh == "n" and cause.read == PVH else cause.read) for cause in (first, *causes[:1]))
     yield from paragraph("read", " and ".join(pages))
 
 

@@ -72,7 +72,7 @@ def _(f):
 @rule("poll-port", LESSON, "failure")
 def _(f):
     call, word = f.refused, f.bits // 8
-    if not call or call.name != "sched_op" or call.args[0] != value("SCHEDOP_poll") or not f.seen:
+    if not call or call.name != "sched_op" or call.args[0] != value("SCHEDOP_poll") or not call.args[1] or not f.seen:
         return None
     data = f.seen.peek(call.args[1], word + 4) or bytes(word + 4)  # struct sched_poll
     at, count = (int.from_bytes(part, "little") for part in (data[:word], data[word:]))

@@ -5,6 +5,7 @@ from .bare_state import CR0_PE, CR4_PAE, EFER_LMA, EFER_LME, IDT
 from .bare_questions import EXTERNAL, NAMES, PVH, cr3, descriptor, fault, no_handler, wanted
 from .rule import rule
 
+PSE = 1 << 7  # of an entry
 MOV_CR, MSR = {0xC0: "CR0", 0xD8: "CR3", 0xE0: "CR4"}, b"\x0f\x30"
 
 
@@ -15,6 +16,10 @@ def _(f):
     if not walk or not found.fetch and walk.maddr == found.ip or f.source.linked(found.ip) == (found.ip, "VA"):
         return None
     lacks = wanted(f)
+    small = next((e for e in walk.path if f.bits == 32 and e.name.startswith("pmd") and e.value & 1 and not e.value & PSE), None)
+    if small and not lacks:
+        lacks = f"""{small.name} is {small.value:#x}, without PSE (bit 7): the processor takes it for the address of a table of ptes, at paddr {small.value & -0x1000 & (1 << 52) - 1:#x}, and
+            it is to be that of a large page"""
     how = f"could not be fetched: {walk.problem or 'a bit is set in an entry that is reserved there'}" if found.fetch else \
         f"was not what the processor ran there, since the tables lead to paddr {walk.maddr:#x}" if walk.maddr is not None else f"is not mapped any more: {walk.problem}"
     return f"""Paging is on, and the instruction at {f.place(found.ip)} {how}. {cr3(f)}{f'; {lacks}' if lacks else ''}. From the moment on that CR0.PG is set, each instruction is

@@ -67,10 +67,12 @@ def _(f):
 
 @rule("pvh-start-info", LESSON, "failure")
 def _(f):
-    found = f.guest(r"hvm_start_info at paddr 0x([0-9a-f]+): its magic is 0x([0-9a-f]+)")
+    found = f.guest(r"hvm_start_info at paddr 0x([0-9a-f]+): its magic is 0x([0-9a-f]+) instead of 0x([0-9a-f]+)")
     put = f.guest(r"^toolstack: hvm_start_info is at paddr 0x([0-9a-f]+)")
     if not found:
         return None
+    if found[2] == found[3]:
+        return f"What was found at paddr 0x{found[1]} is hvm_start_info: its magic is 0x{found[2]}, as it has to be. The comparison in pvh_check_start_info() is the wrong way round, or of another field than was printed."
     at, right = int(found[1], 16), int(put[1], 16) if put else f.bare.info if f.bare else None
     kind = "" if right is None else f", and it is at {right:#x}" if at != right else ", where it is indeed: something wrote over it, or the loader did not fill it in"
     why = ": EBX got a PFN, and takes a paddr" if right and at == right >> 12 else ""

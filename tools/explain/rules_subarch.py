@@ -65,6 +65,9 @@ def _(f):
     drives = "The kernel drives the serial port itself, as on a bare machine"
     if field(f, "boot_params", SUBARCH) == SUBARCH_XEN:
         return f"{drives}, and boot_params says that this is Xen (hardware_subarch, 0x23c, is {SUBARCH_XEN}). The common head went to native_entry() all the same: {jumped(f)}."
+    if field(f, "xen_boot_params", SUBARCH) == SUBARCH_XEN and f.steps and not f.cut and HEAD not in {f.source.function(s.address) for s in f.steps}:
+        return f"""{drives}: native_entry() was entered without the common head, startup_32, which never ran, and which looks at hardware_subarch. xen_boot_params, which the shim writes, says that it is Xen
+            (0x23c is 2); from there the shim has to go on at startup_32."""
     if field(f, "xen_boot_params", SUBARCH) == SUBARCH_XEN:
         return f"""{drives}: boot_params says that this is a PC. xen_boot_params, which the shim
             writes, says that it is Xen (hardware_subarch, 0x23c, is 2): the common head's copy of it, or its look at the version (0x206), lost that."""

@@ -72,6 +72,16 @@ def _(f):
             argument is another address: head.S keeps ESI in EBP before it uses that for the copy, and pushes EBP."""
 
 
+@rule("unpacker-boot-params", NATIVE, "vanished", "silence", "timeout", "failure")
+def _(f):
+    """The kernel's ESI is not the unpacker's."""
+    told = f.bare.infos if f.bare and f.bare.entered and f.unpacker else []
+    if len(told) > 1 and told[-1] != told[-2]:
+        kind = f.number(told[-1])
+        return f"""The kernel was entered (startup_32) with ESI {told[-1]:#x}{f' ({kind})' if kind else ''}, and the unpacker was with ESI {told[-2]:#x}, where boot_params is: what the common head copied is something else. The
+            unpacker's head.S keeps ESI in EBP, and has to load it again before it jumps to the kernel, since its copy (rep movsl) has changed it."""
+
+
 @rule("bare-never-entered", NATIVE, "vanished", "silence", "timeout")
 def _(f):
     if came_to(f) not in (0, 1):

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 6: a domain that was built, while dom0 serves it, and its end."""
+
+import re
+
+from xenabi.headers import value
+from xenabi.structs import struct
+from xenpt.memory import PAGE_SHIFT
+
+from .numbers import what
+from .rule import rule
+
+LESSON = "10-the-other-side"
+SHUTDOWN = 1 << value("_XEN_DOMINF_shutdown")
+
+
+@rule("guest-domain-reason", LESSON, "failure")
+def _(f):
+    ended = f.guest(r"^toolstack: the guest ended with reason ([^03]\S*.*)")
+    if ended and not f.xen("^d[0-9]+v[0-9]+ Triple fault"):
+        return f"""The domain that stage 6 built shut down, but with reason {ended[1]} and not with 0 (poweroff), which is a domU's word
+            for success. GUEST=0 asks for a reboot: that stage knows itself only as dom0."""
+
+
+@rule("guest-domain-mute", LESSON + ": The console ring", "mute")
+def _(f):
+    if hasattr(f, "broken") or not f.guest("^toolstack: created domain"):
+        return None
+    names = "HVM_PARAM_CONSOLE_PFN names, by its PFN (hvm_op(HVMOP_get_param) and pvh_set_parameters())" if f.pvh == "domU" else "start_info's console.domU names, by its MFN"
+    first = " First of all it has to have found Xen (pvh_find_hypervisor()): a PVH kernel that takes its machine for a bare one prints to a serial port that nobody reads." if f.pvh == "domU" else ""
+    return f"""The domain that stage 6 built came to its end, and of what it printed nothing arrived. A guest prints into the ring of the page that {names}, and rings its
+            event channel; dom0 has to have mapped the same page, and to read what is between the ring's two indexes.{first}"""
+
+
+@rule("guest-domain-ring", LESSON + ": The console ring", "mute")
+def _(f):
+    """Of the domain: what is in the ring at its end."""
+    if not hasattr(f, "broken") or not f.info:
+        return None
+    ring = struct(f.bits, "struct xencons_interface", "out_cons", "out_prod")
+    data = f.seen.read_page(f.info.console_0 << PAGE_SHIFT) if f.info.console_0 in f.pfn_of else b""
+    rung = sum(c.name == "event_channel_op" and c.args[0] == value("EVTCHNOP_send") for c in f.calls)
+    if data:
+        taken, written = ring.number(data, "out_cons"), ring.number(data, "out_prod")
+        who = "so the guest wrote them where it should, and dom0 did not read them (console_drain()), or mapped another page" if written and not taken else \
+            "so dom0 has read them, and did not print them" if written else "so the guest wrote its text elsewhere, or never moved the index"
+        return f"""At the domain's end its console page, MFN {f.info.console_0:#x}, says that {written} bytes were written (out_prod), and dom0 has taken {taken} of them (out_cons), {who}. The guest sent {rung} events."""
+
+
+@rule("guest-domain-ring", LESSON + ": The console ring", "failure")
+def _(f):
+    said = f.guest(r"^toolstack: domain [0-9]+ wrote nonsense into its (\S+) ring")
+    if said and f.guest(r"^toolstack: the guest ended with reason 0"):
+        return f"""The domain that stage 6 built came to its end, but on the way it broke the rules of its {said[1]} ring: the producer's index was further from the
+            consumer's than the ring is large, or the guest moved the index that is dom0's. What it wrote there was lost."""
+
+
+@rule("guest-domain-never-ran", LESSON + ": A vcpu that is not online", "failure")
+def _(f):
+    if f.guest(r"PANIC: toolstack: domain [0-9]+ has never run"):
+        return """Xen took the domain that stage 6 built, and never gave it the processor: its vcpu is not online (VGCF_online), has no
+            registers (setvcpucontext), or is still paused (unpausedomain). Dom0 itself works."""
+
+
+@rule("guest-domain-never-ends", LESSON, "failure")
+def _(f):
+    found = f.guest(r"PANIC: toolstack: domain ([0-9]+) is not at its end .*flags 0x([0-9a-f]+)")
+    if not found:
+        return None
+    flags = int(found[2], 16)
+    if flags & SHUTDOWN:
+        return f"""Domain {found[1]} has shut down, for reason {flags >> value("XEN_DOMINF_shutdownshift") & value("XEN_DOMINF_shutdownmask")}: getdomaininfo's flags are {flags:#x}, and bit 2 of them is
+            XEN_DOMINF_shutdown ({SHUTDOWN:#x}). The guest is well, and dom0, which waits for that bit, did not see it: attend() (src/stage6-toolstack/serve.c) has to look at it each time, and then set what
+            attend_all() goes by, that this guest has ended."""
+    return """The domain that stage 6 built has run and is still there, but has not shut down: it waits for an event that does not
+            come, or spins. Dom0 itself works. `xen guest 1` in `make gdb STAGE=6` leads to it."""
+
+
+@rule("guest-domain-zombie", LESSON + ": The ring still mapped", "failure")
+def _(f):
+    found = f.guest(r"PANIC: toolstack: domain [0-9]+ is a zombie, flags 0x([0-9a-f]+)")
+    if not found:
+        return None
+    flags = int(found[1], 16)
+    if flags & 1 << value("_XEN_DOMINF_paused") and not flags & 1 << value("_XEN_DOMINF_shutdown"):
+        return """The domain was destroyed and never ran: it is still paused (bit 3 of the flags), as it was made. Serving begins with unpausedomain (serve()), and destroy() comes when the domain has ended.
+            And a page of it is still mapped, which serving ends with, too."""
+    alive = "" if flags & 1 << value("_XEN_DOMINF_shutdown") else "It had not shut down (bit 2 of the flags): was it served till its end?"
+    return f"""The domain was destroyed, but Xen keeps it for a page of it that is still mapped elsewhere: dom0 has to unmap the
+            console ring, the store's ring and its window, before it destroys the domain. {alive}"""
+
+
+@rule("guest-domain-number", LESSON, "failure")
+def _(f):
+    """A domain's number that is none of those that were created."""
+    created = {int(m[1]) for m in (re.match(r"toolstack: created domain (\d+),", line) for line in f.said.guest) if m}
+    used = re.match(r"hypercall refused: .*\b(?:of domain|domains? \d+ and) (\d+): -\d+", f.panic) or re.match("toolstack: domain (\\d+) ", f.panic)
+    number = int(used[1]) if used else 0
+    if not created or number in created or number >= value("DOMID_FIRST_RESERVED") or not number:
+        return None
+    text = number.to_bytes(4, "little").rstrip(b"\0")
+    kinds = [f", {k.text}" for k in what(f, number) if k.word in ("linked", "clobbered")]
+    if len(text) > 1 and text.isalnum():
+        kinds = [f", the characters {text!r}"]
+    return f"""Dom0 asked Xen for domain {number} ({number:#x}{"".join(kinds[:1])}), at {f.where or 'the place shown'}, and has created {', '.join(map(str, sorted(created)))}. The number is struct guest's id, which create_domain() sets: it was written
+        over since, by a copy that is longer than what it goes to, or another field was given in its place."""
