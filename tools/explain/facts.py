@@ -18,7 +18,9 @@ from .ending import Ending
 from .files import Files, transcript
 from .observe import EXIT, Observation
 from .probes import CONTRACTS, Told
+from .pvh_run import PvhRun
 from .refusal import Refusal
+from .source import Source
 from .tables import Tables
 from .things import Things
 from .transcript import Transcript
@@ -31,6 +33,7 @@ BARE_ENDS = ("vanished", "silence", "timeout", "failure")  # by these the machin
 BEYOND = ("crash", "silence", "timeout", "halted", "shutdown")  # these may come in xen_exit(), or behind it
 ENDLESS = ("silence", "timeout", "panic")  # nothing new comes if it is observed for longer; a panic by an NMI does not come again
 CUT_SHORT = ("loop", "in xen")
+ON_XEN, PVH_ENDS = ("dom0", "domU"), ("failure", "shutdown", "silence", "timeout", "mute", "vanished", "panic")
 OF_TIME = ("timer: ", "events: ")  # panics that depend on when an event comes
 
 
@@ -48,6 +51,7 @@ class Facts(Ending, Refusal, Tables, Things):
         self.pvh = os.environ.get("PVH", "n")
         self.seen: Observation | None = None
         self.bare: Bare | None = None  # the same without Xen
+        self.ran: PvhRun | None = None  # stage 7's kernel on Xen
         self.calls: list[Call] = []
         self.entered_as_told = True  # by an observation
         self.qemu_hangs = False
@@ -62,6 +66,11 @@ class Facts(Ending, Refusal, Tables, Things):
                 self.bare.close()  # it ended before the kernel: what ran there is logged only then
                 self.bare = Bare(self.boots, way, self.end, [], min(self.bare.reached, len(before)) - 1)
             return self.bare
+        kernel = Source(os.environ.get("MODULE", "")) if self.pvh == "domU" else self.source
+        if self.pvh in ON_XEN and not self.native and self.end in PVH_ENDS and kernel.image \
+                and (self.pvh == "dom0" or self.guest("^toolstack: vcpu 0 begins")):
+            self.ran = PvhRun(self.boots, kernel)
+            return self.ran
         if self.native or self.pvh != "n" or self.said.entry is None or self.end in ("refusal", "qemu") or not self.source.image:
             return contextlib.nullcontext()
         va = self.source.va(EXIT) if self.end not in BEYOND else None

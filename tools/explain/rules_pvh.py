@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Stage 7: entered as PVH, by QEMU, by Xen as dom0, or as a domain of stage 6's. Nothing is booted again for these."""
+"""Stage 7: entered as PVH, by QEMU, by Xen as dom0, or as a domain of stage 6's."""
 
 import re
 

@@ -22,14 +22,13 @@ def _(f):
             for success. GUEST=0 asks for a reboot: that stage knows itself only as dom0."""
 
 
-@rule("guest-domain-mute", LESSON + ": The console ring", "mute")
+@rule("guest-domain-mute", LESSON + ": The console ring", "mute", rank=1)
 def _(f):
     if hasattr(f, "broken") or not f.guest("^toolstack: created domain"):
         return None
-    names = "HVM_PARAM_CONSOLE_PFN names, by its PFN (hvm_op(HVMOP_get_param) and pvh_set_parameters())" if f.pvh == "domU" else "start_info's console.domU names, by its MFN"
-    first = " First of all it has to have found Xen (pvh_find_hypervisor()): a PVH kernel that takes its machine for a bare one prints to a serial port that nobody reads." if f.pvh == "domU" else ""
+    names = "HVM_PARAM_CONSOLE_PFN names, by its PFN" if f.pvh == "domU" else "start_info's console.domU names, by its MFN"
     return f"""The domain that stage 6 built came to its end, and of what it printed nothing arrived. A guest prints into the ring of the page that {names}, and rings its
-            event channel; dom0 has to have mapped the same page, and to read what is between the ring's two indexes.{first}"""
+            event channel; dom0 has to have mapped the same page, and to read what is between the ring's two indexes."""
 
 
 @rule("guest-domain-ring", LESSON + ": The console ring", "mute")
