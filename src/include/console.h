@@ -23,6 +23,10 @@ enum console {
 /** Picks the way that printk() takes from now on. */
 void console_select(enum console way);
 
+/** Panics if text still goes by Xen's gate, as it does until @ref
+ * console_select. */
+void console_was_selected(void);
+
 /** @{ The ring shared with dom0: its page's paddr, and its event channel. */
 extern unsigned long ring_paddr;
 extern u32 ring_port;

@@ -19,6 +19,15 @@ void console_select(enum console way)
 		serial_init();
 }
 
+/* The gate is for what is printed before the page is there. A kernel that is
+ * still there at its end has never printed through its page.
+ */
+void console_was_selected(void)
+{
+	if (console == CONSOLE_XEN_GATE)
+		panic("console: still by Xen's gate at the end, and not through the hypercall page");
+}
+
 /* Refusals are printed by this function, so a refusal of its own goes by the
  * gate, which may work where the page does not.
  */

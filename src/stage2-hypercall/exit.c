@@ -41,6 +41,8 @@ void xen_exit(enum verdict verdict)
 {
 	struct sched_shutdown reason = {.reason = shutdown_reason(verdict)};
 
+	if (verdict == VERDICT_SUCCESS)
+		console_was_selected();
 	if (may_use_ports())
 		tell_host(verdict);
 	for (;;)

@@ -22,15 +22,22 @@
 void verify_hypercall_page(void)
 {
 	struct xen_feature_info gate = {}, page = {}, *info = &page;
-	long by_gate =
-		hypercall_by_gate(__HYPERVISOR_xen_version, XENVER_get_features,
-				  HYPERCALL_PTR(&gate), 0);
-	long by_page;
+	long version = hypercall_by_gate(__HYPERVISOR_xen_version,
+					 XENVER_version, 0, 0);
+	long by_page = HYPERVISOR_xen_version(XENVER_version, NULL);
 
+	if (by_page != version)
+		panic("hypercall page: xen_version through it gives version %#lx, and by Xen's gate %#lx",
+		      by_page, version);
+
+	hypercall_must(hypercall_by_gate(__HYPERVISOR_xen_version,
+					 XENVER_get_features,
+					 HYPERCALL_PTR(&gate), 0),
+		       "xen_version(XENVER_get_features), by Xen's gate");
 	asm("" : "+r"(info));
 	by_page = HYPERVISOR_xen_version(XENVER_get_features, info);
-	if (by_page != by_gate || info->submap != gate.submap)
-		panic("hypercall page: xen_version through it gives %ld, features %#x; by Xen's gate %ld, %#x",
-		      by_page, info->submap, by_gate, gate.submap);
+	if (by_page || info->submap != gate.submap)
+		panic("hypercall page: xen_version through it gives %ld, features %#x; by Xen's gate 0, %#x",
+		      by_page, info->submap, gate.submap);
 }
 //! [verify_hypercall_page]

@@ -21,12 +21,13 @@ void xen_setup_features(void)
 			"xen_version(XENVER_get_features), submap %u", i);
 		features[i] = info.submap;
 	}
-	/* Every Xen has some. */
-	if (!features[0])
-		panic("features: Xen told of none");
 }
 
+/* Every Xen has some, so none means that nobody has asked. */
 bool xen_feature(unsigned int feature)
 {
+	if (!features[0])
+		panic("features: whether Xen has feature %u is not known: of none is it known",
+		      feature);
 	return features[feature / 32] & (1U << feature % 32);
 }

@@ -75,8 +75,13 @@ void console_drain(struct guest *guest)
 
 void console_close(struct guest *guest)
 {
+	const volatile struct xencons_interface *ring = guest->ring;
+
 	if (guest->used)
 		end_line(guest);
+	if (ring->out_cons != ring->out_prod)
+		panic("toolstack: domain %u's console: the producer is %#x, and the consumer %#x, after all was read",
+		      guest->id, ring->out_prod, ring->out_cons);
 	unmap_foreign(guest->ring);
 	guest->ring = NULL;
 }

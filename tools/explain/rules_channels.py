@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Stage 6: event channels that dom0 opens between domains, and what two guests lend each other."""
 
+import re
 import struct
 from collections.abc import Iterator
 
@@ -80,3 +81,11 @@ def _(f):
     named = [int.from_bytes(ports[n:n + 4], "little") for n in range(0, len(ports), 4)]
     return f"""SCHEDOP_poll was to wait for {count} ports, {', '.join(map(str, named)) or f'at VA {at:#x}'}, and Xen takes none that is beyond its largest, and 128 at most: one of them is no
         port, but what a field had that no call has filled in. A port is the answer of bind_virq, alloc_unbound or bind_interdomain (local_port)."""
+
+
+@rule("console-consumer", LESSON, "failure")
+def _(f):
+    told = re.match(r"toolstack: domain (\d+)'s console: the producer is (0x[0-9a-f]+), and the consumer (0x[0-9a-f]+)", f.panic)
+    if told:
+        return f"""Domain {told[1]} has ended, all of its console's ring was read, and the ring's out_cons is {told[3]} where out_prod is {told[2]}: the two are to be the same then. Who reads (console_drain(), which serve() calls) writes out_cons, so
+            that the guest knows which bytes it may write over; who writes, the guest, writes out_prod."""

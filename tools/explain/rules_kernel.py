@@ -124,3 +124,10 @@ def _(f):
         asked = [c for c in f.calls if c.name == "xen_version" and c.args[0] == GET_FEATURES and f.source.function(c.caller) == "xen_setup_features"]
         return f"""The kernel knows of no feature of Xen's, and every Xen has some. xen_setup_features() asked for them {len(asked)} times{f", and Xen returned {asked[0].result} and put its answer at VA {asked[0].args[1]:#x}: it was "
             "taken from elsewhere, or too early" if asked else ": the hypercall xen_version with XENVER_get_features was left out"}."""
+
+
+@rule("console-by-gate", "2-hypercall-page: Without the page", "failure")
+def _(f):
+    if f.panic.startswith("console: still by Xen's gate"):
+        return """The kernel has printed by Xen's gate (int $0x82, or SYSCALL), which needs no hypercall page, to its end: console_select(CONSOLE_XEN) was not called, or was given another way. setup_hypercall_page() does that
+            as soon as the page works, so that all text shows that it does."""

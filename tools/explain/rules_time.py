@@ -30,7 +30,7 @@ def parts(time: int) -> str:
     """What the time itself says of how it was made."""
     if YEARS < time < 1 << 63:
         return f" What it gave is {time // SECOND // 86400} days, and Xen has run for seconds: a product was not shifted back (by 32 bits), or a shift went the other way."
-    return " What it gave is, as a number with a sign, negative: from the counter a larger number was taken, or it was cut before." if time >> 63 else \
+    return " What it gave is, as a number with a sign, negative: from the counter (RDTSC, its upper half in EDX) a larger number was taken, the counter was not read, or it was cut before." if time >> 63 else \
         " What it gave is next to nothing, as if Xen had only begun: the sum was cut, or its first part left out." if time < SECOND // 100 else ""
 
 
@@ -47,6 +47,17 @@ def _(f):
             of that was lost, or another number was given."""
     return f"""{early}: system_time() is behind Xen's clock. It is the shared page's system_time, plus the cycles since its tsc_timestamp as
         nanoseconds.{parts(time)}"""
+
+
+@rule("timer-ahead", FIRST, "failure")
+def _(f):
+    told = re.match(r"timer: system_time\(\) gives 0x([0-9a-f]+) ns, and Xen's clock is not there yet", f.panic)
+    if not told:
+        return None
+    time = int(told[1], 16)
+    xens = f"; Xen wrote {f.shared_info.system_time:#x} ns there last, at {f.shared_info.tsc_timestamp:#x} of the counter" if f.shared_info else ""
+    return f"""system_time() is ahead of Xen's clock: an event was asked for at {time:#x} ns, the present time by system_time(), and did not come at once. The time is the shared page's system_time, plus the cycles
+        since its tsc_timestamp as nanoseconds{xens}. Is tsc_timestamp taken from the counter, is the counter's upper half that of EDX (RDTSC), are the cycles scaled by tsc_to_system_mul and tsc_shift?{parts(time)}"""
 
 
 def handler(f: Facts) -> str:

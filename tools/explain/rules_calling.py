@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How a hypercall is made: its number, its registers, and what console_io gets in them. Stage 2."""
+
+import re
+
+from xenabi.headers import errors, names, value
+from xenabi.hypercalls import ARGUMENTS
+
+from .numbers import CLOBBERED
+from .rule import rule
+from .rules_hypercall import LESSON, STUB, in_page
+from .rules_msr import about
+
+SYSCALL = b"\x0f\x05"
+SAMPLE = 8  # characters of a text
+AGAIN = 4  # so often the same is no accident
+GET_FEATURES = value("XENVER_get_features")
+
+
+@rule("clobbered-argument", LESSON + ": The code")
+def _(f):
+    for call in f.calls:
+        found = [n for n, a in enumerate(call.args[:len(ARGUMENTS.get(call.name, "").split())], 1) if a & 0xFFFFFFFF == CLOBBERED]
+        if found:
+            return f"""Argument {found[0]} of {call.name} was {CLOBBERED:#x}, which is what a debug Xen leaves in the argument registers of a hypercall:
+                the compiler took a register for unchanged by an earlier call. In its asm (hypercall(), hypercall_by_gate()) an argument has to be
+                "+b", "+c", ..., read and written, and not "b", "c"."""
+    if f.fault and f.fault.page and f.is_a(f.fault.cr2, "clobbered") and f.source.line(f.fault.ip).partition(":")[0].endswith(".S"):
+        return f"""VA {f.fault.cr2:#x} comes from a register that nobody has set since the last hypercall: {f.number(f.fault.cr2, "clobbered")}. In this assembly, at
+            {f.source.place(f.fault.ip)}, another register is meant."""
+    if f.fault and f.fault.page and f.is_a(f.fault.cr2, "clobbered") and f.source.is_code(f.fault.ip):
+        return f"""The address {f.fault.cr2:#x} comes from a register that held an argument of a hypercall: {f.number(f.fault.cr2, "clobbered")}.
+            To the compiler such a register must count as changed: "+b", "+c", ... and not "b", "c" in hypercall()'s asm."""
+
+
+@rule("hypercall-page-differs", LESSON + ": Why a page", "failure")
+def _(f):
+    if f.panic.startswith("hypercall page: "):
+        calls = [c for c in f.calls if c.regs.rip != 0][-6:]
+        # What prints this are operations 0 of console_io.
+        asked = ", then ".join(f"{c.name}({c.args[0]:#x}, {c.args[1]:#x}) = {c.result}" for c in calls if c.name != "console_io" or c.args[0])
+        number = value("__HYPERVISOR_xen_version")
+        sizes = [c.number // number for c in calls if c.number > number and not c.number % number]
+        if sizes:
+            return f"""The hypercall page was called at stub {sizes[0] * number}, for hypercall {number}: the kernel takes a stub to have {STUB * sizes[0]} bytes (struct
+                hypercall_entry), and it has {STUB}."""
+        syscall = next((a for c in calls for a in c.args[:2] if f.bits == 64 and f.source.is_code(a) and f.code(a - 2, 2) == SYSCALL), None)
+        if syscall:
+            return f"""An argument was {syscall:#x}, which is the address behind a SYSCALL: SYSCALL leaves it in RCX, and RFLAGS in R11, and the compiler took both for
+                unchanged. The asm has to name them as clobbered, "rcx" and "r11"."""
+        lost = next((c for c in calls if c.name == "xen_version" and c.args[0] == GET_FEATURES and (not c.args[1] or f.seen.peek(c.args[1], 8) is None)), None)
+        if lost and "features" in f.panic:
+            return f"""Of two calls that are to be the same, the one {"through the page" if in_page(f, lost.regs.rip & f.mask) else "by Xen's gate"} gave Xen {lost.args[1]:#x} as the address of its struct, and nothing of this
+                kernel's is there: Xen wrote its answer elsewhere, or nowhere. The argument is the address of a variable."""
+        return f"""The same hypercall gave two answers, by Xen's gate and by the page: it does not get to Xen as it was meant. Xen took
+            {asked or "nothing"}. Compare the number (the stub that is called) and the registers of the arguments, in their order."""
+
+
+@rule("refused-again", "7-debugging: Every hypercall", "silence", "timeout", rank=1)
+def _(f):
+    calls = [c for c in f.calls[-AGAIN:] if c.result is not None]
+    if len(calls) >= AGAIN - 1 and len({(c.name, c.args[0], c.result) for c in calls}) == 1 and calls[-1].refused:
+        call, first = calls[-1], next(c for c in f.calls if c.refused)
+        return f"""The same hypercall is made again and again, and Xen refuses it each time: {call.name}({call.args[0]:#x}, {call.args[1]:#x}) = {call.result}
+            ({errors().get(-call.result, "?")}), made at {f.source.place(call.caller)}. Nobody looks at the
+            result, nor at that of the first one that was refused: number {first.number} ({first.name}). Are these the numbers of the calls that
+            were meant?"""
+
+
+@rule("another-hypercall", LESSON + ": Why a page", "failure")
+def _(f):
+    meant = re.match(r"hypercall refused: (\w+)", f.panic)
+    known = names("__HYPERVISOR_")
+    if not meant or f"__HYPERVISOR_{meant[1]}" not in known.values() or any(c.name == meant[1] for c in f.calls):
+        return None
+    number = value(f"__HYPERVISOR_{meant[1]}")
+    if not f.refused or f.refused.number not in known or f.refused.number == number:
+        return None
+    late = number == f.refused.args[0]
+    return f"""What was refused was to be {meant[1]}, hypercall {number}, and Xen took hypercall {f.refused.number}, {f.refused.name}, at {f.source.place(f.refused.caller)}: it was never asked for {meant[1]}.
+        {f"{number} came as argument 1: the number goes first, before the arguments." if late else "The number, or the stub that is called, is another's."}"""
+
+
+@rule("console-arguments", LESSON + ": Why a page", "mute", "silence", "timeout", "failure", rank=1)
+def _(f):
+    call = next((c for c in f.calls if c.name == "console_io" and not c.args[0]), None)
+    word = int.from_bytes(f.code(call.args[2], f.bits // 8), "little") if call else 0
+    text = f.code(word, SAMPLE) if word else b""
+    if call and call.args[2] in f.said.layout.get("Boot stack", range(0)) and len(text) == SAMPLE and all(0x20 <= byte < 0x7F for byte in text):
+        return f"""console_io got VA {call.args[2]:#x} as the text's address: that is on the stack, and what stands there, {word:#x}, is itself the address of a text, "{text.decode()}...". The address of the
+            pointer was passed, and not the pointer."""
+
+
+@rule("console-arguments", LESSON + ": Why a page", "mute", "silence", "timeout", "failure", rank=1)
+def _(f):
+    wrong = [c for c in f.calls if c.name == "console_io" and (c.args[1] > 1 << 16 or c.args[0])]
+    if wrong:
+        number, count, text = wrong[0].args[:3]
+        return f"""console_io got {number:#x} as its operation, {count:#x}{about(f, count)} as the number of bytes and {text:#x}{about(f, text)} as
+            the text's address. The order is CONSOLEIO_write (0; CONSOLEIO_read is 1), count, text, and the count is positive; otherwise Xen prints what lies at the wrong place, or
+            nothing."""
