@@ -48,7 +48,8 @@ def _(f):
         if syscall:
             return f"""An argument was {syscall:#x}, which is the address behind a SYSCALL: SYSCALL leaves it in RCX, and RFLAGS in R11, and the compiler took both for
                 unchanged. The asm has to name them as clobbered, "rcx" and "r11"."""
-        lost = next((c for c in calls if c.name == "xen_version" and c.args[0] == GET_FEATURES and (not c.args[1] or f.seen.peek(c.args[1], 8) is None)), None)
+        features = [c for c in calls if c.name == "xen_version" and c.args[0] == GET_FEATURES]
+        lost = next((c for c in features if not c.args[1] or f.seen.peek(c.args[1], 8) is None), None)
         if lost and "features" in f.panic:
             return f"""Of two calls that are to be the same, the one {"through the page" if in_page(f, lost.regs.rip & f.mask) else "by Xen's gate"} gave Xen {lost.args[1]:#x} as the address of its struct, and nothing of this
                 kernel's is there: Xen wrote its answer elsewhere, or nowhere. The argument is the address of a variable."""
