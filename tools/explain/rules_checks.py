@@ -101,7 +101,8 @@ def page(f: Facts) -> str | None:
     calls = [c for c in f.calls if c.name == "xen_version"]
     told = re.search(r"gives version 0x([0-9a-f]+), and by Xen's gate 0x([0-9a-f]+)", f.panic)
     if told and [c.args[0] for c in calls] == [0, 0] and calls[0].result and calls[0].result == calls[1].result:
-        wrong = [way for way, number in zip(("through the page (hypercall())", "by the gate (hypercall_by_gate())"), told.groups(), strict=True) if int(number, 16) != calls[0].result]
+        ways = ("through the page (hypercall())", "by the gate (hypercall_by_gate())")
+        wrong = [way for way, number in zip(ways, told.groups(), strict=True) if int(number, 16) != calls[0].result]
         return f"""Xen returned {calls[0].result:#x} in EAX (RAX) to both. {" and ".join(wrong).capitalize()}, another number was looked at: is that register the output of the asm, is it what the function
             returns, and is the variable that takes it a long"""
     calls = [c for c in calls if c.args[0]]
