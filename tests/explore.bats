@@ -64,6 +64,16 @@ of_recording() { # expression
 	[ "$(of_recording 'r["events"][-1]["kind"], r["events"][-1]["step"] == len(r["steps"]) - 1')" = "('crash', True)" ]
 }
 
+@test "there is no recording of a boot for which QEMU failed" {
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	printf '%s\n' '#!/bin/sh' 'echo "something is not supported" >&2' 'exit 1' >"$BATS_TEST_TMPDIR/bin/qemu-system-x86_64"
+	chmod +x "$BATS_TEST_TMPDIR/bin/qemu-system-x86_64"
+	BUILD=$BATS_TEST_TMPDIR PATH=$BATS_TEST_TMPDIR/bin:$PATH run tools/python -m explore build/x86_32/stage4.elf "$BATS_TEST_TMPDIR/page.html"
+	ends 1 "there was no boot"
+	ends 1 "something is not supported"
+	[ ! -e "$BATS_TEST_TMPDIR/page.html" ]
+}
+
 @test "every colour of the page can be read on every ground that it stands on" {
 	tools/python tests/explore/contrast.py
 }

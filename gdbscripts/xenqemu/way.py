@@ -19,6 +19,10 @@ WINDOWS = 150000, 5000
 # A place that comes by more often than this is looked for from nearer.
 HITS = 1000
 TRIES = 5
+# So often at a landmark, and the guest as it was: since QEMU 11 a stop at one can bring the tick that leads Xen to it again.
+STUCK = 50
+# Bytes of what Xen keeps of a guest that has called it: its general registers.
+FRAME = 0x78
 # Ticks of Xen's may come or not when a way is gone again: the counts differ by so much at most. A stop in Xen can
 # spare it that much waiting, for the serial port. A stop brings a tick forward, which costs so many instructions.
 SLACK, SPARED, TICK = 100000, 40000, 6000
@@ -107,15 +111,17 @@ def _at_landmarks(timeline, start, goal):
 def _landmarks_before(timeline, start, goal):
     """The instruction counts at the landmarks on the way to a position, and at the position; none if it is not found."""
     timeline.load(start)
-    passed, hits, found = [], 0, Best()
+    passed, hits, found, frame, same = [], 0, Best(), None, 0
     with timeline.stub.breakpoints(timeline.guards | timeline.landmarks | {goal.address}):
-        while hits < HITS // 4:
+        while hits < HITS // 4 and same < STUCK:
             timeline.stub.step()
             if not timeline.run_until(_latest(goal.icount, hits + len(passed))):
                 break
             here, icount = timeline.stub.registers().rip, timeline.monitor.icount()
             if here in timeline.landmarks:
                 passed.append(icount)
+                before, frame = frame, timeline.stub.peek(timeline.stub.registers().rsp, FRAME)
+                same = same + 1 if frame == before else 0
             elif here == goal.address:
                 hits += 1
                 found.offer(goal.differences(timeline.stub), (passed[:], icount))

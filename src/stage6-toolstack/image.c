@@ -26,14 +26,13 @@ struct table {
 };
 
 /* The same for all of a class. A section has one size, and a VA. */
-struct class
-{
+struct elf_class {
 	u8 word, header_size, machine, entry;
 	struct table segments, sections;
 };
 
 /* clang-format off */
-static const struct class classes[] = {
+static const struct elf_class classes[] = {
 	{4, 52, EM_386, 24,
 	 {28, 44, 32, 0, 4, 12, 16, 20}, {32, 48, 40, 4, 16, 12, 20, 20}},
 	{8, 64, EM_X86_64, 24,
@@ -80,7 +79,7 @@ static const u8 *next_header(const struct image *image,
 bool image_next(const struct image *image, enum part_type type,
 		unsigned int *index, struct part *part)
 {
-	const struct class *class = &classes[image->bits == 64];
+	const struct elf_class *class = &classes[image->bits == 64];
 	bool section = type == SECTION_NOTE;
 	const struct table *table =
 		section ? &class->sections : &class->segments;
@@ -121,7 +120,7 @@ static void find_end(struct image *image)
 
 void image_parse(struct image *image, struct file file, bool pvh)
 {
-	const struct class *class;
+	const struct elf_class *class;
 
 	*image = (struct image){.file = file, .hypercall_page = NO_ADDRESS};
 	if (file.size < classes[1].header_size ||

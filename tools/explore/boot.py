@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -37,6 +38,15 @@ class RecordError(Exception):
     """The boot could not be recorded; says why."""
 
 
+def _plugin_version() -> dict[str, str]:
+    """For the environment: as which version of QEMU's interface the plugin is to load, if QEMU refuses the one that it takes
+    itself for."""
+    said = subprocess.run(["qemu-system-x86_64", "-machine", "none", "-display", "none", "-plugin", PLUGIN],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stderr
+    wanted = re.search(r"supports only a minimum version of ([0-9]+)", said)
+    return {"RECORDER_API": wanted[1]} if wanted else {}
+
+
 class Boot:
     """A boot of an image, with more settings for tools/boot. Use: for in_guest, n in boot.waits(): ...; boot.next_stop = n. Then the rest is there."""
 
@@ -53,14 +63,14 @@ class Boot:
         plugin = os.open(PLUGIN, os.O_RDONLY)
         shared = [control.fileno(), theirs.fileno(), plugin, self._log, self._ram, self._wanted, self._out]
         options = (f"-plugin /proc/self/fd/{plugin},control={control.fileno()},ram={self._ram},wanted={self._wanted},"
-                   f"out={self._out},stop={stop_in_xen},entry={entry} -chardev socket,id=qmp,fd={theirs.fileno()} -mon chardev=qmp,mode=control")
+                   f"out={self._out},stop={stop_in_xen},entry={entry} -chardev socket,id=qmp,fd={theirs.fileno()} -qmp chardev:qmp")
         if stop_in_xen:
             options += f" -D /proc/self/fd/{self._log} -dfilter {_GUEST}"
         self.process = subprocess.Popen(
             [os.path.join(TOP, "tools", "boot"), *flags, image], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, pass_fds=shared,
             env=dict(os.environ, QEMU_OPTIONS=options, RAM=f"/proc/self/fd/{self._ram}",
-                     **environment))
+                     **_plugin_version(), **environment))
         for end in (control, theirs):
             end.close()
         os.close(plugin)

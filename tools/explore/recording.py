@@ -48,6 +48,9 @@ class Recording(NamedTuple):
     said: str
 
 
+QEMU_FAILED = 8  # tools/boot
+
+
 def record(image: str, bits: int, flags: Sequence[str], entry: int = 0) -> Recording:
     """Boots an image twice; entry: where it begins, if it boots without Xen."""
     say(f"recording {image}: what it executes ...")
@@ -61,7 +64,7 @@ def record(image: str, bits: int, flags: Sequence[str], entry: int = 0) -> Recor
             first.want([data.shared_info >> PAGE_SHIFT])
     trace, ram = Trace(*first.records()), Ram(memory)
     console = _console(first.said)
-    if not console:
+    if not console or first.process.returncode == QEMU_FAILED:
         raise RecordError(f"there was no boot:\n{first.said}")
     if not trace.addresses:  # Xen did not start it: there is only what Xen said
         return Recording(trace, [], ram, None, {}, console, first.process.returncode, first.said)

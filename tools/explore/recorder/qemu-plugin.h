@@ -26,15 +26,18 @@ struct qemu_plugin_hwaddr;
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
 enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_W = 2 };
 
-typedef void translated_t(qemu_plugin_id_t id, struct qemu_plugin_tb *block);
+/* Up to version 6 of the interface it is called with (qemu_plugin_id_t id,
+ * struct qemu_plugin_tb *block), from 7 on with (struct qemu_plugin_tb *block,
+ * void *data). */
+typedef void translated_t(void);
 typedef void executed_t(unsigned int cpu, void *data);
 typedef void accessed_t(unsigned int cpu, qemu_plugin_meminfo_t info,
 			uint64_t va, void *data);
 
 /* When QEMU has translated a block of instructions, and may be told what to
- * call when it executes them. */
+ * call when it executes them. Before version 7 it does not look at data. */
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
-					   translated_t *call);
+					   translated_t *call, void *data);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
 struct qemu_plugin_insn *
 qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *block, size_t index);

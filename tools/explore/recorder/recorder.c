@@ -18,6 +18,7 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "record.h"
@@ -38,11 +39,16 @@ static uint64_t last_va;
 static struct record *last;
 
 /* QEMU 9.1 loads no plugin that says 1, and 7.2 none that says 2. Only the
- * newer one has this function. */
+ * newer one has this function. QEMU 11.1 wants 7, which tools/explore hears
+ * when it asks. */
 __attribute__((constructor)) static void choose_version(void)
 {
-	if (dlsym(RTLD_DEFAULT,
-		  "qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu"))
+	const char *wanted = getenv("RECORDER_API");
+
+	if (wanted)
+		qemu_plugin_version = atoi(wanted);
+	else if (dlsym(RTLD_DEFAULT,
+		       "qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu"))
 		qemu_plugin_version = 2;
 }
 
@@ -161,12 +167,25 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
 	}
 }
 
+static void translated_since_7(struct qemu_plugin_tb *block, void *data)
+{
+	(void)data;
+	translated(0, block);
+}
+
+/* Without arguments it only is to be seen whether QEMU would load it. */
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
 					   const void *info, int argc,
 					   char **argv)
 {
 	(void)info;
+	if (!argc)
+		return 1;
 	open_recording(argc, argv);
-	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+	qemu_plugin_register_vcpu_tb_trans_cb(
+		id,
+		qemu_plugin_version < 7 ? (translated_t *)translated
+					: (translated_t *)translated_since_7,
+		NULL);
 	return 0;
 }
