@@ -325,6 +325,7 @@ check-doc: pdf $(stock)
 
 transcripts: $(hypervisor) $(stock)
 	@tools/doc/transcripts --update README.md lessons/*.md labs/lab*/README.md
+	@tools/doc/transcripts --made-with >lessons/made-with
 
 # Writes the sources' code below the marks in the lessons, for those who read them on a code host.
 snippets:

@@ -77,6 +77,23 @@ transcripts() { # file...
 	grep -Fx '...' "$lesson"
 }
 
+# shellcheck disable=SC2154 # top comes from lib.bash
+@test "where other numbers are printed, the book shows those" {
+	local lesson=$BATS_TEST_TMPDIR/lessons/3-x.md
+	mkdir "$BATS_TEST_TMPDIR/lessons"
+	printf '%s\n' '# A lesson' '```console' '$ echo VA 0x12345' 'VA 0x23456' '```' '```' 'no command' '```' \
+		'```console' '$ echo second' 'second' '```' >"$lesson"
+	cp "$lesson" "$lesson.was"
+	tools/doc/transcripts --into "$BATS_TEST_TMPDIR/into" "$lesson"
+	cmp "$lesson" "$lesson.was"
+	cd "$BATS_TEST_TMPDIR"
+	book() { TOP=$PWD awk -f "$top/tools/doc/markdown.awk" "$lesson" 2>/dev/null | grep -v "^#" | paste -sd"|"; }
+	[ "$(book)" = '```{.unparsed}|$ echo VA 0x12345|VA 0x23456|```|```{.unparsed}|no command|```|```{.unparsed}|$ echo second|second|```' ]
+	mkdir -p build/doc
+	mv "$BATS_TEST_TMPDIR/into$BATS_TEST_TMPDIR" build/doc/here
+	[ "$(book)" = '```{.unparsed}|$ echo VA 0x12345|VA 0x12345|```|```{.unparsed}|no command|```|```{.unparsed}|$ echo second|second|```' ]
+}
+
 @test "a snippet is named and linked above the place where the book shows it" {
 	local file
 	for file in "${lessons[@]}"; do

@@ -8,6 +8,7 @@
 # - <!-- \snippet FILE NAME -->, which a code host hides, shows the code with its links; the copy below it, which is for
 #   the code host, goes. What a lab asks for is folded: it opens when it is asked for.
 # - "Next: ...", the last line of a lesson, goes: the book has a way on of its own.
+# - A transcript is replaced by what this machine prints, if tools/doc/build has found that this is something else.
 # - A picture is put into the page, so that it follows the page's light and dark.
 # - `name()` becomes a link to the function, in code letters; `make explore STAGE=3 AT=event=mmu_update` one to the recorded
 #   boot, at that moment.
@@ -151,6 +152,16 @@ function read_lab(path, lab, line, words, marks, files, blanks, n, i, j) {
 				lab_of["src/" words[i], marks[j]] = lab + 0
 }
 
+# The next transcript of this page, as it is on this machine; nothing if it is no other.
+function as_here(path, line, text) {
+	path = "build/doc/here/" file
+	while ((getline line < path) > 0 && line !~ /^```console/)
+		;
+	while ((getline line < path) > 0 && line !~ /^```/)
+		text = text line "\n"
+	return text
+}
+
 BEGIN {
 	while ((getline line < "build/doc/stages") > 0) {
 		split(line, parts, "\t")
@@ -185,9 +196,11 @@ shown && /^```/ { copy = 1; shown = 0; print folded ? snippet : ""; next }
 	fence = !fence
 	# No language that Doxygen knows; its colours would be wrong.
 	print (fence && $0 !~ /^```(c|python|diff)$/ ? "```{.unparsed}" : $0)
+	here = fence && /^```console/ ? as_here() : ""
+	printf "%s", here
 	next
 }
-fence { print; next }
+fence { if (here == "") print; next }
 
 /^<!-- \\snippet / {
 	sub(/^<!-- \\/, "@")
