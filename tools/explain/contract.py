@@ -15,14 +15,14 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE, BadPage
 from xenpt.shared_info import SharedInfo
 from xenpt.start_info import StartInfo
 
+from .contract_tables import mapped
+
 if TYPE_CHECKING:
     from .observe import Observation
     from .source import Source
 
 SAMPLE = 64  # bytes of .bss that are looked at, of each page
 EVERY = 8  # one page of so many is compared with mfn_list
-SPARE = 128  # pages that are mapped behind the stack, at the least
-VA_MASK = (1 << 48) - 1
 MOST_WORDS = 1024  # of the command line
 
 Layout = dict[str, int]  # the toolstack's, name by name: PFNs
@@ -31,7 +31,7 @@ Layout = dict[str, int]  # the toolstack's, name by name: PFNs
 def broken(seen: Observation, source: Source, layout: Layout) -> Iterator[str]:
     """What does not hold, at the first instruction."""
     base = Loading(source.image).virt_base if source.image else 0  # VA of paddr 0
-    yield from _mapped(seen, base, layout)
+    yield from mapped(seen, base, layout)
     if seen.info is None:
         yield _no_start_info(seen, base + (layout.get("start_info", 0) << PAGE_SHIFT))
         return
@@ -41,25 +41,6 @@ def broken(seen: Observation, source: Source, layout: Layout) -> Iterator[str]:
     yield from _shared_info(seen)
     yield from _stack(seen, base, layout)
     yield from _bss(seen, source, base)
-
-
-def _mapped(seen: Observation, base: int, layout: Layout) -> Iterator[str]:
-    """The tables' number, and what they have to map: the first instruction, and all from PFN 0 to behind the stack."""
-    needed = _needed(seen.bits, base, layout["stack"] + 1 + SPARE) if layout else {}
-    if layout and layout["nr_tables"] < sum(needed.values()):
-        yield (f"the toolstack counted {layout['nr_tables']} page tables, and PFN 0 to {layout['stack']:#x} and {SPARE} pages more, from VA {base:#x}, take "
-               f"{sum(needed.values())}: {', '.join(f'{count} of level {level}' for level, count in needed.items())}")
-    walk = seen.guest().space.walk(seen.entry) if seen.boot else None
-    if walk and walk.problem:
-        yield f"its first instruction, VA {seen.entry:#x}, is not mapped: {walk.problem}"
-
-
-def _needed(bits: int, base: int, pages: int) -> dict[int, int]:
-    """Page tables of each level; with three, of the second all four, since the last slot is Xen's, too."""
-    first = base & VA_MASK
-    last = first + (pages << PAGE_SHIFT) - 1
-    counts = {level: (last >> PAGE_SHIFT + 9 * level) - (first >> PAGE_SHIFT + 9 * level) + 1 for level in range(1, 5 if bits == 64 else 4)}
-    return counts | ({2: 4} if bits == 32 else {})
 
 
 def _no_start_info(seen: Observation, right: int) -> str:

@@ -66,7 +66,7 @@ def _kinds(f: Facts, n: int):
         if n > PAGE_SIZE and 0 <= n - (base << PAGE_SHIFT & f.mask) < PAGE_SIZE:
             yield "shifted", f"P=V {base:#x}, {f.thing(base)}, shifted left by {PAGE_SHIFT}: an address, taken for a page number"
     whole = n | f.mask ^ 0xFFFFFFFF
-    if f.bits == 64 and n >> 31 == 1 and whole - f.source.offset & f.mask in range(f.nr_pages << PAGE_SHIFT):
+    if f.bits == 64 and n >> 31 == 1 and whole - f.source.offset & f.mask in range(f.nr_pages << PAGE_SHIFT or f.bare and f.bare.size or 0):
         yield "half", f"the lower half of VA {whole:#x}, {f.number(whole) or 'in the image'}: it went through a register, or a variable, of 32 bits"
     twice = n - 2 * f.page_offset & f.mask
     if f.page_offset and f.thing(twice):

@@ -142,4 +142,4 @@ def _(f):
     if call or f.panic.startswith("hypercall refused: "):
         known = f"""The call was {call.name}({', '.join(f'{a:#x}' for a in call.args[:5])}) = {call.result}
             ({errors().get(-call.result, "?")}), made at {f.source.place(call.caller)}.""" if call else ""
-        return f"Xen did not do what it was asked for. {known}{odd_numbers(f)}"
+        return f"Xen did not do what it was asked for. {known or f'In the words of the kernel: {f.panic}.'}{odd_numbers(f)}"

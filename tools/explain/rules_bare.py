@@ -54,6 +54,17 @@ def _(f):
         mapped at VA {linked:#x}, PAGE_OFFSET higher. What a loader passes are paddrs: each has to be repointed (__va()) before it is used. {no_handler(f)}"""
 
 
+@rule("bare-stack-low", PVH, "vanished", "failure")
+def _(f):
+    """The linked code runs on a stack that is named by its paddr, which is mapped no more."""
+    found, stack = fault(f, 14), f.source.extent_of("init_stack")
+    walk = f.bare.walk(rsp(f)) if found and f.bare.state.paging else None
+    if walk and walk.problem and stack.start <= rsp(f) <= stack.stop and f.source.linked(found.ip) == (found.ip, "VA"):
+        return f"""ESP is {rsp(f):#x}, the P=V address of init_stack + {rsp(f) - stack.start:#x}, and the code runs at its linked address: P=V was dropped ({walk.problem}), and the stack went with it, at {f.place(found.ip)}. The jump to the linked address has to change the stack
+            as well: linked_va(init_stack + THREAD_SIZE). {no_handler(f)}"""
+    return None
+
+
 @rule("bare-left-code", PVH, "vanished", "failure")
 def _(f):
     found = fault(f)

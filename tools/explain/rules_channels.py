@@ -45,9 +45,27 @@ def _(f):
 def _(f):
     asked = f.guest(r"^\[domain (\d+)\] PANIC: hypercall refused: event_channel_op\(EVTCHNOP_bind_interdomain\), port (\d+)")
     opened = f.guest(r"^toolstack: domains (\d+) and (\d+) may talk, by port (\d+) of the first")
-    if asked and opened:
-        return f"""Domain {asked[1]} wanted to bind to port {asked[2]} of the other, and dom0 has opened {opened[3]} of domain {opened[1]} for domain {opened[2]} (alloc_unbound). Xen binds only to a port that
-            is unbound, and meant for the domain that asks. The number comes from xenstore (peer/port, peer/domid)."""
+    if not asked or not opened:
+        return None
+    told = f"""Domain {asked[1]} wanted to bind to port {asked[2]} of the other, and dom0 has opened {opened[3]} of domain {opened[1]} for domain {opened[2]} (alloc_unbound)"""
+    if (asked[1], asked[2]) == (opened[2], opened[3]):
+        return f"""{told}: that is the right port, asked for by the right domain. So the call named another domain as its owner (remote_dom, which has to be {opened[1]}: peer/domid), or the
+            port was bound already, by an earlier call."""
+    return f"{told}. Xen binds only to a port that is unbound, and meant for the domain that asks. The number comes from xenstore (peer/port, peer/domid)."
+
+
+@rule("guest-domain-pair", GRANTS, "failure")
+def _(f):
+    """What either of the two has come to, where one of them waits."""
+    panics = dict(re.findall(r"^\[domain (\d+)\] PANIC: (.*)$", "\n".join(f.said.guest), re.M))
+    if hasattr(f, "broken") or not any(words.startswith("pair: ") for words in panics.values()):
+        return None
+    last = {m[1]: m[2] for m in (re.match(r"\[domain (\d+)\] +((?:lent|mapped|given back|taken back).*)", line) for line in f.said.guest) if m}
+    lent = re.findall(r"^\[domain (\d+)\] +lent MFN", "\n".join(f.said.guest), re.M)
+    roles = "Both lend, and neither borrows: which of them a domain does, start_kernel() decides by its own number and the other's (src/stage6-toolstack/pair/main.c), and the two have to decide differently. " if len(set(lent)) > 1 else \
+        "Neither of them has lent anything, so what is borrowed is not there. " if not lent and len(panics) > 1 else ""
+    return f"""{roles}Of the two domains, {'; '.join(f'domain {n} came to "{last.get(n, "nothing of the grant yet")}", and ended by "{words}"' for n, words in panics.items())}. The lender lends, rings and waits for the page to say
+        that it is its turn (turn 0) and for Xen to have taken GTF_reading and GTF_writing away; the borrower maps, writes back, unmaps and rings."""
 
 
 def channels(f, operation: int, layout: str) -> Iterator[tuple[int, ...]]:

@@ -5,12 +5,14 @@ import os
 import re
 
 from xenabi.loader import Loading
+from xenpt.memory import PAGE_SHIFT
 
 from .files import Files
 from .rule import rule
 from .source import Source
 
 LESSON = "10-the-other-side"
+ENDING = ("panic", "xen_exit", "vprintk", "printk", "guest_mfn")
 
 
 @rule("guest-domain-contract", LESSON, rank=-1, unlike="Lesson 0 has the list of what a guest is promised, and src/stage6-toolstack/main.c a call for each.")
@@ -52,6 +54,9 @@ def _(f):
             taken."""
     right = _reads_well(f) if f.panic.startswith("image: ") else None
     packed = [line.removeprefix("bzImage: ") for line in Files(os.environ.get("MODULE", ""), False).bzimage if "payload" in line]
+    if right and packed and f.panic.startswith("image: bzImage: "):
+        return f"""Stage 6 refuses the bzImage that it got: "{f.panic.removeprefix("image: bzImage: ")}". The file is as it should be: {'; '.join(packed)}. So it is stage 6's own reading that is wrong, which ended {f"at {f.where}" if f.where else
+            "there"}: of the header's fields in src/stage6-toolstack/bzimage.c, or of the packed data in src/stage5-boot-protocol/boot/gunzip.c and inflate.c."""
     if right and packed:
         return f"""GUEST is a bzImage, and nothing is wrong with it: {'; '.join(packed)}. What stage 6 then took for the kernel's ELF file, "{f.panic}", is not what the payload unpacks to: unpack_bzimage()
             (src/stage6-toolstack/bzimage.c) has to find the payload by the setup header, to unpack it, and to pass on what came out and its size."""
@@ -96,3 +101,14 @@ def _(f):
     if f.panic.startswith("memory_op(populate_physmap)"):
         return """Xen gave the domain that stage 6 builds fewer pages than it was asked for. If it says Over-allocation, max_mem allows
             no more; otherwise the machine has no more: GUEST_MEM=MiB makes it larger."""
+
+
+@rule("guest-domain-pfn", LESSON, "failure")
+def _(f):
+    said = re.match(r"toolstack: the guest has no PFN 0x([0-9a-f]+), only (\d+) pages", f.panic)
+    if not said:
+        return None
+    pfn, pages = int(said[1], 16), int(said[2])
+    shifted = f"As a paddr it is that of PFN {pfn >> PAGE_SHIFT:#x}, which the guest has: it was not shifted by PAGE_SHIFT. " if 0 < pfn >> PAGE_SHIFT < pages else ""
+    ways = [f.source.place(a) for a in f.on_stack() if f.source.function(a) not in ENDING] if f.seen and f.seen.regs else []
+    return f"""guest_mfn() was asked for PFN {pfn:#x}, and the guest has {pages} ({pages:#x}). {shifted}{f"It was called by way of {', '.join(dict.fromkeys(ways[:3]))}." if ways else ""}"""

@@ -30,6 +30,15 @@ def _(f):
         ({NAMES[found.vector]}, error code {found.error:#x}). {off} The handler has to pop exactly what it, and its stub, have pushed."""
 
 
+@rule("bare-iret", PVH, "vanished", "failure")
+def _(f):
+    found = fault(f)
+    if found and f.bits == 64 and f.bare.read(found.ip, 1) == IRET[32]:
+        return f"""The handler is left, at {f.place(found.ip)}, by an IRET of 32 bits: it pops three words of 4 bytes, and the frame of a 64-bit processor has five of 8. {f"So it took {found.cr2:#x}{f', {f.number(found.cr2)},' if f.number(found.cr2) else ''} for an address. " if found.vector == 14 else ""}The instruction is
+            IRETQ."""
+    return None
+
+
 def _is_frame(f, at: int) -> bool:
     """Whether EIP and CS of the kernel's stand there."""
     word = f.bits // 8
@@ -107,3 +116,15 @@ def _(f):
         expected = " was expected, and is in __ex_table; but the" if found.ip in [at for at, _ in f.source.fixups] else " has a gate, but its"
         return f"""The exception at {f.place(found.ip)}{expected} handler was never reached: {wrong}. The processor looks
             at bit 47 (present), at the type, and at the selector of a gate, which has to be that of the kernel's code."""
+
+
+@rule("bare-woken", PVH, "failure")
+def _(f):
+    """It gave up waiting: whether it slept, and whether anything came."""
+    if not f.bare or not f.bare.entered or not f.guest("PANIC: timer: woken") or f.cut:
+        return None
+    came = sum(f.source.linked(s.address) == (f.source.va("pvh_interrupt"), "VA") for s in f.steps)
+    place = next((f.source.place(s.address) for s in reversed(f.steps) if f.source.function(s.address) == "wait_for_tick"), "wait_for_tick()")
+    why = "the interrupt came, and the count that the loop looks at did not change: see pvh_do_interrupt()" if came else \
+        "HLT is to put the processor to sleep, with interrupts on, until one comes: STI, HLT, CLI. Without HLT, or with interrupts off, the loop is over long before the timer's 10 ms"
+    return f"The loop was gone through a thousand times, at {place}, and pvh_interrupt() was entered {came} times: {why}."

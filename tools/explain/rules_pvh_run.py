@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 from xenabi.headers import names, value
-from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
+from xenpt.memory import PAGE_SIZE
 
 from .rule import rule
 from .rules_pvh_guest import LESSON, kernel
@@ -85,22 +85,6 @@ def _(f):
         if later and first[number] > min(later):
             return f"{text(f, made[first[number]])}, came after {text(f, made[min(later)])}, which needs it. In order they are {', '.join(f'{n}({o})' for n, o, _ in STEPS)}."
     return None
-
-
-@rule("pvh-console-page", LESSON, "mute")
-def _(f):
-    said, source = f.guest(r"^toolstack: layout, PFNs: (.*)"), kernel(f).source
-    places = {name: int(pfn, 16) for name, pfn in re.findall(r"(\w+) 0x([0-9a-f]+)", said[1] if said else "")}
-    step = next((s for s in ran(f).steps if ran(f).linked(s) == source.va("publish")), None) if ran(f) and places else None
-    if not step:
-        return None
-    at = ran(f).register(step, "DI" if source.bits == 64 else "AX")  # publish()'s first argument: the page
-    pfn = (at if step.address < source.offset else at - kernel(f).page_offset) >> PAGE_SHIFT
-    other = next((name for name, place in places.items() if place == pfn and name != "console"), "")
-    if pfn != places.get("console"):
-        return f"""The kernel wrote its text into PFN {pfn:#x}{f', the page of {other}' if other else ''}, which is what HVM_PARAM_CONSOLE_PFN told it, and dom0 laid the console's page out at PFN {places.get('console', 0):#x}, where it
-            reads: pvh_set_parameters() has to set that parameter to guest->console, and find_ring() to ask for it."""
-    return f"The kernel wrote its text into PFN {pfn:#x}, the console's page, and dom0 has not read it there: console_drain() reads guest->ring, which console_open() has to have mapped."
 
 
 def all_idle(f) -> bool:

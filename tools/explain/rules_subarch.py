@@ -9,7 +9,8 @@ from .rule import rule
 from .rules_bzimage import LESSON
 
 # In boot_params, by Linux's boot protocol: offsets, and what hardware_subarch is under Xen.
-HEADER, SUBARCH, SUBARCH_XEN, SUBARCH_DATA = 0x202, 0x23C, 2, 0x240
+HEADER, VERSION, SUBARCH, SUBARCH_XEN, SUBARCH_DATA = 0x202, 0x206, 0x23C, 2, 0x240
+WITH_SUBARCH = 0x207  # the first version that has the field
 HEAD, AFTER = "startup_32", ("bad_subarch", "native_entry", "xen_entry")
 
 
@@ -42,9 +43,12 @@ def jumped(f) -> str:
 @rule("taken-for-a-pc", LESSON + ": Subarch", "failure")
 def _(f):
     said = f.guest("hardware_subarch is ([0-9]+), and this kernel knows only")
-    if said and int(said[1]) != SUBARCH_XEN and field(f, "xen_boot_params", SUBARCH) == SUBARCH_XEN and not f.native:
-        return f"""boot_params' hardware_subarch (0x23c) is {said[1]}, and that of xen_boot_params, which the shim writes, is {SUBARCH_XEN} (Xen): the common head's copy of it, from ESI (RSI)
-            to boot_params, lost that."""
+    if not said or int(said[1]) == SUBARCH_XEN or field(f, "xen_boot_params", SUBARCH) != SUBARCH_XEN or f.native:
+        return None
+    there, told = field(f, "boot_params", VERSION, 2), field(f, "xen_boot_params", VERSION, 2)
+    lost = f"""the common head's copy is good (the version, 0x206, is {there:#x} in both), so the field was written to afterwards: only where the version is below {WITH_SUBARCH:#x} may the head put 0 there""" \
+        if there and there == told and not int(said[1]) else "the common head's copy of it, from ESI (RSI) to boot_params, lost that"
+    return f"boot_params' hardware_subarch (0x23c) is {said[1]}, and that of xen_boot_params, which the shim writes, is {SUBARCH_XEN} (Xen): {lost}."
 
 
 @rule("unknown-subarch", LESSON + ": An unknown subarch", "failure")

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Of what a PV guest is promised, that its first instruction is mapped, and that there are tables enough for all that has to be. See contract.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from xenpt.memory import PAGE_SHIFT
+
+if TYPE_CHECKING:
+    from .observe import Observation
+
+SPARE = 128  # pages that are mapped behind the stack, at the least
+VA_MASK = (1 << 48) - 1
+
+
+def mapped(seen: Observation, base: int, layout: dict[str, int]) -> Iterator[str]:
+    """The tables' number, and what they have to map: the first instruction, and all from PFN 0 to behind the stack."""
+    needed = _needed(seen.bits, base, layout["stack"] + 1 + SPARE) if layout else {}
+    if layout and layout["nr_tables"] < sum(needed.values()):
+        yield (f"the toolstack counted {layout['nr_tables']} page tables, and PFN 0 to {layout['stack']:#x} and {SPARE} pages more, from VA {base:#x}, take "
+               f"{sum(needed.values())}: {', '.join(f'{count} of level {level}' for level, count in needed.items())}")
+    walk = seen.guest().space.walk(seen.entry) if seen.boot else None
+    if walk and walk.problem:
+        yield f"its first instruction, VA {seen.entry:#x}, is not mapped: {walk.problem}"
+
+
+def _needed(bits: int, base: int, pages: int) -> dict[int, int]:
+    """Page tables of each level; with three, of the second all four, since the last slot is Xen's, too."""
+    first = base & VA_MASK
+    last = first + (pages << PAGE_SHIFT) - 1
+    counts = {level: (last >> PAGE_SHIFT + 9 * level) - (first >> PAGE_SHIFT + 9 * level) + 1 for level in range(1, 5 if bits == 64 else 4)}
+    return counts | ({2: 4} if bits == 32 else {})

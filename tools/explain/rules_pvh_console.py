@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 7 on Xen, of which nothing was printed: which console it chose, and where its text went."""
+
+import re
+
+from xenpt.memory import PAGE_SHIFT
+
+from .rule import rule
+from .rules_pvh_guest import LESSON, kernel
+from .rules_pvh_run import ran
+
+
+@rule("pvh-console-early", LESSON, "mute")
+def _(f):
+    order = list(ran(f).functions) if ran(f) else []
+    came = [order.index(name) if name in order else None for name in ("pvh_select_console", "pvh_find_hypervisor")]
+    if None not in came and came[0] < came[1]:
+        return """pvh_select_console() was called before pvh_find_hypervisor(): it goes by pvh_on_xen, which that sets, and so it took the machine for a bare one and chose the serial port, which is not this domain's or is Xen's.
+            Xen has to be found first."""
+
+
+@rule("pvh-console-page", LESSON, "mute")
+def _(f):
+    said, source = f.guest(r"^toolstack: layout, PFNs: (.*)"), kernel(f).source
+    places = {name: int(pfn, 16) for name, pfn in re.findall(r"(\w+) 0x([0-9a-f]+)", said[1] if said else "")}
+    step = next((s for s in ran(f).steps if ran(f).linked(s) == source.va("publish")), None) if ran(f) and places else None
+    if not step:
+        return None
+    at = ran(f).register(step, "DI" if source.bits == 64 else "AX")  # publish()'s first argument: the page
+    pfn = (at if step.address < source.offset else at - kernel(f).page_offset) >> PAGE_SHIFT
+    other = next((name for name, place in places.items() if place == pfn and name != "console"), "")
+    if pfn != places.get("console"):
+        return f"""The kernel wrote its text into PFN {pfn:#x}{f', the page of {other}' if other else ''}, which is what HVM_PARAM_CONSOLE_PFN told it, and dom0 laid the console's page out at PFN {places.get('console', 0):#x}, where it
+            reads: pvh_set_parameters() has to set that parameter to guest->console, and find_ring() to ask for it."""
+    return f"The kernel wrote its text into PFN {pfn:#x}, the console's page, and dom0 has not read it there: console_drain() reads guest->ring, which console_open() has to have mapped."
