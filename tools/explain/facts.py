@@ -78,7 +78,7 @@ class Facts(Ending, Refusal, Tables, Things):
         begin = self.source.va("xen_entry") if self.source.va("boot_params") is None else None
         self.seen = Observation(self.boots, self.said.entry, self.bits, exits,
                                 [] if begin is None else [begin - self.source.offset & self.mask, begin],
-                                self.end in ENDLESS, self.at_entry, self.others, self._functions())
+                                self.end in ENDLESS, self.at_entry or self._builds_others(), self.others, self._functions())
         self.calls = self.seen.calls
         self.entered_as_told, self.qemu_hangs = self.seen.ended != "not entered", self.seen.ended == "stuck"
         if self.seen.ended not in SAME_END.get(self.end, (self.seen.ended,)) and not (self.seen.ended in CUT_SHORT and self.repeated):
@@ -89,6 +89,10 @@ class Facts(Ending, Refusal, Tables, Things):
             self.seen = None
             return contextlib.nullcontext()
         return self.seen
+
+    def _builds_others(self) -> Callable[[Observation], None] | None:
+        """What stage 6 does is followed, and not what the domains do that it builds."""
+        return (lambda seen: seen.only_this([])) if self.guest("^toolstack: ") else None
 
     def _functions(self) -> dict[int, str]:
         """Those of the kit's that are looked at, by address, P=V and linked. Not in a run that waits: time jumps at each stop, and the event that is

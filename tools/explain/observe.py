@@ -117,6 +117,7 @@ class Observation(Again, Stops):
         """It loops, or waits."""
         self.ended = "loop"
         now = self.stub.registers()
+        self.outside = self.cr3 not in (None, now.cr3)
         self.regs = Saved.now(now)
         if not self.places.stops and self.machine.halted():
             # Without Xen's symbols it has run beyond the crash, and the processor is not the guest's any more.
