@@ -124,6 +124,8 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
 	ends 2 "GRADE_FORMAT=xml is not known here: use one of text json gradescope tap junit classroom50"
 	grade 2
 	ends 1 "there is no $work yet: make lab LAB=2 makes it"
+	run make -s -C "$good" lab LAB=2 WORK=/dev/null/nowhere OUT="$out"
+	ends 2 "/dev/null/nowhere cannot be made: name a folder of yours, WORK=folder"
 	out=/proc/nowhere grade 2
 	ends 2 "grade: cannot keep the result"
 }
