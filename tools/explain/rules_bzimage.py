@@ -4,6 +4,7 @@
 import re
 
 from .rule import rule
+from .rules_image import NOT_ELF
 
 LESSON = "5-boot-protocol"
 DAMAGED = "data is corrupt|[Cc][Rr][Cc] error|invalid compressed format|violates"  # in Xen's words, of xz, gzip, ...
@@ -17,7 +18,7 @@ def header(f, words: str) -> str:
 
 def stops(f) -> bool:
     """Whether Xen, or the unpacker of the native way, gave up on the payload."""
-    return bool(f.xen("Not enough memory to relocate|not an ELF binary|ran out of input data|" + DAMAGED) or f.guest(r"^bzImage: .*Stop"))
+    return bool(f.xen(f"Not enough memory to relocate|ran out of input data|{NOT_ELF}|{DAMAGED}") or f.guest(r"^bzImage: .*Stop"))
 
 
 def elsewhere(f, line: str) -> str:

@@ -13,6 +13,7 @@ ADDRESSES = LESSON + ": Two addresses for everything"
 MIB16 = 1 << 24  # every LOAD_OFFSET is a multiple of that, and far more
 HIGH = 0x10000000  # no image is loaded there: it is a VA
 BOUNDS = r"^ERROR: ELF start or entries are out of bounds"
+NOT_ELF = "not an ELF binary|broken ELF|ELF: [ps]hdr overflow"  # Xen's words
 
 
 def said(f: Facts, name: str) -> int:
@@ -84,7 +85,7 @@ def _(f):
 
 @rule("payload-not-elf", "5-boot-protocol", "refusal", rank=1)
 def _(f):
-    broken = f.xen("not an ELF binary|broken ELF|ELF: [ps]hdr overflow")
+    broken = f.xen(NOT_ELF)
     if broken:
         return f"""What Xen loads is not an ELF file that it can read: "{broken.string.strip()}". Its headers lead outside the file (readelf
             -lS)."""
