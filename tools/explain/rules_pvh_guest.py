@@ -16,6 +16,7 @@ LESSON = "11-pvh"
 PAGING, PROTECTED = 1 << 31, 1  # of CR0
 MAPPED = 0x40000000  # PVH_MAPPED of src/include/pvh.h: so far memory is mapped
 NO_STACK = (1 << 32) - (1 << 20)  # a stack pointer that began at 0 has come no further
+FAR = 4  # sizes of the stack: so far below it the page of stubs and the read-only data are written over before anything fails
 
 
 def triple_fault(f):
@@ -93,7 +94,7 @@ def paged(dumped):
 def no_handler(f, rsp: int) -> str:
     """Why a fault finds no handler, as far as the stack pointer tells."""
     stack = kernel(f).source.va("init_stack")
-    if stack is not None and stack - STACK_SIZE < rsp < stack:
+    if stack is not None and stack - FAR * STACK_SIZE < rsp < stack:
         return f"init_stack begins at VA {stack:#x}, {stack - rsp:#x} bytes above: the stack has run over. Does a handler call itself, or cause the exception that it is for?"
     return "Either no IDT was loaded yet, or its gate leads nowhere, or there is no stack to push on."
 
