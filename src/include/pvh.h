@@ -67,7 +67,7 @@ extern const u8 pvh_trap_stubs[NR_TRAPS * TRAP_STUB_SIZE];
 extern const u8 pvh_interrupt[];
 /** @} */
 
-/** Takes the P=V mapping away and shows that it is gone. */
+/** Takes the P=V mapping away. */
 void pvh_drop_identity_map(void);
 
 /** Maps the large page of a device's registers. @return VA of @p paddr */

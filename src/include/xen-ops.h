@@ -101,8 +101,11 @@ void xen_init_traps(void);
  */
 bool probe_kernel_read(vaddr_t va, unsigned long *value);
 
-/** Takes the P=V mapping away and shows that it is gone. */
+/** Takes the P=V mapping away. */
 void xen_drop_identity_map(void);
+
+/** Shows that VA 0, which P=V had, is mapped no more. Needs a trap table. */
+void identity_map_is_gone(void);
 
 /** Maps the shared info page and starts taking events. */
 void xen_init_events(void);

@@ -74,6 +74,7 @@ void xen_start_kernel(void)
 
 	xen_init_traps();
 	xen_drop_identity_map();
+	identity_map_is_gone();
 
 	xen_init_events();
 	xen_wait_for_ticks(3);

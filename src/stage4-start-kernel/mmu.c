@@ -66,12 +66,16 @@ void xen_drop_identity_map(void)
 	pgd_t *pgd = (pgd_t *)xen_start_info->pt_base;
 	unsigned int end =
 		min(pgd_index(PAGE_OFFSET), pgd_index(XEN_VIRT_START));
-	unsigned long word;
 
 	clear_pgd_entries(pgd, end);
 	flush_tlb();
-
 	are_cleared(pgd, end);
+}
+
+void identity_map_is_gone(void)
+{
+	unsigned long word;
+
 	if (probe_kernel_read(0, &word))
 		panic("P=V is still mapped: VA 0 reads %#lx", word);
 	printk("  P=V dropped: a read at VA 0 faults now, and was caught\n");

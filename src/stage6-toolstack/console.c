@@ -80,7 +80,7 @@ void console_close(struct guest *guest)
 	if (guest->used)
 		end_line(guest);
 	if (ring->out_cons != ring->out_prod)
-		panic("toolstack: domain %u's console: the producer is %#x, and the consumer %#x, after all was read",
+		panic("toolstack: domain %u's console: at its end the producer is %#x, and the consumer %#x",
 		      guest->id, ring->out_prod, ring->out_cons);
 	unmap_foreign(guest->ring);
 	guest->ring = NULL;

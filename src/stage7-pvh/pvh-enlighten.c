@@ -29,6 +29,7 @@ void pvh_start_kernel(void)
 
 	pvh_init_traps();
 	pvh_drop_identity_map();
+	identity_map_is_gone();
 
 	if (pvh_on_xen) {
 		xen_setup_features();

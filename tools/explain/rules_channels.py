@@ -103,7 +103,11 @@ def _(f):
 
 @rule("console-consumer", LESSON, "failure")
 def _(f):
-    told = re.match(r"toolstack: domain (\d+)'s console: the producer is (0x[0-9a-f]+), and the consumer (0x[0-9a-f]+)", f.panic)
-    if told:
-        return f"""Domain {told[1]} has ended, all of its console's ring was read, and the ring's out_cons is {told[3]} where out_prod is {told[2]}: the two are to be the same then. Who reads (console_drain(), which serve() calls) writes out_cons, so
-            that the guest knows which bytes it may write over; who writes, the guest, writes out_prod."""
+    told = re.match(r"toolstack: domain (\d+)'s console: at its end the producer is (0x[0-9a-f]+), and the consumer (0x[0-9a-f]+)", f.panic)
+    if not told:
+        return None
+    if not f.guest(rf"^\[domain {told[1]}\] "):
+        return f"""Domain {told[1]} has ended, and nothing that it wrote into its console's ring was printed: the ring's out_prod is {told[2]}, so it wrote, and out_cons is {told[3]}. console_drain() reads, which attend() calls each time
+            before it looks whether the domain has ended: it was not called, or did not go round."""
+    return f"""Domain {told[1]} has ended, what it wrote was printed, and the ring's out_cons is {told[3]} where out_prod is {told[2]}: the two are to be the same then. Who reads (console_drain()) writes out_cons, so that the guest knows
+        which bytes it may write over; who writes, the guest, writes out_prod."""

@@ -70,6 +70,13 @@ def _(f):
 def _(f):
     if not f.panic.startswith("P=V is still mapped"):
         return None
+    if f.pvh != "n":
+        return """VA 0 is still mapped, P=V. pvh_drop_identity_map() clears the pgd entries below PAGE_OFFSET by stores, and loads CR3, which flushes the TLB: it was not called, cleared other entries, or CR3 was not
+            loaded afterwards."""
+    names_of = [c.name for c in f.calls]
+    if "set_trap_table" in names_of and "mmu_update" not in names_of[names_of.index("set_trap_table"):]:
+        return """VA 0 is still mapped, P=V: no page-table entry was changed since the trap table was registered, so xen_drop_identity_map(), which clears the pgd entries of P=V by mmu_update, was not called, or
+            returned early."""
     walk = f.walk(0)
     left = re.search(r"pgd\[(\d+)\] is 0x([0-9a-f]+)", f.panic)
     updates = [u for c in f.calls if c.name == "mmu_update" for u in c.updates if not u[1]]
