@@ -64,7 +64,7 @@ def _(f):
     last = f.calls[-1] if f.calls and not f.fault else None
     told = next((c.args for c in f.calls if c.name == "set_callbacks"), None)
     event = told[1 if f.bits == 32 else 0] if told else 0
-    if last and told and not event and last.result is None and last.name != IRET:
+    if last and told and not event and last.name != IRET:
         return f"""An event came, and Xen had no address at which to enter the kernel: set_callbacks was given {', '.join(f'{a:#x}' for a in told[:4])}, and the address for events, the {"second" if f.bits == 32 else "first"} of
             them, is 0. Are its arguments in their places? They are {"a code segment and an address, twice" if f.bits == 32 else "two addresses, for events and for a return that fails"}."""
     if last and last.name == SHUTDOWN[0] and last.args[0] != SHUTDOWN[1] and last.result is None and not told:
