@@ -253,7 +253,7 @@ long=stage7-pvh/pvh-head_64.S
 	fault x86_64/stage7 stage7-pvh/pvh-enlighten.c 's/^\tstart_kernel/\t*(volatile int *)0x1234 = 0;\n&/'
 	as_domU "$image"
 	ends 1 "[domain 1] FAULT: vector 14"
-	diagnosed 1 guest-domain-crashed
+	diagnosed 1 pvh-guest-failed
 }
 
 # bats test_tags=long
