@@ -47,6 +47,7 @@ class Gate(gdb.Breakpoint):
                     done = watch.through(session.stub)
                 forget()
                 return not done or watch.enough()
+            return watch.enough()  # an iret, which does not return
         except (*session.errors, gdb.error, gdb.GdbError, OSError) as error:
             print(f"xen hypercalls: {error}")
         finally:
@@ -134,7 +135,7 @@ def visit(stub):
     if watch.call:
         return watch.through(stub) and not watch.enough()
     stub.step()
-    return True
+    return not watch.enough()
 
 
 def known_names():
