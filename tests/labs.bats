@@ -338,7 +338,7 @@ assert r["tasks"][3]["findings"][0]["id"] == "console-not-selected", r' "$output
 		run ! compgen -G "$out/run-*"
 	done
 	grade 3
-	points 0 "16 of 16"
+	points 0 "15 of 15"
 }
 
 @test "what is not the reader's fault is status 2, and what he quotes is printed as it is safe" {

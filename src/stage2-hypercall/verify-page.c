@@ -14,9 +14,10 @@
 #include "hypercall.h"
 #include "setup-hypercall.h"
 
-/* The pointer is used again after the call, and the compiler may not know what
- * it was before: if it believes that a hypercall leaves its arguments alone,
- * this is where that shows.
+/* The version comes first: it is not 0, which many a register holds by chance.
+ * Then the pointer is used again after the call, and the compiler may not know
+ * what it was before: if it believes that a hypercall leaves its arguments
+ * alone, this is where that shows.
  */
 //! [verify_hypercall_page]
 void verify_hypercall_page(void)

@@ -27,7 +27,7 @@ void xen_setup_features(void)
 bool xen_feature(unsigned int feature)
 {
 	if (!features[0])
-		panic("features: whether Xen has feature %u is not known: of none is it known",
+		panic("features: feature %u was asked for, but none of those of Xen are known",
 		      feature);
 	return features[feature / 32] & (1U << feature % 32);
 }

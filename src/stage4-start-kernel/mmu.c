@@ -72,6 +72,9 @@ void xen_drop_identity_map(void)
 	are_cleared(pgd, end);
 }
 
+/* A function of its own, so that a kernel that never drops P=V fails, too.
+ * pvh_start_kernel() calls it as well.
+ */
 void identity_map_is_gone(void)
 {
 	unsigned long word;

@@ -79,6 +79,7 @@ void console_close(struct guest *guest)
 
 	if (guest->used)
 		end_line(guest);
+	/* The guest has ended, and its ring was drained after that. */
 	if (ring->out_cons != ring->out_prod)
 		panic("toolstack: domain %u's console: at its end the producer is %#x, and the consumer %#x",
 		      guest->id, ring->out_prod, ring->out_cons);

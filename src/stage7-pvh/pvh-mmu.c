@@ -7,7 +7,6 @@
  * walk.c, whose every step asks the m2p, and with stage 4's mmu.c: entries hold
  * paddrs here, tables are memory, and loading CR3 is what flushes the TLB.
  */
-#include "console.h"
 #include "pgtable.h"
 #include "pvh.h"
 #include "xen-ops.h"

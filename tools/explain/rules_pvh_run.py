@@ -2,7 +2,6 @@
 """Stage 7 on Xen, booted again: what its kernel asked Xen for, and which of its functions ran (pvh_run.py)."""
 
 import re
-
 from collections import Counter
 
 from xenabi.headers import names, value
