@@ -192,6 +192,22 @@ start_endless_build() {
 	done
 }
 
+@test "an interrupt is not lost between the commands that follow a build" {
+	# Each of them sends it when it has printed all that it will, the first one that is called.
+	for name in grep sleep; do
+		command_in_bin $name "case \$1 in -c | 0.2) ;; *) exec /usr/bin/$name \"\$@\" ;; esac
+			until [ -e $T/under-way ]; do /usr/bin/sleep 0.05; done
+			/usr/bin/$name \"\$@\"; exec >&-
+			! mkdir $T/sent 2>/dev/null || kill -INT \$PPID; /usr/bin/sleep 0.1"
+	done
+	start_endless_build
+	gone "$builder"
+	status=0
+	wait "$builder" || status=$?
+	[ "$status" = 130 ]
+	gone "$(cat pid)"
+}
+
 @test "two at once: the second waits and finds it done" {
 	echo "touch $T/under-way; timeout $((60 * ${SLOW:-1})) sh -c 'until grep -q another $T/second; do sleep 0.05; done'" |
 		cat - tree/xen/make-xen >slow
