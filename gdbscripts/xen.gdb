@@ -10,8 +10,11 @@ python
 import os, sys
 with open("/proc/self/cmdline") as line:
     named = [os.path.dirname(word.rpartition("=")[2]) for word in line.read().split("\0") if word.endswith("xen.gdb")]
-sys.path.insert(0, os.path.realpath((named or ["gdbscripts"])[0]))
-sys.dont_write_bytecode = True
+scripts = os.path.realpath((named or ["gdbscripts"])[0])
+sys.path.insert(0, scripts)
+# What Python compiles goes below build/, as tools/python's does.
+sys.pycache_prefix = sys.pycache_prefix or os.path.join(os.path.dirname(scripts), "build", "pycache")
+sys.dont_write_bytecode = False
 try:
     import elftools
 except ImportError:

@@ -11,6 +11,8 @@ export LC_ALL=C
 top=$(realpath "${BASH_SOURCE[0]%/*}/..")
 cd "$top" || exit
 export XEN=$top/build/xen/xen
+# What Python compiles is the same for all trees whose tools are links to those here (tools/python).
+export PYTHONPYCACHEPREFIX=$top/build/pycache
 # QEMU's seconds, too, are longer on a busy host. A test in which nothing is printed on purpose gives a shorter limit.
 export SILENCE=100 TIMEOUT=600
 
