@@ -93,16 +93,27 @@ class Monitor:
         self.order(f"savevm {name}")
 
     def load(self, name: str) -> None:
-        if self.shut_down():
-            self._wake()
         self.order(f"loadvm {name}")
+
+    def stop_by_failing_load(self) -> None:
+        """The machine runs for a moment; a `loadvm` of what does not exist stops it before it looks for the snapshot."""
+        self.execute("cont")
+        answer = self.human("loadvm ?")
+        if self.execute("query-status")["status"] != "restore-vm":
+            raise MonitorError(f"QEMU does not stop for a snapshot: {answer.strip()}")
+
+    def flushes(self) -> int:
+        """How often QEMU has forgotten all the code that it had translated; 0 if it does not say."""
+        return int((re.findall(r"^TB flush count +([0-9]+)", self.human("info jit"), re.MULTILINE) or "0")[0])
 
     def shut_down(self) -> bool:
         """Whether the machine has switched itself off, or tried to reset itself: then it cannot run on as it is."""
         return self.execute("query-status")["status"] == "shutdown"
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         """Out of that state, for a checkpoint to be loaded: by a reset, which -no-reboot is told to allow this once."""
+        if not self.shut_down():
+            return
         end = time.monotonic() + self._limit
         self.execute("set-action", reboot="reset")
         self.execute("system_reset")

@@ -17,6 +17,7 @@ import itertools
 import os
 import time
 
+from . import translations
 from .position import NoPosition, Position
 from .packets import TooLate
 
@@ -79,6 +80,7 @@ class Timeline:
         self.here = self.stop = None
         self._tags = itertools.count()
         self._said, self._log_from = (), 0  # parts of the log
+        self._forgets = None  # whether this QEMU forgets its translations by itself
 
     def save(self, position=None, parent=None, way=None, hits=None, straight=False):
         """A checkpoint of this moment."""
@@ -91,6 +93,11 @@ class Timeline:
         return self.here
 
     def load(self, checkpoint):
+        self.monitor.wake()
+        if self._forgets is None:
+            self._forgets = translations.forgotten(self.monitor, lambda: self.monitor.load(checkpoint.tag))
+        if not self._forgets:
+            translations.forget(self.stub, self.monitor)
         self.monitor.load(checkpoint.tag)
         self.stub.stop = ""  # whatever it was, it is not to come any more
         self.here = checkpoint

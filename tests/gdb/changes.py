@@ -67,4 +67,17 @@ def before_it_he_is_told_that_it_is_undone():
     assert registers().rdi == 0x1234567 and word() == 0x22222222
 
 
+@check
+def code_that_was_changed_runs_as_it_was_again():
+    """QEMU may have kept what it had translated of it."""
+    xen("restart entry")
+    before = registers().rip
+    gdb.execute("set var *(unsigned short *)$pc = 0x0b0f", to_string=True)  # ud2
+    steps(1)
+    assert registers().in_xen
+    xen("restart entry")
+    steps(1)
+    assert registers().rip == before + 1, hex(registers().rip)  # cld
+
+
 run()
