@@ -67,8 +67,9 @@ def exact_way(timeline, start, end):
         else:
             timeline.load(base)
             brake *= 2
-    while timeline.monitor.icount() < end:
-        now = timeline.stub.registers()
-        way += [now.rip] * (not now.in_xen)
-        timeline.stub.step()
+    with timeline.stub.interrupted_steps():  # Xen's own interrupts, the serial port's for one, belong to the run
+        while timeline.monitor.icount() < end:
+            now = timeline.stub.registers()
+            way += [now.rip] * (not now.in_xen)
+            timeline.stub.step()
     return way

@@ -81,7 +81,8 @@ def _count_stepping(timeline, start, end, addresses):
     """How often one of the addresses runs from its next time on, until the end, which is near that."""
     _first(timeline, start, end, addresses)
     runs = 0
-    while timeline.monitor.icount() < end:
-        runs += timeline.stub.registers().rip in addresses
-        timeline.stub.step()
+    with timeline.stub.interrupted_steps():
+        while timeline.monitor.icount() < end:
+            runs += timeline.stub.registers().rip in addresses
+            timeline.stub.step()
     return runs

@@ -27,6 +27,8 @@ _CHUNK, _WRITE_CHUNK = 0x800, 0x400
 _LOOK = 0.1
 # Watchpoints: their numbers in packets, and their names in an answer.
 WATCH = {"write": 2, "read": 3}
+# What steps hold back (qqemu.sstepbits).
+_NO_INTERRUPTS = 2
 # How an answer begins for a machine that was shut down: signal 3, SIGQUIT.
 _SHUT_DOWN = "T03"
 _WATCHED = re.compile(r"\b(r?)watch:([0-9a-f]+);")
@@ -167,6 +169,16 @@ class Stub(Packets):
         self._in_time()
         self.stop = _stop(self.request("s"))
         return self.stop
+
+    @contextlib.contextmanager
+    def interrupted_steps(self) -> Iterator[None]:
+        """While this holds, a step may lead into the handler of an interrupt that is due. Timers are still held back."""
+        before = int(self.request("qqemu.sstep"), 16)
+        self.must(f"Qqemu.sstep={before & ~_NO_INTERRUPTS:x}")
+        try:
+            yield
+        finally:
+            self.must(f"Qqemu.sstep={before:x}")
 
     def run(self, limit: float | None) -> bool:
         """Until a breakpoint: True. After limit seconds, or by Ctrl-C, it is stopped: False."""
