@@ -36,11 +36,12 @@ class Names:
         symbols = sorted((s.value, s.name) for s in elf(path).all_symbols if s.value in STACKS)
         self._path, self._values, self._names = path, [v for v, _ in symbols], [n for _, n in symbols]
 
-    def name(self, address):
+    def name(self, address, length=0):
+        """Of the function at an address, with the distance of what lies behind so many bytes there."""
         at = bisect.bisect_right(self._values, address) - 1
         if at == len(self._values) - 1:  # behind the end of its image: for each processor there is one for SYSCALL
             return f"{address:#x}, a stub that Xen has made"
-        return f"{self._names[at]}+{address - self._values[at]:#x}" if at >= 0 else f"{address:#x}"
+        return f"{self._names[at]}+{address - self._values[at] + length:#x}" if at >= 0 else f"{address:#x}"
 
     def offset(self, address):
         """How far an address is behind the beginning of its function."""
@@ -67,9 +68,9 @@ _names = {}
 def caller(stub, registers, known):
     """Where a function goes back to that has not put the frame pointer in order yet: a list of one, or of none."""
     offset = known.offset(registers.rip)
-    # The first instruction, of one byte, pushes the old one.
+    # The first instruction, of one byte, pushes the old one. (An exception's entry has no caller, but an error code there.)
     data = stub.peek(registers.rsp + 8 * offset, 8) if offset in (0, 1) else None
-    return [int.from_bytes(data, "little")] if data else []
+    return [address for address in (int.from_bytes(data or b"", "little"),) if address in STACKS]
 
 
 def frames(stub, registers, known):
@@ -115,8 +116,10 @@ class Where(gdb.Command):
                 raise gdb.GdbError("the guest runs, not Xen: `backtrace` is for it")
             known = names()
             found = frames(session.stub, registers, known)
-            for number, (address, line) in enumerate(zip(found, known.lines(found))):
-                say(f"#{number:<2} {address:#x} {known.name(address)} at {line}")
+            # A caller is where it called: behind that, another function may begin.
+            calls = [found[0], *(address - 1 for address in found[1:])]
+            for number, (address, call, line) in enumerate(zip(found, calls, known.lines(calls))):
+                say(f"#{number:<2} {address:#x} {known.name(call, address - call)} at {line}")
             say(guest_side())
 
 

@@ -32,7 +32,7 @@ def escape(style):
     """What switches a style on; empty if it looks as everything else."""
     if style == WRONG:
         return "\033[31m"
-    words = (gdb.parameter(f"style {style} {what}") for what in ("foreground", "intensity"))
+    words = (str(gdb.parameter(f"style {style} {what}")) for what in ("foreground", "intensity"))  # GDB 17 has gdb.Color
     codes = [CODES[word] for word in words if word in CODES]
     return f"\033[{';'.join(codes)}m" if codes else ""
 
