@@ -137,6 +137,9 @@ void notify_remote(evtchn_port_t port);
 /** @return Xen's clock: nanoseconds since its boot */
 u64 system_time(void);
 
+/** Panics if tick @p number, asked for at @p start (ns), took no time. */
+void tick_took_time(unsigned int number, u64 start);
+
 /** Waits for @p count timer interrupts that it asks for itself. */
 void xen_wait_for_ticks(unsigned int count);
 

@@ -72,6 +72,9 @@ static void verify_executable(void)
 		((void (*)(void))linked_va(pv))();
 		next = (const u8 *)PAGE_ALIGN((vaddr_t)pv + 1);
 	}
+	if (next == (const u8 *)_text)
+		panic("verify: no byte from P=V %#lx to %#lx is an instruction RET, so none was run",
+		      (vaddr_t)_text, (vaddr_t)_etext);
 }
 
 /* An entry maps more than a page, so a limit that is too low may do no harm.

@@ -24,6 +24,18 @@ static void show_version(void)
 	       version & 0xffff, extra, xen_start_info->magic);
 }
 
+/* Of memory that start_info leaves out, a kernel would never miss a page. */
+static void memory_is_whole(void)
+{
+	domid_t self = DOMID_SELF;
+	long pages = HYPERVISOR_memory_op(XENMEM_current_reservation, &self);
+
+	hypercall_must(pages, "memory_op(XENMEM_current_reservation)");
+	if ((unsigned long)pages != xen_start_info->nr_pages)
+		panic("memory: start_info says %lu pages, and Xen has given this domain %ld",
+		      xen_start_info->nr_pages, pages);
+}
+
 static void show_domain(void)
 {
 	u32 flags = xen_start_info->flags;
@@ -36,6 +48,7 @@ static void show_domain(void)
 	       xen_start_info->nr_pages,
 	       xen_start_info->nr_pages >> (20 - PAGE_SHIFT),
 	       phys_to_machine_mapping[0]);
+	memory_is_whole();
 	printk("  page tables may be written to by stores: %s\n",
 	       xen_feature(XENFEAT_writable_page_tables) ? "yes" : "no");
 	printk("  command line: \"%s\"\n", (char *)xen_start_info->cmd_line);

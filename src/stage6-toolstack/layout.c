@@ -69,6 +69,22 @@ static unsigned long place(struct guest *guest)
 }
 //! [place]
 
+/* The guest is told where each of these is, and looks nowhere else. So one page
+ * for two purposes works until both are in use.
+ */
+static void pages_are_apart(const struct guest *guest)
+{
+	unsigned long used[] = {guest->start_info, guest->store, guest->console,
+				guest->tables, guest->stack};
+	unsigned int count = guest->pvh ? 3 : ARRAY_SIZE(used);
+
+	for (unsigned int i = 1; i < count; i++)
+		for (unsigned int before = 0; before < i; before++)
+			if (used[before] == used[i])
+				panic("layout: PFN %#lx was given out twice",
+				      used[i]);
+}
+
 /* What is mapped needs tables, and the tables have to be mapped, too: a size is
  * tried, and the next larger one if it does not do.
  */
@@ -90,6 +106,7 @@ void lay_out(struct guest *guest)
 
 	if (far)
 		move_far(guest);
+	pages_are_apart(guest);
 	if (guest->pvh)
 		printk("toolstack: layout, PFNs: hvm_start_info %#lx, store %#lx, console %#lx\n",
 		       guest->start_info, guest->store, guest->console);

@@ -68,7 +68,11 @@ void pvh_wait_for_ticks(unsigned int count)
 		bind_virq(VIRQ_TIMER, count_tick);
 	}
 	for (unsigned int number = 1; number <= count; number++) {
+		u64 start = pvh_on_xen ? system_time() : 0;
+
 		wait_for_tick(number);
+		if (pvh_on_xen)
+			tick_took_time(number, start);
 		printk("  tick %u\n", number);
 	}
 }

@@ -90,9 +90,19 @@ def _machine(f: Facts, n: int):
         if flags & 1 and n > PAGE_SIZE:
             yield "entry", f"a page-table entry's value: MFN {n >> PAGE_SHIFT:#x} (PFN {pfn:#x}) with flags {flags:#x}"
         yield "maddr", f"machine address of PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT) or 'a page of this guest'}"
+    elif (pfn := built(f, n >> PAGE_SHIFT)) is not None and n & 1:
+        yield "entry", f"a page-table entry's value, with flags {n & PAGE_SIZE - 1:#x}: MFN {n >> PAGE_SHIFT:#x} is PFN {pfn:#x} of the domain that stage 6 builds"
     if n in f.pfn_of:
         yield "mfn", f"the MFN of PFN {f.pfn_of[n]:#x}, {f.thing(f.pfn_of[n] << PAGE_SHIFT) or 'a page of this guest'}"
     if 0 < n < f.nr_pages:
         yield "pfn", f"the PFN of {f.thing(n << PAGE_SHIFT) or 'a page of this guest'}"
     elif PAGE_SIZE <= n < f.nr_pages << PAGE_SHIFT and not f.thing(n):
         yield "pv", f"P=V, beyond all that Xen put there; PFN {n >> PAGE_SHIFT:#x} of {f.nr_pages:#x}"
+
+
+def built(f: Facts, mfn: int) -> int | None:
+    """The PFN of a page of the domain that stage 6 builds, by the m2p."""
+    pages = f.guest(r"^toolstack: (\d+) pages, PFN 0 is MFN")
+    entry = f.seen.peek(M2P[f.bits] + mfn * (f.bits // 8), f.bits // 8) if pages and f.seen and 0 < mfn < 1 << 24 else None
+    pfn = int.from_bytes(entry, "little") if entry else f.mask
+    return pfn if pages and pfn < int(pages[1]) else None

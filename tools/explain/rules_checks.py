@@ -152,9 +152,26 @@ def port(f: Facts) -> str | None:
     return f"Port {told[1]} is below {told[2]}, so it has a place in the table of handlers" if told and int(told[1]) < int(told[2]) else None
 
 
+def memory(f: Facts) -> str | None:
+    told = re.search(r"says (\d+) pages, and Xen has given this domain (\d+)", f.panic)
+    if told and told[1] == told[2]:
+        return f"Both numbers of pages that were compared are {told[1]}"
+    call = next((c for c in f.calls if c.name == "memory_op"), None)
+    if told and call and call.result == f.nr_pages == int(told[1]):
+        return f"Xen returned {call.result} in EAX (RAX) to XENMEM_current_reservation, which is start_info's nr_pages, and {told[1]} and {told[2]} were compared"
+    return None
+
+
+def none_run(f: Facts) -> str | None:
+    first, end = hexadecimals(f.panic)[:2]
+    code = f.seen.peek(first, end - first) if end > first else b""
+    found = (code or b"").find(b"\xc3")
+    return f"""The byte at P=V {first + found:#x} is 0xc3, the instruction RET, and verify_executable() went past it: its loop has to compare each byte of the code with that one""" if found >= 0 else None
+
+
 CHECKS: dict[str, Contradiction] = {
     "events: masked": events, "hypercall refused: ": result, "verify: P=V": same_page, "verify: a store": same_page, "remap: limit paddr": limit, "stack: ": stack, "jump: ": jump, "P=V is still mapped": dropped,
-    "hypercall page: ": page, "remap: the entry at": entry, "page table walk: ": table, "virq ": port, "Xen could not return": failsafe, "start_info at": magic,
+    "hypercall page: ": page, "remap: the entry at": entry, "page table walk: ": table, "virq ": port, "Xen could not return": failsafe, "start_info at": magic, "memory: start_info says": memory, "verify: no byte": none_run,
 }
 
 

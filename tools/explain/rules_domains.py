@@ -5,9 +5,11 @@ import os
 import re
 
 from xenabi.loader import Loading
-from xenpt.memory import PAGE_SHIFT
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .files import Files
+from .numbers import built
+from .questions import page_fault, say
 from .rule import rule
 from .source import Source
 
@@ -66,7 +68,7 @@ def _(f):
     if right:
         return f"""Stage 6 refuses the image that it got, and read as Xen reads it there is nothing wrong with it: {right}. So it is stage 6's own reading that is: src/stage6-toolstack/image.c,
             notes.c, and the order in which image_parse() calls them."""
-    if f.panic.startswith(("image: ", "files: ", "layout: ", "toolstack: dom0 has no module")):
+    if not f.panic.endswith("was given out twice") and f.panic.startswith(("image: ", "files: ", "layout: ", "toolstack: dom0 has no module")):
         return """What stage 6 got as GUEST=, MODULE= or LAYOUT= cannot be made into a domain; the line says why. A kernel with two
             levels (PAE=n) or without Xen's notes is refused here as Xen would refuse it as dom0."""
 
@@ -82,6 +84,21 @@ def _(f):
             kind = "it is a PFN of the domain's, as the number tells"
         return f"""Xen was given MFN {mfn:#x} for a page of the domain that stage 6 builds, and {kind}: a page number of the guest's goes through its p2m
             (guest_mfn()) before Xen is told it."""
+
+
+@rule("guest-domain-tables-in-dom0", LESSON, "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    if fault and fault.cr2 & 1 and built(f, fault.cr2 >> PAGE_SHIFT) is not None:
+        return f"""Dom0 used {say(f, fault.cr2)} as an address. So entries of the domain's page tables were written over dom0's own memory: set_entry() (src/stage6-toolstack/pagetables.c) writes by the window, which is one page
+            of {PAGE_SIZE // 8} entries. An index beyond, or a wrong LEVEL_BITS, leads into what lies behind it."""
+
+
+@rule("guest-domain-layout", LESSON, "failure")
+def _(f):
+    if re.match("layout: PFN .* was given out twice", f.panic):
+        return f"""{f.panic.removeprefix("layout: ")}: two of start_info, the store's and the console's ring, the page tables and the stack would share a page. place() and place_tables() (src/stage6-toolstack/layout.c) have to move
+            `next` on, by take(), for each of them."""
 
 
 @rule("guest-domain-foreign", LESSON + ": Trust", "failure")

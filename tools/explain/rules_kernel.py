@@ -138,3 +138,12 @@ def _(f):
     if f.panic.startswith("console: still by Xen's gate"):
         return """The kernel has printed by Xen's gate (int $0x82, or SYSCALL), which needs no hypercall page, to its end: console_select(CONSOLE_XEN) was not called, or was given another way. setup_hypercall_page() does that
             as soon as the page works, so that all text shows that it does."""
+
+
+@rule("memory-count", "0-machine", "failure")
+def _(f):
+    told = re.match(r"memory: start_info says (\d+) pages, and Xen has given this domain (\d+)", f.panic)
+    if told and f.nr_pages and int(told[1]) != f.nr_pages:
+        return f"""At its entry start_info's nr_pages was {f.nr_pages}; the kernel itself has changed it to {told[1]} since then, or read another field."""
+    if told and f.nr_pages:
+        return f"""start_info's nr_pages was {told[1]} at the entry, and Xen counts {told[2]} pages as this domain's: whoever built it told it another number."""

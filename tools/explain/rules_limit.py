@@ -87,7 +87,7 @@ def _(f):
 
 @rule("remap-wrong-page", REMAP + ": Walking the tables in software", "failure")
 def _(f):
-    if f.panic.startswith("verify: ") and not f.panic.startswith("verify: the limit"):
+    if f.panic.startswith(("verify: P=V", "verify: a store")):
         va = hexadecimals(f.panic)[1]
         walk = f.walk(va)
         pfn = f.pfn(walk.maddr >> PAGE_SHIFT) if walk and walk.maddr is not None else None

@@ -31,8 +31,8 @@ def _(f):
 @rule("entry-as-address", REMAP + ": Walking the tables in software", "crash", "failure")
 def _(f):
     fault = page_fault(f)
-    if fault and f.is_a(fault.cr2 & ~0xFFF | PAGE_FLAGS, "entry") and not f.is_a(fault.cr2, "pv", "linked") and fault.cr2 > PAGE_SIZE:
-        pfn = f.pfn(fault.cr2 >> PAGE_SHIFT)
+    pfn = f.pfn(fault.cr2 >> PAGE_SHIFT) if fault else None
+    if pfn is not None and f.is_a(fault.cr2 & ~0xFFF | PAGE_FLAGS, "entry") and not f.is_a(fault.cr2, "pv", "linked") and fault.cr2 > PAGE_SIZE:
         return f"""VA {fault.cr2:#x} is a machine address, in PFN {pfn:#x} ({f.thing(pfn << PAGE_SHIFT) or "a page of this guest"}), used as a
             virtual one. An entry's MFN has to go through the m2p before the table behind it can be read, P=V
             {pfn << PAGE_SHIFT | fault.cr2 & 0xFFF:#x}.{who(f, fault.cr2)}"""

@@ -22,6 +22,16 @@ def _(f):
             for success. GUEST=0 asks for a reboot: that stage knows itself only as dom0."""
 
 
+@rule("dom0-mute", LESSON, "mute", rank=-1)
+def _(f):
+    if not f.guest("^toolstack: created domain") or f.guest("^toolstack: the guest ended"):
+        return None
+    last = next(line for line in reversed(f.said.guest) if line.startswith("toolstack: "))
+    console, window = f.source.va("console"), f.source.va("window")
+    near = f" It lies {console - window:#x} bytes above window, by which the guest's pages are written: what goes beyond that page lands there." if console and window and console > window else ""
+    return f"""Dom0 went on to its end, but printed nothing after "{last}". So what printk() goes by was written over in the step that followed: the variable console (src/stage2-hypercall/console.c).{near}"""
+
+
 @rule("guest-domain-mute", LESSON + ": The console ring", "mute", rank=1)
 def _(f):
     if hasattr(f, "broken") or not f.guest("^toolstack: created domain"):

@@ -14,10 +14,12 @@ YEARS = 1 << 56  # ns, two of them: nothing here runs so long
 SECOND = 1_000_000_000  # ns
 
 
-def asked(f: Facts) -> int | None:
-    """The time that the timer was set to last."""
+def asked(f: Facts, tick: int = 0) -> int | None:
+    """The time that the timer was set to last, or for this tick, the first being 1."""
     calls = [c for c in f.calls if c.name == "set_timer_op"]
-    return None if not calls else calls[-1].args[0] | (calls[-1].args[1] << 32 if f.bits == 32 else 0)
+    if len(calls) < tick or not calls:
+        return None
+    return calls[tick - 1].args[0] | (calls[tick - 1].args[1] << 32 if f.bits == 32 else 0)
 
 
 @rule("timer-not-set", FIRST, "silence")
@@ -36,14 +38,15 @@ def parts(time: int) -> str:
 
 @rule("timer-early", FIRST, "failure")
 def _(f):
-    told = re.match(r"timer: tick \d+ came at 0x([0-9a-f]+) ns, and was asked for at 0x([0-9a-f]+)", f.panic)
+    told = re.match(r"timer: tick (\d+) came at (0x[0-9a-f]+) ns, and was asked for at (0x[0-9a-f]+)", f.panic)
     if not told:
         return None
-    time, wanted = (int(n, 16) for n in told.groups())
+    tick, time, wanted = (int(n, 0) for n in told.groups())
+    to = asked(f, tick)
     early = f"A tick came before its time: {f.panic.partition(': ')[2]}. A timer that is set to a time in the past fires at once"
-    if asked(f) is not None and asked(f) < wanted // 2 and time < SECOND << 20:
+    if to is not None and to < wanted // 2 and time < SECOND << 20:
         halves = ", the lower half of it in one argument and the upper in the next" if f.bits == 32 else ""
-        return f"""{early}. The clock is about right, and Xen was asked for another time than the kernel says: the last set_timer_op took {asked(f):#x} ns. It takes a number of 64 bits{halves}: a part
+        return f"""{early}. The clock is about right, and Xen was asked for another time than the kernel says: set_timer_op number {tick} took {to:#x} ns. It takes a number of 64 bits{halves}: a part
             of that was lost, or another number was given."""
     return f"""{early}: system_time() is behind Xen's clock. It is the shared page's system_time, plus the cycles since its tsc_timestamp as
         nanoseconds.{parts(time)}"""
