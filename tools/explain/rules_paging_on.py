@@ -6,7 +6,7 @@ from .bare_questions import EXTERNAL, NAMES, PVH, cr3, descriptor, fault, no_han
 from .rule import rule
 
 PSE = 1 << 7  # of an entry
-MOV_CR, MSR = {0xC0: "CR0", 0xD8: "CR3", 0xE0: "CR4"}, b"\x0f\x30"
+MOV_CR, MSR, MOV_TO_CR0 = {0xC0: "CR0", 0xD8: "CR3", 0xE0: "CR4"}, b"\x0f\x30", b"\x0f\x22\xc0"
 
 
 @rule("pvh-paging-too-early", PVH, "vanished")
@@ -43,10 +43,18 @@ def _(f):
         return f"A move to {MOV_CR.get(code[2] & 0xF8, 'a control register')} was refused (#GP): a bit was set that is reserved there."
 
 
+def _past_cr0(f) -> bool:
+    """Whether the head has moved EAX to CR0, by where it ended: behind that, or in other code."""
+    at, head = f.address or 0, f.source.va("startup_pvh")
+    if not f.source.is_code(at) or f.source.function(at) != "startup_pvh" or head is None:
+        return True
+    return MOV_TO_CR0 in f.bare.read(at - (at - head & 0xFFF), at - head & 0xFFF)
+
+
 @rule("pvh-long-mode-order", PVH, "vanished", "silence")
 def _(f):
     state = f.bare.state if f.bare and f.bits == 64 else None
-    if state and state["EFER"] & EFER_LME and not state.paging and not f.source.is_code(f.address or 0):
+    if state and state["EFER"] & EFER_LME and not state.paging and _past_cr0(f):
         lacks = "CR4.PAE (bit 5) is 0" if not state["CR4"] & CR4_PAE else f"CR3 is {state['CR3']:#x}"
         return f"""Long mode was asked for (EFER.LME is 1), and it is not on: CR0's PG is 0, and {lacks}. CR0's PG may be set only after CR4's PAE, CR3, and EFER's LME: a
             processor refuses it otherwise (#GP), and QEMU's TCG leaves it out without a word. The code behind it is for 64 bits, and was run as something else."""

@@ -3,6 +3,7 @@
 
 from xenpt.memory import PAGE_SHIFT
 
+from .calls import IRET
 from .decode import operand
 from .questions import JUMP, MACHINE, say
 from .rule import rule
@@ -97,12 +98,13 @@ def _(f):
 
 @rule("fault-loop", JUMP + ": No trap table", "silence", "timeout", "crash", rank=1)
 def _(f):
-    faults = f.seen.faults if f.seen else []
-    first = next((x for x in faults if x.ip not in dict(f.source.fixups)), faults[0] if faults else None)
-    if f.repeated and first and first.ip != f.repeated[0].ip:
+    faults = f.seen.faults if f.seen and f.repeated else []
+    first = next((x for x in faults if x.ip != f.repeated[0].ip and not any(c.name == IRET for c in f.calls[x.calls:f.repeated[0].calls])), None)
+    if first:
         read = f", with VA {say(f, first.cr2)}" if first.page else ""
-        why = "the fault is in the handler, or in what it was given" if not f.is_a(f.repeated[0].ip, "entry") else "that is what was written over an address of code, or over the stack that held one"
-        return f"""The first exception that was not meant was vector {first.vector}, at {f.source.place(first.ip)}{read}. Its handler caused the next, at VA {say(f, f.repeated[0].ip)}, and that one the same again, {len(f.repeated)} times: {why}."""
+        written = f.is_a(f.repeated[0].ip, "entry")
+        why = "that is what was written over an address of code, or over the stack that held one" if written else "the fault is in the handler, or in what it was given"
+        return f"""The first exception that was not returned from was vector {first.vector}, at {f.source.place(first.ip)}{read}. Its handler caused the next, at VA {say(f, f.repeated[0].ip)}, and that one the same again, {len(f.repeated)} times: {why}."""
     if f.repeated:
         return f"""The same exception came {len(f.repeated)} times: the handler returns to the instruction that caused it, without a change, or
             causes it itself. An entry of __ex_table that leads back to its own instruction does that."""
