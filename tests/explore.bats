@@ -8,18 +8,20 @@ load lib
 setup_file() {
 	make -s build/explore/recorder.so
 	good_tree x86_32/stage2
+	export stage3=$BATS_FILE_TMPDIR/stage3.json # looked at by two tests
+	BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR json=$stage3 record build/x86_32/stage3.elf
 }
 
 # A recording, as $json; what tools/explore says is in $output. Transcripts go below the test's own folder.
 record() { # IMAGE [option...]
-	json=$BATS_TEST_TMPDIR/recording.json
+	json=${json:-$BATS_TEST_TMPDIR/recording.json}
 	BUILD=$BATS_TEST_TMPDIR run tools/python -m explore --json "${@:2}" "$1" "$json"
 	ends 0 "$json"
 }
 
 # What a Python expression says of the recording r.
-of_recording() { # expression
-	tools/python - "$json" "$1" <<-'END'
+of_recording() { # expression, of another recording than $json
+	tools/python - "${2-$json}" "$1" <<-'END'
 		import json, sys
 		with open(sys.argv[1], encoding="utf-8") as file:
 		    r = json.load(file)
@@ -39,16 +41,14 @@ of_recording() { # expression
 }
 
 @test "every step has its registers, and the first is the image's entry" {
-	record build/x86_32/stage3.elf
-	[ "$(of_recording 'sum(change is None for change in r["changes"])')" = 0 ]
-	[ "$(of_recording 'hex(r["places"][r["steps"][0]][0])')" = 0x100000 ]
+	[ "$(of_recording 'sum(change is None for change in r["changes"])' "$stage3")" = 0 ]
+	[ "$(of_recording 'hex(r["places"][r["steps"][0]][0])' "$stage3")" = 0x100000 ]
 	# Loops are cut, and what is left out is counted.
-	[ "$(of_recording 'len(r["steps"]) < 100000 < sum(count for _, count, _ in r["gaps"])')" = True ]
+	[ "$(of_recording 'len(r["steps"]) < 100000 < sum(count for _, count, _ in r["gaps"])' "$stage3")" = True ]
 }
 
 @test "the registers of ten steps, and the page tables at the end, are those that GDB sees" {
-	record build/x86_32/stage3.elf
-	run limit tools/python tests/explore/truth.py "$json" build/x86_32/stage3.elf "$BATS_TEST_TMPDIR"
+	run limit tools/python tests/explore/truth.py "$stage3" build/x86_32/stage3.elf "$BATS_TEST_TMPDIR"
 	[[ $output =~ ^140\ registers ]]
 	ends 0 ", 0 differences"
 	[[ $output != *" 0 entries"* ]]
