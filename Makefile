@@ -133,7 +133,9 @@ Q := $(if $(V),,@)
 
 # On a host that is no PC another compiler makes x86 code: Debian's cross compiler, unless CROSS_COMPILE= says otherwise.
 # What scripts call by plain names (nm, objdump, gdb, ...) they find in build/cross.
-CROSS_COMPILE ?= $(if $(filter x86_64 i%86,$(shell uname -m)),,x86_64-linux-gnu-)
+ifeq ($(origin CROSS_COMPILE),undefined)
+CROSS_COMPILE := $(if $(filter x86_64 i%86,$(shell uname -m)),,x86_64-linux-gnu-)
+endif
 export CROSS_COMPILE
 ifneq ($(CROSS_COMPILE),)
 export PATH := $(shell tools/cross '$(CROSS_COMPILE)'):$(PATH)

@@ -46,7 +46,7 @@ build/linux/vmlinuz:
 linux: build/linux/vmlinuz
 .PHONY: linux
 
-check-gdb: $(hypervisor) $(if $(CROSS_COMPILE),,$(if $(shell command -v apt-get),build/linux/vmlinuz))
+check-gdb: $(hypervisor) $(if $(stock),build/linux/vmlinuz)
 	@tools/doctor --need run,check,gdb
 	@tests/run tests/gdb.bats tests/gdb/all.bats
 .PHONY: check-gdb
