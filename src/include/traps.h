@@ -32,6 +32,12 @@ extern const u8 xen_hypervisor_callback[], xen_failsafe_callback[];
  * @return whether the registers have kept what they held */
 bool registers_kept(volatile unsigned int *count, unsigned int before);
 
+/** A page fault's vector, as the processor's manuals number them. */
+#define PAGE_FAULT_VECTOR 14
+
+/** The last exception's vector, as its stub has pushed it. */
+extern volatile unsigned long last_vector;
+
 /** Called by the stubs for every exception. Returning resumes at regs->ip. */
 void do_trap(struct pt_regs *regs);
 

@@ -10,6 +10,7 @@
 #include "console.h"
 #include "hypercall.h"
 #include "pgtable.h"
+#include "traps.h"
 #include "xen-ops.h"
 
 /* Empties pgd entries; the tables below them stay, for the linked mapping. */
@@ -79,8 +80,15 @@ void identity_map_is_gone(void)
 {
 	unsigned long word;
 
+	if (!probe_kernel_read((vaddr_t)&word, &word))
+		panic("probe: VA %#lx, on the stack, counts as not mapped",
+		      (vaddr_t)&word);
 	if (probe_kernel_read(0, &word))
 		panic("P=V is still mapped: VA 0 reads %#lx", word);
+	/* Nobody has looked yet which stub it was that handled the fault. */
+	if (last_vector != PAGE_FAULT_VECTOR)
+		panic("traps: the page fault at VA 0 came by the stub of vector %lu",
+		      last_vector);
 	printk("  P=V dropped: a read at VA 0 faults now, and was caught\n");
 }
 //! [xen_drop_identity_map]

@@ -46,8 +46,11 @@ static vaddr_t read_cr2(void)
 	return va;
 }
 
+volatile unsigned long last_vector;
+
 void do_trap(struct pt_regs *regs)
 {
+	last_vector = regs->vector;
 	if (fixup_exception(regs))
 		return;
 

@@ -10,6 +10,7 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 if TYPE_CHECKING:
     from .facts import Facts
 
+TYPICAL = (3, 9, PAGE_SHIFT, 21, 32)  # shifts; a single bit can be made of any other by one
 NEAR = 64  # bytes: so little beside an address is a field or an entry of the same thing
 
 
@@ -44,7 +45,8 @@ def offset_or_cut(f: Facts, got: int, right: int) -> str:
             return f"the lower {bits} bits of the right one: it went through a type, or a register, of so few"
     if not got or not right:
         return ""
-    for count in range(1, 33):
+    bits = range(1, 33) if bin(got).count("1") > 1 else TYPICAL
+    for count in bits:
         if got == right << count or got & f.mask == right << count & f.mask:
             return f"the right one, shifted left by {count} bits too many"
         if got == right >> count:

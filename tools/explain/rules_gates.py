@@ -7,6 +7,7 @@ from .bare_state import FIRMWARE_END, IDT
 from .bare_questions import EXTERNAL, NAMES, PVH, descriptor, fault, gate, is_code_segment, no_handler
 from .rule import rule
 
+APIC = 0xFEE00000  # paddr
 FIRST_LINE = 8  # the vector of the 8259's line 0, from the firmware
 INTERRUPTS = 0x200  # EFLAGS.IF
 LOAD_SEGMENT, SS = b"\x8e", 2  # mov to a segment register, of which this is the number
@@ -76,6 +77,17 @@ def _(f):
             in the register that the instruction reads. {no_handler(f)}"""
 
 
+def elsewhere(f) -> str:
+    """Whether the kernel's apic leads to another place than the APIC."""
+    variable, place = f.source.va("apic"), f.source.va("apic_write")
+    size = f.bits // 8
+    va = int.from_bytes(f.bare.read(variable, size), "little") if variable and place else 0
+    walk = f.bare.walk(va) if va else None
+    if not walk or walk.maddr == APIC:
+        return ""
+    return f" The variable apic is {va:#x}, which leads to {f'paddr {walk.maddr:#x}' if walk.maddr is not None else 'nothing'}, and the APIC is at paddr {APIC:#x}: what the kernel wrote went elsewhere."
+
+
 @rule("bare-interrupts", PVH, "silence", "timeout")
 def _(f):
     state = f.bare.state if f.bare else None
@@ -95,7 +107,7 @@ def _(f):
         "Its timer is masked." if " masked" in told.get("LVTT", "") else \
         "Its timer has no count: nobody has written the initial count (0x380), which starts it." if re.search("initial_count = 0", told.get("Timer", "")) else \
         f"A vector waits to be delivered, {told['IRR']}." if told.get("IRR", "(none)") != "(none)" else ""
-    return f"""The processor waits in HLT, interrupts are on, and none comes. {why} The APIC says of its timer: LVTT {told.get('LVTT', '?')}; {told.get('Timer', '?')}."""
+    return f"""The processor waits in HLT, interrupts are on, and none comes.{elsewhere(f)} {why} The APIC says of its timer: LVTT {told.get('LVTT', '?')}; {told.get('Timer', '?')}."""
 
 
 @rule("bare-line-not-masked", PVH, "vanished", "failure")

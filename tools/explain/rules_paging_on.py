@@ -13,7 +13,7 @@ MOV_CR, MSR, MOV_TO_CR0 = {0xC0: "CR0", 0xD8: "CR3", 0xE0: "CR4"}, b"\x0f\x30", 
 def _(f):
     found = fault(f, 14)
     walk = f.bare.walk(found.ip) if found else None
-    if not walk or not found.fetch and walk.maddr == found.ip or f.source.linked(found.ip) == (found.ip, "VA"):
+    if not walk or not found.fetch and walk.maddr == found.ip or f.source.linked(found.ip) == (found.ip, "VA") or not f.source.is_code(found.ip):
         return None
     lacks = wanted(f)
     small = next((e for e in walk.path if f.bits == 32 and e.name.startswith("pmd") and e.value & 1 and not e.value & PSE), None)

@@ -102,7 +102,7 @@ def went_on_elsewhere(f: Facts, fault: Fault) -> int | None:
 @rule("fixup-wrong", JUMP + ": No trap table", "crash", "failure")
 def _(f):
     meant = next((x for x in f.seen.faults if f.source.function(x.ip) == "probe_kernel_read"), None) if f.seen else None
-    at = went_on_elsewhere(f, meant) if meant and f.panic.startswith("P=V is still mapped: VA 0") else None
+    at = went_on_elsewhere(f, meant) if meant else None
     if at is not None:
         return f"""The fault at {f.source.place(meant.ip)} was meant, and was caught. The code was to go on at VA {dict(f.source.fixups)[meant.ip]:#x}, as __ex_table says, and the handler returned to VA {at:#x}: what it
             put into its frame (fixup_exception(), regs->ip) is not what the table says."""

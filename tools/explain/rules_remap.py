@@ -11,6 +11,8 @@ from .questions import JUMP, REMAP, is_linked, page_fault, remapped, say
 from .relation import also
 from .rule import rule
 
+NEXT = 16  # bytes, two entries
+
 
 @rule("refusal-unchecked", REMAP + ": Asking Xen", "crash", "failure")
 def _(f):
@@ -55,10 +57,21 @@ def instead(f: Facts, paddr: int, va: int) -> str:
     waiting = (f.word("batched") or 0) & 0xFFFFFFFF
     if not at and 0 < waiting < MOST_UPDATES:
         return f"{waiting} more were collected (batched) and never sent: mmu_update was called before all were there."
+    missed = beside(f, va)
+    if not at and missed:
+        return missed
     if not at:
         return "That page is mapped nowhere but P=V: the limit is too small, an entry was left out, or an empty one was copied:"
     return f"""That page is mapped at VA {at[0]:#x}, {abs(at[0] - va):#x} {"lower" if at[0] < va else "higher"}: an entry went to a wrong slot, or the image is linked for an
         address that the remap cannot make of its paddr (PAGE_OFFSET and LOAD_OFFSET have to be multiples of what an entry maps):"""
+
+
+def beside(f: Facts, va: int) -> str:
+    """Whether an update went to the entry next to the one that is not there."""
+    entry = f.walk(va).path[-1]
+    near = next((ptr for ptr, val in made(f) if val and ptr >> PAGE_SHIFT == entry.maddr >> PAGE_SHIFT and 0 < abs(ptr - entry.maddr) <= NEXT), 0)
+    found = f.va_of_entry(near) if near else None
+    return f"{entry.name} is at maddr {entry.maddr:#x}, and the update went to maddr {near:#x}, {found[0]}: the index is {abs(near - entry.maddr) // 8} too {'small' if near < entry.maddr else 'large'}:" if found else ""
 
 
 def made(f: Facts) -> list[tuple[int, int]]:

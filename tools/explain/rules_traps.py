@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Exceptions that are no page faults, and those that nobody handles."""
 
+import re
+
 from xenpt.memory import PAGE_SHIFT
 
 from .calls import IRET
 from .decode import operand
-from .questions import JUMP, MACHINE, say
+from .questions import JUMP, MACHINE, hexadecimals, say
 from .rule import rule
 from .rules_msr import WRMSR
 
@@ -94,6 +96,23 @@ def _(f):
 def _(f):
     if not f.fault and f.xen("^Hardware Dom0 crashed") and not f.xen(r"^Domain 0 \(vcpu#0\) crashed"):
         return "There was no fault: the guest itself asked for SCHEDOP_shutdown with SHUTDOWN_crash."
+
+
+@rule("stub-of-another-vector", JUMP + ": What a kernel sets up first", "failure")
+def _(f):
+    told = re.match(r"traps: the page fault at VA 0 came by the stub of vector (\d+)", f.panic)
+    if told:
+        return f"""A page fault is vector 14, and it came by the stub that pushes {told[1]}. The table leads each vector to trap_stubs + vector * TRAP_STUB_SIZE, and that stub pushes the vector: is one of them counted from another number, or
+            is the size of a stub another (.balign 16)?"""
+
+
+@rule("probe-wrong", JUMP + ": What a kernel sets up first", "failure")
+def _(f):
+    if f.panic.startswith("probe: VA "):
+        va = hexadecimals(f.panic)[0]
+        walk = f.walk(va) if f.seen else None
+        mapped = f" It is mapped, to maddr {walk.maddr:#x}." if walk and walk.maddr is not None else ""
+        return f"""probe_kernel_read() says that VA {va:#x}, where a variable of the caller's lies, is not mapped.{mapped} Where nothing faults, the instruction behind the read has to clear `faulted`, and the fixup alone skips that."""
 
 
 @rule("fault-loop", JUMP + ": No trap table", "silence", "timeout", "crash", rank=1)

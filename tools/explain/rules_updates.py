@@ -152,5 +152,8 @@ def _(f):
             if f.bits == 32 and any(e and e[0].startswith("pmd") and e[1] >= f.page_offset for e in before):
                 return f"""Xen refused this without a message: ptr {f.update[0]:#x} is entry {slot} of the pgd, a slot that Xen shares with the guest. The update is one too many: those before it, which Xen
                     has made, put {", ".join(f"{e[0]} of VA {e[1]:#x}" for e in before[:2] if e)} in place, and they are all that this slot needs. (The text has a mapping of its own with 64 bits only.)"""
+            if not f.update[1]:
+                return f"""Xen refused this without a message: ptr {f.update[0]:#x} is entry {slot} of the pgd, a slot that Xen shares with the guest, and it was to be cleared. What is dropped are the entries of P=V alone, those below
+                    the one of PAGE_OFFSET: the loop over them went too far."""
             return f"""Xen refused this without a message: ptr {f.update[0]:#x} is entry {slot} of the pgd, a slot that Xen shares with the
                 guest (slot 3 of PAE, 256 to 271 of x86-64). There the pmd entries have to be copied, one for 2 MiB."""
