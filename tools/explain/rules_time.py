@@ -43,6 +43,11 @@ def _(f):
         return None
     tick, time, wanted = (int(n, 0) for n in told.groups())
     to = asked(f, tick)
+    if f.calls and asked(f) is None:
+        return None  # nobody asked for it
+    if wanted > time + SECOND:
+        return f"""system_time() went back, by {(wanted - time) // SECOND} s, from one reading to the next: {f.panic.partition(': ')[2]}. What is read of the counter differs by far more than has passed: is its upper half that of EDX (RDTSC), the lower that of
+            EAX, and are both in a variable of 64 bits?{parts(time)}"""
     early = f"A tick came before its time: {f.panic.partition(': ')[2]}. A timer that is set to a time in the past fires at once"
     if to is not None and to < wanted // 2 and time < SECOND << 20:
         halves = ", the lower half of it in one argument and the upper in the next" if f.bits == 32 else ""
@@ -81,7 +86,7 @@ def handler(f: Facts) -> str:
 @rule("timer-never-ticked", FIRST, "failure", "silence", rank=1)
 def _(f):
     ready = asked(f) and any(virq == TIMER and f.shared_info and port not in f.shared_info.masked for virq, port in bound(f))
-    if f.panic.startswith("timer: ") and "ticks came" in f.panic:
+    if f.panic.startswith("timer: ") and ("ticks came" in f.panic or " came at 0x" in f.panic):
         calls = sum(c.name == "set_timer_op" for c in f.calls)
         return f"""{f.panic.removeprefix("timer: ").capitalize()}. set_timer_op was made {calls} times{", so nobody asked for an event: wait_for_tick() was not called, or returned at once" if f.calls and not calls else ""}."""
     if not f.panic.startswith("timer: woken") and not (f.where_said == "idle" and (f.called_back and bound(f) or ready)):
