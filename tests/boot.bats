@@ -79,16 +79,9 @@ refused() { # what the line says, the command
 # ---- how it ended ----
 
 # bats test_tags=long
-@test "SLOW= stretches the limits, and has to be a factor" {
+@test "SLOW= has to be a factor" {
 	SLOW=0 boot "$actor"
 	ends 2 "SLOW=0 is not a factor from 1 to 999"
-	CMDLINE=loop SILENCE=1 SLOW=2 boot "$actor"
-	ends 5 "nothing was printed for 2 s"
-}
-
-@test "success" {
-	boot "$actor"
-	ends 0 "succeeded"
 }
 
 @test "the guest reports failure" {
@@ -128,19 +121,24 @@ panics() {
 	panics
 }
 
+segment() { readelf -lW "$1" | awk -v n="$2" '$1 == "LOAD" { print $n; exit }'; } # file, 2: where in it, 3: at which address
+
+patch() { printf '%b' "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; } # file, where, bytes
+
 # An NMI that comes while Xen asks another processor for something leaves a lock taken that machine_halt() waits for.
 @test "panic of Xen, which then hangs" {
 	local place
 	[ -e "${XEN%/*}/xen-syms" ] || skip "needs Xen's symbols"
-	export QEMU_OPTIONS="-gdb unix:$BATS_TEST_TMPDIR/stub,server=on,wait=off"
-	SILENCE=5 start loop
+	cp -L "$XEN" "${XEN%/*}/xen-syms" "$BATS_TEST_TMPDIR"
 	place=$(nm "${XEN%/*}/xen-syms" | awk '$3 == "machine_halt" { print $1 }')
-	gdb -nx -batch -ex "target remote $BATS_TEST_TMPDIR/stub" -ex "set {short}0x$place = 0xfeeb" -ex detach # jmp .
+	patch "$BATS_TEST_TMPDIR/xen" $((0x$place - $(segment "${XEN%/*}/xen-syms" 3) + $(segment "$XEN" 2))) '\xeb\xfe' # jmp .
+	XEN=$BATS_TEST_TMPDIR/xen SILENCE=2 start loop
 	panics
 }
 
-@test "silence: the guest loops" {
-	CMDLINE=loop SILENCE=2 boot "$actor"
+@test "silence: the guest loops, and SLOW= stretches the limit" {
+	CMDLINE=loop SILENCE=1 SLOW=2 boot "$actor"
+	ends 5 "nothing was printed for 2 s"
 	ends 5 "diagnosis: guest-loops"
 	[[ $output == *"src/stage2-hypercall/"* ]]
 }
@@ -264,8 +262,9 @@ panics() {
 	[ "$(ls "$BUILD")" = $'actor.log\nv1.2' ]
 }
 
-@test "five boots, the same bytes" {
+@test "success; and five boots, the same bytes" {
 	boot "$actor"
+	ends 0 "succeeded"
 	mv "$BATS_TEST_TMPDIR/actor.log" "$BATS_TEST_TMPDIR/first.log"
 	for _ in 2 3 4 5; do
 		boot "$actor"
