@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Packets of GDB's remote protocol, as QEMU's debugging stub speaks it: stub.py builds on them.
 
-A packet is $text#checksum, and is acknowledged by a +. Numbers are hexadecimal, registers and memory are bytes in
+A packet is $text#checksum, and is acknowledged by a +, which may go with the next packet: that wakes QEMU once, not twice.
+Numbers are hexadecimal, registers and memory are bytes in
 hexadecimal, in the order in which they lie in memory.
 
 Source: the GDB manual, appendix "Remote Protocol".
@@ -59,6 +60,7 @@ class Packets:
         self.limit = limit
         self.computed: Callable[[], float] = lambda: 0  # QEMU's processor time, where it is known (machine.py)
         self._received = b""
+        self._owed = b""  # acknowledgements
 
     def close(self) -> None:
         self.socket.close()
@@ -68,10 +70,10 @@ class Packets:
         """Whether a packet, or the beginning of one, has come that was not received yet."""
         return b"$" in self._received
 
-    def send(self, text: str) -> None:
-        """Sends a packet and does not wait for the answer."""
-        data = text.encode()
-        self._write(b"$%s#%02x" % (data, sum(data) & 0xFF))
+    def send(self, *texts: str) -> None:
+        """Sends packets and does not wait for the answers."""
+        owed, self._owed = self._owed, b""
+        self._write(owed + b"".join(b"$%s#%02x" % (data, sum(data) & 0xFF) for data in (text.encode() for text in texts)))
 
     def _write(self, data: bytes) -> None:
         try:
@@ -80,7 +82,7 @@ class Packets:
             raise Gone(f"QEMU is gone ({error})") from error
 
     def receive(self, limit: float | None = None) -> str:
-        """The next packet; acknowledges it. Without a limit it is an answer, which QEMU gives at once unless it hangs."""
+        """The next packet. Without a limit it is an answer, which QEMU gives at once unless it hangs."""
         deadline, computed = time.monotonic() + (limit or self.limit), None
         while True:
             begin = self._received.find(b"$")
@@ -88,7 +90,7 @@ class Packets:
             if begin >= 0 and end >= 0 and len(self._received) >= end + 3:
                 packet = self._received[begin + 1:end]
                 self._received = self._received[end + 3:]
-                self._write(b"+")
+                self._owed += b"+"
                 return packet.decode("latin-1")
             if not self._fill(deadline, limit or _GLANCE):
                 computed = computed or self.computed()
@@ -122,8 +124,7 @@ class Packets:
         for first in range(0, len(texts), _AT_ONCE):
             asked = texts[first:first + _AT_ONCE]
             with whole():
-                for text in asked:
-                    self.send(text)
+                self.send(*asked)
                 answers = [self.receive() for _ in asked]
             yield from answers
 
@@ -137,11 +138,11 @@ class Packets:
                 answer = self.receive()
         return output
 
-    def must(self, text: str) -> None:
-        """A request that has nothing to answer but OK."""
-        answer = self.request(text)
-        if answer != "OK":
-            raise StubError(f"QEMU's debugging stub answers {answer!r} to {text[:40]!r}")
+    def must(self, *texts: str) -> None:
+        """Requests that have nothing to answer but OK."""
+        for text, answer in zip(texts, list(self.requests(texts))):
+            if answer != "OK":
+                raise StubError(f"QEMU's debugging stub answers {answer!r} to {text[:40]!r}")
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from .packets import Gone, Late, Packets, StubError, TooLate, Unreadable, whole
 from .patience import ANSWER
@@ -65,8 +65,11 @@ class Stub(Packets):
         return Registers(bytes.fromhex(self.request("g")))
 
     def set_register(self, name: str, value: int) -> None:
-        data = value.to_bytes(4 if name in SHORT else 8, "little")
-        self.must(f"P{NAMES.index(name):x}={data.hex()}")
+        self.set_each({name: value})
+
+    def set_each(self, values: Mapping[str, int]) -> None:
+        """Registers by name, in this order."""
+        self.must(*(f"P{NAMES.index(name):x}={value.to_bytes(4 if name in SHORT else 8, 'little').hex()}" for name, value in values.items()))
 
     def set_registers(self, raw: bytes) -> None:
         """All at once, as registers().raw has them, while 32-bit code runs: then QEMU takes four bytes of some where it
@@ -100,9 +103,8 @@ class Stub(Packets):
 
     def write(self, address: int, data: bytes, physical: bool = False) -> None:
         self._address_mode(physical)
-        for at in range(0, len(data), _WRITE_CHUNK):
-            part = data[at:at + _WRITE_CHUNK]
-            self.must(f"M{address + at:x},{len(part):x}:{part.hex()}")
+        parts = [(address + at, data[at:at + _WRITE_CHUNK]) for at in range(0, len(data), _WRITE_CHUNK)]
+        self.must(*(f"M{at:x},{len(part):x}:{part.hex()}" for at, part in parts))
 
     @contextlib.contextmanager
     def physical(self) -> Iterator[Stub]:

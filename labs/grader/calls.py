@@ -84,9 +84,9 @@ class Caller:
         result = self.saved["rsp"] - 2 * SCRATCH
         words = ([result] if by_memory else []) + list(args)
         stack = ((stack or self.saved["rsp"]) - 4 * SCRATCH) & -16
+        registers = {name: KEPT_VALUE + i for i, name in enumerate(KEPT[guest.bits])}
         if guest.bits == 64:
-            for register, value in zip(("rdi", "rsi", "rdx", "rcx"), words):
-                stub.set_register(register, value & guest.mask)
+            registers |= {name: value & guest.mask for name, value in zip(("rdi", "rsi", "rdx", "rcx"), words)}
             frame = [self.back]
             stack -= 8
         else:
@@ -94,11 +94,7 @@ class Caller:
             stack -= 4
         guest.write(stack, b"".join((w & guest.mask).to_bytes(guest.word, "little") for w in frame))
         self.stacks.append((stack - STACK, stack + len(frame) * guest.word))
-        for name in KEPT[guest.bits]:
-            stub.set_register(name, KEPT_VALUE + KEPT[guest.bits].index(name))
-        stub.set_register("rsp", stack)
-        stub.set_register("rip", paddr)
-        stub.set_register("eflags", self.saved["eflags"] & ~DIRECTION)
+        stub.set_each({**registers, "rsp": stack, "rip": paddr, "eflags": self.saved["eflags"] & ~DIRECTION})
         event = self.run(meet)
         value = None
         if isinstance(event, Stop) and event.name == "startup_xen":
@@ -173,9 +169,7 @@ class Caller:
             self.machine.leave(self.back)
         if not keep_image:
             self.forget(self.image)
-        for name, value in self.saved.items():
-            if name in ("rip", "eflags") or (name.startswith("r") and name != "rip"):
-                self.machine.stub.set_register(name, value)
+        self.machine.stub.set_each({name: value for name, value in self.saved.items() if name.startswith("r") or name == "eflags"})
 
 
 def each_after_the_other(check):

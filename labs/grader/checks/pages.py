@@ -43,7 +43,8 @@ def check_without_pv(task, boot):
     guest, stub = boot.guest, boot.machine.stub
     old = pull_pv(boot)
     for base, end in spans(guest):
-        lost = next((paddr for paddr in range(0, end, PAGE) if stub.peek(base + paddr & guest.mask, 8) is None), None)
+        pieces = [(base + paddr & guest.mask, 8) for paddr in range(0, end, PAGE)]
+        lost = next((number * PAGE for number, data in enumerate(stub.read_pieces(pieces)) if not data), None)
         if lost is not None:
             task.fail("remap-leans-on-pv", f"""with P=V taken away, VA {base + lost & guest.mask:#x} (paddr {lost:#x}) leads nowhere any more: its
                 way goes through an entry of P=V's.""")
