@@ -9,8 +9,8 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
-	mkdir -p kit bin
-	cp -r "$BATS_TEST_DIRNAME/../tools" kit/
+	mkdir -p kit/tools bin
+	cp "$BATS_TEST_DIRNAME"/../tools/{build-xen,xen.config} kit/tools/
 	make_tree tree
 	export XEN_SRC=$PWD/tree PATH=$PWD/bin:$PATH T=$PWD
 	unset BUILD

@@ -8,17 +8,24 @@
 
 bats_require_minimum_version 1.5.0
 
-setup() {
-	cd "$BATS_TEST_TMPDIR" || return
+# The machine that each test gets a copy of.
+setup_file() {
+	mkdir "$BATS_FILE_TMPDIR/machine"
+	cd "$BATS_FILE_TMPDIR/machine" || return
 	mkdir -p kit bin root/etc
 	cp -r "$BATS_TEST_DIRNAME/../tools" kit/
-	export CALLS=$PWD/calls DOCTOR_ROOT=$PWD/root BIN=$PWD/bin BUILD=$PWD/build PYTHON=$PWD/bin/python3.11 HOSTTYPE=x86_64
-	unset XEN XEN_SRC CC CFLAGS CROSS_COMPILE
 	ln -s "$(command -v bash)" bin/bash
 	ln -s "$(command -v readlink)" bin/readlink
 	command_in_bin python3.11 'exit 1'
 	stub_packages
 	touch calls
+}
+
+setup() {
+	cp -a "$BATS_FILE_TMPDIR/machine/." "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
+	export CALLS=$PWD/calls DOCTOR_ROOT=$PWD/root BIN=$PWD/bin BUILD=$PWD/build PYTHON=$PWD/bin/python3.11 HOSTTYPE=x86_64
+	unset XEN XEN_SRC CC CFLAGS CROSS_COMPILE
 }
 
 # Every proof in packages.tsv as a command that notes its call, as a header, or as a file.
