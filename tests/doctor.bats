@@ -103,6 +103,15 @@ INSTALL='apt-get install -y --no-install-recommends'
 	run ! grep apt-get calls
 }
 
+@test "a compiler that somebody names and that is not there: that is said, and nothing is installed" {
+	basics 0
+	command_in_bin apt-get ''
+	CC="nocc -m32" run doctor --need run </dev/null
+	[ "$status" = 1 ]
+	[ "$output" = "doctor: there is no nocc, which CC= or CROSS_COMPILE= names" ]
+	run ! grep apt-get calls
+}
+
 @test "a sudo that would ask and nobody to ask: the commands, and failure" {
 	basics 1000
 	command_in_bin apt-get ''

@@ -56,11 +56,11 @@ def struct(bits: int, name: str, *fields: str) -> Struct:
 
 @functools.lru_cache(maxsize=None)
 def constants(bits: int, *expressions: str) -> list[int]:
-    """What each comes to. It becomes the operand of a line of assembly, which nobody assembles."""
+    """What each comes to. It becomes a string in assembly, which gcc leaves to the assembler, and clang reads itself."""
     lines = "".join(f"#include <xen/{header}>\n" for header in HEADERS)
-    lines += "void numbers(void)\n{\n" + "".join(f'asm("@ %c0" :: "i"({expression}));\n' for expression in expressions) + "}\n"
+    lines += "void numbers(void)\n{\n" + "".join(f'asm(".ascii \\"@ %c0\\"" :: "i"({expression}));\n' for expression in expressions) + "}\n"
     command = [os.environ.get("CC") or "gcc", *os.environ.get("CFLAGS", "").split(), f"-m{bits}", *FLAGS, "-w", "-S", "-x", "c", "-o", "-", "-"]
     made = subprocess.run(command, input=lines, capture_output=True, text=True, check=False)
     if made.returncode:
         raise LookupError("Xen's public headers do not compile: " + (made.stderr.splitlines() or ["no message"])[0])
-    return [int(number) for number in re.findall(r"^\s*@ (-?\d+)$", made.stdout, re.MULTILINE)]
+    return [int(number) for number in re.findall(r'"@ (-?\d+)"$', made.stdout, re.MULTILINE)]
