@@ -78,7 +78,6 @@ refused() { # what the line says, the command
 
 # ---- how it ended ----
 
-# bats test_tags=long
 @test "SLOW= has to be a factor" {
 	SLOW=0 boot "$actor"
 	ends 2 "SLOW=0 is not a factor from 1 to 999"
