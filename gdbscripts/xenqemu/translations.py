@@ -11,8 +11,9 @@ import time
 
 from .packets import StubError, whole
 
-# jmp . is what it runs: nothing of that leaves the machine, whatever the next instruction would have been.
-ON_THE_SPOT = b"\xeb\xfe"
+# jmp . is what it runs, at the end of its page: nothing of that leaves the machine, whatever its next instruction would have
+# been, and a breakpoint that GDB has left inserted is somewhere else.
+ON_THE_SPOT, END_OF_PAGE = b"\xeb\xfe", 0xFFE
 # Seconds in which a QEMU that forgets has done so: another of its threads does the work.
 SOON = 0.1
 
@@ -31,5 +32,7 @@ def forget(stub, monitor):
     """Has QEMU forget. The machine is stopped before and afterwards, and in no state to run on: a snapshot has to be loaded."""
     with stub.breakpoints(()), whole():
         with contextlib.suppress(StubError):  # nothing is mapped here, so that it runs into a fault, and not far
-            stub.write(stub.registers().rip, ON_THE_SPOT)
+            place = stub.registers().rip & ~0xFFF | END_OF_PAGE
+            stub.write(place, ON_THE_SPOT)
+            stub.set_register("rip", place)
         monitor.stop_by_failing_load()

@@ -80,4 +80,17 @@ def code_that_was_changed_runs_as_it_was_again():
     assert registers().rip == before + 1, hex(registers().rip)  # cld
 
 
+@check
+def a_breakpoint_that_gdb_leaves_inserted_is_in_nobodys_way():
+    xen("restart entry")
+    entry = registers().raw
+    gdb.execute("set breakpoint always-inserted on")
+    gdb.execute(f"break {os.environ['START']}", to_string=True)
+    gdb.execute("continue", to_string=True)
+    xen("restart entry")
+    assert registers().raw == entry
+    gdb.execute("delete")
+    gdb.execute("set breakpoint always-inserted off")
+
+
 run()
