@@ -49,6 +49,9 @@ static void show_e820(void)
 		if (entry->type == 1)
 			usable += entry->size;
 	}
+	if (!usable)
+		panic("e820: boot_params names no usable memory in %u ranges",
+		      boot_params.e820_entries);
 	printk("  memory: %lu pages (%lu MiB)\n",
 	       (unsigned long)(usable >> PAGE_SHIFT),
 	       (unsigned long)(usable >> 20));

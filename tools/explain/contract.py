@@ -149,11 +149,13 @@ def _stack(seen: Observation, base: int, layout: Layout) -> Iterator[str]:
 
 def _bss(seen: Observation, source: Source, base: int) -> Iterator[str]:
     for part in source.image.loaded() if source.image else ():
-        data = seen.peek(part.paddr + base, min(SAMPLE, part.filesz)) or b""
-        if data != source.image.data[part.offset:part.offset + len(data)] or not data and part.filesz:
-            yield (f"at VA {part.paddr + base:#x} there are {data[:8].hex(' ') or 'no bytes'}, and the image has "
-                   f"{source.image.data[part.offset:part.offset + 8].hex(' ')} there (file offset {part.offset:#x}): it was not loaded there")
-            return
+        for at in (0, max(0, part.filesz - SAMPLE)):
+            right = source.image.data[part.offset + at:part.offset + min(at + SAMPLE, part.filesz)]
+            data = seen.peek(part.paddr + base + at, len(right)) or b""
+            if data != right:
+                yield (f"at VA {part.paddr + base + at:#x} there are {data[:8].hex(' ') or 'no bytes'}, and the image has "
+                       f"{right[:8].hex(' ')} there (file offset {part.offset + at:#x}): it was not loaded there")
+                return
         start = part.paddr + part.filesz + base
         for at in range(start, start + part.memsz - part.filesz, PAGE_SIZE):
             data = seen.peek(at, min(SAMPLE, start + part.memsz - part.filesz - at)) or b""

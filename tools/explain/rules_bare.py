@@ -9,6 +9,8 @@ from .rule import rule
 
 RESERVED = 8  # of a page fault's error code
 THUNK = "__x86."  # how the compiler reads EIP in 32-bit code
+FIELDS = 24  # bytes of an entry of the memory map, or of the list of modules
+LOWEST = 0x400  # what is below can be an offset from NULL, too
 SAME = 0x1000  # bytes: so close to the stack pointer is a push
 
 
@@ -39,8 +41,12 @@ def _(f):
 def told_by_loader(f, n: int) -> str:
     """Which field of what the loader passed holds a number, or that it lies there."""
     data = f.bare.read_paddr(f.bare.info, PAGE_SIZE) if f.bare.info else b""
-    at = data.find(n.to_bytes(f.bits // 8, "little"))
-    return f.number(n, "pv") or (f"which {f.thing(f.bare.info)} + {at:#x} holds" if at >= 0 and at % 4 == 0 else "")
+    for back in range(0, FIELDS, 4):
+        at = data.find((n - back).to_bytes(f.bits // 8, "little")) if n - back >= LOWEST else -1
+        if at >= 0 and at % 4 == 0:
+            beyond = f"{back:#x} bytes behind the address " if back else ""
+            return f.number(n, "pv") or f"{beyond}{'which' if not back else 'that'} {f.thing(f.bare.info)} + {at:#x} holds"
+    return f.number(n, "pv")
 
 
 @rule("bare-pv-address", PVH, "vanished", "failure")
@@ -48,9 +54,9 @@ def _(f):
     found = fault(f, 14)
     linked = found.cr2 + f.page_offset & f.mask if found else 0
     here, there = (f.bare.walk(found.cr2), f.bare.walk(linked)) if found else (None, None)
-    if not here or not here.problem or found.fetch or found.cr2 < PAGE_SIZE or not there or there.maddr != found.cr2 or abs(found.cr2 - rsp(f)) < SAME:
+    if not here or not here.problem or found.fetch or not there or there.maddr != found.cr2 or abs(found.cr2 - rsp(f)) < SAME:
         return None
-    told = told_by_loader(f, found.cr2)
+    told = told_by_loader(f, found.cr2) if found.cr2 >= LOWEST else ""
     return told and f"""VA {found.cr2:#x} ({told}) was used at {f.place(found.ip)}, and as a VA it is not mapped: P=V was dropped ({here.problem}). As a paddr it is in memory, and that is
         mapped at VA {linked:#x}, PAGE_OFFSET higher. What a loader passes are paddrs: each has to be repointed (__va()) before it is used. {no_handler(f)}"""
 

@@ -104,6 +104,14 @@ def _(f):
             boots 32-bit kernels only."""
 
 
+@rule("no-memory-map", LESSON, "failure")
+def _(f):
+    told = re.match(r"e820: boot_params names no usable memory in (\d+) ranges", f.panic)
+    if told:
+        return f"""boot_params has {told[1]} ranges of memory (e820_entries, 0x1e8), and none of them is of type 1, usable. On a PC the file's setup part asks the BIOS for them, one by one (setup.S: INT 0x15 with EAX = 0xe820), and ends at the first
+            answer without "SMAP" in EAX, or with the carry flag set; the common head copies what it wrote."""
+
+
 @rule("bzimage-refused", LESSON, "failure")
 def _(f):
     if f.guest(r"^bzImage: .*\. Stop\.$"):

@@ -4,6 +4,7 @@
 import os
 import re
 
+from xenabi.headers import value
 from xenabi.loader import Loading
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
@@ -14,6 +15,7 @@ from .rule import rule
 from .source import Source
 
 LESSON = "10-the-other-side"
+FLUSHES = value("UVMF_FLUSHTYPE_MASK")
 ENDING = ("panic", "xen_exit", "vprintk", "printk", "guest_mfn")
 
 
@@ -84,6 +86,14 @@ def _(f):
             kind = "it is a PFN of the domain's, as the number tells"
         return f"""Xen was given MFN {mfn:#x} for a page of the domain that stage 6 builds, and {kind}: a page number of the guest's goes through its p2m
             (guest_mfn()) before Xen is told it."""
+
+
+@rule("guest-domain-window-stale", LESSON, "crash", "failure", rank=-1)
+def _(f):
+    stale = next((c for c in f.calls if c.name == "update_va_mapping_otherdomain" and not c.refused and not c.args[2 if f.bits == 64 else 3] & FLUSHES), None)
+    if stale:
+        return f"""Dom0 changed what VA {stale.args[0]:#x} maps (update_va_mapping_otherdomain), with flags that ask for no flush: the processor may go on using the translation that it had, so what is written by the window goes into the page
+            that it showed before. UVMF_INVLPG has the one address flushed."""
 
 
 @rule("guest-domain-tables-in-dom0", LESSON, "crash", "failure")

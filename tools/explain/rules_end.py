@@ -88,6 +88,8 @@ def _(f):
 
 @rule("prints-nothing", "2-hypercall-page", "mute", rank=2)
 def _(f):
+    if f.seen and not any(c.name == "console_io" for c in f.calls):
+        return """The guest came to its end and reported success, and it never made a console_io: printk() did not come as far as that. Between the two are vprintk(), which collects the text, and console_write(), which chooses the way it goes."""
     return """The guest came to its end and reported success, but of what it printed nothing arrived. Are the arguments of console_io
         in their order (CONSOLEIO_write, count, address), and is the result looked at?"""
 

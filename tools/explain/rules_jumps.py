@@ -14,11 +14,15 @@ from .trail import Step
 
 INDIRECT = {0xD0: "CALL", 0xE0: "JMP"}  # FF /2 and FF /4
 STUB = 32  # bytes
+PAGE_FAULT = 14
 INT3 = 3  # its address is that of the next instruction
 
 
 def last_in_code(f: Facts) -> Step | None:
-    return next((s for s in reversed(f.steps) if f.source.is_code(s.address)), None) if f.left_at and not f.cut else None
+    """The step by which the processor left the code, for where it fell."""
+    ways = zip(reversed(f.steps[:-1]), reversed(f.steps)) if f.fault and not f.cut else ()
+    return next((a for a, b in ways if f.source.is_code(a.address) and b.address in (f.landed, f.fault.ip)), None) or \
+        (f.steps[-1] if f.steps and not f.cut and f.fault and f.fault.vector == PAGE_FAULT and f.source.is_code(f.steps[-1].address) else None)
 
 
 @rule("jump-through-memory", JUMP + ": The jump", "crash", "failure", rank=-1)
@@ -31,12 +35,14 @@ def _(f):
     read = operand(f.source, step.address, regs)
     if not read:
         return None
-    target = int.from_bytes(f.stored(read[0], f.bits // 8), "little")
-    if target not in (f.landed, f.fault.ip):
+    target = int.from_bytes((f.seen.peek(read[0], f.bits // 8) if f.seen else None) or b"", "little")
+    if target not in (f.landed, f.fault.ip) or f.source.is_code(read[0]):
         return None
-    at = f.source.name(read[0])
-    return f"""{INDIRECT[code[1] & 0x38 | 0xC0]} at {f.source.place(step.address)} read its target from memory, at {read[0]:#x}{f' ({at})' if at else ''}, and found {say(f, target)} there, which is no address of code. Is the index within
-        the table, is it scaled by the size of the table's entries ({f.bits // 8} bytes, or 4 if it is made by .long), and does the table begin there?"""
+    at = f.source.name(read[0]) or f.number(read[0])
+    why = f"Is the index, {read[2]}, within the table, is it scaled by the size of an entry ({f.bits // 8} bytes, or 4 if it is made by .long), and does the table begin there?" if read[2] else \
+        "Is that the place where the function's address was put, and was it put there before?"
+    return f"""{INDIRECT[code[1] & 0x38 | 0xC0]} at {f.source.place(step.address)} read its target from memory, at {read[0]:#x}{f' ({at})' if at else ''}, and found {say(f, target)} there, which is no address of code.
+        {why}"""
 
 
 @rule("stub-missed", "2-hypercall-page: Why a page", "crash", "failure")

@@ -76,7 +76,7 @@ def stack_for_code(f: Facts, landed: int) -> str:
     """Whether it jumped to its stack, and took its code for that."""
     esp = f.steps[-1].registers.get("RSP", f.steps[-1].registers.get("ESP", 0)) if f.steps else 0
     if not f.source.is_code(esp - 1):
-        return ""
+        return " That is an address for the stack pointer, taken for the code's: are the two exchanged?" if f.is_a(landed, "stack") else ""
     return f" The stack pointer, {esp:#x}, is in {f.source.function(esp - 1)}: " + (
         "the addresses of code and stack are exchanged." if f.is_a(landed, "stack") else
         "it was given the address of code, so what was jumped to is another number, too: were both read from the right places?")

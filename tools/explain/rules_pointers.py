@@ -67,8 +67,10 @@ def _(f):
     if last and told and not event and last.name != IRET:
         return f"""An event came, and Xen had no address at which to enter the kernel: set_callbacks was given {', '.join(f'{a:#x}' for a in told[:4])}, and the address for events, the {"second" if f.bits == 32 else "first"} of
             them, is 0. Are its arguments in their places? They are {"a code segment and an address, twice" if f.bits == 32 else "two addresses, for events and for a return that fails"}."""
-    if last and last.name == SHUTDOWN[0] and last.args[0] != SHUTDOWN[1] and last.result is None and not told:
-        return f"""The guest slept, in sched_op({last.args[0]:#x}), and an event came. No callback had been registered: set_callbacks was never called, so Xen had no address at which to enter the kernel, and ended it. Events
+    bound = any(c.name == "event_channel_op" and not c.refused for c in f.calls)
+    if last and not told and last.name != IRET and (bound or last.name == SHUTDOWN[0] and last.args[0] != SHUTDOWN[1] and last.result is None):
+        doing = f"The guest slept, in sched_op({last.args[0]:#x})" if last.name == SHUTDOWN[0] else f"The last hypercall was {last.name}"
+        return f"""{doing}, and an event came. No callback had been registered: set_callbacks was never called, so Xen had no address at which to enter the kernel, and ended it. Events
             are set up (xen_init_events()) before any is waited for."""
 
 

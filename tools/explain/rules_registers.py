@@ -8,6 +8,7 @@ from .rule import rule
 from .rules_frames import frame, pushed
 
 KEPT = {32: "rbx rcx rdx rsi rdi rbp", 64: "rbx rdx rsi rdi rbp r8 r9 r10 r12 r13 r14 r15"}  # what iret's stub leaves as it was
+DIRECTION = 1 << 10  # of EFLAGS
 PUSHED = {32: "rax", 64: "rax r11 rcx"}  # and what it pushes, the last first
 
 
@@ -27,6 +28,14 @@ def lost(f: Facts) -> list[str]:
 
 def register(f: Facts, name: str) -> str:
     return name.upper() if name[1].isdigit() else ("R" if f.bits == 64 else "E") + name[1:].upper()
+
+
+@rule("direction-flag", "1-notes", "crash", "failure", rank=-1)
+def _(f):
+    regs = f.fault.regs if f.fault else f.seen.regs if f.seen else None
+    if regs and getattr(regs, "eflags", 0) & DIRECTION:
+        return """The direction flag is set (bit 10 of EFLAGS): string instructions (rep movs, rep stos) run towards lower addresses, and what is to be copied or cleared lies above. C code takes it to be clear, so a kernel's head clears it
+            (cld) before anything else."""
 
 
 @rule("register-lost", JUMP + ": What a kernel sets up first", "failure", rank=-1)

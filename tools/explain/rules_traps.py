@@ -10,6 +10,7 @@ from .decode import operand
 from .questions import JUMP, MACHINE, hexadecimals, say
 from .rule import rule
 from .rules_msr import WRMSR
+from .rules_numbers import stack_for_code
 
 INT = b"\xcd"
 PORT = ("e4", "e5", "e6", "e7", "ec", "ed", "ee", "ef")  # IN and OUT
@@ -89,7 +90,7 @@ def _(f):
                 return). Without a trap table it is mute."""
         left = f" It was left at {f.left_at}." if not f.source.is_code(f.fault.ip) and f.left_at else ""
         return f"""The bytes {f.code(f.fault.ip, 6).hex(" ")} at VA {f.fault.ip:#x} are no instruction:
-            {"they are no code of the image." if left else "the code there was written over, or the jump went into its middle."}{left}"""
+            {"they are no code of the image." if left else "the code there was written over, or the jump went into its middle."}{left}{stack_for_code(f, f.landed or f.fault.ip)}"""
 
 
 @rule("shutdown-crash", MACHINE, "crash")
