@@ -90,7 +90,8 @@ def _(f):
 
 @rule("guest-domain-window-stale", LESSON, "crash", "failure", rank=-1)
 def _(f):
-    stale = next((c for c in f.calls if c.name == "update_va_mapping_otherdomain" and not c.refused and not c.args[2 if f.bits == 64 else 3] & FLUSHES), None)
+    made = [c for c in f.calls if c.name == "update_va_mapping_otherdomain" and not c.refused]
+    stale = next((c for c in made if not c.args[2 if f.bits == 64 else 3] & FLUSHES), None)
     if stale:
         return f"""Dom0 changed what VA {stale.args[0]:#x} maps (update_va_mapping_otherdomain), with flags that ask for no flush: the processor may go on using the translation that it had, so what is written by the window goes into the page
             that it showed before. UVMF_INVLPG has the one address flushed."""
