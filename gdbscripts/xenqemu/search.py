@@ -30,7 +30,7 @@ def _count(timeline, checkpoint, addresses):
     with timeline.stub.breakpoints(stops | addresses):
         while runs <= RUNS:
             timeline.stub.step()
-            timeline.stub.run(SLICE)
+            timeline.stub.run_on(SLICE)
             here = timeline.stub.registers().rip
             hits -= here in stops
             if not hits:

@@ -154,6 +154,8 @@ def main():
         if lab not in numbers():
             parser.error(f"there is no lab {lab}: one of {' '.join(numbers())}")
     if options.solution:
+        if os.path.exists(options.solution[1]):
+            parser.error(f"{options.solution[1]} is there already, and is not overwritten: name another folder")
         solution(*options.solution)
         return 0
     labs = options.labs or numbers()
