@@ -86,7 +86,7 @@ setup_file() {
 	run limit make -C "$good" --no-print-directory pagetables STAGE=3
 	ends 0 "VA 0xc0000000-0xc01"
 	[ "$(cd "$folder" && echo *)" = "diff.txt end.json end.svg end.txt entry.json entry.svg entry.txt" ]
-	python3 -c 'import sys, xml.etree.ElementTree as e; [e.parse(f) for f in sys.argv[1:]]' "$folder"/*.svg
+	tools/python -c 'import sys, xml.etree.ElementTree as e; [e.parse(f) for f in sys.argv[1:]]' "$folder"/*.svg
 	grep -q 'physical reads$' "$folder/entry.txt"
 	grep -q '^0xc0000000-0xc01' "$folder/end.txt"
 	! grep -q '^0xc0000000' "$folder/entry.txt" || return 1

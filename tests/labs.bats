@@ -296,7 +296,7 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
 	sed -i '/console_select/d' "$work/hypercall-page.c"
 	GRADE_FORMAT=gradescope grade 2
 	[ "$status" = 1 ]
-	python3 -c 'import json, sys
+	tools/python -c 'import json, sys
 r = json.loads(sys.argv[1])
 assert r["score"] == 10 and len(r["tests"]) == 4, r
 for t in r["tests"]:
@@ -319,7 +319,7 @@ assert r["tasks"][3]["findings"][0]["id"] == "console-not-selected", r' "$output
 	[ "$(grep -cE '^[0-9]+ +0 of +[0-9]+ .* \(no-work\)$' <<<"$output")" = "$(find labs/lab[0-9]* -maxdepth 0 | wc -l)" ]
 	grep -qE '^all +0 of [0-9]+$' <<<"$output"
 	run env -C "$good" GRADE_FORMAT=json tools/python -m grader all
-	python3 -c 'import json, sys; assert len(json.loads(sys.argv[1])) > 1' "$output"
+	tools/python -c 'import json, sys; assert len(json.loads(sys.argv[1])) > 1' "$output"
 }
 
 # bats test_tags=long
