@@ -126,7 +126,11 @@ def _(f):
 
 @rule("guest-domain-memory", LESSON + ": No memory allowed", "failure")
 def _(f):
-    if f.panic.startswith("memory_op(populate_physmap)"):
+    done = re.match(r"memory_op\(populate_physmap\): (\d+) of \d+ pages at PFN 0x([0-9a-f]+)", f.panic)
+    over = f.xen(r"Over-allocation for d\d+: \d+ > (\d+)") if done else None
+    if over and int(done[2], 16) + int(done[1]) < int(over[1]):
+        return f"""max_mem lets the domain that stage 6 builds have {over[1]} pages, and it had them all when PFN {int(done[2], 16) + int(done[1]):#x} was asked for: some were asked for more than once. Does the loop in populate() come to each PFN once?"""
+    if done:
         return """Xen gave the domain that stage 6 builds fewer pages than it was asked for. If it says Over-allocation, max_mem allows
             no more; otherwise the machine has no more: GUEST_MEM=MiB makes it larger."""
 

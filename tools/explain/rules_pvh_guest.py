@@ -41,7 +41,8 @@ def address(f, va: int, translated: bool = True) -> str:
     put = f.guest(r"^toolstack: hvm_start_info is at paddr 0x([0-9a-f]+)")
     offset = va - int(put[1], 16) if put else -1
     kind = f"hvm_start_info + {offset:#x}" if 0 <= offset < PAGE_SIZE else kernel(f).number(va)
-    dropped = f.guest("P=V dropped|pvh_start_kernel at VA")  # or about to be
+    whose = r"^(?:\[domain \d+\]|\(d[1-9]\d*\)) .*" if f.pvh == "domU" else ""  # dom0 says the same of itself
+    dropped = f.guest(f"{whose}(?:P=V dropped|pvh_start_kernel at VA)")  # or about to be
     low = translated and dropped and (PAGE_SIZE <= va < MAPPED or kernel(f).is_a(va, "pv"))
     return f"VA {va:#x}{f' ({kind})' if kind else ''}" + \
         (". That is a paddr, and as a VA it is mapped no more once P=V was dropped: it lacks LOAD_OFFSET (linked_va()) or PAGE_OFFSET (__va())" if low else "")
