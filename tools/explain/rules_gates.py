@@ -110,7 +110,7 @@ def _(f):
     return f"""The processor waits in HLT, interrupts are on, and none comes.{elsewhere(f)} {why} The APIC says of its timer: LVTT {told.get('LVTT', '?')}; {told.get('Timer', '?')}."""
 
 
-@rule("bare-line-not-masked", PVH, "vanished", "failure")
+@rule("bare-line-not-masked", PVH, "vanished", "failure", rank=-1)
 def _(f):
     found = fault(f)
     said = f.guest(r"^FAULT: vector (8|9|1[0-5]), error code 0x([0-9a-f]+)")

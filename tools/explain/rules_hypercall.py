@@ -33,6 +33,10 @@ def _(f):
         if linked:
             return f"""The image's first instruction ran once more, at its linked address: it was called, or jumped to, at {linked}. What came afterwards is xen_entry() with
                 whatever was in the registers."""
+        again = f.before(f.source.va("xen_entry") or 0)
+        if again:
+            return f"""xen_entry() was entered {f.seen.entered} times, the last time at its linked address: it was called, or jumped to, at {again}. It is written for P=V, before the remap, and takes start_info from a register, which holds something else by then. The
+                jump to the linked address has to lead to xen_start_kernel()."""
         left = f.before(f.seen.entry) or f.left_at
         return f"""xen_entry() was entered {f.seen.entered} times: something led back to the beginning. A call or jump to address 0 does, while P=V is
             mapped: page 0 and what follows are zeros, harmless instructions, up to the image's first. A function pointer that is NULL, or

@@ -41,7 +41,7 @@ def _(f):
 @rule("stack-overflow", JUMP + ": The jump", "failure")
 def _(f):
     if f.panic.startswith("stack: the lower end"):
-        return f"""init_stack overflowed: the word at its lower end, VA {hexadecimals(f.panic)[0]:#x}, was written over. It has two pages (THREAD_SIZE);
+        return f"""init_stack overflowed: the word at its lower end, VA {hexadecimals(f.panic)[0]:#x}, was written over. It has {(f.source.top_of("init_stack") or 0) - (f.source.va("init_stack") or 0)} bytes (THREAD_SIZE):
             a large array, deep recursion, or a stack pointer that began too low."""
 
 

@@ -45,6 +45,10 @@ def _(f):
         kind = f"That names PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT) or 'an ordinary page'}." if pfn is not None else ""
         _, _, name, args, _ = f.seen.probes.pending[0] if f.seen and f.seen.probes and f.seen.probes.pending else (0, 0, "", [], 0)
         walk = f.walk(args[1]) if name in ("get_pud", "get_pmd") else None
+        above = walk.path[-2] if walk and len(walk.path) > 1 and walk.path[-1].name.startswith(name.removeprefix("get_")) else None
+        if above and above.value & 1 and above.value != number:
+            return f"""{name}() was asked for VA {say(f, args[1])}, which is translated by {above.name} = {above.value:#x}, and that is present. What it read there is {number:#x}: another entry. Is the index that of this level ({above.name[:3]}_index()), and of the address that was
+                asked for?"""
         if walk and walk.problem and not number & 1 and walk.path[-1].value == number:
             return f"""{name}() was asked for VA {say(f, args[1])}, and for that there are no tables: {walk.problem}. It finds entries in tables that exist, and makes none. Is it the address that was
                 meant? For a linked address the entry lies in a table that P=V has already, or is the empty one itself, a level higher."""

@@ -74,9 +74,9 @@ def _(f):
     if found[2] == found[3]:
         return f"What was found at paddr 0x{found[1]} is hvm_start_info: its magic is 0x{found[2]}, as it has to be. The comparison in pvh_check_start_info() is the wrong way round, or of another field than was printed."
     at, right = int(found[1], 16), int(put[1], 16) if put else f.bare.info if f.bare else None
-    kind = "" if right is None else f", and it is at {right:#x}" if at != right else ", where it is indeed: something wrote over it, or the loader did not fill it in"
+    kind = "" if right is None else f"; the true one is at paddr {right:#x}" if at != right else ", where it has to be: something wrote over it, or the loader did not fill it in"
     why = ": EBX got a PFN, and takes a paddr" if right and at == right >> 12 else ""
-    return f"""What the kernel took for hvm_start_info, at paddr {at:#x}{kind}{why}. EBX has its paddr at the first instruction: whoever loads the kernel puts it there, and the head has to
+    return f"""What the kernel took for hvm_start_info is at paddr {at:#x}{kind}{why}. EBX has its paddr at the first instruction: whoever loads the kernel puts it there, and the head has to
         pass it on before it uses that register."""
 
 
