@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Does the explainer name the causes? tools/python tests/explain/run.py [--sample N | --name WORDS]: called by make check-explain.
+"""Does the explainer name the causes? tools/python tests/explain/run.py [--name WORDS...]: called by make check-explain.
 
 faults.toml has a row for each fault: one or more files of src/, changed by sed -E, make an image that fails, and the run
 has to name the cause. A row may take its change from a lab's wrong answers instead, or name words for make run. Two run at
@@ -125,8 +125,6 @@ def judge(row: Row) -> str:
 def chosen(args: list[str]) -> list[Row]:
     with open(TABLE, "rb") as file:
         rows: list[Row] = toml.load(file)["fault"]
-    if args[:1] == ["--sample"]:
-        return rows[::max(1, len(rows) // int(args[1]))][:int(args[1])]
     return [row for row in rows if not args or any(word in row["name"] for word in args[1:])]
 
 
