@@ -7,7 +7,8 @@ from errno import EFAULT, ENOSYS, EPERM, ESRCH
 from xenabi.headers import errors, names, value
 from xenpt.memory import PAGE_SHIFT
 
-from .calls import MOST_UPDATES, UPDATE
+from .calls import MOST_UPDATES, UPDATE, Call
+from .facts import Facts
 from .questions import refused, say
 from .rule import rule
 from .rules_updates import p2m_pointer
@@ -16,6 +17,8 @@ LESSON = "3-remap"
 SELF = value("DOMID_SELF")
 MMU = ("mmu_update", "update_va_mapping", "mmuext_op")
 MOST_COUNT = 0x10000
+BIND_VIRQ = value("EVTCHNOP_bind_virq")
+ON_PORT = {value(f"EVTCHNOP_{name}"): f"EVTCHNOP_{name}" for name in ("close", "send", "unmask")}
 POINTERS = {"mmu_update": (0, 2), "mmuext_op": (0, 2), "console_io": (2,), "set_trap_table": (0,), "event_channel_op": (1,),
             "xen_version": (1,), "physdev_op": (1,), "sched_op": (1,), "memory_op": (1,)}
 
@@ -136,10 +139,19 @@ def odd_numbers(f) -> str:
     return "".join(f" {n} is {n:#x}, {kind}: an address, where a number is wanted; were two arguments exchanged?" for n, kind in found if kind)
 
 
+def port(f: Facts, call: Call | None) -> str:
+    """Of an operation on an event channel: which one, of which that the kernel was given."""
+    if not call or call.name != "event_channel_op" or call.args[0] not in ON_PORT or len(call.data) < 4:
+        return ""
+    bound = [c.data for c in f.calls if c.name == "event_channel_op" and c.args[0] == BIND_VIRQ and not c.refused]
+    given = [int.from_bytes(data[8:12], "little") for data in bound if len(data) >= 12]
+    return f" It is {ON_PORT[call.args[0]]}, and its struct names port {int.from_bytes(call.data[:4], 'little')}; bind_virq has given the kernel {', '.join(f'port {n}' for n in given) or 'none'}."
+
+
 @rule("hypercall-refused", "7-debugging: Every hypercall", "failure", rank=2)
 def _(f):
     call = refused(f)
     if call or f.panic.startswith("hypercall refused: "):
         known = f"""The call was {call.name}({', '.join(f'{a:#x}' for a in call.args[:5])}) = {call.result}
             ({errors().get(-call.result, "?")}), made at {f.source.place(call.caller)}.""" if call else ""
-        return f"Xen did not do what it was asked for. {known or f'In the words of the kernel: {f.panic}.'}{odd_numbers(f)}"
+        return f"Xen did not do what it was asked for. {known or f'In the words of the kernel: {f.panic}.'}{port(f, call)}{odd_numbers(f)}"
