@@ -12,7 +12,7 @@ table=tests/explain/faults.toml
 @test "a sample of the faults: each is built, booted, and the cause named" {
 	# None that ends in silence: that is waited for ten times as long here (lib.bash).
 	run tools/python tests/explain/run.py --name "no .note segment" "the trap table passed P=V" "64 bits: the loop over the pgd ends at once" \
-		"natively: the jump's address is not that of the page"
+		"the BIOS's answer is looked for in another name"
 	ends 0 "1..4"$'\n'
 }
 

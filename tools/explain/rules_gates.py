@@ -8,6 +8,7 @@ from .bare_questions import EXTERNAL, NAMES, PVH, descriptor, fault, gate, is_co
 from .rule import rule
 
 APIC = 0xFEE00000  # paddr
+NO_CODE = "no code of the image"
 FIRST_LINE = 8  # the vector of the 8259's line 0, from the firmware
 INTERRUPTS = 0x200  # EFLAGS.IF
 LOAD_SEGMENT, SS = b"\x8e", 2  # mov to a segment register, of which this is the number
@@ -50,8 +51,8 @@ def _is_frame(f, at: int) -> bool:
 @rule("bare-selector", PVH, "vanished", "failure")
 def _(f):
     found = fault(f, 10, 11, 12, 13)
-    if not found or not found.error & ~EXTERNAL:
-        return None
+    if not found or not found.error & ~EXTERNAL or NO_CODE in f.place(found.ip):
+        return None  # what lies where there is no code loads anything
     selector = found.error & ~7
     if found.error & IDT:
         vector = found.error >> 3
