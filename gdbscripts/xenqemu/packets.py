@@ -2,8 +2,7 @@
 """Packets of GDB's remote protocol, as QEMU's debugging stub speaks it: stub.py builds on them.
 
 A packet is $text#checksum, and is acknowledged by a +, which may go with the next packet: that wakes QEMU once, not twice.
-Numbers are hexadecimal, registers and memory are bytes in
-hexadecimal, in the order in which they lie in memory.
+Numbers are hexadecimal, registers and memory are bytes in hexadecimal, in the order in which they lie in memory.
 
 Source: the GDB manual, appendix "Remote Protocol".
 """

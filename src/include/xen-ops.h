@@ -104,7 +104,9 @@ bool probe_kernel_read(vaddr_t va, unsigned long *value);
 /** Takes the P=V mapping away. */
 void xen_drop_identity_map(void);
 
-/** Shows that VA 0, which P=V had, is mapped no more. Needs a trap table. */
+/** Shows that VA 0, which P=V had, is mapped no more: by reading it. Panics if
+ * it can be read, or if the fault came by another vector's stub. Needs a trap
+ * table. */
 void identity_map_is_gone(void);
 
 /** Maps the shared info page and starts taking events. */
@@ -137,7 +139,8 @@ void notify_remote(evtchn_port_t port);
 /** @return Xen's clock: nanoseconds since its boot */
 u64 system_time(void);
 
-/** Panics if tick @p number, asked for at @p start (ns), took no time. */
+/** Panics if tick @p number, asked for at @p start (ns, by system_time()), is
+ * here before half of its time has passed. */
 void tick_took_time(unsigned int number, u64 start);
 
 /** Waits for @p count timer interrupts that it asks for itself. */

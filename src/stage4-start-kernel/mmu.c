@@ -74,7 +74,8 @@ void xen_drop_identity_map(void)
 }
 
 /* A function of its own, so that a kernel that never drops P=V fails, too.
- * pvh_start_kernel() calls it as well.
+ * pvh_start_kernel() calls it as well. A probe that always fails would prove
+ * nothing, so first it has to succeed, on the stack.
  */
 void identity_map_is_gone(void)
 {
@@ -85,7 +86,7 @@ void identity_map_is_gone(void)
 		      (vaddr_t)&word);
 	if (probe_kernel_read(0, &word))
 		panic("P=V is still mapped: VA 0 reads %#lx", word);
-	/* Nobody has looked yet which stub it was that handled the fault. */
+	/* fixup_exception() goes by the address alone: any stub would do. */
 	if (last_vector != PAGE_FAULT_VECTOR)
 		panic("traps: the page fault at VA 0 came by the stub of vector %lu",
 		      last_vector);

@@ -24,7 +24,9 @@ static void show_version(void)
 	       version & 0xffff, extra, xen_start_info->magic);
 }
 
-/* Of memory that start_info leaves out, a kernel would never miss a page. */
+/* A kernel never misses memory that start_info does not mention, so Xen is
+ * asked how much there is. Source: xen/memory.h, XENMEM_current_reservation.
+ */
 static void memory_is_whole(void)
 {
 	domid_t self = DOMID_SELF;

@@ -46,6 +46,7 @@ static vaddr_t read_cr2(void)
 	return va;
 }
 
+/* Kept for identity_map_is_gone(), whose fault is handled without a word. */
 volatile unsigned long last_vector;
 
 void do_trap(struct pt_regs *regs)

@@ -81,7 +81,7 @@ static void pages_are_apart(const struct guest *guest)
 	for (unsigned int i = 1; i < count; i++)
 		for (unsigned int before = 0; before < i; before++)
 			if (used[before] == used[i])
-				panic("layout: PFN %#lx was given out twice",
+				panic("toolstack: PFN %#lx was given out twice",
 				      used[i]);
 }
 

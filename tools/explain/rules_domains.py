@@ -70,7 +70,7 @@ def _(f):
     if right:
         return f"""Stage 6 refuses the image that it got, and read as Xen reads it there is nothing wrong with it: {right}. So it is stage 6's own reading that is: src/stage6-toolstack/image.c,
             notes.c, and the order in which image_parse() calls them."""
-    if not f.panic.endswith("was given out twice") and f.panic.startswith(("image: ", "files: ", "layout: ", "toolstack: dom0 has no module")):
+    if f.panic.startswith(("image: ", "files: ", "layout: ", "toolstack: dom0 has no module")):
         return """What stage 6 got as GUEST=, MODULE= or LAYOUT= cannot be made into a domain; the line says why. A kernel with two
             levels (PAE=n) or without Xen's notes is refused here as Xen would refuse it as dom0."""
 
@@ -107,8 +107,8 @@ def _(f):
 
 @rule("guest-domain-layout", LESSON, "failure")
 def _(f):
-    if re.match("layout: PFN .* was given out twice", f.panic):
-        return f"""{f.panic.removeprefix("layout: ")}: two of start_info, the store's and the console's ring, the page tables and the stack would share a page. place() and place_tables() (src/stage6-toolstack/layout.c) have to move
+    if re.match("toolstack: PFN .* was given out twice", f.panic):
+        return f"""{f.panic.removeprefix("toolstack: ")}: two of start_info, the store's and the console's ring, the page tables and the stack would share a page. place() and place_tables() (src/stage6-toolstack/layout.c) have to move
             `next` on, by take(), for each of them."""
 
 

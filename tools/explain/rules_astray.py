@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Without Xen: the processor left the image's code, for the hypercall page, the unpacker or anything else."""
+
+from __future__ import annotations
+
+from .bare_questions import NAMES, PVH, fault
+from .facts import Facts
+from .rule import rule
+
+THUNK = "__x86."  # how the compiler reads EIP in 32-bit code
+
+
+def unpacker_again(f: Facts) -> bool:
+    """Whether the bzImage's unpacker ran once more, when the kernel had been entered."""
+    return bool(f.bare and f.bare.entered and f.end == "failure" and f.guest(r"^bzImage: .*\. Stop\.$"))
+
+
+def _leaves(f: Facts) -> int | None:
+    """The last step in the image's code, before others that are in none."""
+    found = fault(f)
+    if not unpacker_again(f) and (not found or f.source.is_code(found.ip) or found.fetch) or f.cut:
+        return None
+    return next((n for n, (a, b) in enumerate(zip(f.steps, f.steps[1:])) if f.source.is_code(a.address) and not f.source.is_code(b.address)), None)
+
+
+@rule("bare-hypercall", PVH, "vanished", "failure", rank=-1)
+def _(f):
+    n = _leaves(f)
+    if n is None or "hypercall page" not in f.number(f.steps[n + 1].address):
+        return None
+    name = f.source.function(f.steps[n].address)
+    others = [s for s in f.steps[:n] if f.source.function(s.address) not in (name, "") and not f.source.function(s.address).startswith(THUNK)]
+    way = f" It came there from {f.place(others[-1].address)}." if others else ""
+    return f"""The kernel made a hypercall, and there is no Xen. What is called at {f.place(f.steps[n].address)} is the {f.number(f.steps[n + 1].address)}, and nobody has written code into that page.{way} On a bare machine the head
+        has to lead to code that needs no hypercall, and what prints has to use the serial port."""
+
+
+@rule("bare-left-code", PVH, "vanished", "failure")
+def _(f):
+    found, n = fault(f), _leaves(f)
+    if unpacker_again(f):
+        left_at = f" It left its code at {f.place(f.steps[n].address)}, for {f.steps[n + 1].address:#x}{_named(f, f.steps[n + 1].address)}." if n is not None else ""
+        return f"""The unpacker had done its work, and the kernel was entered. Then the processor came to the unpacker once more, which finds nothing any more where the boot loader's data was. So it is the kernel that went astray.{left_at}"""
+    return n is not None and f"""The processor fell over {NAMES.get(found.vector, f'vector {found.vector}')} where the image has no code, at {f.place(found.ip)}{_named(f, found.ip)}. It left the code at {f.place(f.steps[n].address)}, for
+        {f.steps[n + 1].address:#x}{_named(f, f.steps[n + 1].address)}: a return takes whatever ESP points to for its address. Was everything popped that had been pushed, and nothing more; and is a handler of
+        exceptions left by IRET?"""
+
+
+def _named(f: Facts, n: int) -> str:
+    return f" ({f.number(n)})" if f.number(n) else ""
