@@ -55,6 +55,9 @@
 /** The kernel's own copy, made by the head whoever entered it. */
 extern struct boot_params boot_params;
 
+/** What the head fills in when Xen enters, and nobody else has. */
+extern struct boot_params xen_boot_params;
+
 /** That an offset here is the one of Linux's own header. */
 #define CHECK_OFFSET(name, field) \
 	_Static_assert(BP_##name == offsetof(struct boot_params, field), #name)

@@ -67,6 +67,9 @@ extern const u8 pvh_trap_stubs[NR_TRAPS * TRAP_STUB_SIZE];
 extern const u8 pvh_interrupt[];
 /** @} */
 
+/** Panics unless PAGE_OFFSET's mapping reaches as far as it should. */
+void pvh_all_is_mapped(void);
+
 /** Takes the P=V mapping away. */
 void pvh_drop_identity_map(void);
 

@@ -83,6 +83,18 @@ void __attribute__((noreturn)) jump_to(vaddr_t code, vaddr_t stack_top);
 /** The first function at the linked address: makes a kernel of it. */
 void __attribute__((noreturn)) xen_start_kernel(void);
 
+/**
+ * Panics unless a jump has led to linked code, on init_stack.
+ *
+ * @param name  of the function that was jumped to
+ * @param code  where it runs: VA
+ * @param frame its frame: VA
+ */
+void verify_arrival(const char *name, vaddr_t code, vaddr_t frame);
+
+/** Panics if a call went so deep that it reached init_stack's lower end. */
+void stack_holds(void);
+
 /** Asks which features Xen has. */
 void xen_setup_features(void);
 

@@ -37,12 +37,28 @@ unsigned int shutdown_reason(enum verdict verdict)
 	return first_domain ? SHUTDOWN_reboot : SHUTDOWN_poweroff;
 }
 
+#define X86_EFLAGS_DF 0x400
+
+/* Compiled code expects string instructions to go upwards, and may run for long
+ * without one: so a head that did not see to it would not be noticed.
+ */
+static void direction_is_up(void)
+{
+	unsigned long flags;
+
+	asm volatile("pushf; pop %0" : "=r"(flags));
+	if (flags & X86_EFLAGS_DF)
+		panic("the direction flag is set: string instructions go downwards, and C expects CLD");
+}
+
 void xen_exit(enum verdict verdict)
 {
 	struct sched_shutdown reason = {.reason = shutdown_reason(verdict)};
 
-	if (verdict == VERDICT_SUCCESS)
+	if (verdict == VERDICT_SUCCESS) {
+		direction_is_up();
 		console_was_selected();
+	}
 	if (may_use_ports())
 		tell_host(verdict);
 	for (;;)

@@ -57,9 +57,23 @@ void events_are_on(const char *when)
 		panic("events: masked %s", when);
 }
 
+/* How often Xen has called back. */
+static unsigned int upcalls;
+
+/* Nobody can have called back so far: but a way out of an exception that runs
+ * on comes to the same code.
+ */
+static void no_upcall_yet(void)
+{
+	if (upcalls)
+		panic("events: xen_hypervisor_callback has run %u times, and Xen does not know it yet",
+		      upcalls);
+}
+
 //! [xen_init_events]
 void xen_init_events(void)
 {
+	no_upcall_yet();
 	map_shared_info();
 	hypercall_must(
 		HYPERVISOR_set_callbacks((vaddr_t)xen_hypervisor_callback,
@@ -124,6 +138,7 @@ void xen_evtchn_do_upcall(void)
 	struct vcpu_info *vcpu = &shared->vcpu_info[0];
 	unsigned long words;
 
+	upcalls++;
 	vcpu->evtchn_upcall_pending = 0;
 	words = take_all(&vcpu->evtchn_pending_sel);
 	for (; words; words &= words - 1)

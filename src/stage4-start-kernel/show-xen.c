@@ -56,17 +56,33 @@ static void show_domain(void)
 	printk("  command line: \"%s\"\n", (char *)xen_start_info->cmd_line);
 }
 
-/* Dom0 has nobody to ask: it is the one that answers. */
+/* A bell that rings for two would hide it if one of them never rang. */
+static void ports_are_apart(void)
+{
+	u32 port = xen_start_info->store_evtchn;
+
+	if (port == xen_start_info->console.domU.evtchn)
+		panic("start_info: port %u is that of the console and that of xenstore, and each has its own",
+		      port);
+}
+
+/* Dom0 has nobody to ask: it is the one that answers. No toolstack builds a
+ * domain without a name.
+ */
 static void show_name(void)
 {
 	char name[64];
 
 	if (xen_start_info->flags & SIF_INITDOMAIN)
 		return;
-	if (xenstore_read("name", name, sizeof(name)))
-		printk("  name in xenstore: \"%s\"\n", name);
-	else
+	ports_are_apart();
+	if (!xenstore_read("name", name, sizeof(name))) {
 		printk("  name in xenstore: none (%s)\n", name);
+		return;
+	}
+	if (!*name)
+		panic("xenstore: the answer to \"name\" is an empty text");
+	printk("  name in xenstore: \"%s\"\n", name);
 }
 
 void xen_show(void)

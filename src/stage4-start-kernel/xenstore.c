@@ -72,13 +72,18 @@ bool xenstore_read(const char *path, char *value, u32 room)
 	answered = take(page, &head, sizeof(head));
 	if (answered && head.len >= room)
 		panic("xenstore: the value of %s has %u bytes", path, head.len);
-	answered = answered && take(page, value, head.len);
+	if (answered && !take(page, value, head.len))
+		panic("xenstore: the answer is to have %u bytes more, and they did not come",
+		      head.len);
 	mask_events(false);
 
 	if (!answered) {
 		memcpy(value, "no answer", 10);
 		return false;
 	}
+	if (head.type != XS_READ && head.type != XS_ERROR)
+		panic("xenstore: the answer is of type %u, not %u as the question, nor %u, an error",
+		      head.type, XS_READ, XS_ERROR);
 	value[head.len] = '\0';
 	return head.type == XS_READ;
 }

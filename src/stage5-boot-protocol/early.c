@@ -28,6 +28,9 @@ void xen_entry(void)
 	       (vaddr_t)&boot_params, boot_params.hdr.hardware_subarch,
 	       (vaddr_t)info);
 
+	if (xen_boot_params.hdr.header != BP_MAGIC)
+		panic("xen_boot_params at P=V %#lx has no magic number: the head has filled in something else",
+		      (vaddr_t)&xen_boot_params);
 	if (memcmp(info->magic, "xen-3.0", 7) != 0)
 		panic("start_info at P=V %#lx does not begin with xen-3.0",
 		      (vaddr_t)info);

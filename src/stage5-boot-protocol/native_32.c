@@ -83,6 +83,9 @@ void native_start_kernel(void)
 	       (vaddr_t)native_start_kernel,
 	       (vaddr_t)__builtin_frame_address(0));
 
+	verify_arrival("native_start_kernel", (vaddr_t)native_start_kernel,
+		       (vaddr_t)__builtin_frame_address(0));
+
 	paravirt_ops = native_paravirt_ops;
 	start_kernel();
 }

@@ -48,20 +48,33 @@ static unsigned long place_tables(struct guest *guest, unsigned long next)
 	return next;
 }
 
+static unsigned long image_pages(const struct guest *guest)
+{
+	return PAGE_ALIGN((unsigned long)guest->image.end) >> PAGE_SHIFT;
+}
+
+static unsigned long module_pages(const struct guest *guest)
+{
+	return PAGE_ALIGN(guest->module.size) >> PAGE_SHIFT;
+}
+
+static unsigned long list_pages(const struct guest *guest)
+{
+	return PAGE_ALIGN(guest->nr_pages * guest->image.bits / 8) >>
+	       PAGE_SHIFT;
+}
+
 /* Everything, one behind the other. A PVH guest has neither a p2m nor tables of
  * ours. @return the first free PFN
  */
 //! [place]
 static unsigned long place(struct guest *guest)
 {
-	unsigned long list = guest->nr_pages * guest->image.bits / 8;
-	unsigned long next =
-		PAGE_ALIGN((unsigned long)guest->image.end) >> PAGE_SHIFT;
+	unsigned long next = image_pages(guest);
 
-	guest->mod_start =
-		take(&next, PAGE_ALIGN(guest->module.size) >> PAGE_SHIFT);
+	guest->mod_start = take(&next, module_pages(guest));
 	if (!guest->pvh)
-		guest->mfn_list = take(&next, PAGE_ALIGN(list) >> PAGE_SHIFT);
+		guest->mfn_list = take(&next, list_pages(guest));
 	guest->start_info = take(&next, 1);
 	guest->store = take(&next, 1);
 	guest->console = take(&next, 1);
@@ -74,15 +87,26 @@ static unsigned long place(struct guest *guest)
  */
 static void pages_are_apart(const struct guest *guest)
 {
-	unsigned long used[] = {guest->start_info, guest->store, guest->console,
-				guest->tables, guest->stack};
-	unsigned int count = guest->pvh ? 3 : ARRAY_SIZE(used);
+	unsigned long list = guest->mfn_list ? list_pages(guest) : 0;
+	const struct {
+		unsigned long first, pages;
+	} used[] = {
+		{0, image_pages(guest)},
+		{guest->mod_start, module_pages(guest)},
+		{guest->mfn_list, list},
+		{guest->start_info, 1},
+		{guest->store, 1},
+		{guest->console, 1},
+		{guest->tables, guest->nr_tables},
+		{guest->stack, !guest->pvh},
+	};
 
-	for (unsigned int i = 1; i < count; i++)
-		for (unsigned int before = 0; before < i; before++)
-			if (used[before] == used[i])
+	for (unsigned int i = 1; i < ARRAY_SIZE(used); i++)
+		for (unsigned int j = 0; j < i; j++)
+			if (used[i].first < used[j].first + used[j].pages &&
+			    used[j].first < used[i].first + used[i].pages)
 				panic("toolstack: PFN %#lx was given out twice",
-				      used[i]);
+				      max(used[i].first, used[j].first));
 }
 
 /* What is mapped needs tables, and the tables have to be mapped, too: a size is

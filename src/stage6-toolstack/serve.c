@@ -70,11 +70,11 @@ static void attend(struct guest *guest, u64 limit)
 	console_drain(guest);
 	store_answer(guest);
 	if (flags & XEN_DOMINF_shutdown) {
-		console_close(guest);
-		store_close(guest);
 		guest->ended = true;
 		guest->reason = flags >> XEN_DOMINF_shutdownshift &
 				XEN_DOMINF_shutdownmask;
+		console_close(guest);
+		store_close(guest);
 	} else if (system_time() >= limit) {
 		give_up(guest);
 	}

@@ -73,8 +73,27 @@ void store_open(const struct guest *guest)
 		    guest_mfn(guest, guest->store));
 }
 
+/* A guest can live without an answer, and would not complain. What is whole,
+ * and was there when the guest ended, has been answered by now.
+ */
+static void all_was_answered(const struct guest *guest)
+{
+	const store_page_t *page =
+		(const store_page_t *)store_pages[guest->number];
+
+	if (guest->nonsense || guest->store_rest)
+		return;
+	if (page->req_cons != page->req_prod ||
+	    !page->req_cons != !page->rsp_prod)
+		panic("toolstack: xenstore's ring has %u bytes of domain %u's questions, %u of them taken, and %u bytes of answers",
+		      page->req_prod, guest->id, page->req_cons,
+		      page->rsp_prod);
+}
+
 void store_close(const struct guest *guest)
 {
+	if (guest->reason == SHUTDOWN_poweroff)
+		all_was_answered(guest);
 	unmap_foreign(store_pages[guest->number]);
 }
 

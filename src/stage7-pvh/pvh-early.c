@@ -15,6 +15,16 @@
 
 const struct hvm_start_info *pvh_start_info;
 
+/* The loader's stack, if it had one, may lie anywhere: the head takes ours. */
+static void stack_is_ours(vaddr_t frame)
+{
+	vaddr_t bottom = (vaddr_t)init_stack;
+
+	if (frame < bottom || frame >= bottom + THREAD_SIZE)
+		panic("stack: pvh_entry's is at paddr %#lx, not in init_stack, paddr %#lx",
+		      frame, bottom);
+}
+
 //! [pvh_entry]
 void pvh_entry(const struct hvm_start_info *info)
 {
@@ -24,6 +34,7 @@ void pvh_entry(const struct hvm_start_info *info)
 	printk("stage 7: pvh_entry at paddr %#lx, in ring %u, %s below; hvm_start_info at paddr %#lx\n",
 	       (vaddr_t)pvh_entry, current_ring(),
 	       pvh_on_xen ? "Xen" : "no Xen", (vaddr_t)info);
+	stack_is_ours((vaddr_t)__builtin_frame_address(0));
 	pvh_check_start_info(info);
 
 	/* map the kernel at its virtual address */

@@ -23,11 +23,15 @@ void pvh_start_kernel(void)
 	printk("stage 7: pvh_start_kernel at VA %#lx, stack at VA %#lx\n",
 	       (vaddr_t)pvh_start_kernel, (vaddr_t)__builtin_frame_address(0));
 
+	verify_arrival("pvh_start_kernel", (vaddr_t)pvh_start_kernel,
+		       (vaddr_t)__builtin_frame_address(0));
+
 	paravirt_ops = pvh_paravirt_ops;
 	if (!pvh_on_xen)
 		paravirt_ops.name = "a bare machine";
 
 	pvh_init_traps();
+	pvh_all_is_mapped();
 	pvh_drop_identity_map();
 	identity_map_is_gone();
 
@@ -38,6 +42,7 @@ void pvh_start_kernel(void)
 		apic_init();
 	}
 	pvh_wait_for_ticks(3);
+	stack_holds();
 
 	start_kernel();
 }

@@ -7,6 +7,7 @@
  * walk.c, whose every step asks the m2p, and with stage 4's mmu.c: entries hold
  * paddrs here, tables are memory, and loading CR3 is what flushes the TLB.
  */
+#include "console.h"
 #include "pgtable.h"
 #include "pvh.h"
 #include "xen-ops.h"
@@ -43,6 +44,16 @@ static pmd_t *own_pmd(vaddr_t va)
 	return (pmd_t *)next_table(pud->pud) + pmd_index(va);
 }
 //! [own_pmd]
+
+/* The kernel itself needs the first entries only, and would not miss others. */
+void pvh_all_is_mapped(void)
+{
+	vaddr_t last = PAGE_OFFSET + PVH_MAPPED - PMD_SIZE;
+
+	if (!(own_pmd(last)->pmd & _PAGE_PRESENT))
+		panic("page tables: VA %#lx maps nothing, and memory is mapped up to paddr %#lx",
+		      last, PVH_MAPPED);
+}
 
 void *pvh_map_device(u64 paddr)
 {
