@@ -26,6 +26,7 @@ MOST_UPDATES = 1024
 STUB_END = b"\x41\x5b\x59\xc3"  # of 64 bits: pop %r11, pop %rcx, ret; of 32 bits the last byte alone
 AROUND = 16  # words of the stack, on either side of iret's frame
 MOST_EVENT = 16  # bytes of an event channel's struct
+MOST_TEXT, BEHIND = 160, 64  # bytes of console_io's text that are kept, and of what follows it in memory
 MOST_TABLE = 320  # bytes of a trap table that are kept: of the twenty exceptions
 # What does not come back to where it was called; and the one in which a guest may sleep.
 IRET, SHUTDOWN = "iret", ("sched_op", 2)
@@ -70,7 +71,7 @@ class Call(NamedTuple):
     result: int | None  # None: it did not come back
     said: list[str]  # Xen's lines
     updates: list[tuple[int, int]]  # mmu_update: ptr and val of each
-    data: bytes = b""  # set_trap_table: the table; event_channel_op: its struct, with Xen's answer; iret: the stack around its frame
+    data: bytes = b""  # set_trap_table: the table; console_io: the text; event_channel_op: its struct, with Xen's answer; iret: the stack around its frame
     done: int = 0  # mmu_update: how many Xen did
 
     @property
@@ -139,6 +140,8 @@ class CallWatch:
     def _data(self, name: str, args: tuple[int, ...], saved: Saved) -> bytes:
         if name == IRET:
             return self.seen.peek(saved.rsp - AROUND * self.bits // 8, 2 * AROUND * self.bits // 8) or b""
+        if name == "console_io":
+            return self.seen.peek(args[2], min(args[1], MOST_TEXT) + BEHIND) or b""
         return self.seen.peek(args[0], MOST_TABLE) or b"" if name == "set_trap_table" else b""
 
     def returned(self, regs: Registers) -> None:

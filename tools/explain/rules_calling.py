@@ -68,6 +68,24 @@ def _(f):
             were meant?"""
 
 
+@rule("line-without-end", LESSON + ": Why a page", "mute")
+def _(f):
+    """Of text that Xen has printed, and that does not end as a line does."""
+    texts = [(c, c.data[:c.args[1]]) for c in f.calls if c.name == "console_io" and not c.args[0] and c.data]
+    if not texts or texts[-1][1].endswith(b"\n"):
+        return None
+    call, text = next(((c, text) for c, text in texts if b"\n" not in text), texts[-1])
+    shown = text.decode("latin-1").rstrip("\r\n")
+    behind = call.data[call.args[1]:].partition(b"\n")
+    if not any(b"\n" in text for _, text in texts) and len(texts) > 1:
+        goes_on = f'"{behind[0].decode("latin-1")}" and the newline follow' if behind[0] else "the newline follows"
+        return f"""None of the {len(texts)} texts that console_io got ends as a line does, by a newline. The first has {call.args[1]} bytes, "{shown}"{f", and in memory {goes_on}" if behind[1] else ""}: the
+            count is too small."""
+    last = texts[-1][1].decode("latin-1")
+    return f"""The last text that was printed, "{last}", has no newline at its end, so its line is not complete. Each line that a stage prints ends in one; or
+        console_io's count, {texts[-1][0].args[1]}, is too small, and the newline was not passed on."""
+
+
 @rule("another-hypercall", LESSON + ": Why a page", "failure")
 def _(f):
     meant = re.match(r"hypercall refused: (\w+)", f.panic)
