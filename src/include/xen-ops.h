@@ -130,8 +130,12 @@ void mask_events(bool masked);
 /** Panics if events are masked. @p when names the moment, for the message. */
 void events_are_on(const char *when);
 
-/** Waits, with events masked, for one of @p ports or until a time in ns. */
-void wait_for_ports(evtchn_port_t *ports, unsigned int count, u64 until);
+/**
+ * Waits, with events masked, for one of @p ports or until a time in ns.
+ *
+ * @return whether there was an event at one of them
+ */
+bool wait_for_ports(evtchn_port_t *ports, unsigned int count, u64 until);
 
 /** What is called for an event at a port, with further events masked. */
 typedef void (*event_handler_t)(evtchn_port_t port);

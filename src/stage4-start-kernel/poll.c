@@ -12,19 +12,22 @@
 
 #define BITS_PER_LONG (8 * sizeof(long))
 
-/* Polling leaves the bit set, and would return at once the next time. */
-static void clear_pending(evtchn_port_t port)
+/* Polling leaves the bit set, and would return at once the next time.
+ * @return whether it was set
+ */
+static bool clear_pending(evtchn_port_t port)
 {
+	unsigned long *word =
+		&HYPERVISOR_shared_info->evtchn_pending[port / BITS_PER_LONG];
 	unsigned long bit = 1UL << port % BITS_PER_LONG;
 
-	__atomic_fetch_and(
-		&HYPERVISOR_shared_info->evtchn_pending[port / BITS_PER_LONG],
-		~bit, __ATOMIC_SEQ_CST);
+	return __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST) & bit;
 }
 
-void wait_for_ports(evtchn_port_t *ports, unsigned int count, u64 until)
+bool wait_for_ports(evtchn_port_t *ports, unsigned int count, u64 until)
 {
 	struct sched_poll poll = {.nr_ports = count, .timeout = until};
+	bool any = false;
 
 	if (!HYPERVISOR_shared_info->vcpu_info[0].evtchn_upcall_mask)
 		panic("poll: events are not masked, and an upcall takes the bit that is waited for");
@@ -32,5 +35,6 @@ void wait_for_ports(evtchn_port_t *ports, unsigned int count, u64 until)
 	hypercall_must(HYPERVISOR_sched_op(SCHEDOP_poll, &poll),
 		       "sched_op(SCHEDOP_poll)");
 	for (unsigned int i = 0; i < count; i++)
-		clear_pending(ports[i]);
+		any |= clear_pending(ports[i]);
+	return any;
 }

@@ -67,6 +67,11 @@ def _(f):
 def _(f):
     call = refused(f, name=("mmu_update",))
     if call and call.updates and set(call.updates) == {(0, 0)} and not p2m_pointer(f):
+        end = call.args[0] + call.args[1] * UPDATE.size
+        behind = UPDATE.unpack((f.seen.peek(end, UPDATE.size) if f.seen else None) or bytes(UPDATE.size))
+        if f.pfn(behind[0] >> PAGE_SHIFT) is not None and behind[1]:
+            return f"""At VA {call.args[0]:#x} ({f.number(call.args[0]) or "nothing that is known here"}), where mmu_update was told to find {call.args[1]} updates, there are zeros, and right behind them, at VA {end:#x}, stands a good
+                one, maddr {behind[0]:#x} := {behind[1]:#x}. It was put one place too far: the first update belongs at index 0, and the index grows afterwards."""
         return f"""At VA {call.args[0]:#x} ({f.number(call.args[0]) or "nothing that is known here"}), where mmu_update was told to find
             {call.args[1]} updates, there are zeros: they were never written, or the address is not theirs."""
 
@@ -126,6 +131,10 @@ def _(f):
         if walk and walk.problem and len(walk.path) < len(f.levels):
             return f"""update_va_mapping was to change the pte of VA {call.args[0]:#x}, and there is none: {walk.problem}. The address has to lie in a
                 mapping that exists; is it still the P=V one?"""
+        table = f.pfn((f.update[1] & (1 << 52) - 1) >> PAGE_SHIFT) if f.update and f.info and call.name == "mmu_update" else None
+        if table is not None and f.info.pt_base >> PAGE_SHIFT <= table < (f.info.pt_base >> PAGE_SHIFT) + f.info.nr_pt_frames and "linear" in "".join(call.said):
+            return f"""Xen refused mmu_update: {call.result} ({errors().get(-call.result, "?")}), for a page table would lead to itself, or to one of its own level. ptr {say(f, f.update[0] & ~3, "maddr")} is to become {f.update[1]:#x}, and that names
+                PFN {table:#x}, {f.thing(table << PAGE_SHIFT)}, as what is mapped there. To copy a mapping, val is what stands in the entry that has it, and not where that entry, or its table, is."""
         if f.update and not f.update[0] and call.name == "mmu_update":
             about += f". ptr of update number {call.done + 1} is 0, which is no entry's address: it was never filled in, or lost"
         return f"""Xen refused {call.name}: {call.result} ({errors().get(-call.result, "?")}). {about}.

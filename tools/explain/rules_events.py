@@ -12,6 +12,7 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 from .calls import IRET
 from .ending import SERIES, STORM
 from .facts import Facts
+from .questions import say
 from .relation import also
 from .rule import rule
 
@@ -106,6 +107,16 @@ def failsafe_for_events(f: Facts) -> bool:
     """Whether Xen was told to enter there for an event."""
     calls = [c for c in f.calls if c.name == "set_callbacks"]
     return bool(calls) and calls[-1].args[1 if f.bits == 32 else 0] == f.source.va("xen_failsafe_callback")
+
+
+@rule("callback-elsewhere", FIRST, "failure", "crash", "silence", "timeout", rank=-1)
+def _(f):
+    calls = [c for c in f.calls if c.name == "set_callbacks"]
+    enters, right = (calls[-1].args[1 if f.bits == 32 else 0], f.source.va("xen_hypervisor_callback")) if calls else (None, None)
+    if right is None or enters == right or failsafe_for_events(f) or calls[-1].result:
+        return None
+    return f"""set_callbacks registered {say(f, enters)} for events: Xen enters there, as if the frame of an event were what that code expects. Events enter at xen_hypervisor_callback, VA {right:#x}.
+        Made at {f.source.place(calls[-1].caller)}."""
 
 
 @rule("callbacks-exchanged", FIRST, "failure", "crash", "silence")

@@ -1,19 +1,40 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What stage 3 itself found wrong: the limit, the walk, and what it reads at both addresses."""
 
+import re
+
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
+from xenpt.start_info import StartInfo
 
 from .questions import JUMP, REMAP, hexadecimals, say
 from .relation import also
 from .rule import rule
 
 
+def repointed_limit(f) -> tuple[int, bool]:
+    """A limit that is a linked address, and whether start_info's fields are, too; 0 if it is none."""
+    limit = (hexadecimals(f.panic) + [0])[0] if f.panic.startswith("remap: limit paddr") else 0
+    if not f.page_offset or limit < f.page_offset:
+        return 0, False
+    data = f.seen.peek(f.seen.start_info, PAGE_SIZE) if f.seen and f.info else None
+    now = StartInfo(data, f.bits) if data else None
+    return limit, not now or (now.pt_base, now.mfn_list) != (f.info.pt_base, f.info.mfn_list)
+
+
 @rule("repointed-too-early", JUMP + ": What still points low", "failure")
 def _(f):
-    limit = (hexadecimals(f.panic) + [0])[0] if f.panic.startswith("remap: limit paddr") else 0
-    if f.page_offset and limit >= f.page_offset:
+    limit, repointed = repointed_limit(f)
+    if limit and repointed:
         return f"""The limit, {limit:#x}, is a linked address ({f.number(limit - 1, "linked") or "PAGE_OFFSET and more"}): start_info was repointed before
             the remap, which needs its P=V addresses."""
+
+
+@rule("limit-with-offset", REMAP + ": How far the remap must reach", "failure")
+def _(f):
+    limit, repointed = repointed_limit(f)
+    if limit and not repointed:
+        return f"""The limit, {limit:#x}, is {limit - f.page_offset:#x} with PAGE_OFFSET ({f.page_offset:#x}) added. It is a paddr, and start_info's fields, which it is made of, still have their P=V values. So it was added by remap_limit(), or on
+            the way through remap_kernel(), which adds PAGE_OFFSET itself where it looks for the entry of a linked address."""
 
 
 @rule("limit-beyond", REMAP + ": How far the remap must reach", "failure")
@@ -26,6 +47,17 @@ def _(f):
         end = max((p.paddr + p.memsz for p in parts), default=0)
         return f"""All that the kernel goes on using ends at paddr {limit:#x}, and the last that has a free linked address is {last:#x}: above
             it is Xen, or P=V. The image itself ends at paddr {end:#x}{", a large .bss?" if end > limit // 2 else ", so it is one of the other terms of the limit"}."""
+
+
+@rule("remap-count", REMAP + ": How far the remap must reach", "failure")
+def _(f):
+    told = re.match(r"remap: (\d+) pgd, (\d+) pud and (\d+) pmd entries were counted, and the batch has (\d+) updates", f.panic)
+    if not told:
+        return None
+    counts = [int(n) for n in told.groups()]
+    less = f"{abs(sum(counts[:3]) - counts[3])} {'more' if sum(counts[:3]) > counts[3] else 'fewer'}"
+    return f"""The remap collected {counts[3]} updates, and counted {less}: {counts[0]} for the pgd, {counts[1]} for puds, {counts[2]} for pmds. Each of its loops counts from 0, and one for each copy_mapping(): one counts otherwise, returns
+        another number, or a copy_mapping() is made, or left out, without its count. Or batched, the number of updates collected, did not begin at 0, or grew otherwise."""
 
 
 @rule("limit-not-ours", REMAP + ": How far the remap must reach", "failure")

@@ -76,6 +76,8 @@ def _(f):
         if want and value & 0xFFFFFFFF == want:
             return f"""The hypercall-page MSR got {value:#x}: the lower half is the page's machine address, {want:#x}, and the upper, which WRMSR takes from EDX, is
                 {value >> 32:#x} in place of 0. With 64 bits "A" in an asm is RAX or RDX, not the two halves of a number."""
+        if want and p2m_written_over(f):
+            return f"The hypercall-page MSR got {value:#x}, which is what entry {page(f) >> PAGE_SHIFT:#x} of the p2m holds now. {p2m_written_over(f)}"
         index = index_in_sight(f)
         if index is not None and not value:
             return f"""The hypercall-page MSR got 0. It was read from entry {index:#x} of the p2m, which has {f.nr_pages:#x}: that index is the page number of
@@ -103,8 +105,33 @@ def _(f):
         elif not kind or not value:
             kind = " It is neither an MFN nor a PFN of this guest: it was not read from the p2m, or beyond its end, or it was changed on the way." if f.p2m else ""
             kind += f" 0 is also {entries}" if kind and narrow else ""
+            kind += beyond_end(f) if not value and f.p2m else ""
         right = f", {want:#x}: entry {page(f) >> PAGE_SHIFT:#x} of mfn_list, which is the PFN of hypercall_page, holds its MFN" if want else ""
         return f"The hypercall-page MSR got {value:#x}, a page that is not this guest's.{kind} It takes the page's machine address{right}."
+
+
+def beyond_end(f: Facts) -> str:
+    """Page numbers of other kinds of address, for which there is a 0 beyond the p2m."""
+    word, at = f.bits // 8, page(f) or 0
+    kinds = {"the linked address": at + f.source.offset, "P=V less LOAD_OFFSET": at - f.source.offset}
+    found = [f"{(a & f.mask) >> PAGE_SHIFT:#x}, the page number of {kind}" for kind, a in kinds.items()
+             if (f.seen.peek(f.info.mfn_list + ((a & f.mask) >> PAGE_SHIFT) * word, word) if f.seen and f.info else None) == bytes(word)]
+    return f" And it is what lies beyond the p2m's {f.nr_pages:#x} entries at index {', and at '.join(found)}." if found else ""
+
+
+def p2m_written_over(f: Facts) -> str:
+    """Whether the entry of the hypercall page is no more what Xen has put there, and by what."""
+    word, begin = f.bits // 8, f.info.mfn_list if f.info else 0
+    data = (f.seen.peek(begin, len(f.p2m) * word) if f.seen and begin else None) or b""
+    changed = [n for n, mfn in enumerate(f.p2m[:len(data) // word]) if int.from_bytes(data[n * word:(n + 1) * word], "little") != mfn]
+    if (page(f) or 0) >> PAGE_SHIFT not in changed:
+        return ""
+    first, end = begin + changed[0] * word, begin + (changed[-1] + 1) * word
+    writers = [f.source.place(a.address) for a, b in zip(f.steps, f.steps[1:])
+               if any(first <= b.registers.get(r, 0) <= end + word and b.registers[r] != a.registers.get(r) for r in ("EDI", "RDI"))]
+    by = f" Last before that {'EDI' if f.bits == 32 else 'RDI'} was there at {writers[-1]}: how many of which size does that instruction copy, and where to?" if writers else ""
+    return f"""Xen put {f.p2m[page(f) >> PAGE_SHIFT]:#x} there. {len(changed)} entries have changed since, from P=V {first:#x} to {end:#x}: the p2m lies right behind the image, and the kernel itself
+        has written over it.{by}"""
 
 
 def right_value(f: Facts) -> str:

@@ -89,6 +89,10 @@ def _(f):
     if registered and fault.vector not in vectors(f):
         return f"""This fault was meant: probe_kernel_read() reads VA {fault.cr2:#x} to see whether it is mapped. But nobody caught it: the trap table that was
             registered has no entry for vector {fault.vector}. It ends with the first whose address is 0; entries behind that are not read."""
+    begin, end = f.source.va("__start___ex_table"), f.source.va("__stop___ex_table")
+    if registered and begin is not None and end is not None and not begin <= f.source.va_of("__ex_table") < end:
+        return f"""This fault was meant: probe_kernel_read() reads VA {fault.cr2:#x} to see whether it is mapped. But nobody caught it: the handler looks from __start___ex_table, VA {begin:#x}, to __stop___ex_table{", which is the same place" if begin == end else f", VA {end:#x}"}: the section __ex_table, at VA {f.source.va_of("__ex_table"):#x}, is not
+            in between. The linker script (xen.lds.S) has to gather it, by that name, between the two symbols."""
     return f"""This fault was meant: probe_kernel_read() reads VA {fault.cr2:#x} to see whether it is mapped. But nobody caught it:
         {"the handler did not find the instruction in __ex_table, or did not make use of what it found" if registered else
          "no trap table had been registered yet (set_trap_table)"}{f"; it came {len(f.repeated)} times" if f.repeated else ""}."""

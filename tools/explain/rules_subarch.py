@@ -22,6 +22,16 @@ def field(f, symbol: str, offset: int, size: int = 4) -> int | None:
     return int.from_bytes(data, "little") if data else None
 
 
+@rule("shim-elsewhere", LESSON, "failure")
+def _(f):
+    if not f.panic.startswith("xen_boot_params at P=V"):
+        return None
+    page0 = f.seen.peek(HEADER, 4) if f.seen else b""
+    there = " They stand in page 0, at 0x202 and behind: the register was 0." if page0 == b"HdrS" else ""
+    return f"""startup_xen is to write the magic number, the version, the subarch and start_info into xen_boot_params, and then to pass its address on. They were written elsewhere: xen_boot_params is empty, and what the common head copied is right.{there}
+        Is the register that the stores go by the one that its address was loaded into (head_{f.bits}.S)?"""
+
+
 def index(f) -> int | None:
     """EAX when the common head jumped."""
     after = next((n for n, step in enumerate(f.steps) if n and f.source.function(step.address) in AFTER), None)

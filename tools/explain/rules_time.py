@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import re
 
+from xenabi.headers import names, value
+
 from .facts import Facts
 from .questions import say
 from .rule import rule
@@ -20,6 +22,19 @@ def asked(f: Facts, tick: int = 0) -> int | None:
     if len(calls) < tick or not calls:
         return None
     return calls[tick - 1].args[0] | (calls[tick - 1].args[1] << 32 if f.bits == 32 else 0)
+
+
+@rule("timer-not-stopped", FIRST, "failure")
+def _(f):
+    if not f.panic.startswith("timer: an event came that nobody has asked for"):
+        return None
+    known = names("VCPUOP_")
+    made = [known.get(c.args[0], f"operation {c.args[0]}") for c in f.calls if c.name == "vcpu_op"]
+    stop = "VCPUOP_stop_periodic_timer"
+    if stop in made:
+        return f"""{stop} was made, and an event came at the timer's port all the same, before any set_timer_op: is the port that is waited for VIRQ_TIMER's?"""
+    return f"""Xen sends a virtual processor a timer event each 10 ms until {stop} ({value(stop)}) stops that, and it was not made before these ticks{f": what was made is {', '.join(made)}" if made else ""}. The ticks that
+        come by themselves would prove nothing of set_timer_op."""
 
 
 @rule("timer-not-set", FIRST, "silence")

@@ -9,10 +9,12 @@ from .calls import IRET
 from .decode import operand
 from .questions import JUMP, MACHINE, hexadecimals, say
 from .rule import rule
+from .rules_frames import pushes
 from .rules_msr import WRMSR
 from .rules_numbers import stack_for_code
 
 INT = b"\xcd"
+PAGE_FAULT = 14  # its vector
 PORT = ("e4", "e5", "e6", "e7", "ec", "ed", "ee", "ef")  # IN and OUT
 
 
@@ -102,6 +104,9 @@ def _(f):
 @rule("stub-of-another-vector", JUMP + ": What a kernel sets up first", "failure")
 def _(f):
     told = re.match(r"traps: the page fault at VA 0 came by the stub of vector (\d+)", f.panic)
+    if told and pushes(f, PAGE_FAULT) == PAGE_FAULT:
+        return f"""A page fault is vector {PAGE_FAULT}, and the stub that the table names for it pushes {PAGE_FAULT}; what the handler read in the vector's place is {told[1]}. So the stub is right, and struct pt_regs (ptrace_{f.bits}.h) has another field where
+            the stub's number stands: its fields have to be in the order of the pushes, the last push first, and each the size of a word."""
     if told:
         return f"""A page fault is vector 14, and it came by the stub that pushes {told[1]}. The table leads each vector to trap_stubs + vector * TRAP_STUB_SIZE, and that stub pushes the vector: is one of them counted from another number, or
             is the size of a stub another (.balign 16)?"""

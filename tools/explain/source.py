@@ -70,6 +70,11 @@ class Source:
         pairs = struct.iter_unpack("<ii", self.image.data[begin:begin + table[1] // 8 * 8])
         return [(table[0] + 8 * n + insn, table[0] + 8 * n + 4 + fixup) for n, (insn, fixup) in enumerate(pairs)]
 
+    def va_of(self, section: str) -> int:
+        """Where a section of the image begins; 0 if there is none."""
+        found = self.image.section(section) if self.image else None
+        return found[0] if found else 0
+
     def bytes(self, va: int, count: int) -> bytes:
         """What the file has at a linked VA."""
         part = next((p for p in self.image.loaded() if p.vaddr <= va < p.vaddr + p.filesz), None) if self.image else None
