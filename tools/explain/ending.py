@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .transcript import Transcript
 
 _ENDING = ("panic.c", "exit.c", "printk.c", "console.c", "string.c", "ring.c", "serial.c")  # files of stage 2 by which a run ends
+_HELPERS = ("printk.c", "console.c", "string.c")
 MOST_FRAMES = 12
 SERIES, STORM = 3, 12  # an exception that comes more often than that comes by itself: at the end, and before it
 
@@ -73,7 +74,15 @@ class Ending(Way):
             return ""
         found = self.source.linked(address)
         stub = self.thing(found[0] - self.source.offset & self.mask) if found else ""
-        return f"{found[1]} {address:#x}: {stub}" if stub.startswith("the hypercall page") else self.place(address)
+        return f"{found[1]} {address:#x}: {stub}" if stub.startswith("the hypercall page") else self.place(address) + self.called_from(address)
+
+    def called_from(self, address: int) -> str:
+        """Who called what everybody calls, if a fault came there."""
+        if not self.fault or not self.seen or not self.source.line(address).partition(":")[0].endswith(_HELPERS):
+            return ""
+        callers = self.callers(self.fault.regs)
+        found = next((a for a in callers if not self.source.line(a).partition(":")[0].endswith(_HELPERS)), None)
+        return f"; called from {self.source.function(found)}, {self.source.line(found)}" if found is not None else ""
 
     @functools.cached_property
     def address(self) -> int | None:

@@ -80,6 +80,9 @@ def _(f):
     if not fault or f.source.function(fault.ip) != "probe_kernel_read" or misread(f)[0]:
         return None
     meant = [i for i, _ in f.source.fixups]
+    if fault.write and fault.ip not in meant:
+        return f"""probe_kernel_read() had read, and was to store what it had read at VA {fault.cr2:#x}, its second argument, {f.number(fault.cr2) or "where nothing is mapped"}. The address to be read comes first, and then that of the variable: were the two
+            exchanged?"""
     if fault.ip not in meant:
         caught = any(x.ip in meant for x in f.seen.faults) if f.seen else True
         return None if caught else f"""This fault was meant: probe_kernel_read() reads VA {fault.cr2:#x} to see whether it is mapped. But nobody caught it: __ex_table has no

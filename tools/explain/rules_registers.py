@@ -33,7 +33,8 @@ def register(f: Facts, name: str) -> str:
 @rule("direction-flag", "1-notes", "crash", "failure", rank=-1)
 def _(f):
     regs = f.fault.regs if f.fault else f.seen.regs if f.seen else None
-    if f.panic.startswith("the direction flag is set") or regs and getattr(regs, "eflags", 0) & DIRECTION:
+    astray = f.address is not None and not f.source.is_code(f.address)  # what was taken for flags may be anything
+    if f.panic.startswith("the direction flag is set") or not astray and regs and getattr(regs, "eflags", 0) & DIRECTION:
         return """The direction flag is set (bit 10 of EFLAGS): string instructions (rep movs, rep stos) run towards lower addresses, and what is to be copied or cleared lies above. C code takes it to be clear, so a kernel's head clears it
             (cld) before anything else."""
 

@@ -10,6 +10,7 @@ from xenpt.memory import PAGE_SIZE
 
 if TYPE_CHECKING:
     from .bare import Bare
+    from .calls import Saved
     from .fault import Fault
     from .observe import Observation
     from .source import Source
@@ -56,20 +57,25 @@ class Way:
         """Bytes of code, in the machine."""
         return (self.seen.peek(address, count) if self.seen else None) or b""
 
-    def on_stack(self):
-        """Addresses of code on the stack at the end, the innermost first."""
+    def compiled(self, address: int, count: int) -> bytes:
+        """Bytes of the image's code, as the file has them: in the machine a stack may have run over them."""
+        linked = self.source.linked(address)
+        return self.source.bytes(linked[0], count) if linked else b""
+
+    def on_stack(self, regs: Saved | None = None):
+        """Addresses of code on the stack, at the end or another moment, the innermost first."""
         word = self.bits // 8
-        top = self.seen.regs.rsp & self.mask
+        top = (regs or self.seen.regs).rsp & self.mask
         data = self.seen.peek(top, min(STACK, PAGE_SIZE - top % PAGE_SIZE) or STACK) or b""
         words = (int.from_bytes(data[at:at + word], "little") for at in range(0, len(data) - word + 1, word))
         return [w - 1 for w in words if self.source.is_code(w - 1) and self.is_behind_call(w)]
 
-    def callers(self):
-        """Those of them that the last instruction returns to: each is behind a call of the function that the one before is in. What
+    def callers(self, regs: Saved | None = None):
+        """Those of them that the last instruction then returns to: each is behind a call of the function that the one before is in. What
         functions have left on the stack that returned before is none."""
-        inside = self.source.begin(self.seen.regs.rip & self.mask)
-        for address in self.on_stack():
-            call = self.code(address - 4, 5)
+        inside = self.source.begin((regs or self.seen.regs).rip & self.mask)
+        for address in self.on_stack(regs):
+            call = self.compiled(address - 4, 5)
             target = address + 1 + int.from_bytes(call[1:], "little", signed=True) & self.mask
             if call[:1] == b"\xe8" and self.source.begin(target) == inside:
                 inside = self.source.begin(address)
@@ -77,7 +83,7 @@ class Way:
 
     def is_behind_call(self, address: int) -> bool:
         """Whether it can be a return address: CALL with a distance, or through a register or memory."""
-        code = self.code(address - 7, 7)
+        code = self.compiled(address - 7, 7)
         return len(code) == 7 and (code[2] == 0xE8 or any(code[-size] == 0xFF and _call_size(code[1 - size:]) == size for size in range(2, 8)))
 
     # ---- the log of what ran ----------------------------------------------------------
