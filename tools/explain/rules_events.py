@@ -9,7 +9,7 @@ from xenabi.headers import names, value
 from xenpt.paging import PRESENT, RW
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
-from .calls import IRET
+from .calls import EVENTFUL, IRET, SHUTDOWN
 from .ending import SERIES, STORM
 from .facts import Facts
 from .questions import say
@@ -109,11 +109,22 @@ def failsafe_for_events(f: Facts) -> bool:
     return bool(calls) and calls[-1].args[1 if f.bits == 32 else 0] == f.source.va("xen_failsafe_callback")
 
 
+@rule("events-not-set-up", FIRST, "failure", "crash", "silence", "timeout", rank=-1)
+def _(f):
+    """Time, or an event, is waited for, and Xen was told of nothing."""
+    waits = [c for c in f.calls if c.name in EVENTFUL and c.args[:1] != (SHUTDOWN[1],)]
+    told = [c.name for c in f.calls if c.name == "set_callbacks" or c.name == "update_va_mapping"]
+    if not waits or told or f.source.va("xen_init_events") is None or "xen_init_events" in {f.source.function(s.address) for s in f.steps}:
+        return None
+    return f"""{waits[0].name} was made, at {f.source.place(waits[0].caller)}, and before it neither update_va_mapping nor set_callbacks: the shared info page is not mapped, so there is no clock and no pending bit to look at, and Xen
+        knows no address at which to enter for an event. xen_init_events() does both, and was not called."""
+
+
 @rule("callback-elsewhere", FIRST, "failure", "crash", "silence", "timeout", rank=-1)
 def _(f):
     calls = [c for c in f.calls if c.name == "set_callbacks"]
     enters, right = (calls[-1].args[1 if f.bits == 32 else 0], f.source.va("xen_hypervisor_callback")) if calls else (None, None)
-    if right is None or enters == right or failsafe_for_events(f) or calls[-1].result:
+    if right is None or enters in (0, right) or failsafe_for_events(f) or calls[-1].result:
         return None
     return f"""set_callbacks registered {say(f, enters)} for events: Xen enters there, as if the frame of an event were what that code expects. Events enter at xen_hypervisor_callback, VA {right:#x}.
         Made at {f.source.place(calls[-1].caller)}."""

@@ -44,7 +44,8 @@ def gates(f: Facts) -> list[tuple[int, int]]:
 
 @rule("iret-frame", JUMP + ": What a kernel sets up first", "crash", "failure")
 def _(f):
-    last = f.calls[-1] if f.calls else None
+    before = f.calls[:f.fault.calls] if f.fault else f.calls  # a handler may have printed since
+    last = before[-1] if before else None
     word = f.bits // 8
     words = [int.from_bytes(last.data[at:at + word], "little") for at in range(0, len(last.data), word)] if last and last.name == "iret" else []
     at = AROUND + CS_IN_FRAME[f.bits]
@@ -58,6 +59,15 @@ def _(f):
         if off else "EIP is the segment and CS the flags, so one word too much was taken off the stack" if words[at - 1] == right_cs(f) else "no frame of Xen's is near"
     return f"""The way back from a handler, the iret hypercall, was given a frame with EIP (RIP) {words[at - 1]:#x} and CS {words[at] & 0xFFFF:#x}, and the code segment is
         {right_cs(f):#x}: {how}. What the entry pushes has to be taken off again, word by word{", with the flags for iret, one word, pushed last" if f.bits == 64 else ""}."""
+
+
+@rule("iret-by-processor", JUMP + ": What a kernel sets up first", "crash", "failure", rank=-1)
+def _(f):
+    code = f.code(f.fault.ip, 2) if f.fault and not f.native else b""
+    if f.bits != 64 or not code or code[0] != 0xCF or not f.source.is_code(f.fault.ip):
+        return None
+    return f"""A handler is left, at {f.source.place(f.fault.ip)}, by the processor's own IRET, and by that of 32 bits, which takes three words of 4 bytes off the stack: RIP became {f.fault.cr2:#x}, the lower half of an address. The way
+        back is the iret hypercall (hypercall_iret): Xen has to know of it, since it alone can let events in again."""
 
 
 @rule("iret-missing", JUMP + ": What a kernel sets up first", "crash", "failure")

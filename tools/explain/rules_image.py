@@ -29,8 +29,17 @@ def _(f):
             to use the kit's own, or boot a 64-bit kernel with ARCH=x86_64."""
 
 
+@rule("no-segment", ADDRESSES, "refusal", "panic")
+def _(f):
+    if not f.source.loads:
+        return """The image has no program header of type PT_LOAD, and it is by these alone that Xen, or any loader, knows what to put into memory. In the linker script, PHDRS has to give one,
+            and each section of code and data has to name it (`readelf -lW` shows them)."""
+
+
 @rule("p_paddr-virtual", ADDRESSES, "refusal", "panic")
 def _(f):
+    if not f.source.loads:
+        return None
     start, entry = said(f, "virt_kstart"), said(f, "virt_entry")
     if f.xen(BOUNDS) and start >= HIGH and not note(f, "VIRT_BASE"):
         return f"""The program headers' p_paddr holds a virtual address, {start:#x}, and the entry is {entry:#x}. Without a VIRT_BASE note

@@ -113,8 +113,9 @@ def _(f):
 @rule("events-masked", JUMP + ": What a kernel sets up first", "failure")
 def _(f):
     if f.panic.startswith("events: masked after SCHEDOP_block"):
-        slept = [c for c in f.calls if c.name == "sched_op"]
-        if f.calls and f.seen and (not slept or slept[-1].args[0] != BLOCK):
+        slept = [c for c in f.calls if c.name == "sched_op" and f.source.function(c.caller) != "wait_for_ports"]
+        followed = f.calls and (f.seen or sum(c.name == "set_timer_op" for c in f.calls) > 1)  # so far that it has slept, if it does
+        if followed and (not slept or slept[-1].args[0] != BLOCK):
             what = f"sched_op was made with operation {slept[-1].args[0]} ({names('SCHEDOP_').get(slept[-1].args[0], 'none that there is')})" if slept else "no sched_op was made at all"
             return f"""Events are masked, and no event was waited for: {what}. SCHEDOP_block, {BLOCK}, alone unmasks events and sleeps in one step. SCHEDOP_yield (0) and SCHEDOP_poll leave the mask
                 as it is."""

@@ -82,11 +82,17 @@ def _(f):
             return f"""{name}() was asked for VA {say(f, args[1])}, which is translated by {above.name} = {above.value:#x}, and that is present. What it read there is {number:#x}: another entry. Is the index that of this level ({above.name[:3]}_index()), and of the address that was
                 asked for?"""
         if walk and walk.problem and not number & 1 and walk.path[-1].value == number:
-            return f"""{name}() was asked for VA {say(f, args[1])}, and for that there are no tables: {walk.problem}. It finds entries in tables that exist, and makes none. Is it the address that was
+            return f"""{name}() was asked for VA {say(f, args[1])}{asked_by(f, name)}, and for that there are no tables: {walk.problem}. It finds entries in tables that exist, and makes none. Is it the address that was
                 meant? For a linked address the entry lies in a table that P=V has already, or is the empty one itself, a level higher."""
         return f"""The walk came to an entry that maps nothing, or leads to no table of this guest: it took a wrong index or address, or the
             limit lies beyond what Xen mapped for the start. {kind}
             {f"{number:#x} does not begin an entry: its low bits, {number & 0xFFF:#x}, look like the flags of one." if number & 7 else ""}"""
+
+
+def asked_by(f, name: str) -> str:
+    """The first line outside of the function and what it calls, and who called that."""
+    others = [a for a in f.callers() if f.source.line(a).partition(":")[0].endswith("remap.c")] if f.seen and f.seen.regs else []
+    return f", by {', by '.join(f'{f.source.function(a)} ({f.source.line(a)})' for a in others[:3])}" if others else ""
 
 
 def source(f, pv: int) -> str:

@@ -11,6 +11,7 @@ from .rules_bzimage import LESSON
 # In boot_params, by Linux's boot protocol: offsets, and what hardware_subarch is under Xen.
 HEADER, VERSION, SUBARCH, SUBARCH_XEN, SUBARCH_DATA = 0x202, 0x206, 0x23C, 2, 0x240
 WITH_SUBARCH = 0x207  # the first version that has the field
+MAGIC = int.from_bytes(b"HdrS", "little")
 HEAD, AFTER = "startup_32", ("bad_subarch", "native_entry", "xen_entry")
 
 
@@ -27,6 +28,12 @@ def _(f):
     if not f.panic.startswith("xen_boot_params at P=V"):
         return None
     page0 = f.seen.peek(HEADER, 4) if f.seen else b""
+    copied, held = field(f, "boot_params", SUBARCH), field(f, "xen_boot_params", SUBARCH)
+    if held == SUBARCH_XEN:
+        return f"""xen_boot_params, which startup_xen fills in, has the subarch (0x23c is {held}) and not the magic number: at 0x202 there is {field(f, "xen_boot_params", HEADER):#x}, and should be {MAGIC:#x}, "HdrS". It was left out, or stored
+            at another offset (head_{f.bits}.S, BP_header)."""
+    if copied != SUBARCH_XEN:
+        return None
     there = " They stand in page 0, at 0x202 and behind: the register was 0." if page0 == b"HdrS" else ""
     return f"""startup_xen is to write the magic number, the version, the subarch and start_info into xen_boot_params, and then to pass its address on. They were written elsewhere: xen_boot_params is empty, and what the common head copied is right.{there}
         Is the register that the stores go by the one that its address was loaded into (head_{f.bits}.S)?"""
@@ -103,9 +110,9 @@ def _(f):
 
 @rule("start_info-lost", LESSON + ": Subarch", "crash", "failure")
 def _(f):
-    magic = field(f, "boot_params", HEADER)
+    shim = (field(f, "boot_params", HEADER), field(f, "boot_params", SUBARCH))
     told = field(f, "boot_params", SUBARCH_DATA, 8) if f.seen else None
-    if told is not None and magic == int.from_bytes(b"HdrS", "little") and told != f.seen.start_info:
+    if told is not None and (shim[0] == MAGIC or shim[1] == SUBARCH_XEN) and told != f.seen.start_info:
         return f"""boot_params' hardware_subarch_data (0x240), from which xen_entry() takes the address of start_info, holds {told:#x}
             {f" ({f.number(told)})" if f.number(told) else ""}, and Xen passed P=V {f.seen.start_info:#x} in ESI (RSI). The shim has to store that register there before it
             uses it for anything else, and the common head has to copy the field."""

@@ -17,10 +17,13 @@ SAMPLE = 64  # bytes
 class Source:
     """An image's symbols; also of one that has none, whose addresses stay numbers."""
 
+    loads = True  # False of an ELF file that has nothing to load
+
     def __init__(self, path: str) -> None:
         self.path = re.sub(r"\.bzImage$", ".elf", path)
         try:
             self.image: Image | None = Image(self.path)
+            self.loads = bool(self.image.loaded())
             self.offset = self.image.load_offset
             self.bits = self.image.bits
             self.image.note_sections()  # can be read: what follows relies on it
