@@ -167,6 +167,10 @@ def ticks(f: Facts) -> str | None:
     return f"{told[1]} ticks are not fewer than {told[2]}" if told and int(told[1]) >= int(told[2]) else None
 
 
+def upcalls(f: Facts) -> str | None:
+    return "It has not run" if " has run 0 times" in f.panic else None
+
+
 def none_run(f: Facts) -> str | None:
     first, end = hexadecimals(f.panic)[:2]
     code = f.seen.peek(first, end - first) if end > first else b""
@@ -176,7 +180,7 @@ def none_run(f: Facts) -> str | None:
 
 CHECKS: dict[str, Contradiction] = {
     "events: masked": events, "hypercall refused: ": result, "verify: P=V": same_page, "verify: a store": same_page, "remap: limit paddr": limit, "stack: ": stack, "jump: ": jump, "P=V is still mapped": dropped,
-    "hypercall page: ": page, "remap: the entry at": entry, "page table walk: ": table, "virq ": port, "Xen could not return": failsafe, "start_info at": magic, "memory: start_info says": memory, "verify: no byte": none_run, "timer: ": ticks,
+    "hypercall page: ": page, "remap: the entry at": entry, "page table walk: ": table, "virq ": port, "Xen could not return": failsafe, "start_info at": magic, "memory: start_info says": memory, "verify: no byte": none_run, "timer: ": ticks, "events: xen_hypervisor_callback": upcalls,
 }
 
 

@@ -155,6 +155,8 @@ def _(f):
     if real.vector == told.vector and told.ip in dict(f.source.fixups).values():
         return f"""{came}, and it was meant: the handler found it in __ex_table, and put the address to go on at, VA {told.ip:#x}, into its frame. Then it went on as if it had found nothing: is
             fixup_exception()'s result, true, returned and looked at?"""
+    if f.bits == 64 and told.ip == real.ip & 0xFFFFFFFF:
+        return f"""{came}, and the handler read RIP {told.ip:#x}: the lower 32 bits of {real.ip:#x}. In struct pt_regs (ptrace_64.h) that field, and each that Xen or a stub has pushed, has 64 bits: unsigned long, not int."""
     at = dict(gates(f)).get(real.vector, 0)
     if pushed is None and RUNS_ON.match(f.source.bytes(at, 16)):
         return f"""{came}, and the handler took it for vector {told.vector}. The stub of vector {real.vector}, {f.source.place(at)}, pushes its number and then runs on into the next one, which pushes its own on top, and so

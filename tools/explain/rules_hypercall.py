@@ -5,6 +5,7 @@ from xenpt.memory import PAGE_SIZE
 
 from .facts import Facts
 from .rule import rule
+from .rules_ran_into import open_ends
 from .rules_msr import about, page
 from .rules_notes import note
 from .trail import Step
@@ -33,6 +34,9 @@ def _(f):
         if linked:
             return f"""The image's first instruction ran once more, at its linked address: it was called, or jumped to, at {linked}. What came afterwards is xen_entry() with
                 whatever was in the registers."""
+        into = next((end for end in open_ends(f) if end[3] == "xen_entry"), None)
+        if into:
+            return f"""{into[0]}'s last instruction is "{' '.join(into[2].split())}", at {f.source.place(into[1])}, which is no jump and no return: the processor ran on into xen_entry(), which lies behind it, and that was entered {f.seen.entered} times."""
         again = f.before(f.source.va("xen_entry") or 0)
         if again:
             return f"""xen_entry() was entered {f.seen.entered} times, the last time at its linked address: it was called, or jumped to, at {again}. It is written for P=V, before the remap, and takes start_info from a register, which holds something else by then. The

@@ -36,14 +36,14 @@ def _last(path: str, start: int, stop: int) -> tuple[int, str] | None:
 
 @rule("ran-into-callback", "4-start-kernel: What a kernel sets up first", "failure", rank=-1)
 def _(f):
-    if f.panic.startswith("events: xen_hypervisor_callback has run"):
+    if f.panic.startswith("events: xen_hypervisor_callback has run") and " run 0 times" not in f.panic:
         ends = [f""" {name}'s last instruction is "{' '.join(text.split())}", at {f.source.place(va)}.""" for name, va, text, behind in open_ends(f)
                 if behind == "xen_hypervisor_callback"]
         return f"""xen_hypervisor_callback handles events, and it has run before set_callbacks told Xen of it. So the kernel came there by itself: the code of the exceptions, which lies before it, ran on.{"".join(ends)} Each way out ends
             in a jump to hypercall_iret."""
 
 
-@rule("ran-into-next", "7-debugging: Reading a crash", "crash", "failure", "vanished", "silence", "timeout")
+@rule("ran-into-next", "7-debugging: Reading a crash", "crash", "failure", "vanished", "silence", "timeout", rank=-1)
 def _(f):
     ran = {f.source.function(s.address) for s in f.steps}
     for name, va, text, behind in open_ends(f):
