@@ -5,6 +5,7 @@ import itertools
 import re
 
 from xenabi.hypercalls import TRAP
+from xenpt.memory import PAGE_SIZE
 
 from .calls import AROUND, IRET, Call
 from .facts import Facts
@@ -17,6 +18,7 @@ FAR = 24  # words: so far from where its frame is a handler may look for it
 RPL = 0xFFFC  # a selector without its ring, which Xen clears for a 64-bit kernel
 STUB = re.compile(rb"\x59?(?:\x41\x5b)?(?:\x6a\0)?\x6a(.)[\xe9\xeb]", re.S)  # pop %rcx, pop %r11, push $0, push $vector, jmp
 
+JUMP_AFTER_POP = re.compile(rb"(?:\x41?[\x58-\x5f])+[\xe9\xeb]")  # pop %r11, jmp
 RUNS_ON = re.compile(rb"(?:\x41\x5b|[\x58-\x5f]|\x6a\0)*\x6a.[^\xe8\xe9\xeb\x6a]", re.S)  # and if it does neither
 PUSH = re.compile(rb"(?:\x41\x5b|[\x58-\x5f]|\x6a\0)*\x6a(.)[\xe8\xe9\xeb]", re.S)  # the same, whatever is popped, and if it calls
 
@@ -29,6 +31,11 @@ def _(f):
     came = {x.vector for x in f.seen.faults}
     for vector, address in gates(f):
         found = STUB.match(f.source.bytes(address, 16))  # in memory a stack that ran over may have been written over it
+        code = f.source.bytes(address, 16)
+        at = code.find(bytes((0x6A, vector)))
+        if vector in came and not found and at >= 0 and JUMP_AFTER_POP.match(code[at + 2:]):
+            return f"""The stub of vector {vector}, {f.source.place(address)}, pushes {vector}, and pops a register afterwards: so that register gets the vector, and what the handler reads in its place is a word of Xen's. What Xen has pushed on top (RCX, R11) is
+                taken off first, before the stub pushes anything."""
         if vector in came and f.code(address, 1) and not (found and found[1][0] == vector):
             return f"""The trap table leads vector {vector} to {f.source.place(address)} (trap_stubs + {address - f.source.va("trap_stubs"):#x}), where the code does not
                 push {vector}: it is no stub, or another's. In the assembly they have to be as far apart as the table takes them to be, TRAP_STUB_SIZE bytes, each aligned."""
@@ -107,6 +114,15 @@ def _(f):
     if f.fault and f.is_a(f.fault.ip, "selector", "flags"):
         return f"""The processor was to go on at {f.fault.ip:#x}, which is {f.number(f.fault.ip, "selector", "flags")}.{" A RET took it off the stack: the function that it ends was jumped to, not called, or what was pushed before it has not been taken off." if f.fault.returned_to else ""} So the frame that was returned by is a word
             off: something more was taken off the stack, or left on it, between the entry of the handler and its iret."""
+
+
+@rule("frame-lost", JUMP + ": What a kernel sets up first", "crash", "failure", rank=1)
+def _(f):
+    """Where it went on is a small number: of a register."""
+    if not f.fault or f.fault.ip >= PAGE_SIZE or not f.fault.ip or f.fault.page and not f.fault.fetch or not any(c.name == "set_trap_table" for c in f.calls) and f.calls:
+        return None
+    return f"""The processor went on at {f.fault.ip:#x}, which is no address but a number that was in a register (registers_kept() holds such ones). It is taken for one by a RET, or by the iret hypercall at the end of a handler, if the stack pointer is not where it was at its
+        beginning: what an entry pushes (an error code or 0, the vector, registers) and what is popped on its way out have to be the same words."""
 
 
 def frame(f: Facts, call: Call) -> int:

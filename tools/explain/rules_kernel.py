@@ -9,6 +9,7 @@ from .questions import JUMP, REMAP, hexadecimals
 from .relation import repointed
 from .rule import rule
 from .rules_events import BLOCK
+from .rules_stack import STACK_END_MAGIC
 
 GET_FEATURES = value("XENVER_get_features")
 
@@ -40,6 +41,9 @@ def _(f):
 
 @rule("stack-overflow", JUMP + ": The jump", "failure")
 def _(f):
+    if f.panic.startswith("stack: the lower end") and not (f.word("init_stack") or 0) & 0xFFFFFFFF and f.seen:
+        return f"""The word at the lower end of init_stack, VA {hexadecimals(f.panic)[0]:#x}, is 0: nobody has written over it, but {STACK_END_MAGIC:#x} (STACK_END_MAGIC) was never put there. verify_arrival() does that, first of all, and was not called, or
+            did not come as far as that."""
     if f.panic.startswith("stack: the lower end"):
         return f"""init_stack overflowed: the word at its lower end, VA {hexadecimals(f.panic)[0]:#x}, was written over. It has {(f.source.top_of("init_stack") or 0) - (f.source.va("init_stack") or 0)} bytes (THREAD_SIZE):
             a large array, deep recursion, or a stack pointer that began too low."""

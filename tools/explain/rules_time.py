@@ -91,6 +91,10 @@ def handler(f: Facts) -> str:
     if not shared or port is None or table is None or wanted is None or port in shared.pending or shared.evtchn_pending_sel or not f.called_back:
         return ""
     found = int.from_bytes(f.stored(table + port * f.bits // 8 - f.source.offset & f.mask, f.bits // 8), "little")
+    at, set_ = f.source.va("timer_ticks"), sum(c.name == "set_timer_op" for c in f.calls)
+    counted = int.from_bytes(f.stored(at - f.source.offset & f.mask, 4), "little") if at else 0
+    if found == wanted and counted and counted == set_:
+        return f"""{counted} ticks were counted (timer_ticks), and as many were asked for, by {set_} set_timer_op. And the kernel waits for one more: the comparison in wait_for_tick() goes on where the number is reached, or it was given another number."""
     if found != wanted:
         return f"""The kernel was called back, and took the event of port {port}, the timer's. In its table of handlers, handlers[{port}] is {say(f, found)}, and timer_interrupt() is at VA {wanted:#x}: it was put in
             another place, not at all, or something else was."""

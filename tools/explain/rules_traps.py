@@ -64,15 +64,15 @@ def _(f):
 
 @rule("privileged-instruction", MACHINE + ": Ring 1", "crash", "failure")
 def _(f):
-    if f.fault and f.fault.vector == 13 and not f.fault.error and f.code(f.fault.ip, 2) != WRMSR and (f.source.is_code(f.fault.ip) or not f.seen) and not beyond(f):
-        code = f.code(f.fault.ip, 8).hex(" ")
+    if f.fault and f.fault.vector == 13 and not f.fault.error and f.code(f.fault.ip, 2) != WRMSR and f.source.is_code(f.fault.ip) and not beyond(f):
+        code = (f.code(f.fault.ip, 8) or f.compiled(f.fault.ip, 8)).hex(" ")
         if code[:2] in PORT and f.seen and f.function.startswith("serial_") and not any(c.name == "physdev_op" for c in f.calls):
             return f"""A general protection fault at an access to the serial port, in {f.function}(): that way of printing is for a machine without Xen, and Xen is there. The kernel took itself to be in
                 ring 0 (CS is {f.fault.regs.cs:#x}, so current_ring() is {f.fault.regs.cs & 3}), or has chosen a console that is not for it (console_select())."""
         if code[:2] in PORT:
             return f"""A general protection fault at an access to an I/O port (bytes {code}). Ports belong to Xen; dom0 may have them after
                 PHYSDEVOP_set_iopl with level 1, any other domain may not."""
-        return f"""A general protection fault at the bytes {code or "?"}: most often an instruction that only ring 0 may use. A paravirtual kernel does
+        return f"""A general protection fault at the bytes {code}: most often an instruction that only ring 0 may use. A paravirtual kernel does
             not run there: cli, sti, hlt, lgdt, mov to cr3 are Xen's, and hypercalls take their place."""
 
 
@@ -118,7 +118,8 @@ def _(f):
         va = hexadecimals(f.panic)[0]
         walk = f.walk(va) if f.seen else None
         mapped = f" It is mapped, to maddr {walk.maddr:#x}." if walk and walk.maddr is not None else ""
-        return f"""probe_kernel_read() says that VA {va:#x}, where a variable of the caller's lies, is not mapped.{mapped} Where nothing faults, the instruction behind the read has to clear `faulted`, and the fixup alone skips that."""
+        return f"""probe_kernel_read() was asked for VA {va:#x}, where a variable of the caller's lies, and counts as having said that it is not mapped.{mapped} Where nothing faults, the instruction behind the read has to clear `faulted`, and the fixup alone skips that; true
+            is the result then. Or the caller takes the result the wrong way round."""
 
 
 @rule("fault-loop", JUMP + ": No trap table", "silence", "timeout", "crash", rank=1)
