@@ -15,6 +15,7 @@ from .rule import rule
 from .rules_events import failsafe_for_events
 from .rules_pointers import went_on_elsewhere
 from .rules_stack import STACK_END_MAGIC
+from .rules_updates import overflowed
 
 ROOM = 40  # words above xen_start_kernel()'s frame
 Contradiction = Callable[[Facts], "str | None"]
@@ -124,6 +125,8 @@ def entry(f: Facts) -> str | None:
 
 
 def table(f: Facts) -> str | None:
+    if overflowed(f):
+        return None  # there is more that is wrong
     """An entry that leads to a table."""
     value = hexadecimals(f.panic)[-1]
     pfn = f.pfn((value & (1 << 52) - 1) >> PAGE_SHIFT)
@@ -175,7 +178,7 @@ def none_run(f: Facts) -> str | None:
     first, end = hexadecimals(f.panic)[:2]
     code = f.seen.peek(first, end - first) if end > first else b""
     found = (code or b"").find(b"\xc3")
-    return f"""The byte at P=V {first + found:#x} is 0xc3, the instruction RET, and verify_executable() went past it: its loop has to compare each byte of the code with that one""" if found >= 0 else None
+    return f"""The byte at P=V {first + found:#x} is 0xc3, the instruction RET: so one was run, and the number that is looked at afterwards, or how, is wrong; or verify_executable()'s loop, which has to compare each byte with that one, went past it""" if found >= 0 else None
 
 
 CHECKS: dict[str, Contradiction] = {

@@ -5,12 +5,28 @@ from errno import EINVAL, ENOSYS
 
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
+from .calls import UPDATE
 from .facts import Facts
 from .questions import refused, say
 from .rule import rule
 
 LESSON = "3-remap"
 BUILT = "^toolstack: created domain "  # another's tables are: rules_pin.py
+
+
+def overflowed(f: Facts) -> tuple[int, int] | None:
+    """How many updates the remap has collected, and how many there is room for, if they are too many."""
+    batch = next((s for s in f.source.image.all_symbols if s.name == "batch" and s.size), None) if f.source.image else None
+    count = (f.word("batched") or 0) & 0xFFFFFFFF if batch and f.seen else 0
+    return (count, batch.size // UPDATE.size) if batch and count > batch.size // UPDATE.size else None
+
+
+@rule("batch-overflow", LESSON + ": The code", "crash", "failure", "silence", "timeout", rank=-1)
+def _(f):
+    if overflowed(f):
+        count, room = overflowed(f)
+        return f"""The remap has collected {count} updates (batched), and batch has room for {room} (REMAP_MAX_UPDATES): what lies behind it in memory was written over. A loop over addresses did not end where it should: is its counter an unsigned
+            long, what is added to it right (PMD_SIZE, PGDIR_SIZE, PUD_SIZE), and its end?"""
 
 
 @rule("update-exchanged", LESSON + ": Asking Xen", "failure")
