@@ -15,13 +15,13 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE, BadPage
 from xenpt.shared_info import SharedInfo
 from xenpt.start_info import StartInfo
 
+from .contract_memory import image, stack
 from .contract_tables import mapped
 
 if TYPE_CHECKING:
     from .observe import Observation
     from .source import Source
 
-SAMPLE = 64  # bytes of .bss that are looked at, of each page
 EVERY = 8  # one page of so many is compared with mfn_list
 MOST_WORDS = 1024  # of the command line
 
@@ -39,8 +39,8 @@ def broken(seen: Observation, source: Source, layout: Layout) -> Iterator[str]:
     yield from _tables(seen, base, layout)
     yield from _pages(seen, layout)
     yield from _shared_info(seen)
-    yield from _stack(seen, base, layout)
-    yield from _bss(seen, source, base)
+    yield from stack(seen, base, layout)
+    yield from image(seen, source, base)
 
 
 def _no_start_info(seen: Observation, right: int) -> str:
@@ -135,30 +135,3 @@ def _shared_info(seen: Observation) -> Iterator[str]:
         yield f"start_info's shared_info is {maddr:#x}, and that page has no time in it, which Xen keeps in the page that it shares: it is another"
     elif shared.evtchn_upcall_mask != 1:
         yield "events are not masked (shared_info's evtchn_upcall_mask is 0), and the guest has no callback yet"
-
-
-def _stack(seen: Observation, base: int, layout: Layout) -> Iterator[str]:
-    top = seen.at_entry.rsp & (1 << seen.bits) - 1
-    right = base + (layout.get("stack", -1) + 1 << PAGE_SHIFT)
-    walk = seen.guest().space.walk(top - seen.bits // 8)
-    if walk.problem or not walk.rights.write:
-        yield f"ESP (RSP) is {top:#x}, and the word below it cannot be written to: {walk.problem or f'{walk.path[-1].name} has no RW'}"
-    elif layout and top != right:
-        yield f"ESP (RSP) is {top:#x}, and the end of the stack page is VA {right:#x}"
-
-
-def _bss(seen: Observation, source: Source, base: int) -> Iterator[str]:
-    for part in source.image.loaded() if source.image else ():
-        for at in (0, max(0, part.filesz - SAMPLE)):
-            right = source.image.data[part.offset + at:part.offset + min(at + SAMPLE, part.filesz)]
-            data = seen.peek(part.paddr + base + at, len(right)) or b""
-            if data != right:
-                yield (f"at VA {part.paddr + base + at:#x} there are {data[:8].hex(' ') or 'no bytes'}, and the image has "
-                       f"{right[:8].hex(' ')} there (file offset {part.offset + at:#x}): it was not loaded there")
-                return
-        start = part.paddr + part.filesz + base
-        for at in range(start, start + part.memsz - part.filesz, PAGE_SIZE):
-            data = seen.peek(at, min(SAMPLE, start + part.memsz - part.filesz - at)) or b""
-            if any(data):
-                yield f".bss is not clear: at {at:#x} there are {data[:4].hex(' ')} (a debug Xen fills fresh pages with c2)"
-                return
