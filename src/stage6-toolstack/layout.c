@@ -89,24 +89,26 @@ static void pages_are_apart(const struct guest *guest)
 {
 	unsigned long list = guest->mfn_list ? list_pages(guest) : 0;
 	const struct {
+		const char *name;
 		unsigned long first, pages;
 	} used[] = {
-		{0, image_pages(guest)},
-		{guest->mod_start, module_pages(guest)},
-		{guest->mfn_list, list},
-		{guest->start_info, 1},
-		{guest->store, 1},
-		{guest->console, 1},
-		{guest->tables, guest->nr_tables},
-		{guest->stack, !guest->pvh},
+		{"the image", 0, image_pages(guest)},
+		{"the module", guest->mod_start, module_pages(guest)},
+		{"the p2m", guest->mfn_list, list},
+		{"start_info", guest->start_info, 1},
+		{"xenstore", guest->store, 1},
+		{"the console", guest->console, 1},
+		{"the page tables", guest->tables, guest->nr_tables},
+		{"the stack", guest->stack, !guest->pvh},
 	};
 
 	for (unsigned int i = 1; i < ARRAY_SIZE(used); i++)
 		for (unsigned int j = 0; j < i; j++)
 			if (used[i].first < used[j].first + used[j].pages &&
 			    used[j].first < used[i].first + used[i].pages)
-				panic("toolstack: PFN %#lx was given out twice",
-				      max(used[i].first, used[j].first));
+				panic("toolstack: PFN %#lx was given out twice, for %s and for %s",
+				      max(used[i].first, used[j].first),
+				      used[j].name, used[i].name);
 }
 
 /* What is mapped needs tables, and the tables have to be mapped, too: a size is

@@ -28,9 +28,9 @@ class Again:
     def __init__(self) -> None:
         self.folder = tempfile.mkdtemp(prefix="explain.", dir=os.environ.get("BUILD") or "build")
 
-    def start(self, image: str, options: list[str], **settings: Any) -> None:
-        """Like the run that failed, by the environment."""
-        self.machine = Machine(self.folder, image, module=os.environ.get("MODULE", ""), cmdline=os.environ.get("CMDLINE", ""),
+    def start(self, image: str, options: list[str], words: str = "", **settings: Any) -> None:
+        """Like the run that failed, by the environment. words begin the kernel's command line."""
+        self.machine = Machine(self.folder, image, module=os.environ.get("MODULE", ""), cmdline=f"{words} {os.environ.get('CMDLINE', '')}".strip(),
                                options=options, **settings)
 
     def late(self, seconds: float, ended: Callable[[], bool]) -> Callable[[], bool]:

@@ -27,6 +27,7 @@ STUB_END = b"\x41\x5b\x59\xc3"  # of 64 bits: pop %r11, pop %rcx, ret; of 32 bit
 AROUND = 16  # words of the stack, on either side of iret's frame
 MOST_EVENT = 16  # bytes of an event channel's struct
 MOST_TEXT, BEHIND = 160, 64  # bytes of console_io's text that are kept, and of what follows it in memory
+SAMPLE, LINE = 8, 0x1000  # of another call whose arguments are as console_io's: characters of what would be the text, and how many that has at most
 MOST_TABLE = 320  # bytes of a trap table that are kept: of the twenty exceptions
 # What does not come back to where it was called; and the one in which a guest may sleep.
 IRET, SHUTDOWN = "iret", ("sched_op", 2)
@@ -71,7 +72,7 @@ class Call(NamedTuple):
     result: int | None  # None: it did not come back
     said: list[str]  # Xen's lines
     updates: list[tuple[int, int]]  # mmu_update: ptr and val of each
-    data: bytes = b""  # set_trap_table: the table; console_io: the text; event_channel_op: its struct, with Xen's answer; iret: the stack around its frame
+    data: bytes = b""  # set_trap_table: the table; console_io: the text; event_channel_op: its struct, with Xen's answer; iret: the stack around its frame; else what would be the text if it were console_io
     done: int = 0  # mmu_update: how many Xen did
 
     @property
@@ -142,7 +143,9 @@ class CallWatch:
             return self.seen.peek(saved.rsp - AROUND * self.bits // 8, 2 * AROUND * self.bits // 8) or b""
         if name == "console_io":
             return self.seen.peek(args[2], min(args[1], MOST_TEXT) + BEHIND) or b""
-        return self.seen.peek(args[0], MOST_TABLE) or b"" if name == "set_trap_table" else b""
+        if name == "set_trap_table" and args[0]:
+            return self.seen.peek(args[0], MOST_TABLE) or b""
+        return (self.seen.peek(args[2], SAMPLE) if args[2] and 0 < args[1] < LINE else None) or b""
 
     def returned(self, regs: Registers) -> None:
         """The guest goes on behind it."""
@@ -157,6 +160,6 @@ class CallWatch:
             said = [line.rstrip() for line in log if ABOUT_GUEST.search(line)]
         call = self.seen.calls[self.under_way]
         if call.name == "event_channel_op":
-            call = call._replace(data=self.seen.peek(call.args[1], MOST_EVENT) or b"")
+            call = call._replace(data=self.seen.peek(call.args[1], MOST_EVENT) or call.data)
         done = self.seen.peek(call.args[2], 4) if call.updates and call.args[2] else None
         self.seen.calls[self.under_way] = call._replace(result=result, said=said, done=int.from_bytes(done or b"", "little"))

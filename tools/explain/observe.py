@@ -36,16 +36,18 @@ EXIT = "xen_exit"  # src/stage2-hypercall/exit.c: the function that reports
 class Observation(Again, Stops):
     """A boot of an image; see above. entry is the address that Xen says it enters at; exits and starts are the addresses of
     the functions at which it ends and begins; functions are those whose arguments and results are looked at, name by
-    address. loops: nothing new is seen by looking longer. hook is called at the entry, which others come to before."""
+    address. loops: nothing new is seen by looking longer. hook is called at the entry, which others come to before. words begin
+    its command line."""
 
     def __init__(self, image: str, entry: int, bits: int, exits: list[int], starts: list[int], loops: bool,
-                 hook: Callable[[Observation], None] | None = None, others: int = 0, functions: dict[int, str] | None = None) -> None:
+                 hook: Callable[[Observation], None] | None = None, others: int = 0, functions: dict[int, str] | None = None, words: str = "") -> None:
         self.bits, self.entry, self.exits, self.starts, self.hook = bits, entry, exits, starts, hook
         self.functions = functions or {}
         self.probes: Probes | None = None
         self.others = others
         self.cr3: int | None = None  # of the guest that is followed, if there are others
         self.keepers: list[int] = []
+        self.deaf_from: int | None = None
         self.outside = False  # whether another guest has the processor at the end
         self.most = TO_LOOP if loops else TO_END
         self.deaf = True  # whether hypercalls were not followed to the end
@@ -60,7 +62,7 @@ class Observation(Again, Stops):
         self.ended = "not entered"
         self.regs: Saved | None = None  # the guest's, at the end
         self.trail = Trail(self.folder)
-        self.start(image, ["-dfilter", GUESTS_PART])
+        self.start(image, ["-dfilter", GUESTS_PART], words)
         try:
             self.places = XenPlaces(os.path.join(os.path.dirname(os.environ.get("XEN") or "build/xen/xen"), "xen-syms"), bits)
             self.stub = self.machine.connect()
@@ -104,14 +106,22 @@ class Observation(Again, Stops):
         late = self._late(self.most * max(self.machine.processor_time(), TICK))
         for number in range(MOST_STOPS):
             if number == MOST_WATCHED and self.watch:
-                self.watch.forget()
-                self.watch, self.deaf = None, True
+                self.listen_no_more()
             if not self.stub.run_till(late, LOG_EVERY):
                 return self._stopped_late()
             if self._visit(self.stub.registers()):
                 return None
             self.stub.step()
         return self._stopped_late()
+
+    def deafen(self, address: int) -> None:
+        """From this address on hypercalls are not followed, and so the machine is hardly stopped any more."""
+        self.deaf_from = address
+        self.stub.breakpoint(address)
+
+    def listen_no_more(self) -> None:
+        self.watch.forget()
+        self.watch, self.deaf = None, True
 
     def _stopped_late(self) -> None:
         """It loops, or waits."""

@@ -47,6 +47,9 @@ def _(f):
     opened = f.guest(r"^toolstack: domains (\d+) and (\d+) may talk, by port (\d+) of the first")
     if not asked or not opened:
         return None
+    if not int(opened[3]):
+        return f"""Dom0 says that domains {opened[1]} and {opened[2]} may talk by port 0 of the first, and 0 is no port: introduce() (src/stage6-toolstack/channels.c) has asked for none (new_port(), which is alloc_unbound for the two), or has not kept
+            the answer where the two are told of it from (peer_port)."""
     told = f"""Domain {asked[1]} wanted to bind to port {asked[2]} of the other, and dom0 has opened {opened[3]} of domain {opened[1]} for domain {opened[2]} (alloc_unbound)"""
     if (asked[1], asked[2]) == (opened[2], opened[3]):
         return f"""{told}: that is the right port, asked for by the right domain. So the call named another domain as its owner (remote_dom, which has to be {opened[1]}: peer/domid), or the
@@ -75,9 +78,27 @@ def channels(f, operation: int, layout: str) -> Iterator[tuple[int, ...]]:
             yield struct.unpack_from(layout, call.data)
 
 
+@rule("no-port-left", LESSON, "failure")
+def _(f):
+    """A domain's own call; dom0's for it is guest-domain-step's."""
+    asked = re.match(r"hypercall refused: event_channel_op\((EVTCHNOP_\w+)\).*: -\d+ \(ENOSPC\)", f.panic)
+    if not asked or not hasattr(f, "broken") or not f.info:
+        return None
+    used = {"console": f.info.console_1, "xenstore": f.info.store_evtchn}
+    return f"""The domain asked for one more event channel port ({asked[1]}), and Xen has none left for it. In use are {', '.join(f"{port} ({name}, of start_info)" for name, port in used.items())} and what the domain has bound itself since, {
+        'nothing' if not bound(f) else ', '.join(map(str, bound(f)))}. createdomain's max_evtchn_port (src/stage6-toolstack/create.c) is the highest port that the domain may have, and it is too small."""
+
+
+def bound(f) -> list[int]:
+    """The ports that a kernel got by binding virtual interrupts."""
+    return [port for _, _, port in channels(f, value("EVTCHNOP_bind_virq"), "<3I")]
+
+
 @rule("channel-not-opened", LESSON, "failure")
 def _(f):
     call = f.refused
+    if hasattr(f, "broken"):
+        return None  # what dom0 has opened is not seen of its domain
     if not call or call.name != "event_channel_op" or call.args[0] != BIND or len(call.data) < 8:
         return None
     domain, port = struct.unpack_from("<HxxI", call.data)  # struct evtchn_bind_interdomain

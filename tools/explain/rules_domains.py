@@ -107,9 +107,13 @@ def _(f):
 
 @rule("guest-domain-layout", LESSON, "failure")
 def _(f):
-    if re.match("toolstack: PFN .* was given out twice", f.panic):
-        return f"""{f.panic.removeprefix("toolstack: ")}: two of start_info, the store's and the console's ring, the page tables and the stack would share a page. place() and place_tables() (src/stage6-toolstack/layout.c) have to move
-            `next` on, by take(), for each of them."""
+    twice = re.match(r"toolstack: PFN 0x([0-9a-f]+) was given out twice, for (.*) and for (.*)", f.panic)
+    if not twice:
+        return None
+    far = ", or move_far(), since LAYOUT=far is asked for," if "layout=far" in os.environ.get("CMDLINE", "") else ""
+    empty = " 0 is what such a field has that nobody has filled in." if not int(twice[1], 16) else ""
+    return f"""PFN 0x{twice[1]} is to be a page of {twice[2]}, and of {twice[3]}, too. place() and place_tables() (src/stage6-toolstack/layout.c){far} give out one after the other: take() has to move `next` on by as many pages as each has,
+        and its answer is to be kept in the field that belongs to it.{empty}"""
 
 
 @rule("guest-domain-foreign", LESSON + ": Trust", "failure")

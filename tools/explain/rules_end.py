@@ -3,10 +3,9 @@
 
 from xenabi.headers import value
 
+from .calls import SAMPLE
 from .report import plain
 from .rule import rule
-
-SAMPLE, SOME_TEXT = 8, 0x1000  # characters that are looked at; so many are a line
 
 
 @rule("guest-panicked", "7-debugging", "failure", rank=2)
@@ -77,9 +76,10 @@ def _(f):
 
 @rule("console-number", "2-hypercall-page: Why a page", "mute", "silence", "timeout", "failure")
 def _(f):
-    """Text that went to another hypercall."""
-    for call in f.calls if not any(c.name == "console_io" and c.result == 0 for c in f.calls) else ():
-        text = f.code(call.args[2], SAMPLE) if call.name != "console_io" and call.args[2] and 0 < call.args[1] < SOME_TEXT else b""
+    """Text that went to another hypercall. A domain that stage 6 builds prints into a ring."""
+    arrived = any(c.name == "console_io" and c.result == 0 for c in f.calls) or hasattr(f, "broken") and f.said.guest
+    for call in f.calls if not arrived else ():
+        text = call.data if call.name not in ("console_io", "iret") else b""
         if len(text) == SAMPLE and all(0x20 <= byte < 0x7F for byte in text):
             return f"""What was to be printed went to {call.name} (hypercall {call.number}), not to console_io ({value("__HYPERVISOR_console_io")}): its arguments were {call.args[0]:#x}, {call.args[1]:#x} and
                 VA {call.args[2]:#x}, where there is text, "{text.decode()}...". The number, or the stub that is called, is another's. Xen returned {call.result}."""

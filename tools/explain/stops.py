@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .calls import CallWatch, Calls, Saved, saved_at
@@ -40,6 +41,8 @@ class Stops(Looking):
     regs: Saved | None
     entered: int
     returns: int
+    deaf_from: int | None
+    listen_no_more: Callable[[], None]
 
     def _visit(self, regs: Registers) -> bool:
         """Whether this is the end."""
@@ -52,6 +55,8 @@ class Stops(Looking):
             self._xens(what, regs)
         elif regs.rip in self.exits:
             self.ended, self.regs = "success" if self._argument(regs) == SUCCESS else "exit", Saved.now(regs)
+        elif regs.rip == self.deaf_from and self.watch:
+            self.listen_no_more()
         elif regs.rip in self.starts and not regs.in_xen:
             self._begun(regs)
         elif self.watch and regs.rip == self.watch.back and not regs.in_xen:

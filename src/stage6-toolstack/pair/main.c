@@ -26,13 +26,17 @@ void wait_for_bell(evtchn_port_t port, u64 until)
 static unsigned long read_number(const char *key)
 {
 	char text[24];
+	const char *at;
 	unsigned long number = 0;
 
 	if (!xenstore_read(key, text, sizeof(text)))
 		panic("pair: xenstore has no %s (%s): is there another domain (GUESTS=2)?",
 		      key, text);
-	for (const char *at = text; *at; at++)
+	for (at = text; *at >= '0' && *at <= '9'; at++)
 		number = number * 10 + (*at - '0');
+	if (at == text || *at)
+		panic("pair: xenstore's %s is \"%s\", which is no number", key,
+		      text);
 	return number;
 }
 
