@@ -49,13 +49,28 @@ def _no_start_info(seen: Observation, right: int) -> str:
     if seen.start_info != right:
         return f"{told}: the toolstack laid it out at VA {right:#x}"
     if magic is None:
-        return f"{told}: nothing is mapped there"
+        return f"{told}: nothing is mapped there{_top_entry(seen, seen.start_info)}"
     # The fields behind it tell a wrong magic from a page that was never written.
     info = StartInfo(seen.peek(right, StartInfo.size(seen.bits)) or b"", seen.bits)
     if info.pt_base and info.nr_pages:
         return (f"start_info's magic is {_text(magic)}: it has to begin with \"xen-3.0\", by which a guest knows the page (xen-3.0-x86_32p, or "
                 "xen-3.0-x86_64)")
     return f"{told}: the page begins {magic[:8].hex(' ')}" + (" (a debug Xen fills fresh pages with c2: it was never written)" if magic[0] == 0xC2 else "")
+
+
+def _top_entry(seen: Observation, va: int) -> str:
+    """What the table that CR3 names has for it, where there is not enough of a guest to walk its tables."""
+    mfn = seen.at_entry.cr3 >> PAGE_SHIFT
+    try:
+        table = seen.read_page(mfn << PAGE_SHIFT)
+    except BadPage:
+        return f"; CR3 is {seen.at_entry.cr3:#x}, where the machine has no memory"
+    index = va >> 39 & 0x1FF if seen.bits == 64 else va >> 30
+    entry = int.from_bytes(table[8 * index:8 * index + 8], "little")
+    if entry & 1:
+        return ""
+    return f""": entry {index} of the top-level table, MFN {mfn:#x} by CR3, is {entry:#x}, not present. write_page_tables() (src/stage6-toolstack/pagetables.c) has to fill it in, by the window, which has to show that very page
+        (window_open())"""
 
 
 def _text(data: bytes) -> str:
@@ -111,7 +126,10 @@ def _pages(seen: Observation, layout: Layout) -> Iterator[str]:
         if not port:
             yield f"start_info's {name} event channel is 0, which is no port"
     if info.console_1 and info.console_1 == info.store_evtchn:
-        yield f"start_info names event channel {info.console_1} for the console and for the store"
+        opened = (layout.get("console_port"), layout.get("store_port"))
+        yield (f"start_info names event channel {info.console_1} for the console and for the store"
+               + (f", and dom0 has opened {opened[0]} and {opened[1]} (FILL(), src/stage6-toolstack/start-info.c)" if opened[0] != opened[1] else
+                  ", as dom0 has noted them (open_channels(), src/stage6-toolstack/channels.c: a new_port() for each)"))
     if info.flags & 3:
         yield f"start_info's flags are {info.flags:#x}: bits 0 and 1 say that this is dom0 (SIF_PRIVILEGED, SIF_INITDOMAIN)"
     if b"\0" not in info.cmd_line:

@@ -25,6 +25,7 @@ _PLACE = re.compile(r"(?:(\d+) )?(p2m|start_info|store|console|tables|stack) 0x(
 _PAGES = re.compile(r"^toolstack: (\d+) pages, PFN 0 is MFN")
 _LOADED = re.compile(r"^toolstack: loaded paddr 0x([0-9a-f]+) to 0x[0-9a-f]+, cleared to 0x([0-9a-f]+)")
 _BEGINS = re.compile(r"^toolstack: vcpu 0 begins at VA 0x([0-9a-f]+)")
+_PORTS = re.compile(r"^toolstack: channels: the guest's port (\d+) for the console, (\d+) for the store")
 _ELF = b"\x7fELF"
 
 
@@ -43,12 +44,14 @@ class DomainTranscript(Transcript):
 
     @functools.cached_property
     def places(self) -> dict[str, int]:
-        """The toolstack's layout: PFNs by name, and how many tables and pages there are. Empty if it is not known."""
+        """The toolstack's layout: PFNs by name, how many tables and pages there are, and the two ports. Empty if it is not known."""
         line = next((line for line in self.toolstack if line.startswith(_LAYOUT)), "")
         found = {name: int(pfn, 16) for _, name, pfn in _PLACE.findall(line)}
         if set(found) != {"p2m", "start_info", "store", "console", "tables", "stack"}:
             return {}
         pages = [m for m in map(_PAGES.match, self.toolstack) if m]
+        ports = next((m for m in map(_PORTS.match, self.toolstack) if m), None)
+        found |= {"console_port": int(ports[1]), "store_port": int(ports[2])} if ports else {}
         return found | {"nr_tables": int(_PLACE.findall(line)[-2][0])} | ({"pages": int(pages[0][1])} if pages else {})
 
     @property

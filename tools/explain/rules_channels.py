@@ -54,6 +54,8 @@ def _(f):
     if (asked[1], asked[2]) == (opened[2], opened[3]):
         return f"""{told}: that is the right port, asked for by the right domain. So the call named another domain as its owner (remote_dom, which has to be {opened[1]}: peer/domid), or the
             port was bound already, by an earlier call."""
+    if not int(asked[2]):
+        return f"""{told}. 0 is no port: the domain took it for an answer of xenstore's (peer/port, read_number()), or handed on something else."""
     return f"{told}. Xen binds only to a port that is unbound, and meant for the domain that asks. The number comes from xenstore (peer/port, peer/domid)."
 
 
@@ -63,6 +65,9 @@ def _(f):
     panics = dict(re.findall(r"^\[domain (\d+)\] PANIC: (.*)$", "\n".join(f.said.guest), re.M))
     if hasattr(f, "broken") or not any(words.startswith("pair: ") for words in panics.values()):
         return None
+    asked = {n: words for n, words in panics.items() if words.startswith("pair: xenstore")}
+    if asked:
+        return f"""Before they lend anything, the two ask xenstore for each other's number and for the channel's port (read_number()), and dom0 has to answer: {'; '.join(f'domain {n} ended by "{words.removeprefix("pair: ")}"' for n, words in asked.items())}."""
     last = {m[1]: m[2] for m in (re.match(r"\[domain (\d+)\] +((?:lent|mapped|given back|taken back).*)", line) for line in f.said.guest) if m}
     lent = re.findall(r"^\[domain (\d+)\] +lent MFN", "\n".join(f.said.guest), re.M)
     roles = "Both lend, and neither borrows: which of them a domain does, start_kernel() decides by its own number and the other's (src/stage6-toolstack/pair/main.c), and the two have to decide differently. " if len(set(lent)) > 1 else \
@@ -120,6 +125,14 @@ def _(f):
     named = [int.from_bytes(ports[n:n + 4], "little") for n in range(0, len(ports), 4)]
     return f"""SCHEDOP_poll was to wait for {count} ports, {', '.join(map(str, named)) or f'at VA {at:#x}'}, and Xen takes none that is beyond its largest, and 128 at most: one of them is no
         port, but what a field had that no call has filled in. A port is the answer of bind_virq, alloc_unbound or bind_interdomain (local_port)."""
+
+
+@rule("poll-unmasked", LESSON, "failure")
+def _(f):
+    if f.panic.startswith("poll: events are not masked"):
+        ways = [f.source.place(a) for a in f.callers() if not f.source.line(a).startswith(("src/stage2", "src/stage4-start-kernel/poll.c"))] if f.seen and f.seen.regs else []
+        return f"""wait_for_ports() was called with events on (evtchn_upcall_mask is 0){f", by way of {', '.join(dict.fromkeys(ways[:3]))}" if ways else ""}. Then Xen calls the kernel back for the event that is waited for, its handler takes the pending
+            bit, and SCHEDOP_poll, which waits for that bit, may sleep on. mask_events(true) comes before the first wait, and nothing in between may turn events on again."""
 
 
 @rule("console-consumer", LESSON, "failure")

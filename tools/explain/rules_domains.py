@@ -4,7 +4,6 @@
 import os
 import re
 
-from xenabi.headers import value
 from xenabi.loader import Loading
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
@@ -15,8 +14,6 @@ from .rule import rule
 from .source import Source
 
 LESSON = "10-the-other-side"
-FLUSHES = value("UVMF_FLUSHTYPE_MASK")
-ENDING = ("panic", "xen_exit", "vprintk", "printk", "guest_mfn")
 
 
 @rule("guest-domain-contract", LESSON, rank=-1, unlike="Lesson 0 has the list of what a guest is promised, and src/stage6-toolstack/main.c a call for each.")
@@ -88,32 +85,12 @@ def _(f):
             (guest_mfn()) before Xen is told it."""
 
 
-@rule("guest-domain-window-stale", LESSON, "crash", "failure", rank=-1)
-def _(f):
-    made = [c for c in f.calls if c.name == "update_va_mapping_otherdomain" and not c.refused]
-    stale = next((c for c in made if not c.args[2 if f.bits == 64 else 3] & FLUSHES), None)
-    if stale:
-        return f"""Dom0 changed what VA {stale.args[0]:#x} maps (update_va_mapping_otherdomain), with flags that ask for no flush: the processor may go on using the translation that it had, so what is written by the window goes into the page
-            that it showed before. UVMF_INVLPG has the one address flushed."""
-
-
 @rule("guest-domain-tables-in-dom0", LESSON, "crash", "failure")
 def _(f):
     fault = page_fault(f)
     if fault and fault.cr2 & 1 and built(f, fault.cr2 >> PAGE_SHIFT) is not None:
         return f"""Dom0 used {say(f, fault.cr2)} as an address. So entries of the domain's page tables were written over dom0's own memory: set_entry() (src/stage6-toolstack/pagetables.c) writes by the window, which is one page
             of {PAGE_SIZE // 8} entries. An index beyond, or a wrong LEVEL_BITS, leads into what lies behind it."""
-
-
-@rule("guest-domain-layout", LESSON, "failure")
-def _(f):
-    twice = re.match(r"toolstack: PFN 0x([0-9a-f]+) was given out twice, for (.*) and for (.*)", f.panic)
-    if not twice:
-        return None
-    far = ", or move_far(), since LAYOUT=far is asked for," if "layout=far" in os.environ.get("CMDLINE", "") else ""
-    empty = " 0 is what such a field has that nobody has filled in." if not int(twice[1], 16) else ""
-    return f"""PFN 0x{twice[1]} is to be a page of {twice[2]}, and of {twice[3]}, too. place() and place_tables() (src/stage6-toolstack/layout.c){far} give out one after the other: take() has to move `next` on by as many pages as each has,
-        and its answer is to be kept in the field that belongs to it.{empty}"""
 
 
 @rule("guest-domain-foreign", LESSON + ": Trust", "failure")
@@ -126,25 +103,3 @@ def _(f):
     if said:
         return f"""Dom0 was to map a page of domain {said[2]}'s, and the call named domain {said[1]}: a page of another domain's is only mapped by a call that names
             its owner."""
-
-
-@rule("guest-domain-memory", LESSON + ": No memory allowed", "failure")
-def _(f):
-    done = re.match(r"memory_op\(populate_physmap\): (\d+) of \d+ pages at PFN 0x([0-9a-f]+)", f.panic)
-    over = f.xen(r"Over-allocation for d\d+: \d+ > (\d+)") if done else None
-    if over and int(done[2], 16) + int(done[1]) < int(over[1]):
-        return f"""max_mem lets the domain that stage 6 builds have {over[1]} pages, and it had them all when PFN {int(done[2], 16) + int(done[1]):#x} was asked for: some were asked for more than once. Does the loop in populate() come to each PFN once?"""
-    if done:
-        return """Xen gave the domain that stage 6 builds fewer pages than it was asked for. If it says Over-allocation, max_mem allows
-            no more; otherwise the machine has no more: GUEST_MEM=MiB makes it larger."""
-
-
-@rule("guest-domain-pfn", LESSON, "failure")
-def _(f):
-    said = re.match(r"toolstack: the guest has no PFN 0x([0-9a-f]+), only (\d+) pages", f.panic)
-    if not said:
-        return None
-    pfn, pages = int(said[1], 16), int(said[2])
-    shifted = f"As a paddr it is that of PFN {pfn >> PAGE_SHIFT:#x}, which the guest has: it was not shifted by PAGE_SHIFT. " if 0 < pfn >> PAGE_SHIFT < pages else ""
-    ways = [f.source.place(a) for a in f.on_stack() if f.source.function(a) not in ENDING] if f.seen and f.seen.regs else []
-    return f"""guest_mfn() was asked for PFN {pfn:#x}, and the guest has {pages} ({pages:#x}). {shifted}{f"It was called by way of {', '.join(dict.fromkeys(ways[:3]))}." if ways else ""}"""

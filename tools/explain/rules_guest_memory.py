@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 6: the memory of a domain that it builds: how much, what lies where, and the window by which it is written."""
+
+import os
+import re
+
+from xenabi.headers import value
+from xenabi.structs import struct
+from xenpt.memory import PAGE_SHIFT
+
+from .domain import DomainTranscript
+from .numbers import built
+from .rule import rule
+from .rules_domains import LESSON
+
+FLUSHES = value("UVMF_FLUSHTYPE_MASK")
+FRAME = (1 << 52) - 1  # of an entry, the machine address
+ENDING = ("panic", "xen_exit", "vprintk", "printk", "guest_mfn")
+
+
+@rule("guest-domain-window-stale", LESSON, "crash", "failure", rank=-1)
+def _(f):
+    made = [c for c in f.calls if c.name == "update_va_mapping_otherdomain" and not c.refused]
+    stale = next((c for c in made if not c.args[2 if f.bits == 64 else 3] & FLUSHES), None)
+    if stale:
+        return f"""Dom0 changed what VA {stale.args[0]:#x} maps (update_va_mapping_otherdomain), with flags that ask for no flush: the processor may go on using the translation that it had, so what is written by the window goes into the page
+            that it showed before. UVMF_INVLPG has the one address flushed."""
+
+
+@rule("guest-domain-window-stays", LESSON, "failure", rank=-1)
+def _(f):
+    """No more pages were shown than there are domains, and more were written to."""
+    created = [int(m[1]) for m in (re.match(r"toolstack: created domain (\d+),", line) for line in f.said.guest) if m]
+    mapped = [c for c in f.calls if c.name == "update_va_mapping_otherdomain" and c.args[0] == f.source.va("window") and not c.refused]
+    shown = {(c.args[1] + (0 if f.bits == 64 else c.args[2] << 32) & FRAME) >> PAGE_SHIFT for c in mapped}
+    pfns = [built(f, mfn) for mfn in shown]
+    written = _written(DomainTranscript(f.said, created[-1])) if created else []
+    if not shown or len(shown) > len(created) or len(written) < 2 or not set(written) - set(pfns):
+        return None
+    times = f"once for {'each of ' * (len(created) > 1)}{len(created)} domain{'s' * (len(created) > 1)}" if len(mapped) <= len(created) else f"{len(mapped)} times, and always to the same page"
+    names = ", ".join(f"PFN {pfn:#x}" if pfn is not None else f"MFN {mfn:#x}" for mfn, pfn in zip(shown, pfns))
+    return f"""The window was mapped {times}, to {names} (update_va_mapping_otherdomain with VA {f.source.va("window"):#x}), and by it the toolstack has written to {len(written)} pages of domain {created[-1]}'s, PFN {min(written):#x} to {max(written):#x}.
+        So all of it went into that one, and the others have what they had before. window_open() (src/stage6-toolstack/window.c) has to map the window anew, to guest_mfn() of the PFN, if it shows another PFN than it is asked for, or another
+        domain's."""
+
+
+def _written(said: DomainTranscript) -> list[int]:
+    """PFNs of the image, if the toolstack says that it was loaded, and of the page tables, if it says that they were written."""
+    places, loaded = said.places, said.layout.get("Loaded kernel", range(0))
+    tables = range(places["tables"], places["tables"] + places["nr_tables"]) if places and any(" page tables of " in line for line in said.toolstack) else range(0)
+    return [*range(loaded.start >> PAGE_SHIFT, -(-loaded.stop >> PAGE_SHIFT)), *tables]
+
+
+@rule("guest-domain-layout", LESSON, "failure")
+def _(f):
+    twice = re.match(r"toolstack: PFN 0x([0-9a-f]+) was given out twice, for (.*) and for (.*)", f.panic)
+    if not twice:
+        return None
+    far = ", or move_far(), since LAYOUT=far is asked for," if "layout=far" in os.environ.get("CMDLINE", "") else ""
+    empty = " 0 is what such a field has that nobody has filled in." if not int(twice[1], 16) else ""
+    return f"""PFN 0x{twice[1]} is to be a page of {twice[2]}, and of {twice[3]}, too. place() and place_tables() (src/stage6-toolstack/layout.c){far} give out one after the other: take() has to move `next` on by as many pages as each has,
+        and its answer is to be kept in the field that belongs to it.{empty}"""
+
+
+@rule("guest-domain-memory", LESSON + ": No memory allowed", "failure")
+def _(f):
+    done = re.match(r"memory_op\(populate_physmap\): (\d+) of \d+ pages at PFN 0x([0-9a-f]+)", f.panic)
+    if not done:
+        return None
+    over, order, at = f.xen(r"Over-allocation for d\d+: (\d+) > (\d+)"), extent_order(f), int(done[2], 16) + int(done[1])
+    allows = f"max_mem lets the domain that stage 6 builds have {over[2]} pages (max_memkb was {4 * int(over[2])}, in KiB, 4 for each)" if over else ""
+    if order:
+        return f"""The struct that populate_physmap was given has extent_order {order}: each extent is then {1 << order} pages, 2 to the power of {order}, and not one, for which the order is 0. {
+            f"{allows}, and with the first extent that was refused it would have had {over[1]}." if over else "Xen had no extent of that size."}"""
+    if over and at < int(over[2]):
+        return f"""{allows}, and it had them all when PFN {at:#x} was asked for: some were asked for more than once. Does the loop in populate() come to each PFN once?"""
+    if over:
+        return f"""{allows}, and it had them when PFN {at:#x} was asked for: it is to have more. max_mem is told guest->nr_pages, as the loop in populate() is."""
+    return """Xen gave the domain that stage 6 builds fewer pages than it was asked for, and max_mem is not the reason (Xen would say Over-allocation): the machine has no more. GUEST_MEM=MiB makes it larger."""
+
+
+def extent_order(f) -> int:
+    """Of the memory that was asked for last."""
+    asked = next((c for c in reversed(f.calls) if c.name == "memory_op" and c.args[0] == value("XENMEM_populate_physmap")), None)
+    layout = struct(f.bits, "struct xen_memory_reservation", "extent_order")
+    data = f.seen.peek(asked.args[1], layout.size) if asked and f.seen else None
+    return layout.number(data, "extent_order") if data else 0
+
+
+@rule("guest-domain-pfn", LESSON, "failure")
+def _(f):
+    said = re.match(r"toolstack: the guest has no PFN 0x([0-9a-f]+), only (\d+) pages", f.panic)
+    if not said:
+        return None
+    pfn, pages = int(said[1], 16), int(said[2])
+    shifted = f"As a paddr it is that of PFN {pfn >> PAGE_SHIFT:#x}, which the guest has: it was not shifted by PAGE_SHIFT. " if 0 < pfn >> PAGE_SHIFT < pages else ""
+    ways = [f.source.place(a) for a in f.on_stack() if f.source.function(a) not in ENDING] if f.seen and f.seen.regs else []
+    return f"""guest_mfn() was asked for PFN {pfn:#x}, and the guest has {pages} ({pages:#x}). {shifted}{f"It was called by way of {', '.join(dict.fromkeys(ways[:3]))}." if ways else ""}"""

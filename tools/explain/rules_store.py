@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 6: xenstore, by what is in the rings of the page that a domain and dom0 share for it."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from xenabi.structs import struct
+from xenpt.memory import PAGE_SHIFT, BadPage
+
+from .rule import rule
+from .rules_domains import LESSON
+
+STORE = LESSON + ": xenstore"
+RING = "struct xenstore_domain_interface"
+INDEXES = "req_cons req_prod rsp_cons rsp_prod".split()
+MOST_TEXT = 64  # bytes of a path
+ANSWERS = "src/stage6-toolstack/store.c"
+
+
+class Head(NamedTuple):
+    """struct xsd_sockmsg, of an answer."""
+    type: int
+    len: int
+    at: int  # where it begins in its ring
+
+    @property
+    def size(self) -> int:
+        return struct(32, "struct xsd_sockmsg").size
+
+
+class Page(NamedTuple):
+    """The shared page, at the end."""
+    req_cons: int
+    req_prod: int
+    rsp_cons: int
+    rsp_prod: int
+    answer: Head  # the last that was begun; without a limit by rsp_prod, which may be wrong itself
+    before: list[Head]  # those before it
+    question: str  # the last that was written
+
+
+def page(f) -> Page | None:
+    """Of a domain, its own. The width makes no difference to it."""
+    if not hasattr(f, "broken") or not f.info or f.info.store_mfn not in f.pfn_of:
+        return None
+    ring = struct(32, RING, "req", "rsp", *INDEXES)
+    try:
+        data = f.seen.read_page(f.info.store_mfn << PAGE_SHIFT)
+    except BadPage:
+        return None
+    indexes = [ring.number(data, name) for name in INDEXES]
+    questions, answers = (_messages(data[begin:begin + size], indexes[INDEXES.index(end)])
+                          for (begin, size), end in ((ring.fields["req"], "req_prod"), (ring.fields["rsp"], "rsp_prod")))
+    last, begin = questions[-1], ring.offset("req")
+    path = data[begin + last.at + last.size:][:min(last.len, MOST_TEXT)].split(b"\0")[0].decode("latin-1")
+    return Page(*indexes, answers[-1], answers[:-1], path)
+
+
+def _messages(ring: bytes, end: int) -> list[Head]:
+    """One behind the other, from the ring's begin to where it was written to, or it goes round."""
+    head, found, at = struct(32, "struct xsd_sockmsg", "type", "len"), [], 0
+    while not found or at < end and at + head.size <= len(ring):
+        found.append(Head(head.number(ring[at:at + head.size], "type"), head.number(ring[at:at + head.size], "len"), at))
+        at += head.size + found[-1].len
+    return found
+
+
+def unanswered(asked: int, taken: int, answers: int) -> str:
+    """What dom0 has not done, by how far the indexes are."""
+    if not taken and not answers:
+        return """nobody has taken them. Does attend() (src/stage6-toolstack/serve.c) call store_answer() each time, does take_question() take a question that is whole, by req_prod and the head's len, and has store_open() mapped the page that the
+            domain writes to (start_info's store_mfn)?"""
+    if not taken:
+        return f"they were answered, and req_cons was not moved on behind them, so that the same question is answered again and again: take_question() ({ANSWERS}) has to write it."
+    if taken == asked and not answers:
+        return f"they were taken, and no answer is there for the domain: store_answer() ({ANSWERS}) has to put it into the ring, and then to move rsp_prod on."
+    if taken < asked:
+        return f"the last {asked - taken} were not taken: req_cons has to be moved on by each question's head and text, and one that is whole is to be taken."
+    return f"more were taken than were written: req_cons ({taken}) is moved on by a question's head and its text, once, and stops at req_prod ({asked})."
+
+
+@rule("xenstore-unanswered", STORE, "failure")
+def _(f):
+    told = re.match(r"toolstack: xenstore's ring has (\d+) bytes of domain (\d+)'s questions, (\d+) of them taken, and (\d+) bytes of answers", f.panic)
+    if told:
+        asked, domain, taken, answers = map(int, told.groups())
+        return f"""Domain {domain} has come to its end, and not all that it asked xenstore was answered: in the ring are {asked} bytes of questions (req_prod), {taken} were taken (req_cons), and the answers have {answers} bytes
+            (rsp_prod). So {unanswered(asked, taken, answers)}"""
+
+
+@rule("xenstore-unanswered", STORE, "failure")
+def _(f):
+    """Of a domain that does not go on without an answer."""
+    shared = page(f) if re.search(r"xenstore has no \S+ \(no answer\)", f.panic) else None
+    if shared:
+        return f"""The domain had no answer from xenstore in the time that it waits. In the ring are {shared.req_prod} bytes of questions (req_prod), {shared.req_cons} were taken (req_cons), and the answers have {shared.rsp_prod} bytes
+            (rsp_prod). So {unanswered(shared.req_prod, shared.req_cons, shared.rsp_prod)}"""
+
+
+@rule("xenstore-answer-type", STORE, "failure")
+def _(f):
+    told = re.match(r"xenstore: the answer is of type (\d+), not (\d+) as the question, nor (\d+), an error", f.panic)
+    shared = page(f) if told else None
+    if not shared:
+        return None
+    got, read, error = map(int, told.groups())
+    if shared.answer.type in (read, error):
+        return f"""The domain took {got} ({got:#x}) for the answer's type. In the ring the answer's head says type {shared.answer.type} and length {shared.answer.len}, which is as it should be: so the domain reads it from another place than the
+            ring's {shared.answer.at} on, by rsp_cons (take(), store_ring_get())."""
+    return f"""The head of dom0's answer says type {shared.answer.type} ({shared.answer.type:#x}) and length {shared.answer.len}. An answer has the type of its question, {read} (XS_READ), or {error} (XS_ERROR): store_reply() (src/stage6-toolstack/store-keys.c) begins
+        with a copy of the question's head, and changes its length, and the type only for an error."""
+
+
+@rule("xenstore-answer-short", STORE, "failure")
+def _(f):
+    told = re.match(r"xenstore: the answer is to have (\d+) bytes more, and they did not come", f.panic)
+    shared = page(f) if told else None
+    if not shared:
+        return None
+    head, there = shared.answer, shared.rsp_prod - shared.answer.at - shared.answer.size
+    if head.len != int(told[1]):
+        return f"""The domain waited for {told[1]} bytes of text, and the answer's head in the ring says {head.len}: it took another number for the length (struct xsd_sockmsg), or another place of the ring for the head."""
+    return f"""The answer's head says that {head.len} bytes of text follow it, and the ring has {max(there, 0)} (rsp_prod is {shared.rsp_prod}, and the head begins at {head.at} and has {head.size} bytes). store_answer() ({ANSWERS}) has to put head and text into the
+        ring, {head.size} + head.len bytes, and to move rsp_prod behind both; or the text was added, and is shorter than its length says (add())."""
+
+
+@rule("xenstore-answer-long", STORE, "failure")
+def _(f):
+    told = re.match(r"xenstore: the value of (.*) has (\d+) bytes", f.panic)
+    shared = page(f) if told else None
+    if shared and shared.answer.len != int(told[2]):
+        return f"""The domain took {told[2]} for the length of the answer. In the ring the answer's head says type {shared.answer.type} and length {shared.answer.len}: it is read from another place than the ring's {shared.answer.at} on, or from another field."""
+    if shared:
+        return f"""The head of dom0's answer says that {told[2]} bytes of text follow, and no value here is so long. answer->head.len is what store_reply() (src/stage6-toolstack/store-keys.c) sets to 0 and add() then counts up."""
+
+
+@rule("xenstore-empty", STORE, "failure")
+def _(f):
+    told = re.match(r'xenstore: the answer to "(.*)" is an empty text', f.panic) or re.match(r'pair: xenstore\'s (\S+) is "", which is no number', f.panic)
+    shared = page(f) if told else None
+    if not shared:
+        return None
+    if shared.answer.len:
+        return f"""The answer to "{told[1]}" in the ring has {shared.answer.len} bytes of text, and the domain kept none: xenstore_read() (src/stage4-start-kernel/xenstore.c) takes head.len bytes behind the head, and puts a 0 behind the last."""
+    if shared.question.rpartition("/")[2] != told[1].rpartition("/")[2]:
+        return f"""The domain wanted "{told[1]}", and what it has written into the ring asks for "{shared.question}": ask() (src/stage4-start-kernel/xenstore.c) was given another path. Dom0 has answered that with a text of no bytes (the head's len is 0)."""
+    if any(head.len for head in shared.before):
+        return f"""Dom0 has answered "{told[1]}" with a text of no bytes (the head's len is 0), and the questions before with some: so it is this key that is empty. A number of 0 is written by no digit: nobody has set it (struct guest's peer
+            and peer_port, which introduce() fills in for both), or the key's entry in find_key() (src/stage6-toolstack/store-keys.c) names another field."""
+    return f"""Dom0 has answered "{told[1]}" with a text of no bytes (the head's len is 0). Which key did find_key() (src/stage6-toolstack/store-keys.c) take? The first of its table has the empty path and an empty text, and every path begins like that one: so
+        paths have to be compared with their final 0, strlen(key->path) + 1 bytes."""
