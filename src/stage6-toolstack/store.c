@@ -54,6 +54,7 @@ static bool take_question(struct guest *guest, store_page_t *page,
 	store_ring_get(page->req, &at, head, sizeof(*head));
 	if (head->len > sizeof(page->req) - sizeof(*head)) {
 		guest->store_rest = head->len;
+		question->text[0] = '?'; /* no key is called that */
 	} else if (head->len > there - sizeof(*head)) {
 		return false;
 	} else { /* what is too long for a key is none */

@@ -13,6 +13,7 @@ from .rules_domains import LESSON
 GRANTS = LESSON + ": Two guests"
 ALLOC, BIND = value("EVTCHNOP_alloc_unbound"), value("EVTCHNOP_bind_interdomain")
 SELF = value("DOMID_SELF")
+OWN = ("src/stage2", "src/stage4-start-kernel/poll.c")  # the way from wait_for_ports() to the end
 MOST_PORTS = 128  # that SCHEDOP_poll takes
 
 
@@ -130,7 +131,7 @@ def _(f):
 @rule("poll-unmasked", LESSON, "failure")
 def _(f):
     if f.panic.startswith("poll: events are not masked"):
-        ways = [f.source.place(a) for a in f.callers() if not f.source.line(a).startswith(("src/stage2", "src/stage4-start-kernel/poll.c"))] if f.seen and f.seen.regs else []
+        ways = [f.source.place(a) for a in f.callers() if not f.source.line(a).startswith(OWN)] if f.seen and f.seen.regs else []
         return f"""wait_for_ports() was called with events on (evtchn_upcall_mask is 0){f", by way of {', '.join(dict.fromkeys(ways[:3]))}" if ways else ""}. Then Xen calls the kernel back for the event that is waited for, its handler takes the pending
             bit, and SCHEDOP_poll, which waits for that bit, may sleep on. mask_events(true) comes before the first wait, and nothing in between may turn events on again."""
 

@@ -37,7 +37,9 @@ def _(f):
     written = _written(DomainTranscript(f.said, created[-1])) if created else []
     if not shown or len(shown) > len(created) or len(written) < 2 or not set(written) - set(pfns):
         return None
-    times = f"once for {'each of ' * (len(created) > 1)}{len(created)} domain{'s' * (len(created) > 1)}" if len(mapped) <= len(created) else f"{len(mapped)} times, and always to the same page"
+    times = f"{len(mapped)} times, and always to the same page"
+    if len(mapped) <= len(created):
+        times = "once" if len(created) == 1 else f"once for each of {len(created)} domains"
     names = ", ".join(f"PFN {pfn:#x}" if pfn is not None else f"MFN {mfn:#x}" for mfn, pfn in zip(shown, pfns))
     return f"""The window was mapped {times}, to {names} (update_va_mapping_otherdomain with VA {f.source.va("window"):#x}), and by it the toolstack has written to {len(written)} pages of domain {created[-1]}'s, PFN {min(written):#x} to {max(written):#x}.
         So all of it went into that one, and the others have what they had before. window_open() (src/stage6-toolstack/window.c) has to map the window anew, to guest_mfn() of the PFN, if it shows another PFN than it is asked for, or another
@@ -47,7 +49,9 @@ def _(f):
 def _written(said: DomainTranscript) -> list[int]:
     """PFNs of the image, if the toolstack says that it was loaded, and of the page tables, if it says that they were written."""
     places, loaded = said.places, said.layout.get("Loaded kernel", range(0))
-    tables = range(places["tables"], places["tables"] + places["nr_tables"]) if places and any(" page tables of " in line for line in said.toolstack) else range(0)
+    tables = range(0)
+    if places and any(" page tables of " in line for line in said.toolstack):
+        tables = range(places["tables"], places["tables"] + places["nr_tables"])
     return [*range(loaded.start >> PAGE_SHIFT, -(-loaded.stop >> PAGE_SHIFT)), *tables]
 
 

@@ -138,7 +138,7 @@ def _(f):
 
 @rule("xenstore-empty", STORE, "failure")
 def _(f):
-    told = re.match(r'xenstore: the answer to "(.*)" is an empty text', f.panic) or re.match(r'pair: xenstore\'s (\S+) is "", which is no number', f.panic)
+    told = re.match(r"""(?:xenstore: the answer to "|pair: xenstore's )(\S+?)"? is (?:an empty text|"", which is no number)""", f.panic)
     shared = page(f) if told else None
     if not shared:
         return None
