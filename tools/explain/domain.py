@@ -38,7 +38,7 @@ class DomainTranscript(Transcript):
         self.toolstack = whole.guest[mine:next((n for n in begins if n > mine), None)]
         own = (re.match(rf"^(?:\[domain {number}\]|\(d{number}\)) (.*)", line) for line in whole.lines)
         self.guest = [m[1] for m in own if m]
-        begin = next((i for i, line in enumerate(whole.xen) if re.search(rf"\bd{number}v\d", line)), len(whole.xen))
+        begin = next((i for i, line in enumerate(whole.xen) if re.search(rf"\bd{number}v\d|^Domain {number} \(vcpu", line)), len(whole.xen))
         self.xen = whole.xen[begin:]
         self.lines = self.guest + [f"(XEN) {line}" for line in self.xen]
 

@@ -66,10 +66,10 @@ def _(f):
         return f"""The {entry_of(f) or 'tables'} maps {what} with RW, and that page is itself {page.saw}. A guest may read its page tables and never write to them: the ptes
             of those pages must be without RW before Xen is asked to pin the top one."""
     if "page table" in page.wanted and "writable" in page.saw:
-        if any("linear p.t. with write perms" in line for line in f.refused.said):
+        where = of_dom0(f, page.mfn)
+        if not where and any("linear p.t. with write perms" in line for line in f.refused.said):
             return f"""{what} is to become {page.wanted}, and a pte of these very tables maps it with RW. A guest may read its page tables and never write to them: the ptes of all of them, the last one's, too, must be without RW. Which PFNs does is_table() take for
                 tables?"""
-        where = of_dom0(f, page.mfn)
         return f"""{what} is to become {page.wanted}, and it is still mapped writable somewhere{f': {where}' if where else ''}. Whoever wrote the tables has to give up
             that mapping (the window of window.c, the page shared for a ring) before Xen is asked to pin them; or two things were laid out at
             the same PFN."""
