@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 from collections.abc import Callable
 
 from xenabi.loader import Loading
@@ -14,6 +13,7 @@ from xenpt.memory import PAGE_SIZE, BadPage
 from xenpt.shared_info import SharedInfo
 
 from .bare import Bare
+from .building import Building, panic
 from .calls import Call
 from .ending import Ending
 from .files import Files, transcript
@@ -35,16 +35,10 @@ BEYOND = ("crash", "silence", "timeout", "halted", "shutdown")  # these may come
 ENDLESS = ("silence", "timeout", "panic")  # nothing new comes if it is observed for longer; a panic by an NMI does not come again
 CUT_SHORT = ("loop", "in xen")
 ON_XEN, PVH_ENDS = ("dom0", "domU"), ("failure", "shutdown", "silence", "timeout", "mute", "vanished", "panic")
-NUMBER = re.compile(r"[0-9a-f]*\d[0-9a-fx]*")
 OF_TIME = ("timer: ", "events: ")  # panics that depend on when an event comes
 
 
-def _panic(said: Transcript) -> str:
-    match = said.guest_said(r"^(?!\[domain |\(d[1-9]).*?PANIC: (.*)")
-    return match[1] if match else ""
-
-
-class Facts(Ending, Refusal, Tables, Things):
+class Facts(Building, Ending, Refusal, Tables, Things):
     """end: how it ended, in tools/boot's words; where: the address at which a run was stopped, "idle" or "xen"."""
 
     def __init__(self, log: str, end: str, image: str, where: str = "", native: bool = False) -> None:
@@ -85,10 +79,10 @@ class Facts(Ending, Refusal, Tables, Things):
         begin = self.source.va("xen_entry") if self.source.va("boot_params") is None else None
         self.seen = Observation(self.boots, self.said.entry, self.bits, exits,
                                 [] if begin is None else [begin - self.source.offset & self.mask, begin],
-                                self.end in ENDLESS, self.at_entry or self._builds_others(), self.others, self._functions(), self.patience)
+                                self.end in ENDLESS, self.at_entry or self.builds_others(), self.others, self._functions(), self.patience)
         self.calls = self.seen.calls
         self.entered_as_told, self.qemu_hangs = self.seen.ended != "not entered", self.seen.ended == "stuck"
-        if self._another_panic() or self.seen.ended not in SAME_END.get(self.end, (self.seen.ended,)) and not (self.seen.ended in CUT_SHORT and self.repeated):
+        if self.another_panic() or self.seen.ended not in SAME_END.get(self.end, (self.seen.ended,)) and not (self.seen.ended in CUT_SHORT and self.repeated):
             # It takes longer than is waited here; or it is another run than this: somebody has changed it from outside (GDB), or a
             # timer came at another moment, since virtual time jumps at each stop. Then the calls are still those that it makes.
             self.calls = self.calls if self.seen.ended in CUT_SHORT or self.panic.startswith(OF_TIME) else []
@@ -96,28 +90,6 @@ class Facts(Ending, Refusal, Tables, Things):
             self.seen = None
             return contextlib.nullcontext()
         return self.seen
-
-    def _builds_others(self) -> Callable[[Observation], None] | None:
-        """What stage 6 does is followed, and not what the domains do that it builds."""
-        return self._follow_dom0 if self.guest("^toolstack: ") else None
-
-    def _follow_dom0(self, seen: Observation) -> None:
-        """While a domain runs, time is its, too, and would leap at each of dom0's calls; they are followed only if it ended by one."""
-        seen.only_this([])
-        serve = self.source.va("serve")
-        if serve is not None and not self.panic.startswith("hypercall refused"):
-            seen.deafen(serve)
-
-    def _another_panic(self) -> bool:
-        """Whether the kernel said something else when it was observed, but for numbers. What a domain says is in its ring then."""
-        with open(os.path.join(self.seen.folder, "log"), "rb") as log:
-            said = _panic(Transcript(log.read()))
-        return bool(said) and NUMBER.sub("#", said) != NUMBER.sub("#", self.panic) and not hasattr(self, "broken")
-
-    @functools.cached_property
-    def patience(self) -> str:
-        """Time jumps at each stop: so stage 6's dom0 is told to wait for longer than it does, unless it is the end of its patience that is looked into."""
-        return "seconds=1000000" if self.guest("^toolstack: ") and not self.guest(r"^PANIC: toolstack: domain \d+ (?:is not at its end|has never run)") else ""
 
     def _functions(self) -> dict[int, str]:
         """Those of the kit's that are looked at, by address, P=V and linked. Not in a run that waits: time jumps at each stop, and the event that is
@@ -150,7 +122,7 @@ class Facts(Ending, Refusal, Tables, Things):
     @functools.cached_property
     def panic(self) -> str:
         """What the kernel's own panic() said."""
-        return _panic(self.said)
+        return panic(self.said)
 
     # ---- what Xen told it ----------------------------------------------------------------
 

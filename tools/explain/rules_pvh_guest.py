@@ -109,6 +109,11 @@ def _(f):
         vector = int(fell[1])
         used = f"It used {address(f, int(fell[3], 16))}." if vector == 14 else ""
         return f"The kernel in the PVH domain fell over {NAMES.get(vector, f'vector {vector}')} at {kernel(f).source.place(int(at[1], 16))}. {used} Dom0, which built the domain, is well."
+    stack = re.match(r"stack: \w+'s is at VA 0x([0-9a-f]+), not at the top of init_stack, VA 0x([0-9a-f]+)", said[1]) if said and f.pvh == "domU" else None
+    below = int(stack[2], 16) - kernel(f).source.offset - int(stack[1], 16) if stack else FAR * STACK_SIZE
+    if 0 <= below < STACK_SIZE:
+        return f"""The kernel in the PVH domain runs on its own stack, init_stack, at that stack's P=V address: VA 0x{stack[1]} is LOAD_OFFSET ({kernel(f).source.offset:#x}) below where the stack is linked, but for {below} bytes. The jump to the linked
+            address takes the stack along by linked_va(init_stack + THREAD_SIZE), or the stack goes when P=V is dropped."""
     refused = re.match(r"hypercall refused: (.*): -\d+ \((\w+)\)", said[1]) if said and f.pvh == "domU" else None
     if refused:
         unknown = " That is no operation of the hypercall that it was sent to: is it the right one?" if refused[2] == "ENOSYS" else ""
