@@ -46,11 +46,11 @@ def _(f):
 def _(f):
     asked = f.guest(r"^\[domain (\d+)\] PANIC: hypercall refused: event_channel_op\(EVTCHNOP_bind_interdomain\), port (\d+)")
     opened = f.guest(r"^toolstack: domains (\d+) and (\d+) may talk, by port (\d+) of the first")
-    if not asked or not opened:
-        return None
-    if not int(opened[3]):
+    if opened and not int(opened[3]) and f.guest(r"^\[domain \d+\] PANIC: "):
         return f"""Dom0 says that domains {opened[1]} and {opened[2]} may talk by port 0 of the first, and 0 is no port: introduce() (src/stage6-toolstack/channels.c) has asked for none (new_port(), which is alloc_unbound for the two), or has not kept
             the answer where the two are told of it from (peer_port)."""
+    if not asked or not opened:
+        return None
     told = f"""Domain {asked[1]} wanted to bind to port {asked[2]} of the other, and dom0 has opened {opened[3]} of domain {opened[1]} for domain {opened[2]} (alloc_unbound)"""
     if (asked[1], asked[2]) == (opened[2], opened[3]):
         return f"""{told}: that is the right port, asked for by the right domain. So the call named another domain as its owner (remote_dom, which has to be {opened[1]}: peer/domid), or the

@@ -16,6 +16,7 @@ LESSON = "11-pvh"
 PAGING, PROTECTED = 1 << 31, 1  # of CR0
 MAPPED = 0x40000000  # PVH_MAPPED of src/include/pvh.h: so far memory is mapped
 NO_STACK = (1 << 32) - (1 << 20)  # a stack pointer that began at 0 has come no further
+STACK_AT = r"stack: \w+'s is at VA 0x([0-9a-f]+), not at the top of init_stack, VA 0x([0-9a-f]+)"
 FAR = 4  # sizes of the stack: so far below it the page of stubs and the read-only data are written over before anything fails
 
 
@@ -109,7 +110,7 @@ def _(f):
         vector = int(fell[1])
         used = f"It used {address(f, int(fell[3], 16))}." if vector == 14 else ""
         return f"The kernel in the PVH domain fell over {NAMES.get(vector, f'vector {vector}')} at {kernel(f).source.place(int(at[1], 16))}. {used} Dom0, which built the domain, is well."
-    stack = re.match(r"stack: \w+'s is at VA 0x([0-9a-f]+), not at the top of init_stack, VA 0x([0-9a-f]+)", said[1]) if said and f.pvh == "domU" else None
+    stack = re.match(STACK_AT, said[1]) if said and f.pvh == "domU" else None
     below = int(stack[2], 16) - kernel(f).source.offset - int(stack[1], 16) if stack else FAR * STACK_SIZE
     if 0 <= below < STACK_SIZE:
         return f"""The kernel in the PVH domain runs on its own stack, init_stack, at that stack's P=V address: VA 0x{stack[1]} is LOAD_OFFSET ({kernel(f).source.offset:#x}) below where the stack is linked, but for {below} bytes. The jump to the linked

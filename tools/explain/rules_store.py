@@ -122,6 +122,9 @@ def _(f):
     head, there = shared.answer, shared.rsp_prod - shared.answer.at - shared.answer.size
     if head.len != int(told[1]):
         return f"""The domain waited for {told[1]} bytes of text, and the answer's head in the ring says {head.len}: it took another number for the length (struct xsd_sockmsg), or another place of the ring for the head."""
+    if there >= head.len:
+        return f"""All {head.len} bytes of the answer's text are in the ring (rsp_prod is {shared.rsp_prod}, and the head begins at {head.at} and has {head.size}), and the domain waits for more: take() (src/stage4-start-kernel/xenstore.c) is to wait while
+            rsp_prod - rsp_cons is less than what it takes."""
     return f"""The answer's head says that {head.len} bytes of text follow it, and the ring has {max(there, 0)} (rsp_prod is {shared.rsp_prod}, and the head begins at {head.at} and has {head.size} bytes). store_answer() ({ANSWERS}) has to put head and text into the
         ring, {head.size} + head.len bytes, and to move rsp_prod behind both; or the text was added, and is shorter than its length says (add())."""
 
@@ -150,4 +153,4 @@ def _(f):
         return f"""Dom0 has answered "{told[1]}" with a text of no bytes (the head's len is 0), and the questions before with some: so it is this key that is empty. A number of 0 is written by no digit: nobody has set it (struct guest's peer
             and peer_port, which introduce() fills in for both), or the key's entry in find_key() (src/stage6-toolstack/store-keys.c) names another field."""
     return f"""Dom0 has answered "{told[1]}" with a text of no bytes (the head's len is 0). Which key did find_key() (src/stage6-toolstack/store-keys.c) take? The first of its table has the empty path and an empty text, and every path begins like that one: so
-        paths have to be compared with their final 0, strlen(key->path) + 1 bytes."""
+        paths have to be compared with their final 0, strlen(key->path) + 1 bytes. Or the key's own entry has neither a text nor a number, or store_reply() does not add() them."""
