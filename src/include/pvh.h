@@ -67,7 +67,7 @@ extern const u8 pvh_trap_stubs[NR_TRAPS * TRAP_STUB_SIZE];
 extern const u8 pvh_interrupt[];
 /** @} */
 
-/** Panics unless PAGE_OFFSET's mapping reaches as far as it should. */
+/** Panics unless PAGE_OFFSET's mapping leads where it should, to its end. */
 void pvh_all_is_mapped(void);
 
 /** Takes the P=V mapping away. */

@@ -19,7 +19,7 @@ $(O)/unpacker/%.o: src/%.S $(O)/flags | ready
 -include $(wildcard $(O)/unpacker/*/*.d $(O)/unpacker/*/*/*.d)
 
 # The kernel without its symbols, and gzip without a time stamp: as Linux packs its vmlinux.
-$(B)/stage5.gz: $(B)/stage5.elf
+$(B)/stage5.gz: $(B)/stage5.elf src/stage5-boot-protocol/bzimage.mk
 	$(Q)$(in-sandbox) $(CROSS_COMPILE)objcopy --strip-all $< $(@:.gz=.stripped)
 	$(Q)gzip -n -9 <$(@:.gz=.stripped) >$@
 

@@ -29,7 +29,8 @@
 #define CR4_PAGING_MODE (PMD_FOLDED ? CR4_PSE : CR4_PAE)
 #define CPUID_NEEDED	(PMD_FOLDED ? CPUID_PSE : CPUID_PAE)
 
-#define CR0_PAGING 0x80000000UL
+#define CR0_PROTECTED 0x00000001UL
+#define CR0_PAGING    0x80000000UL
 
 static pgd_t native_pgd[PTRS_PER_PGD] __attribute__((aligned(PAGE_SIZE)));
 static pmd_t native_pmd[512] __attribute__((aligned(PAGE_SIZE)));
@@ -71,6 +72,17 @@ static void check_processor(void)
 		      PMD_FOLDED ? "PSE" : "PAE", PAGING_NAME);
 }
 
+/* Paging without protection is a #GP, but QEMU's TCG lets it pass. */
+static void check_cr0(void)
+{
+	unsigned long cr0;
+
+	asm volatile("mov %%cr0, %0" : "=r"(cr0));
+	if (~cr0 & (CR0_PAGING | CR0_PROTECTED))
+		panic("CR0 is %#lx: PG (bit 31) and PE (bit 0) have to be set",
+		      cr0);
+}
+
 //! [native_enable_paging]
 void native_enable_paging(void)
 {
@@ -86,6 +98,7 @@ void native_enable_paging(void)
 	 * the next one. */
 	asm volatile("mov %%cr0, %0" : "=r"(cr0));
 	asm volatile("mov %0, %%cr0" : : "r"(cr0 | CR0_PAGING) : "memory");
+	check_cr0();
 	printk("  paging on: %s, paddr 0 to %#lx at P=V and from VA %#lx\n",
 	       PAGING_NAME, NATIVE_MAPPED, PAGE_OFFSET);
 }

@@ -34,36 +34,13 @@ void native_entry(void)
 }
 //! [native_entry]
 
-/* What the BIOS says of memory: the loader, or boot/setup.S, has asked it. */
-static void show_e820(void)
-{
-	u64 usable = 0;
-
-	for (unsigned int i = 0; i < boot_params.e820_entries; i++) {
-		const struct boot_e820_entry *entry =
-			&boot_params.e820_table[i];
-
-		printk("  e820: maddr %#llx to %#llx, %s\n", (u64)entry->addr,
-		       (u64)(entry->addr + entry->size - 1),
-		       entry->type == 1 ? "usable" : "reserved");
-		if (entry->type == 1)
-			usable += entry->size;
-	}
-	if (!usable)
-		panic("e820: boot_params names no usable memory in %u ranges",
-		      boot_params.e820_entries);
-	printk("  memory: %lu pages (%lu MiB)\n",
-	       (unsigned long)(usable >> PAGE_SHIFT),
-	       (unsigned long)(usable >> 20));
-}
-
 static void native_show(void)
 {
 	const struct setup_header *hdr = &boot_params.hdr;
 
 	printk("  boot protocol %u.%02u, loader type %#x\n", hdr->version >> 8,
 	       hdr->version & 0xff, hdr->type_of_loader);
-	show_e820();
+	native_show_e820();
 	printk("  command line: \"%s\"\n",
 	       hdr->cmd_line_ptr ? (char *)__va(_paddr(hdr->cmd_line_ptr))
 				 : "");

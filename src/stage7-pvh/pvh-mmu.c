@@ -45,14 +45,21 @@ static pmd_t *own_pmd(vaddr_t va)
 }
 //! [own_pmd]
 
-/* The kernel itself needs the first entries only, and would not miss others. */
+/* The kernel itself needs the first entries only, and would not miss others,
+ * nor notice where they lead. So each is looked at: its address, and the flags
+ * of a large page. (ACCESSED and DIRTY are the processor's.)
+ */
 void pvh_all_is_mapped(void)
 {
-	vaddr_t last = PAGE_OFFSET + PVH_MAPPED - PMD_SIZE;
+	const pteval_t flags = _PAGE_PRESENT | _PAGE_RW | _PAGE_PSE;
 
-	if (!(own_pmd(last)->pmd & _PAGE_PRESENT))
-		panic("page tables: VA %#lx maps nothing, and memory is mapped up to paddr %#lx",
-		      last, PVH_MAPPED);
+	for (unsigned long paddr = 0; paddr < PVH_MAPPED; paddr += PMD_SIZE) {
+		pteval_t entry = own_pmd(PAGE_OFFSET + paddr)->pmd;
+
+		if ((entry & PTE_MFN_MASK) != paddr || (entry & flags) != flags)
+			panic("page tables: VA %#lx has the entry %#llx, and is to be a large page at paddr %#lx",
+			      PAGE_OFFSET + paddr, (u64)entry, paddr);
+	}
 }
 
 void *pvh_map_device(u64 paddr)
