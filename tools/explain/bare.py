@@ -48,6 +48,7 @@ class Bare(Again):
         self.state: State | None = None
         self.size = 0  # bytes of memory
         self.infos: list[int] = []  # ESI (EBX of PVH) at each address of the way
+        self.jumped_to = 0  # EAX at the last of them, by which the unpacker jumps there
         self.info = 0  # what was passed at the last of them: the paddr of hvm_start_info, of boot_params
         self.lapic = ""  # its interrupt controller, in QEMU's words
         self.ends = end == "vanished"
@@ -96,6 +97,7 @@ class Bare(Again):
             lost = sorted(part for part in there if part[1] != part[2])
             self.lost = lost[0] if lost else None
             # Without the kernel there it was entered only if it was jumped to: what lies there may have run on to it.
+            self.jumped_to = regs.rax
             self.entered = regs.rax == self.way[-1] or all(paddr != self.way[-1] for paddr, _, _ in lost)
         if regs or not self.way:
             self.stub.run_till(self.late(TO_ENTRY if self.ends else self._limit(), self._rests), LOG_EVERY)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from .bare_questions import NAMES, PVH, fault
+from .disassembly import branch, memory
 from .facts import Facts
 from .rule import rule
 
@@ -42,8 +43,31 @@ def _(f):
         left_at = f" It left its code at {f.place(f.steps[n].address)}, for {f.steps[n + 1].address:#x}{_named(f, f.steps[n + 1].address)}." if n is not None else ""
         return f"""The unpacker had done its work, and the kernel was entered. Then the processor came to the unpacker once more, which finds nothing any more where the boot loader's data was. So it is the kernel that went astray.{left_at}"""
     return n is not None and f"""The processor fell over {NAMES.get(found.vector, f'vector {found.vector}')} where the image has no code, at {f.place(found.ip)}{_named(f, found.ip)}. It left the code at {f.place(f.steps[n].address)}, for
-        {f.steps[n + 1].address:#x}{_named(f, f.steps[n + 1].address)}: a return takes whatever ESP points to for its address. Was everything popped that had been pushed, and nothing more; and is a handler of
-        exceptions left by IRET?"""
+        {f.steps[n + 1].address:#x}{_named(f, f.steps[n + 1].address)}: {went(f, n)}"""
+
+
+def went(f: Facts, n: int) -> str:
+    """By what instruction the image's code was left at a step, and what that looked at."""
+    step, to = f.steps[n], f.steps[n + 1].address
+    last = branch(f.source, step.address)
+    if last and last.name.startswith(("ret", "iret")):
+        return "a return takes whatever ESP points to for its address. Was everything popped that had been pushed, and nothing more; and is a handler of exceptions left by IRET?"
+    if not last or not last.operands.startswith("*"):
+        return f"the last instruction there is {last.name} {last.operands}." if last else "no jump and no return ends the code there, so it ran on."
+    said = f"the instruction is {last.name.upper()} {last.operands}, at {f.source.line(last.address)}"
+    if "(" not in last.operands and "0x" not in last.operands:
+        return f"{said}: what is in that register is no address of code. Where does it come from?"
+    # The registers are those at the beginning of what was logged as one.
+    at = memory(f.source, last.operands, step.registers) if f.source.linked(step.address)[0] == last.address or "%" not in last.operands else None
+    if at is None:
+        return f"{said}, which takes its address from memory, and what lies there, {to:#x}, is no address of code."
+    inside = f.source.linked(at)
+    name = f.source.name(inside[0]) if inside else ""
+    data = f.bare.read(at, f.bits // 8)
+    gone = f"paging is off, so that is a paddr, and the machine's memory ends at {f.bare.size:#x}" if not f.bare.state.paging and at >= f.bare.size else "nothing is mapped there" if not data else ""
+    low = f" As a paddr it is {at - f.source.offset & f.mask:#x} (pa(): LOAD_OFFSET less)." if gone and inside and inside[1] == "VA" else ""
+    return f"""{said}: it takes its address from memory at {at:#x}{f' ({name})' if name else ''}. {f'There is none: {gone}, and so {to:#x} was read.{low}' if gone else
+        f'What lies there is {int.from_bytes(data, "little"):#x}, which is to be the address of code where it runs.'}"""
 
 
 def _named(f: Facts, n: int) -> str:

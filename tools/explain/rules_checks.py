@@ -12,12 +12,14 @@ from .calls import IRET
 from .facts import Facts
 from .questions import hexadecimals
 from .rule import rule
+from .rules_arrival import arrived
 from .rules_events import failsafe_for_events
 from .rules_pointers import went_on_elsewhere
 from .rules_stack import STACK_END_MAGIC
 from .rules_updates import overflowed
 
-ROOM = 40  # words above xen_start_kernel()'s frame
+ROOM = 40  # words above the frame of the function that the jump leads to
+ARRIVAL = ("stack: ", "jump: ")  # these are made without Xen, too
 Contradiction = Callable[[Facts], "str | None"]
 
 
@@ -62,25 +64,30 @@ def stack(f: Facts) -> str | None:
         return f"The word at VA {bottom:#x}, the lower end of init_stack, is {STACK_END_MAGIC:#x} (STACK_END_MAGIC), as it was put there"
     at = (hexadecimals(f.panic) or [0])[0]
     word = f.bits // 8
-    if f.panic.startswith("stack: xen_start_kernel") and top and top - ROOM * word <= at < top and not at % word:
+    if f.panic.startswith("stack: pvh_entry") and bottom and top:
+        first = next((n for n in (at, first_stack(f, "pvh_entry")) if n is not None and bottom <= n + f.source.offset & f.mask < top), None)
+        return first and f"The stack pointer of pvh_entry() is paddr {first:#x}, and that is in init_stack, paddr {bottom - f.source.offset & f.mask:#x} to {top - f.source.offset & f.mask:#x}"
+    name = arrived(f, "stack")
+    if name and top and top - ROOM * word <= at < top and not at % word:
         return f"VA {at:#x} is in init_stack, {top - at} bytes below its top, VA {top:#x}, and a multiple of {word}"
-    esp = first_stack(f)
-    if f.panic.startswith("stack: xen_start_kernel") and top and esp is not None and top - ROOM * word <= esp < top and not esp % word:
-        return f"""When xen_start_kernel() began, {"RSP" if f.bits == 64 else "ESP"} was VA {esp:#x}, {top - esp} bytes below the top of init_stack, VA {top:#x}, as it should be. What was
+    esp = first_stack(f, name) if name else None
+    if top and esp is not None and top - ROOM * word <= esp < top and not esp % word:
+        return f"""When {name}() began, {"RSP" if f.bits == 64 else "ESP"} was VA {esp:#x}, {top - esp} bytes below the top of init_stack, VA {top:#x}, as it should be. What was
             compared, {at:#x}, is another number: it has to be __builtin_frame_address(0), or an address near it"""
     return None
 
 
-def first_stack(f: Facts) -> int | None:
-    """The stack pointer at the first instruction of xen_start_kernel()."""
-    begin = f.source.va("xen_start_kernel")
-    step = next((s for s in f.steps if begin is not None and s.address == begin), None)
+def first_stack(f: Facts, name: str) -> int | None:
+    """The stack pointer at the first instruction of a function."""
+    begin = f.source.va(name)
+    step = next((s for s in f.steps if begin is not None and (f.source.linked(s.address) or [0])[0] == begin), None)
     return step.registers.get("ESP", step.registers.get("RSP")) if step else None
 
 
 def jump(f: Facts) -> str | None:
     at = hexadecimals(f.panic)[0]
-    if f.source.linked(at) == (at, "VA") and f.seen and f.source.linked(f.seen.regs.rip & f.mask) == (f.seen.regs.rip & f.mask, "VA"):
+    now = f.seen.regs.rip & f.mask if f.seen else f.steps[-1].address if f.steps else 0
+    if f.source.linked(at) == (at, "VA") and f.source.linked(now) == (now, "VA"):
         return f"VA {at:#x} is a linked address"
     return None
 
@@ -190,6 +197,7 @@ CHECKS: dict[str, Contradiction] = {
 @rule("check-wrong", "7-debugging", "failure", rank=-1)
 def _(f):
     about = next((check for begin, check in CHECKS.items() if f.panic.startswith(begin)), None)
-    told = about(f) if about and f.seen and not f.wrong_result else None
+    looked = f.seen or f.bare and f.panic.startswith(ARRIVAL)
+    told = about(f) if about and looked and not f.wrong_result else None
     if told:
         return f"What the kernel says of itself is not so. {' '.join(told.split())}. The check is at fault, or what it compares: {f.where or 'where it panics'}, and what leads there."

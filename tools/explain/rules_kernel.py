@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What stage 4 itself found wrong: where its code runs and on which stack, P=V that stays, events that are masked."""
+"""What stage 4 itself found wrong: P=V that stays, events that are masked, a stack that overflowed."""
 
 import re
 
@@ -12,31 +12,6 @@ from .rules_events import BLOCK
 from .rules_stack import STACK_END_MAGIC
 
 GET_FEATURES = value("XENVER_get_features")
-
-
-@rule("jump-stays-low", JUMP + ": A jump that stays low", "failure")
-def _(f):
-    at, linked = (hexadecimals(f.panic) + [0, 0])[:2] if f.panic.startswith("jump: xen_start_kernel runs") else (0, 0)
-    if not at:
-        return None
-    where = f"VA {at:#x}, in the mapping of all memory at PAGE_OFFSET" if at >= f.page_offset else f"P=V {at:#x}"
-    return f"""xen_start_kernel() runs at {where}, and the image is linked for VA {linked:#x} and up (LOAD_OFFSET). A relative jump does not leave the mapping
-        it runs in, nor does one to the P=V address: it takes a register that holds the linked VA, which is LOAD_OFFSET more{
-        ", and not PAGE_OFFSET" if f.bits == 64 else ""}."""
-
-
-@rule("stack-elsewhere", JUMP + ": The jump", "failure")
-def _(f):
-    if f.panic.startswith("stack: xen_start_kernel's"):
-        at, top = hexadecimals(f.panic)[:2]
-        bottom = top - 0x2000
-        word = f.bits // 8
-        if bottom <= at < top and at % word:
-            return f"The stack pointer, VA {at:#x}, is no multiple of {word}: a stack consists of words, and its top is VA {top:#x}, one past its last byte, not that byte."
-        kind = "inside init_stack, but not at its upper end" if bottom <= at < top else \
-            "just below init_stack: its lower end was taken for its top" if bottom - 64 <= at < bottom else f.number(at) or "no stack of the kernel's"
-        return f"""The jump landed on another stack: VA {at:#x} is {kind}. The top of init_stack is VA {top:#x}, and a stack is used from its
-            upper end downwards."""
 
 
 @rule("stack-overflow", JUMP + ": The jump", "failure")

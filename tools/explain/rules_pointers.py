@@ -9,6 +9,7 @@ from .fault import Fault
 from .questions import JUMP, REMAP, is_linked, misread, page_fault, remapped, vectors, who
 from .rule import rule
 from .rules_frames import frame
+from .unset import unset
 
 PAGE_FLAGS = 0x067  # of a page in use: PRESENT, RW, USER, ACCESSED, DIRTY
 
@@ -126,7 +127,7 @@ def _(f):
     fault = page_fault(f)
     if fault and fault.cr2 < PAGE_SIZE and f.source.function(fault.ip) != "probe_kernel_read" and not fault.returned_to and (f.source.is_code(fault.ip) or fault.fetch):
         return f"""A NULL pointer was used, or a member of what it should point to, {fault.cr2:#x} bytes behind it. While P=V is mapped this goes
-            unnoticed: page 0 is an ordinary page then."""
+            unnoticed: page 0 is an ordinary page then.{unset(f, fault.ip)}"""
 
 
 @rule("code-low", JUMP + ": A jump that stays low", "crash", "failure")

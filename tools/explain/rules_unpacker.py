@@ -76,10 +76,23 @@ def _(f):
 def _(f):
     """The kernel's ESI is not the unpacker's."""
     told = f.bare.infos if f.bare and f.bare.entered and f.unpacker else []
+    if len(told) > 1 and told[-1] != told[-2] and f.bare.jumped_to != f.bare.way[-1]:
+        return None  # it was jumped to somewhere else before
     if len(told) > 1 and told[-1] != told[-2]:
         kind = f.number(told[-1])
         return f"""The kernel was entered (startup_32) with ESI {told[-1]:#x}{f' ({kind})' if kind else ''}, and the unpacker was with ESI {told[-2]:#x}, where boot_params is: what the common head copied is something else. The
             unpacker's head.S keeps ESI in EBP, and has to load it again before it jumps to the kernel, since its copy (rep movsl) has changed it."""
+
+
+@rule("native-wrong-entry", NATIVE, "vanished", "silence", "timeout", "failure")
+def _(f):
+    """The kernel was jumped to at another place than startup_32."""
+    right, to = (f.bare.way[-1], f.bare.jumped_to) if f.bare and f.bare.entered and f.unpacker else (0, 0)
+    entry = f.source.image.entry - f.source.offset & f.mask if right else None
+    if right and to != right and f.source.is_code(to):
+        kind = ": that is the entry in the ELF header, which is for Xen, and what begins there takes ESI for start_info" if to == entry else ""
+        return f"""The unpacker jumped to the kernel at {f.source.place(to)}{kind}. The kernel is to be entered at startup_32, paddr {right:#x}, {right - f.source.samples(right)[1][0]:#x} bytes (STARTUP_32_OFFSET) behind its beginning; unpack() returns that
+            address in EAX. startup_32 was come to only from there, with ESI {f.bare.infos[-1]:#x}{f' ({f.number(f.bare.infos[-1])})' if f.number(f.bare.infos[-1]) else ''}."""
 
 
 @rule("bare-never-entered", NATIVE, "vanished", "silence", "timeout")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from xenqemu.machine import Machine
 
-MOST_BYTES, WINDOW = 16 << 20, 8 << 20
+MOST_BYTES, WINDOW = 20 << 20, 8 << 20
 LAST = 16 << 10  # bytes: some twenty steps
 _REGISTER = re.compile(r"\b([ER][A-Z][A-Z]|R[ 0-9][0-9])=([0-9a-f]+)")
 
