@@ -70,11 +70,16 @@ def no_handler(f) -> str:
     return f"Nobody handled it, so the machine was reset: {wrong or 'its handler fell over something, too'}."
 
 
+def left_step(f) -> int | None:
+    """The last step in the image's code; while paging is off, that is where it was loaded. The log may stop long before the end."""
+    on = f.bare.state.paging
+    return next((n for n, step in reversed(list(enumerate(f.steps))) if f.source.is_code(step.address) and (on or f.source.linked(step.address)[1] == "P=V")), None)
+
+
 def left(f) -> tuple[str, int] | None:
-    """Where the image's code was left, and for which address; the log may stop long before the end."""
-    steps = f.steps
-    last = next((n for n, step in reversed(list(enumerate(steps))) if f.source.is_code(step.address)), None)
-    return (f.source.place(steps[last].address), steps[last + 1].address) if last is not None and last + 1 < len(steps) else None
+    """Where the image's code was left, and for which address."""
+    last = left_step(f)
+    return (f.source.place(f.steps[last].address), f.steps[last + 1].address) if last is not None and last + 1 < len(f.steps) else None
 
 
 # ---- descriptors and gates ------------------------------------------------------------------

@@ -4,8 +4,9 @@
 from xenabi.loader import Loading
 from xenpt.memory import PAGE_SIZE
 
-from .bare_questions import NAMES, NATIVE, NO_STACK, PVH, cr3, fault, left, no_handler, rsp, wanted
+from .bare_questions import NAMES, NATIVE, NO_STACK, PVH, cr3, fault, left, left_step, no_handler, rsp, wanted
 from .rule import rule
+from .rules_astray import went
 
 RESERVED = 8  # of a page fault's error code
 FIELDS = 24  # bytes of an entry of the memory map, or of the list of modules
@@ -127,4 +128,4 @@ def _(f):
         linked = jumped_linked(f)
         return f"""The processor runs what is no code. It left the image's code at {where}, for {to:#x}{f', {kind}' if kind else ''}
             {f": paging is off (CR0.PG is 0), so a linked address means nothing yet, and a jump to it leads beyond the machine's memory" if linked else ""}. ESP is
-            {rsp(f):#x}{f' ({f.number(rsp(f))})' if f.number(rsp(f)) else ''}. {"" if linked else "A RET takes its address from the stack, which has to be memory; or a pointer held something else."}"""
+            {rsp(f):#x}{f' ({f.number(rsp(f))})' if f.number(rsp(f)) else ''}. {"" if linked else f"There {went(f, left_step(f))}"}"""

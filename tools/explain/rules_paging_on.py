@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Without Xen: paging is turned on, and long mode. What QEMU and the processor would not take; bare.py has looked."""
 
-from .bare_state import CR0_PE, CR4_PAE, EFER_LMA, EFER_LME, IDT
+import re
+
+from .bare_state import CR0_PE, CR0_PG, CR4_PAE, EFER_LMA, EFER_LME, IDT
 from .bare_questions import EXTERNAL, NAMES, PVH, cr3, descriptor, fault, no_handler, wanted
 from .rule import rule
 
@@ -15,6 +17,8 @@ def _(f):
     walk = f.bare.walk(found.ip) if found else None
     if not walk or not found.fetch and walk.maddr == found.ip or f.source.linked(found.ip) == (found.ip, "VA") or not f.source.is_code(found.ip):
         return None
+    if f.guest("^  paging on: "):
+        return None  # it was on long before
     lacks = wanted(f)
     small = next((e for e in walk.path if f.bits == 32 and e.name.startswith("pmd") and e.value & 1 and not e.value & PSE), None)
     if small and not lacks:
@@ -24,6 +28,34 @@ def _(f):
         f"was not what the processor ran there, since the tables lead to paddr {walk.maddr:#x}" if walk.maddr is not None else f"is not mapped any more: {walk.problem}"
     return f"""Paging is on, and the instruction at {f.place(found.ip)} {how}. {cr3(f)}{f'; {lacks}' if lacks else ''}. From the moment on that CR0.PG is set, each instruction is
         fetched through the tables, so they have to map the code where it runs (P=V), and CR3 has to lead to them before. {no_handler(f)}"""
+
+
+@rule("bare-code-low", PVH, "vanished", "failure")
+def _(f):
+    """The tables were right when paging was turned on, and what they mapped P=V is gone since."""
+    found = fault(f, 14)
+    walk = f.bare.walk(found.ip) if found and found.fetch and f.guest("^  paging on: ") else None
+    if not walk or not walk.problem or not f.source.is_code(found.ip) or f.source.linked(found.ip)[1] != "P=V":
+        return None
+    went_on = f.source.linked(found.ip)[0]
+    last = next((f.source.function(s.address) for s in reversed(f.steps) if f.source.function(s.address) == "pvh_drop_identity_map"), "")
+    dropped = f"{last}() has run, which takes it away on purpose, and the code still ran there" if last else "something has changed the entry since"
+    return f"""Code was to be run at P=V {found.ip:#x} ({f.source.place(found.ip)}), and P=V is mapped no more ({walk.problem}): {dropped}. The same instruction is at VA {went_on:#x}: the jump to the linked address (jump_to(),
+        linked_va()) has to come before P=V is dropped, and no pointer to code may hold a P=V address by then. {no_handler(f)}"""
+
+
+@rule("pvh-cr0", PVH, "failure")
+def _(f):
+    told = re.match(r"CR0 is 0x([0-9a-f]+): PG", f.panic)
+    cr0 = int(told[1], 16) if told else 0
+    if told and cr0 & CR0_PE and cr0 & CR0_PG:
+        return f"CR0 is {cr0:#x}, in which PG (bit 31) and PE (bit 0) are both set: the check in check_cr0() is wrong."
+    if told:
+        lacks = "PE (bit 0), which was 1 at the entry, is 0 now" if cr0 & CR0_PG else "PG (bit 31) is 0"
+        first = f" A processor refuses PG without PE (#GP), and QEMU's TCG does not look. {'All other bits are 0 as well: ' if not cr0 & 0x7FFFFFEE else ''}CR0 is to be read, the bit set in what was read, and that written back." if cr0 & CR0_PG else \
+            " What was written to CR0 has to have the bit."
+        return f"native_enable_paging() (src/stage5-boot-protocol/native-paging_32.c) has written CR0, and {lacks}: it holds {cr0:#x}.{first}"
+    return None
 
 
 @rule("pvh-long-mode-order", PVH, "vanished")

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Without Xen: a map of memory, or large pages, that the kernel found wrong."""
+
+import re
+import struct
+
+from xenpt.memory import PAGE_SIZE
+
+from .bare_questions import NATIVE, PVH
+from .facts import Facts
+from .questions import hexadecimals
+from .rule import rule
+
+ENTRIES, TABLE, ENTRY = 0x1E8, 0x2D0, 20  # of boot_params: how many, where the first is, and its bytes
+STRIDES = (16, 18, 20, 22, 24, 28, 32)
+LARGE, ADDRESS = 0x83, ((1 << 52) - 1) & ~0xFFF  # of an entry
+
+
+def _good(data: bytes, count: int, stride: int) -> bool:
+    """Whether ranges so far apart ascend, do not overlap, and are of a kind that there is."""
+    end = 0
+    for n in range(count):
+        first, size, kind = struct.unpack_from("<QQI", data, n * stride)
+        if first < end or not size or first + size >> 64 or kind not in range(1, 20):
+            return False
+        end = first + size
+    return count > 1
+
+
+@rule("e820-garbled", NATIVE, "failure")
+def _(f):
+    told = re.match(r"e820: (?:range (\d+)|no usable range)", f.panic)
+    params = f.bare.infos[-1] if told and f.bare and f.bare.infos else 0
+    data = f.bare.read_paddr(params, PAGE_SIZE) if params else b""
+    if not told or len(data) < PAGE_SIZE:
+        return None
+    count = data[ENTRIES]
+    right = next((s for s in STRIDES if _good(data[TABLE:], min(count, (PAGE_SIZE - TABLE) // s), s)), 0)
+    said = f"The loader's e820_table is at {TABLE:#x} of boot_params (paddr {params:#x}), and has {count} ranges"
+    if right and right != ENTRY:
+        return f"""{said}. Read with {right} bytes from one to the next it makes sense: they ascend, none overlaps another, and each is of a known kind. struct boot_e820_entry has {ENTRY} bytes without a gap. setup.S asks the
+            BIOS for each (INT 0x15, EAX = 0xe820), and moves DI on by as many bytes as it got."""
+    if right:
+        return f"""{said}, which are as they should be: they ascend, and none overlaps another. So what the kernel looked at is something else: the common head has to copy boot_params whole, and native_show_e820() to read e820_table
+            from there, or its check is wrong."""
+    return f"""{said}; read with {ENTRY} bytes each, they descend or overlap, and with no other distance are they better. Each is an address and a size of 8 bytes, and a type of 4, as the BIOS wrote them to ES:DI: is DI
+        where the table begins, EBX left alone from one call to the next, and is no more counted than was written?"""
+
+
+@rule("large-pages", PVH, "failure")
+def _(f):
+    if not f.panic.startswith("page tables: VA"):
+        return None
+    va, told, paddr = hexadecimals(f.panic)[:3]
+    walk = f.bare.walk(va) if f.bare and f.bare.state else None
+    entry = walk.path[-1] if walk and walk.path else None
+    at = f"{entry.name}, by the tables in CR3," if entry else "the entry"
+    if entry and entry.value != told and entry.value & LARGE == LARGE and entry.value & ADDRESS == paddr:
+        above = walk.path[-2] if len(walk.path) > 1 else None
+        flags = above.value & 0xFFF if above else 0
+        looked = f" An entry's flags are no part of the address: {above.name} is {above.value:#x}, the table is at paddr {above.value & ADDRESS:#x}, and with its flags {flags:#x} read as an address it would be {flags:#x} bytes further on." if above else ""
+        return f"""The tables are right: {entry.name} for VA {va:#x} is {entry.value:#x}, a large page at paddr {paddr:#x}. The kernel read {told:#x} in its place, so own_pmd() led it elsewhere (pvh-mmu.c): CR3 and each entry hold the next table's
+            paddr, next_table() takes it out (PTE_MFN_MASK) and __va() makes it a VA; then comes the index of the level.{looked}"""
+    if not told & 1:
+        return f"""{at} of VA {va:#x} is {told:#x}, not present, and memory is to be mapped there, paddr {paddr:#x}. {'All before it are right' if paddr else 'It is the first'}: the loop that fills them in ended early, went on by another distance than an entry's
+            {8 if f.bits == 64 or 'three' in _paging(f) else 4} bytes, or wrote elsewhere. {_filler(f)}"""
+    if told & ADDRESS != paddr:
+        factor = f", {(told & ADDRESS) // paddr} times as much" if paddr and not (told & ADDRESS) % paddr else ""
+        return f"""{at} of VA {va:#x} is {told:#x}: it maps paddr {told & ADDRESS:#x}, and should map {paddr:#x}{factor}. {'Those before it are right' if paddr else 'It is the first'}: a large page has {_size(f):#x} bytes, and so much more is each entry's address
+            than that of the one before. {_filler(f)}"""
+    return f"{at} of VA {va:#x} is {told:#x}: it lacks of {LARGE:#x} (PRESENT, RW, PSE) the bits {LARGE & ~told:#x}. {_filler(f)}"
+
+
+def _paging(f: Facts) -> str:
+    said = f.guest("^  paging on: (.*)")
+    return said[1] if said else ""
+
+
+def _size(f: Facts) -> int:
+    return 1 << 22 if "two" in _paging(f) else 1 << 21
+
+
+def _filler(f: Facts) -> str:
+    return "They are filled in by startup_pvh (pvh-head_64.S)." if f.bits == 64 else "They are filled in by native_map() (native-paging_32.c)."
