@@ -72,7 +72,7 @@ def no_handler(f) -> str:
 
 def left_step(f) -> int | None:
     """The last step in the image's code; while paging is off, that is where it was loaded. The log may stop long before the end."""
-    on = f.bare.state.paging
+    on = bool(f.bare.state) and f.bare.state.paging
     return next((n for n, step in reversed(list(enumerate(f.steps))) if f.source.is_code(step.address) and (on or f.source.linked(step.address)[1] == "P=V")), None)
 
 

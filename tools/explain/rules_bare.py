@@ -121,7 +121,7 @@ def _(f):
 @rule("pvh-no-code", PVH, "silence", "failure")
 def _(f):
     at = f.fault.ip if f.fault else f.address
-    gone = left(f) if f.bare and f.bare.entered and at is not None and not f.source.is_code(at) else None
+    gone = left(f) if f.bare and f.bare.state and f.bare.entered and at is not None and not f.source.is_code(at) else None
     if gone:
         where, to = gone
         kind = f.number(to)

@@ -8,6 +8,7 @@ from .rules_image import NOT_ELF
 
 LESSON = "5-boot-protocol"
 DAMAGED = "data is corrupt|[Cc][Rr][Cc] error|invalid compressed format|violates"  # in Xen's words, of xz, gzip, ...
+GZIP = b"\x1f\x8b"
 UNPACK = LESSON + ": What Xen does with the file"
 
 
@@ -48,7 +49,7 @@ def _(f):
 @rule("bzimage-outside", UNPACK, "refusal", "panic", "failure")
 def _(f):
     line = header(f, "bytes beyond the file, which is whole")
-    if line and (stops(f) or f.xen("bzimage_headroom|bzimage_parse")) or f.guest("^bzImage: the payload is not inside the file"):
+    if line and (stops(f) or f.xen("bzimage_headroom|bzimage_parse")) or f.guest("^bzImage: the payload is not inside the file") and (f.bzimage_bad or not f.bzimage):
         beyond = re.search("lead ([0-9]+ bytes beyond the file)", line)
         return f"""payload_offset plus payload_length (0x248, 0x24c) lead beyond the protected-mode part{f', {beyond[1]}' if beyond else
             ''}{elsewhere(f, line) if "one begins" in line else ""}. payload_length is that of the packed kernel, without padding behind it."""
@@ -76,10 +77,21 @@ def _(f):
             wrote: {line.removeprefix("bzImage: ")}."""
 
 
+def begins(f) -> tuple[int, bytes] | None:
+    """Where the payload is in the file, and its first bytes."""
+    at = re.search("payload at file offset 0x([0-9a-f]+)", header(f, "payload at"))
+    if not at:
+        return None
+    with open(f.boots, "rb") as file:
+        file.seek(int(at[1], 16))
+        return int(at[1], 16), file.read(8)
+
+
 @rule("bzimage-payload-length", LESSON + ": A payload that is a byte short", "refusal", "panic", "failure")
 def _(f):
     line = header(f, "payload: unpacks to") or ""
-    if "but its last 4 bytes say" in line and stops(f) and not f.xen(DAMAGED):
+    first = begins(f)
+    if "but its last 4 bytes say" in line and stops(f) and not f.xen(DAMAGED) and first and first[1].startswith(GZIP):
         return f"""The last four bytes of a gzip file are its unpacked size, and payload_length (0x24c) is how Xen finds them. It has to
             be exact: not a byte less, and no padding. Or the payload itself is damaged. Here the {line.removeprefix("bzImage: ")}."""
 
@@ -110,12 +122,6 @@ def _(f):
     if told:
         return f"""boot_params has {told[1]} ranges of memory (e820_entries, 0x1e8), and none of them is of type 1, usable. On a PC the file's setup part asks the BIOS for them, one by one (setup.S: INT 0x15 with EAX = 0xe820), and ends at the first
             answer without "SMAP" in EAX, or with the carry flag set; the common head copies what it wrote."""
-
-
-@rule("bzimage-refused", LESSON, "failure")
-def _(f):
-    if f.guest(r"^bzImage: .*\. Stop\.$"):
-        return "The unpacker (src/stage5-boot-protocol/boot/unpack.c) could not load the kernel, and says why."
 
 
 @rule("native-silent", LESSON, "silence", rank=1)

@@ -8,6 +8,7 @@ from .bare_questions import EXTERNAL, NAMES, PVH, descriptor, fault, gate, is_co
 from .rule import rule
 
 APIC = 0xFEE00000  # paddr
+LARGE_PAGE = (1 << 52) - 1 & ~0x1FFFFF  # the address in an entry
 NO_CODE = "no code of the image"
 FIRST_LINE = 8  # the vector of the 8259's line 0, from the firmware
 INTERRUPTS = 0x200  # EFLAGS.IF
@@ -86,7 +87,20 @@ def elsewhere(f) -> str:
     walk = f.bare.walk(va) if va else None
     if not walk or walk.maddr == APIC:
         return ""
-    return f" The variable apic is {va:#x}, which leads to {f'paddr {walk.maddr:#x}' if walk.maddr is not None else 'nothing'}, and the APIC is at paddr {APIC:#x}: what the kernel wrote went elsewhere."
+    return f" The variable apic is {va:#x}, which leads to {f'paddr {walk.maddr:#x}' if walk.maddr is not None else 'nothing'}, and the APIC is at paddr {APIC:#x}: what the kernel wrote went elsewhere.{_why_there(f, va, walk)}"
+
+
+def _why_there(f, va: int, walk) -> str:
+    """What is in the entry that pvh_map_device() was to store."""
+    entry = walk.path[-1] if walk.path else None
+    if not entry:
+        return ""
+    page = entry.value & LARGE_PAGE
+    if page == va - f.page_offset & LARGE_PAGE & f.mask:
+        return f" Its entry, {entry.name}, is {entry.value:#x}, that of memory, as it was filled in at first: what pvh_map_device() stored went into another place than this entry, so see own_pmd(), and next_table() (pvh-mmu.c)."
+    if page != APIC & LARGE_PAGE:
+        return f" Its entry, {entry.name}, is {entry.value:#x}: pvh_map_device() was to store the large page that the APIC is in, {APIC & LARGE_PAGE:#x}, and its flags there."
+    return f" Its entry, {entry.name}, is {entry.value:#x}, which is the right large page: the APIC is {APIC - (APIC & LARGE_PAGE):#x} bytes behind its beginning."
 
 
 @rule("bare-interrupts", PVH, "silence", "timeout")

@@ -47,6 +47,18 @@ def _(f):
         where the table begins, EBX left alone from one call to the next, and is no more counted than was written?"""
 
 
+@rule("bare-image-elsewhere", PVH, "vanished", "silence", "timeout", "failure")
+def _(f):
+    """The entry of the image's own large page was written over."""
+    first = f.source.extent.start if f.bare and f.bare.entered and f.bare.state and f.bare.state.paging and f.guest("^  paging on: ") else None
+    walk = f.bare.walk(first) if first is not None else None
+    paddr = first - f.source.offset & f.mask if walk else 0
+    if walk and walk.maddr is not None and walk.maddr != paddr:
+        return f"""VA {first:#x}, the image's first, leads to paddr {walk.maddr:#x} now, and the image is at paddr {paddr:#x}: {walk.path[-1].name} is {walk.path[-1].value:#x}. While paging was turned on that was right, or nothing would have run on. So it was
+            written over since: what stores an entry (pvh_map_device(), by own_pmd()) took this one for another's, by a wrong index or table."""
+    return None
+
+
 @rule("large-pages", PVH, "failure")
 def _(f):
     if not f.panic.startswith("page tables: VA"):

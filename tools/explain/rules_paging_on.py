@@ -52,9 +52,18 @@ def _(f):
         return f"CR0 is {cr0:#x}, in which PG (bit 31) and PE (bit 0) are both set: the check in check_cr0() is wrong."
     if told:
         lacks = "PE (bit 0), which was 1 at the entry, is 0 now" if cr0 & CR0_PG else "PG (bit 31) is 0"
-        first = f" A processor refuses PG without PE (#GP), and QEMU's TCG does not look. {'All other bits are 0 as well: ' if not cr0 & 0x7FFFFFEE else ''}CR0 is to be read, the bit set in what was read, and that written back." if cr0 & CR0_PG else \
+        first = f" A processor refuses PG without PE (#GP), and QEMU's TCG does not look. {'No other bit is set, but 4, which always is. ' if not cr0 & 0x7FFFFFEE else ''}CR0 is to be read, the bit set in what was read, and that written back." if cr0 & CR0_PG else \
             " What was written to CR0 has to have the bit."
         return f"native_enable_paging() (src/stage5-boot-protocol/native-paging_32.c) has written CR0, and {lacks}: it holds {cr0:#x}.{first}"
+    return None
+
+
+@rule("pvh-cr0", PVH, "vanished", "silence", "timeout")
+def _(f):
+    state = f.bare.state if f.bare and f.bare.entered else None
+    if state and not state["CR0"] & CR0_PE:
+        return f"""CR0 is {state["CR0"]:#x}: PE (bit 0) is 0, and it was 1 at the entry, for a kernel is entered in protected mode. So a move to CR0 took it away{": it wrote PG alone, where it was to be added to what CR0 had" if state["CR0"] & CR0_PG else ""}. A processor refuses PG without
+            PE (#GP); QEMU's TCG runs on, in real mode, where the code means something else."""
     return None
 
 

@@ -4,6 +4,7 @@
 from .bare_questions import NAMES, NATIVE, fault
 from .bare_state import CR0_PE
 from .rule import rule
+from .rules_refused import says
 from .unpacker import CODE32, SETUP_ENTRY
 
 HEADER, CODE32_START = 0x202, 0x214  # fields of the setup header
@@ -128,6 +129,6 @@ def _(f):
 @rule("unpacker-wrong", NATIVE, "failure")
 def _(f):
     said = f.guest(r"^bzImage: (the payload\b.*)\. Stop\.$") if f.native else None
-    if said and f.bzimage and not f.bzimage_bad:
-        return f"""The unpacker says that {said[1]}, and tools/bzimage finds nothing wrong with the file: {f.bzimage[-2].removeprefix('bzImage: ')}. So it is the unpacker that is: gunzip.c looks at
+    if said and f.bzimage and not f.bzimage_bad and "unpack.c" not in says(said[1]):
+        return f"""The unpacker says that {said[1]}, and tools/bzimage finds nothing wrong with the file: {f.bzimage[-2].removeprefix('bzImage: ')}. So it is the unpacker that is, which says so in {says(said[1])}: gunzip.c looks at
             the packed file's two ends, inflate.c at all between."""

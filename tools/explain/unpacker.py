@@ -45,8 +45,8 @@ class Unpacker:
         """0x200012: unpack_head, file:line; empty if neither of them is there."""
         linked = self.linked(address)
         line = "" if linked is None else self.source.line(linked)
-        # The setup part's symbols are few, and numbers among them: without a line it is its data.
-        words = [] if linked is None else ["no code of setup.S"] if not line and self.in_setup(address) else [self.source.function(linked), line]
+        # The setup part's symbols are few, and numbers among them: its lines say more. Without one it is its data.
+        words = [] if linked is None else [line or "no code of setup.S"] if self.in_setup(address) else [self.source.function(linked), line]
         return f"{address:#x}: {', '.join(word for word in words if word)}" if any(words) else ""
 
     def in_setup(self, address: int) -> bool:

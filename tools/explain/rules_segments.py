@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Without Xen: CS, and the tables of descriptors, of what runs before the kernel and of the kernel's head."""
+
+from .bare_questions import NAMES, NATIVE, PVH, descriptor, fault, is_code_segment, no_handler
+from .bare_state import CR0_PE
+from .disassembly import branch
+from .facts import Facts
+from .rule import rule
+from .unpacker import SETUP
+
+FAR_RETURN, NEXT = b"\xcb", 16  # LRET; bytes: so near behind the beginning of what was logged as one
+SELECTORS = (10, 11, 12, 13)  # exceptions that name one
+SMALL_CODE, LONG_CODE = 1 << 54, 1 << 53  # D and L of a descriptor
+
+
+def _cs(step) -> int | None:
+    """CS in real mode, from the linear address and IP."""
+    ip = step.registers.get("EIP")
+    return None if ip is None or (step.address - ip) % 16 else (step.address - ip) // 16
+
+
+@rule("setup-far-return", NATIVE, "vanished", "silence", "timeout")
+def _(f):
+    """The setup part's first instructions make CS the segment that DS is."""
+    setup = f.unpacker.source if f.bare and f.unpacker and not f.bare.entered and f.bare.reached == 1 else None
+    for before, step in zip(f.steps, f.steps[1:]) if setup else ():
+        was, now = _cs(before), _cs(step)
+        code = setup.bytes(before.address - SETUP, NEXT) if f.unpacker.in_setup(before.address) else b""
+        if was == now or now is None or FAR_RETURN not in code:
+            continue
+        at, ip, right = before.address + code.index(FAR_RETURN), step.registers["EIP"], SETUP // 16
+        if now == right:
+            return None  # what it is for
+        exchanged = (ip * 16 + now) == at + 1
+        how = f"The two are exchanged: CS {ip:#x} and IP {now:#x} would be {f.unpacker.place(at + 1)}, the next instruction. LRETW pops IP first and then CS, so CS is to be pushed before" if exchanged else \
+            f"CS was to be the segment that DS has, {right:#x}, and IP the offset of the next instruction, {at + 1 - SETUP:#x}. LRETW pops IP first and then CS"
+        return f"""The far return at {f.unpacker.place(at)} took IP {ip:#x} and CS {now:#x} from the stack, and the processor went on at {now * 16 + ip:#x} ({f.unpacker.place(now * 16 + ip) or 'no code of setup.S'}). {how}. What came after it, in another place of the code, follows from that."""
+    return None
+
+
+def _tables(f: Facts) -> list[int]:
+    """Where the table of segments is that the code which runs would load: each address that it may have."""
+    setup = f.unpacker.source.va("gdt") if f.unpacker and f.unpacker.source and not f.bare.entered else None
+    own = f.source.va("gdt")
+    return [SETUP + setup] if setup is not None else [] if own is None or f.pvh == "n" else [own, own - f.source.offset & f.mask]
+
+
+@rule("bare-lgdt", PVH, "vanished")
+def _(f):
+    found = fault(f)
+    right = _tables(f) if found else []
+    gdt, idt = (f.bare.state.gdt, f.bare.state.idt) if right else (range(0), range(0))
+    selector = bool(right) and found.vector in SELECTORS and found.error & ~7 and not found.error & 2
+    if not right or gdt.start in right or not selector and idt.start not in right:
+        return None
+    began = f"The selector {found.error & ~7:#x} was to be loaded at {f.place(found.ip)}, from the GDT" if selector else f"The processor fell over {NAMES.get(found.vector, found.vector)} at {f.place(found.ip)}"
+    if idt.start in right:
+        return f"""{began}, and GDTR is {gdt.start:#x} with limit {gdt.stop - gdt.start - 1:#x}, as it was before. The kernel's table of segments, gdt ({idt.start:#x}, {len(idt)} bytes), is in IDTR: it was loaded by LIDT, which is for the gates of exceptions. For segments it is LGDT. {no_handler(f)}"""
+    if len(gdt) <= 1:
+        return f"""{began}, and GDTR is {gdt.start:#x} with limit {gdt.stop - gdt.start - 1:#x}: nobody has loaded it. LGDT has to be executed, with the address of gdt's limit and base, before the first selector of the kernel's is. gdt is at {right[-1]:#x}. {no_handler(f)}"""
+    return None
+
+
+@rule("bare-code-width", PVH, "vanished", "silence", "timeout")
+def _(f):
+    """Protected mode, and CS is a segment of 16 bits."""
+    state = f.bare.state if f.bare else None
+    word = descriptor(f, state.cs)[0] if state and state.code == 16 and state["CR0"] & CR0_PE and state.cs else 0
+    if not word or not is_code_segment(word) or word & (SMALL_CODE | LONG_CODE):
+        return None
+    began = next((b.address for a, b in zip(f.steps, f.steps[1:]) if _cs(a) is not None and _is_far_jump(f, a.address)), None)
+    return f"""The processor runs code of 16 bits in protected mode: CS is {state.cs:#x}, and its descriptor in the GDT at {state.gdt.start:#x} is {word:#018x}, in which D (bit 54) is 0. With D 0 each instruction is read as one of 16 bits, so what was assembled for 32 (.code32) means something
+        else{f', from {f.place(began)} on' if began is not None else ''}. A flat code segment of 32 bits is 0x00cf9b000000ffff. {no_handler(f) if fault(f) else ''}"""
+
+
+def _is_far_jump(f: Facts, address: int) -> bool:
+    """Whether what was logged as one ends by a far jump: in the setup part the bytes are those of 16-bit code."""
+    if f.unpacker and f.unpacker.in_setup(address):
+        return b"\x66\xff\x2e" in f.unpacker.source.bytes(address - SETUP, 2 * NEXT)
+    last = branch(f.source, address)
+    return bool(last) and last.name.startswith("ljmp")
