@@ -76,7 +76,7 @@ def _(f):
         return None
     at, bottom = (int(n, 16) for n in told.groups())
     top, pointer = bottom + end - begin, "RSP" if f.bits == 64 else "ESP"
-    first = f.steps[0].registers.get(pointer, 0) if f.steps else 0
+    first = f.steps[0].registers.get("RSP", f.steps[0].registers.get("ESP", 0)) if f.steps else 0
     kind = "just below it: its lower end was loaded, and a stack is used from its upper end downwards" if bottom - 2 * SLOP <= at < bottom else \
         "at or above its top" if top <= at < top + 2 * SLOP else f"the loader's: {pointer} was {first:#x} at the first instruction already, and the contract promises no stack" if 0 <= first - at < SLOP else \
         f.number(at) or "no memory of the kernel's"
