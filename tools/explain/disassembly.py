@@ -81,7 +81,8 @@ def _from_got(source: Source, instruction: Instruction) -> int | None:
 
 def writers(source: Source, name: str) -> list[str]:
     """The functions whose code stores to a variable."""
-    stores = (i for i in instructions(source, source.code.start, source.code.stop) if i.name.startswith("mov") and i.operands[:1] in "%$" and i.operands.endswith(")"))
+    stores = (i for i in instructions(source, source.code.start, source.code.stop)
+              if i.name.startswith("mov") and i.operands[:1] in "%$" and i.operands.endswith(")"))
     return list(dict.fromkeys(source.function(i.address) for i in stores if variable(source, i) == name))
 
 
