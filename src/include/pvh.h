@@ -32,6 +32,15 @@
  */
 #define PVH_MAPPED ((1UL << 30) - PMD_SIZE)
 
+/** What LGDT and LIDT load: the last byte's offset, and a VA. */
+struct table_pointer {
+	u16 limit;
+	unsigned long va;
+} __attribute__((packed));
+
+/** The kernel's own table of segments (gdt.S). */
+extern const u64 gdt[3];
+
 /** Whether Xen is below; set by pvh_find_hypervisor(). */
 extern bool pvh_on_xen;
 

@@ -25,6 +25,17 @@ static void stack_is_ours(vaddr_t frame)
 		      frame, bottom);
 }
 
+/* So may the loader's segments. Its selectors can be the same as ours. */
+static void segments_are_ours(void)
+{
+	struct table_pointer now;
+
+	asm volatile("sgdt %0" : "=m"(now));
+	if (now.va != (vaddr_t)gdt)
+		panic("segments: GDTR holds %#lx, and gdt is at paddr %#lx",
+		      now.va, (vaddr_t)gdt);
+}
+
 //! [pvh_entry]
 void pvh_entry(const struct hvm_start_info *info)
 {
@@ -35,6 +46,7 @@ void pvh_entry(const struct hvm_start_info *info)
 	       (vaddr_t)pvh_entry, current_ring(),
 	       pvh_on_xen ? "Xen" : "no Xen", (vaddr_t)info);
 	stack_is_ours((vaddr_t)__builtin_frame_address(0));
+	segments_are_ours();
 	pvh_check_start_info(info);
 
 	/* map the kernel at its virtual address */

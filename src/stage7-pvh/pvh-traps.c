@@ -16,14 +16,6 @@
 /* A gate has 8 bytes, on 64 bits 8 more for an address's upper half. */
 static u64 idt[PVH_VECTOR + 1][sizeof(long) / 4];
 
-/** What LGDT and LIDT load: the last byte's offset, and a VA. */
-struct table_pointer {
-	u16 limit;
-	unsigned long va;
-} __attribute__((packed));
-
-extern const u64 gdt[3];
-
 //! [set_gate]
 static void set_gate(unsigned int vector, const u8 *handler)
 {

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Without Xen: CS, and the tables of descriptors, of what runs before the kernel and of the kernel's head."""
 
+import re
+
 from .bare_questions import NAMES, NATIVE, PVH, descriptor, fault, is_code_segment, no_handler
 from .bare_state import CR0_PE
 from .disassembly import branch
@@ -59,6 +61,20 @@ def _(f):
     if len(gdt) <= 1:
         return f"""{began}, and GDTR is {gdt.start:#x} with limit {gdt.stop - gdt.start - 1:#x}: nobody has loaded it. LGDT has to be executed, with the address of gdt's limit and base, before the first selector of the kernel's is. gdt is at {right[-1]:#x}. {no_handler(f)}"""
     return None
+
+
+@rule("bare-lgdt", PVH, "failure")
+def _(f):
+    told = re.match(r"segments: GDTR holds 0x([0-9a-f]+), and gdt is at paddr 0x([0-9a-f]+)", f.panic)
+    if not told:
+        return None
+    now, right = (int(n, 16) for n in told.groups())
+    head = f.source.va("startup_pvh")
+    idt = f.bare.state.idt if f.bare and f.bare.state else range(0)
+    how = "gdt is in IDTR: it was loaded by LIDT, which is for the gates of exceptions. For segments it is LGDT" if idt.start == right else \
+        f"{now:#x} is {f.number(now)}" if f.number(now) else "that is what the loader left there"
+    return f"""The processor's table of segments (GDTR) is at {now:#x}, and the kernel's own, gdt, is at paddr {right:#x}: {how}. The head, {f.source.place(head) if head is not None else 'startup_pvh'}, has to load gdt_pointer by LGDT before it loads a selector. It ran all
+        the same, since the loader's table has something fitting at these selectors; the contract promises none of it."""
 
 
 @rule("bare-code-width", PVH, "vanished", "silence", "timeout")
