@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-from .bare_questions import NAMES, PVH, fault
-from .bare_state import IDT
+from .bare_questions import NAMES, PVH, fault, left_step
 from .disassembly import branch, memory
 from .facts import Facts
 from .rule import rule
 
-XEN_VECTOR = 0x82
-INT_XEN, SYSCALL = b"\xcd\x82", b"\x0f\x05"
 THUNK = "__x86."  # how the compiler reads EIP in 32-bit code
 
 
@@ -22,43 +19,21 @@ def unpacker_again(f: Facts) -> bool:
 def _leaves(f: Facts) -> int | None:
     """The last step in the image's code, before others that are in none."""
     found = fault(f)
-    if not unpacker_again(f) and (not found or f.source.is_code(found.ip) or found.fetch) or f.cut:
+    if not unpacker_again(f) and (not found or not f.bare.entered or f.source.is_code(found.ip) or found.fetch) or f.cut:
         return None
     return next((n for n, (a, b) in enumerate(zip(f.steps, f.steps[1:])) if f.source.is_code(a.address) and not f.source.is_code(b.address)), None)
 
 
-@rule("bare-hypercall", PVH, "vanished", "failure", rank=-1)
+@rule("bare-hypercall", PVH, "vanished", "failure", "silence", "timeout", rank=-1)
 def _(f):
-    n = _leaves(f)
-    if n is None or "hypercall page" not in f.number(f.steps[n + 1].address):
+    n = _leaves(f) if fault(f) else left_step(f) if f.bare and f.bare.entered else None
+    if n is None or n + 1 >= len(f.steps) or "hypercall page" not in f.number(f.steps[n + 1].address):
         return None
     name = f.source.function(f.steps[n].address)
     others = [s for s in f.steps[:n] if f.source.function(s.address) not in (name, "") and not f.source.function(s.address).startswith(THUNK)]
     way = f" It came there from {f.place(others[-1].address)}." if others else ""
     return f"""The kernel made a hypercall, and there is no Xen. What is called at {f.place(f.steps[n].address)} is the {f.number(f.steps[n + 1].address)}, and nobody has written code into that page.{way} On a bare machine the head
         has to lead to code that needs no hypercall, and what prints has to use the serial port."""
-
-
-@rule("bare-console", PVH, "vanished", "failure", rank=-1)
-def _(f):
-    """Text went by Xen's gate, and there is no Xen."""
-    found = fault(f, 6, 13)
-    if found and found.vector == 13 and (found.error >> 3 != XEN_VECTOR or not found.error & IDT):
-        return None
-    way, gate = f.source.va("console"), f.bare.read(found.ip, 2) if found else b""
-    if not found or f.source.function(found.ip) != "console_write" or way is None or gate not in (INT_XEN, SYSCALL):
-        return None
-    value = f.bare.read(way if f.bare.state.paging else way - f.source.offset & f.mask, 4)
-    ran = [f.source.function(s.address) for s in f.steps]
-    begun = "pvh_select_console" in ran or "console_select" in ran
-    if not value or int.from_bytes(value, "little") or f.cut:
-        return None
-    who = "console_select() did run, and what it was given, or what it stored, is that again" if begun else \
-        f"console_select() was never entered{' (nor pvh_select_console(), which calls it)' if f.source.va('pvh_select_console') is not None else ''}; it has to be called before the first printk()"
-    below = f.source.va("pvh_on_xen")
-    known = f.bare.read(below if f.bare.state.paging else below - f.source.offset & f.mask, 1) if below is not None else b""
-    return f"""Text was to be printed at {f.place(found.ip)} by Xen's gate ({'INT 0x82' if gate == INT_XEN else 'SYSCALL'}), and there is no Xen{' (pvh_on_xen is false)' if known == bytes(1) else ''}: the exception, {NAMES[found.vector]}, is what a machine of our own makes of that instruction. The variable console is 0, CONSOLE_XEN_GATE,
-        as it is from the beginning: {who}. Without Xen it is CONSOLE_SERIAL."""
 
 
 @rule("bare-left-code", PVH, "vanished", "failure")

@@ -3,6 +3,8 @@
 
 import re
 
+from xenpt.memory import PAGE_SIZE
+
 from .bare_state import FIRMWARE_END, IDT
 from .bare_questions import EXTERNAL, NAMES, PVH, descriptor, fault, gate, is_code_segment, no_handler
 from .rule import rule
@@ -21,9 +23,11 @@ REGISTERS = "EAX ECX EDX EBX ESP EBP ESI EDI".split()
 @rule("bare-iret", PVH, "vanished", "failure")
 def _(f):
     """A return from a handler, with something else than the frame at ESP."""
-    found = fault(f, 10, 11, 12, 13)
-    if not found or f.bare.read(found.ip, 2)[:1 + (f.bits == 64)] != IRET[f.bits]:
+    found = fault(f, 10, 11, 12, 13, 14)
+    if not found or found.fetch or f.bare.read(found.ip, 2)[:1 + (f.bits == 64)] != IRET[f.bits]:
         return None
+    if found.vector == 14 and abs(found.cr2 - found.state["ESP"]) < PAGE_SIZE:
+        return None  # it is the stack that is not mapped, and not what a selector on it leads to
     word, sp = f.bits // 8, found.state["ESP"]
     # Where the exception found a handler, that has pushed a frame of its own since.
     around = (sp + at * word for at in sorted(range(-NEAR, NEAR), key=abs))
@@ -96,6 +100,10 @@ def _why_there(f, va: int, walk) -> str:
     if not entry:
         return ""
     page = entry.value & LARGE_PAGE
+    size = 1 << (22 if f.guest("^  paging on: two") else 21)
+    device = f.page_offset + (1 << 30) - size
+    if va & -size != device:
+        return f" pvh_map_device() maps the large page at VA {device:#x} (PAGE_OFFSET + PVH_MAPPED), and apic does not lead into that: the VA that it returned is wrong."
     if page == va - f.page_offset & LARGE_PAGE & f.mask:
         return f" Its entry, {entry.name}, is {entry.value:#x}, that of memory, as it was filled in at first: what pvh_map_device() stored went into another place than this entry, so see own_pmd(), and next_table() (pvh-mmu.c)."
     if page != APIC & LARGE_PAGE:

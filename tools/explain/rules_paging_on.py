@@ -35,8 +35,10 @@ def _(f):
     """The tables were right when paging was turned on, and what they mapped P=V is gone since."""
     found = fault(f, 14)
     walk = f.bare.walk(found.ip) if found and found.fetch and f.guest("^  paging on: ") else None
-    if not walk or not walk.problem or not f.source.is_code(found.ip) or f.source.linked(found.ip)[1] != "P=V":
+    if not walk or not walk.problem or not f.source.is_code(found.ip):
         return None
+    if f.source.linked(found.ip)[1] == "VA":
+        return f"""The image's own mapping is gone: the next instruction, VA {found.ip:#x} ({f.source.function(found.ip)}), could not be fetched, for {walk.problem}. It was there when the jump led to it. What was taken away since is to be P=V alone, the pgd's entries below pgd_index(PAGE_OFFSET): see pvh_drop_identity_map(). {no_handler(f)}"""
     went_on = f.source.linked(found.ip)[0]
     last = next((f.source.function(s.address) for s in reversed(f.steps) if f.source.function(s.address) == "pvh_drop_identity_map"), "")
     dropped = f"{last}() has run, which takes it away on purpose, and the code still ran there" if last else "something has changed the entry since"

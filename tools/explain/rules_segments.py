@@ -4,7 +4,7 @@
 import re
 
 from .bare_questions import NAMES, NATIVE, PVH, descriptor, fault, is_code_segment, no_handler
-from .bare_state import CR0_PE
+from .bare_state import CR0_PE, EFER_LMA
 from .disassembly import branch
 from .facts import Facts
 from .rule import rule
@@ -87,6 +87,17 @@ def _(f):
     began = next((b.address for a, b in zip(f.steps, f.steps[1:]) if _cs(a) is not None and _is_far_jump(f, a.address)), None)
     return f"""The processor runs code of 16 bits in protected mode: CS is {state.cs:#x}, and its descriptor in the GDT at {state.gdt.start:#x} is {word:#018x}, in which D (bit 54) is 0. With D 0 each instruction is read as one of 16 bits, so what was assembled for 32 (.code32) means something
         else{f', from {f.place(began)} on' if began is not None else ''}. A flat code segment of 32 bits is 0x00cf9b000000ffff. {no_handler(f) if fault(f) else ''}"""
+
+
+@rule("bare-stack-width", PVH, "vanished", "silence", "timeout", "failure")
+def _(f):
+    """Code of 32 bits, and SS is a segment of 16."""
+    state = f.bare.state if f.bare else None
+    word = descriptor(f, state.ss)[0] if state and state.code == 32 and not state["EFER"] & EFER_LMA and state["CR0"] & CR0_PE and state.ss else 0
+    if not word or is_code_segment(word) or word & SMALL_CODE:
+        return None
+    return f"""SS is {state.ss:#x}, and its descriptor in the GDT at {state.gdt.start:#x} is {word:#018x}, in which B (bit 54) is 0: each PUSH, CALL and RET then uses the lower 16 bits of ESP alone ({state["ESP"] & 0xFFFF:#x} of {state["ESP"]:#x}), and so another place than the stack's. A flat data segment of
+        32 bits is 0x00cf93000000ffff."""
 
 
 def _is_far_jump(f: Facts, address: int) -> bool:
