@@ -93,10 +93,9 @@ def _(f):
 def _(f):
     """Code of 32 bits, and SS is a segment of 16."""
     state = f.bare.state if f.bare else None
-    word = descriptor(f, state.ss)[0] if state and state.code == 32 and not state["EFER"] & EFER_LMA and state["CR0"] & CR0_PE and state.ss else 0
-    if not word or is_code_segment(word) or word & SMALL_CODE:
+    if not state or state.code != 32 or state["EFER"] & EFER_LMA or not state["CR0"] & CR0_PE or not state.ss or state.ss_flags << 32 & SMALL_CODE:
         return None
-    return f"""SS is {state.ss:#x}, and its descriptor in the GDT at {state.gdt.start:#x} is {word:#018x}, in which B (bit 54) is 0: each PUSH, CALL and RET then uses the lower 16 bits of ESP alone ({state["ESP"] & 0xFFFF:#x} of {state["ESP"]:#x}), and so another place than the stack's. A flat data segment of
+    return f"""SS is {state.ss:#x}, and of its descriptor in the GDT the upper half is {state.ss_flags:#010x}, in which B (bit 54 of all) is 0: each PUSH, CALL and RET then uses the lower 16 bits of ESP alone ({state["ESP"] & 0xFFFF:#x} of {state["ESP"]:#x}), and so another place than the stack's. A flat data segment of
         32 bits is 0x00cf93000000ffff."""
 
 

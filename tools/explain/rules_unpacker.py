@@ -8,6 +8,7 @@ from .rules_refused import says
 from .unpacker import CODE32, SETUP_ENTRY
 
 HEADER, CODE32_START = 0x202, 0x214  # fields of the setup header
+SAMPLE = 8  # bytes of code
 
 
 def header_word(f, offset: int) -> int:
@@ -46,7 +47,8 @@ def _kind(f, address: int) -> str:
 def _(f):
     bottom, top = (f.unpacker.source.va(name) for name in ("_bss", "stack_end")) if came_to(f) == 2 and f.unpacker.source else (None, None)
     first = next((step for step in f.steps if "/unpack.c:" in f.unpacker.place(step.address)), None) if top else None
-    if first and not bottom < first.registers["ESP"] <= top:
+    there = first and f.bare.read(first.address, SAMPLE) == f.unpacker.source.bytes(first.address, SAMPLE)
+    if first and there and not bottom < first.registers["ESP"] <= top:
         return f"""The unpacker's C code was entered with ESP {first.registers['ESP']:#x}, and its stack ends at {top:#x} (stack_end) and lies in .bss, from {bottom:#x}: what is pushed
             goes over whatever lies below ESP, such as the payload. head.S has to load stack_end."""
 
