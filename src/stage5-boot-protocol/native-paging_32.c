@@ -72,7 +72,7 @@ static void check_processor(void)
 		      PMD_FOLDED ? "PSE" : "PAE", PAGING_NAME);
 }
 
-/* Paging without protection is a #GP, but QEMU's TCG lets it pass. */
+/* Paging without protection is an exception, but QEMU's TCG lets it pass. */
 static void check_cr0(void)
 {
 	unsigned long cr0;
