@@ -85,6 +85,9 @@ def left(f) -> tuple[str, int] | None:
 # ---- descriptors and gates ------------------------------------------------------------------
 
 
+OVERWRITTEN = "it was written over"
+
+
 def descriptor(f, selector: int) -> tuple[int, str]:
     """One of the GDT; and why there is none, or why nobody can use it. A 0 if it cannot be read."""
     gdt = f.bare.state.gdt
@@ -99,6 +102,10 @@ def descriptor(f, selector: int) -> tuple[int, str]:
             (": while paging is off, LGDT takes a paddr" if f.is_a(gdt.start, "linked") and not f.bare.state.paging else "")
     word = int.from_bytes(data, "little")
     wrong = _unusable(word, bool(f.bare.state["EFER"] & EFER_LMA))
+    linked = f.source.linked(gdt.start)
+    filed = int.from_bytes(f.source.bytes(linked[0] + (selector & ~7), 8), "little") if linked else word
+    if wrong and filed != word and not _unusable(filed, bool(f.bare.state["EFER"] & EFER_LMA)):
+        wrong += f". In the file it is {filed:#018x}: {OVERWRITTEN}"
     return word, f"its descriptor in {where} is {word:#018x}: {wrong}" if wrong else ""
 
 

@@ -6,7 +6,7 @@ import re
 from xenpt.memory import PAGE_SIZE
 
 from .bare_state import FIRMWARE_END, IDT
-from .bare_questions import EXTERNAL, NAMES, PVH, descriptor, fault, gate, is_code_segment, no_handler
+from .bare_questions import EXTERNAL, NAMES, OVERWRITTEN, PVH, descriptor, fault, gate, is_code_segment, no_handler
 from .rule import rule
 
 APIC = 0xFEE00000  # paddr
@@ -61,6 +61,8 @@ def _(f):
     selector = found.error & ~7
     if found.error & IDT:
         vector = found.error >> 3
+        if f.bits == 64 and not gate(f, vector).startswith("gate") and _timer(f, found.error >> 4):
+            vector = found.error >> 4  # QEMU numbers 64-bit gates by their half size in this error code
         return f"""Vector {vector:#x} was raised{f' ({NAMES[vector]})' if vector in NAMES else ', by an interrupt or by INT,'} at {f.place(found.ip)}, and its gate cannot be used ({NAMES[found.vector]}):
             {gate(f, vector) or 'what it names is no code of ring 0'}. {_timer(f, vector)} {no_handler(f)}"""
     word, wrong = descriptor(f, selector)
@@ -147,6 +149,9 @@ def _(f):
 def _(f):
     found = fault(f)
     wrong = gate(f, found.vector) if found and not found.fetch and f.bare.state.idt.start >= FIRMWARE_END else ""
+    if OVERWRITTEN in wrong:
+        return f"""The GDT was written over while exceptions were handled: {wrong}. A stack that runs down as far as that does it: one exception follows another, from {f.place(found.ip)} or from its handler, and none is gone back from as it should be. Does
+            the handler take off just what was pushed, after it was called?"""
     if wrong:
         expected = " was expected, and is in __ex_table; but the" if found.ip in [at for at, _ in f.source.fixups] else " has a gate, but its"
         return f"""The exception at {f.place(found.ip)}{expected} handler was never reached: {wrong}. The processor looks

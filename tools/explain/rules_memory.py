@@ -47,7 +47,7 @@ def _(f):
         where the table begins, EBX left alone from one call to the next, and is no more counted than was written?"""
 
 
-@rule("bare-image-elsewhere", PVH, "vanished", "silence", "timeout", "failure")
+@rule("bare-image-elsewhere", PVH, "vanished", "silence", "timeout", "failure", rank=-1)
 def _(f):
     """The entry of the image's own large page was written over."""
     first = f.source.extent.start if f.bare and f.bare.entered and f.bare.state and f.bare.state.paging and f.guest("^  paging on: ") else None

@@ -64,7 +64,7 @@ def _(f):
 
 @rule("privileged-instruction", MACHINE + ": Ring 1", "crash", "failure")
 def _(f):
-    if f.fault and f.fault.vector == 13 and not f.fault.error and f.code(f.fault.ip, 2) != WRMSR and f.source.is_code(f.fault.ip) and not beyond(f):
+    if f.fault and f.fault.vector == 13 and not f.fault.error and not f.native and f.pvh == "n" and f.code(f.fault.ip, 2) != WRMSR and f.source.is_code(f.fault.ip) and not beyond(f):
         code = (f.code(f.fault.ip, 8) or f.compiled(f.fault.ip, 8)).hex(" ")
         if code[:2] in PORT and f.seen and f.function.startswith("serial_") and not any(c.name == "physdev_op" for c in f.calls):
             return f"""A general protection fault at an access to the serial port, in {f.function}(): that way of printing is for a machine without Xen, and Xen is there. The kernel took itself to be in
