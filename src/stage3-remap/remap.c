@@ -153,9 +153,6 @@ struct remap_count remap_kernel(const struct start_info *info, paddr_t start,
 		count.pgd++;
 	}
 
-	if (count.pgd + count.pud + count.pmd != batched)
-		panic("remap: %u pgd, %u pud and %u pmd entries were counted, and the batch has %u updates",
-		      count.pgd, count.pud, count.pmd, batched);
 	flush_batch();
 	return count;
 }

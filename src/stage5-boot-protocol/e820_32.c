@@ -3,11 +3,11 @@
  * @file
  * What a PC says of its memory, and whether that can be so.
  *
- * Called by start_kernel() through paravirt_ops, at the linked address. The
- * BIOS numbers the ranges' kinds and knows their order; boot/setup.S, or a boot
- * loader, has asked it for one after the other. A table that was written or
- * read amiss still consists of numbers, so they are checked: a kernel would
- * give out memory by them.
+ * Called by start_kernel() through paravirt_ops, at the linked address.
+ * boot/setup.S, or a boot loader, has asked the BIOS for one range after the
+ * other. A table that was written or read amiss still consists of numbers, so
+ * they are checked: a kernel would give out memory by them. That the ranges
+ * ascend, nobody has promised.
  */
 #include "boot.h"
 #include "bootparam.h"
@@ -17,15 +17,11 @@
 
 #define E820_USABLE 1
 
-/* Ranges ascend, and none begins before the end of the one before. */
-static void check_range(unsigned int number, u64 first, u64 end, u64 free_from)
+static void check_range(unsigned int number, u64 first, u64 end)
 {
 	if (end < first)
 		panic("e820: range %u, from maddr %#llx, has %#llx bytes: its end is beyond 64 bits",
 		      number, first, end - first);
-	if (first < free_from)
-		panic("e820: range %u begins at maddr %#llx, and the one before it ends at %#llx",
-		      number, first, free_from);
 }
 
 /* Where we are there is memory, whatever the table says. */
@@ -37,16 +33,15 @@ static bool holds_kernel(u64 first, u64 end)
 
 void native_show_e820(void)
 {
-	u64 usable = 0, end = 0;
+	u64 usable = 0;
 	bool kernel = false;
 
 	for (unsigned int i = 0; i < boot_params.e820_entries; i++) {
 		const struct boot_e820_entry *entry =
 			&boot_params.e820_table[i];
-		u64 first = entry->addr;
+		u64 first = entry->addr, end = first + entry->size;
 
-		check_range(i, first, first + entry->size, end);
-		end = first + entry->size;
+		check_range(i, first, end);
 		printk("  e820: maddr %#llx to %#llx, %s\n", first, end - 1,
 		       entry->type == E820_USABLE ? "usable" : "reserved");
 		if (entry->type != E820_USABLE)

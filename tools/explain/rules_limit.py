@@ -49,17 +49,6 @@ def _(f):
             it is Xen, or P=V. The image itself ends at paddr {end:#x}{", a large .bss?" if end > limit // 2 else ", so it is one of the other terms of the limit"}."""
 
 
-@rule("remap-count", REMAP + ": How far the remap must reach", "failure")
-def _(f):
-    told = re.match(r"remap: (\d+) pgd, (\d+) pud and (\d+) pmd entries were counted, and the batch has (\d+) updates", f.panic)
-    if not told:
-        return None
-    counts = [int(n) for n in told.groups()]
-    less = f"{abs(sum(counts[:3]) - counts[3])} {'more' if sum(counts[:3]) > counts[3] else 'fewer'}"
-    return f"""The remap collected {counts[3]} updates, and counted {less}: {counts[0]} for the pgd, {counts[1]} for puds, {counts[2]} for pmds. Each of its loops counts from 0, and one for each copy_mapping(): one counts otherwise, returns
-        another number, or a copy_mapping() is made, or left out, without its count. Or batched, the number of updates collected, did not begin at 0, or grew otherwise."""
-
-
 @rule("limit-not-ours", REMAP + ": How far the remap must reach", "failure")
 def _(f):
     if f.panic.startswith("limit: MFN"):
