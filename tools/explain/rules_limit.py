@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What stage 3 itself found wrong: the limit, the walk, and what it reads at both addresses."""
 
-import re
-
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 from xenpt.start_info import StartInfo
 
