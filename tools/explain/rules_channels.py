@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 
 from xenabi.headers import value
+from xenpt.memory import PAGE_SHIFT
 
 from .rule import rule
 from .rules_domains import LESSON
@@ -131,6 +132,9 @@ def _(f):
 @rule("poll-unmasked", LESSON, "failure")
 def _(f):
     if f.panic.startswith("poll: events are not masked"):
+        walk = f.walk(f.source.va("shared_info_page") or 0) if f.seen and f.info else None
+        if walk and walk.maddr is not None and walk.maddr >> PAGE_SHIFT != f.info.shared_info >> PAGE_SHIFT:
+            return None  # what was read is not Xen's
         ways = [f.source.place(a) for a in f.callers() if not f.source.line(a).startswith(OWN)] if f.seen and f.seen.regs else []
         return f"""wait_for_ports() was called with events on (evtchn_upcall_mask is 0){f", by way of {', '.join(dict.fromkeys(ways[:3]))}" if ways else ""}. Then Xen calls the kernel back for the event that is waited for, its handler takes the pending
             bit, and SCHEDOP_poll, which waits for that bit, may sleep on. mask_events(true) comes before the first wait, and nothing in between may turn events on again."""

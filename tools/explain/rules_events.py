@@ -124,7 +124,7 @@ def _(f):
 def _(f):
     calls = [c for c in f.calls if c.name == "set_callbacks"]
     enters, right = (calls[-1].args[1 if f.bits == 32 else 0], f.source.va("xen_hypervisor_callback")) if calls else (None, None)
-    if right is None or enters in (0, right) or failsafe_for_events(f) or calls[-1].result:
+    if right is None or enters in (0, right, right - f.source.offset & f.mask) or failsafe_for_events(f) or calls[-1].result:
         return None
     return f"""set_callbacks registered {say(f, enters)} for events: Xen enters there, as if the frame of an event were what that code expects. Events enter at xen_hypervisor_callback, VA {right:#x}.
         Made at {f.source.place(calls[-1].caller)}."""

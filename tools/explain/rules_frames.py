@@ -185,7 +185,7 @@ def _(f):
     if told.vector != real.vector:
         return f"""{came}, and the handler took it for vector {told.vector} at EIP (RIP) {told.ip:#x}. Its frame is a word or more off: what the stub pushes (an error code
             or 0 for it, then the vector) and then all registers have to be struct pt_regs, word by word."""
-    if f.source.is_code(real.ip):  # else it is iret's, of a frame that is wrong itself
+    if f.source.is_code(real.ip) and not (real.vector == 13 and real.error):  # else it is iret's, of a frame that is wrong itself
         return f"""{came}, and the handler read EIP (RIP) {told.ip:#x}: it takes its frame to be
             a word off. Is an error code pushed for just the exceptions that have none of their own, does struct pt_regs fit the order of the pushes?"""
     return None
