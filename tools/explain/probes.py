@@ -78,6 +78,7 @@ CONTRACTS = {
     "early_m2p": Contract("info MFN", "its PFN", 0, True, _pfn),
     "get_pud": Contract("info VA", "the P=V address of its entry", 0, False, lambda seen, args: _entry(seen, args[1], "pud" if seen.bits == 64 else "pgd")),
     "get_pmd": Contract("info VA", "the P=V address of its entry", 0, False, lambda seen, args: _entry(seen, args[1], "pmd")),
+    "setup_hypercall_page": Contract("info", "nothing", 0, False, lambda seen, args: None),
     "remap_limit": Contract("info", "the end of all that the kernel goes on using", 0, True, _limit, at_least=True),
     "phys_to_machine": Contract("paddr", "its maddr", 64, True, _maddr),
 }

@@ -6,6 +6,7 @@ import re
 from .rule import rule
 from .rules_image import NOT_ELF
 
+LOADED, UNPACKED = 1 << 20, 2 << 20  # code32_start, and UNPACK_ADDR of bzimage.lds
 E820_TABLE, E820_ENTRY = 0x2D0, 20  # in boot_params; bytes
 LESSON = "5-boot-protocol"
 DAMAGED = "data is corrupt|[Cc][Rr][Cc] error|invalid compressed format|violates"  # in Xen's words, of xz, gzip, ...
@@ -33,6 +34,9 @@ def elsewhere(f, line: str) -> str:
         return ""
     if off == -512 * (sectors + 1):
         which = "payload_offset (0x248) counts from the beginning of the protected-mode part, not of the file"
+    elif off < 0 and sectors + off // 512 < 1:
+        which = f"""payload_offset (0x248) counts from the beginning of the protected-mode part, which is where it is linked to run (unpack_head), and is {-off:#x} too large{", which is what lies between that and code32_start"
+            if -off == UNPACKED - LOADED else ""}"""
     elif off % 512 == 0:
         which = f"setup_sects (0x1f1) is {sectors} and should be {sectors + off // 512}: it counts sectors of 512 bytes behind the first"
     else:

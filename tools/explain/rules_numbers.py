@@ -22,6 +22,17 @@ def _(f):
         return f"""VA {fault.cr2:#x} is {f.number(fault.cr2, "minus")}: to repoint a P=V pointer, PAGE_OFFSET is added to it.{who(f, fault.cr2)}"""
 
 
+@rule("repointed-wrong", JUMP + ": What still points low", "crash", "failure")
+def _(f):
+    """By another number than PAGE_OFFSET."""
+    fault, pointer = page_fault(f), f.word("xen_start_info") if f.seen else 0
+    added = (pointer or 0) - f.seen.start_info & f.mask if pointer else 0
+    if not fault or not added or added % (1 << 20) or added in (f.page_offset, 2 * f.page_offset & f.mask, -f.page_offset & f.mask) or not 0 <= fault.cr2 - pointer < PAGE_SIZE:
+        return None
+    return f"""xen_start_info is {pointer:#x}: that is start_info's P=V address, {f.seen.start_info:#x}, and {added:#x}. PAGE_OFFSET is {f.page_offset:#x} here, and it is that by which a P=V pointer is repointed (repoint()): VA {f.seen.start_info + f.page_offset & f.mask:#x}
+        would be right."""
+
+
 @rule("no-updates", REMAP + ": Asking Xen", "crash", "failure")
 def _(f):
     fault = page_fault(f)

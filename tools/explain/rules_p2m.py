@@ -39,7 +39,10 @@ def _(f):
     pv = (p2m_index(f, fault) << PAGE_SHIFT) - f.page_offset & f.mask if fault and f.info and f.bits == 32 else 0
     if pv and p2m_index(f, fault) >= f.nr_pages and in_register(f, fault, p2m_index(f, fault)) and f.thing(pv):
         early = f.source.linked(fault.ip) and f.source.linked(fault.ip)[1] == "P=V"
+        now = f.info_now
+        once = now and now.pt_base == f.info.pt_base + f.page_offset & f.mask and now.mfn_list == f.info.mfn_list + f.page_offset & f.mask
         why = "a linked address was given where a P=V one is wanted, which is a paddr: PAGE_OFFSET was added too early" if early else \
+            "start_info's pointers are repointed, and just once: so a linked address was given where a paddr is wanted, and __pa(), which takes PAGE_OFFSET off, is missing" if once else \
             "a pointer of start_info's was repointed twice"
         return f"""VA {fault.cr2:#x} is entry {p2m_index(f, fault):#x} of the p2m, which is the page number of P=V {pv:#x} ({f.thing(pv)}) plus PAGE_OFFSET:
             {why}."""

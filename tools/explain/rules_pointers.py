@@ -81,7 +81,7 @@ def _(f):
     if not fault or f.source.function(fault.ip) != "probe_kernel_read" or misread(f)[0]:
         return None
     meant = [i for i, _ in f.source.fixups]
-    if fault.write and fault.ip not in meant:
+    if fault.write and fault.ip not in meant and not (f.seen and any(x.ip in meant for x in f.seen.faults)):
         return f"""probe_kernel_read() had read, and was to store what it had read at VA {fault.cr2:#x}, its second argument, {f.number(fault.cr2) or "where nothing is mapped"}. The address to be read comes first, and then that of the variable: were the two
             exchanged?"""
     if fault.ip not in meant:

@@ -108,6 +108,17 @@ def _(f):
             is {right}, which belongs in EAX."""
 
 
+@rule("info-wrong", LESSON + ": Subarch", "crash", "failure", rank=-1)
+def _(f):
+    """The head has done its part."""
+    told = f.seen.probes.strange if f.seen and f.seen.probes and f.bzimage else None
+    if not told or told.name != "setup_hypercall_page" or field(f, "boot_params", SUBARCH_DATA, f.bits // 8) != f.seen.start_info:
+        return None
+    at = f.source.va("boot_params")
+    its = "the address of the field itself, and not what stands in it" if at is not None and told.args[0] == (at - f.source.offset & f.mask) + SUBARCH_DATA else "something else"
+    return f"""setup_hypercall_page() was given {told.args[0]:#x} for start_info{f" ({f.number(told.args[0])})" if f.number(told.args[0]) else ""}, and start_info is at P=V {f.seen.start_info:#x}, which is what boot_params' hardware_subarch_data (0x240) holds. xen_entry() took {its}."""
+
+
 @rule("start_info-lost", LESSON + ": Subarch", "crash", "failure")
 def _(f):
     shim = (field(f, "boot_params", HEADER), field(f, "boot_params", SUBARCH))
