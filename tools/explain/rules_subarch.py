@@ -115,7 +115,8 @@ def _(f):
     if not told or told.name != "setup_hypercall_page" or field(f, "boot_params", SUBARCH_DATA, f.bits // 8) != f.seen.start_info:
         return None
     at = f.source.va("boot_params")
-    its = "the address of the field itself, and not what stands in it" if at is not None and told.args[0] == (at - f.source.offset & f.mask) + SUBARCH_DATA else "something else"
+    itself = at is not None and told.args[0] == (at - f.source.offset & f.mask) + SUBARCH_DATA
+    its = "the address of the field itself, and not what stands in it" if itself else "something else"
     return f"""setup_hypercall_page() was given {told.args[0]:#x} for start_info{f" ({f.number(told.args[0])})" if f.number(told.args[0]) else ""}, and start_info is at P=V {f.seen.start_info:#x}, which is what boot_params' hardware_subarch_data (0x240) holds. xen_entry() took {its}."""
 
 
