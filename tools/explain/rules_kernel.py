@@ -93,13 +93,13 @@ def _(f):
 def _(f):
     if f.panic.startswith("events: masked after SCHEDOP_block"):
         slept = [c for c in f.calls if c.name == "sched_op" and f.source.function(c.caller) != "wait_for_ports"]
-        followed = f.calls and (f.seen or sum(c.name == "set_timer_op" for c in f.calls) > 1)  # so far that it has slept, if it does
-        if followed and (not slept or slept[-1].args[0] != BLOCK):
+        if f.calls and f.seen and (not slept or slept[-1].args[0] != BLOCK):
             what = f"sched_op was made with operation {slept[-1].args[0]} ({names('SCHEDOP_').get(slept[-1].args[0], 'none that there is')})" if slept else "no sched_op was made at all"
             return f"""Events are masked, and no event was waited for: {what}. SCHEDOP_block, {BLOCK}, alone unmasks events and sleeps in one step. SCHEDOP_yield (0) and SCHEDOP_poll leave the mask
                 as it is."""
         return """Events are masked after an event was handled. Xen masks them when it calls the kernel back, and takes the mask away when the kernel
-            returns by the iret hypercall (hypercall_iret), not by the processor's IRET, which knows nothing of it. Or the kernel masked them itself (mask_events(true)) before it looked."""
+            returns by the iret hypercall (hypercall_iret), not by the processor's IRET, which knows nothing of it. Or the kernel masked them itself (mask_events(true)) before it looked, or did not sleep: SCHEDOP_block alone unmasks them and waits in one step; SCHEDOP_yield and
+            SCHEDOP_poll leave the mask as it is."""
     if f.panic.startswith("events: masked"):
         return """evtchn_upcall_mask in shared_info is 1 where the kernel has unmasked events: 1 masks them and 0 lets them in. It was written the other way
             round, into another byte, not at all, or only after it was looked at."""

@@ -17,7 +17,8 @@ BUILT = "^toolstack: created domain "  # another's tables are: rules_pin.py
 def overflowed(f: Facts) -> tuple[int, int] | None:
     """How many updates the remap has collected, and how many there is room for, if they are too many."""
     batch = next((s for s in f.source.image.all_symbols if s.name == "batch" and s.size), None) if f.source.image else None
-    count = (f.word("batched") or 0) & 0xFFFFFFFF if batch and f.seen else 0
+    there = f.address is not None and f.source.line(f.address).startswith("src/stage3-remap/")
+    count = (f.word("batched") or 0) & 0xFFFFFFFF if batch and f.seen and there else 0
     return (count, batch.size // UPDATE.size) if batch and count > batch.size // UPDATE.size else None
 
 
