@@ -72,7 +72,7 @@ def _(f):
 def _(f):
     """Of text that Xen has printed, and that does not end as a line does."""
     texts = [(c, c.data[:c.args[1]]) for c in f.calls if c.name == "console_io" and not c.args[0] and c.data]
-    if not texts or texts[-1][1].endswith(b"\n") or any(c.args[1] > LONGEST for c, _ in texts):
+    if not texts or texts[-1][1].endswith(b"\n") or any(c.args[1] > LONGEST or not text.decode("latin-1").replace("\n", "").isprintable() for c, text in texts):
         return None
     call, text = next(((c, text) for c, text in texts if b"\n" not in text), texts[-1])
     shown = text.decode("latin-1").rstrip("\r\n")

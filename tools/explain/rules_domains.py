@@ -99,7 +99,11 @@ def _(f):
         return None
     said = f.xen(r"pg_owner d(\d+) l1e_owner d\d+, but real_pg_owner d(-?\d+)")
     if said and said[2] == "-1":
-        return """Dom0 was to map a page of the guest's, and the MFN it gave is no domain's: is it a PFN (guest_mfn() has the MFN), or a page that the guest was never given?"""
+        given = re.search(r"MFN 0x([0-9a-f]+) of domain", f.panic)
+        pages = f.guest(r"^toolstack: ([0-9]+) pages, PFN 0 is MFN")
+        small = f""" {int(given[1], 16):#x} is one of the guest's {pages[1]} PFNs. Either guest_mfn() was not asked for it, or it answered by an entry that still holds a PFN: populate() puts the PFNs into the p2m, and XENMEM_populate_physmap writes the
+            MFNs over them, from extent_start on: that is the first entry of the batch.""" if given and pages and int(given[1], 16) < int(pages[1]) else ""
+        return f"""Dom0 was to map a page of the guest's, and the MFN it gave is no domain's: is it a PFN (guest_mfn() has the MFN), or a page that the guest was never given?{small}"""
     if said:
         return f"""Dom0 was to map a page of domain {said[2]}'s, and the call named domain {said[1]}: a page of another domain's is only mapped by a call that names
             its owner."""

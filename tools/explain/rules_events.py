@@ -82,7 +82,7 @@ def _(f):
             selector has to be taken whole (take_all()) before its words are."""
     return f"""Port {left[0]}'s bit in shared_info's evtchn_pending is set, and no upcall is pending: the kernel was called for the event and left its bit as it
         was. Xen sends no event for a port whose bit is set already, so no further one comes. The bit has to be taken away (take_all())
-        before the event is handled."""
+        before the event is handled, and from the right word: bit n of the selector stands for word n of evtchn_pending, and this port is in word {left[0] // f.bits}."""
 
 
 @rule("upcall-not-cleared", FIRST, "failure", "silence", "crash")

@@ -10,6 +10,7 @@ from xenpt.memory import PAGE_SIZE
 from .facts import Facts
 from .fault import NAMES
 from .rule import rule
+from .rules_msr import MSR_BASE, WRMSR
 from .rules_stack import STACK_SIZE
 
 LESSON = "11-pvh"
@@ -24,7 +25,7 @@ def triple_fault(f):
     """Registers of Xen's dump of a guest that ended so, by name; none if it did not."""
     dumped = {}
     if f.xen("^d[0-9]+v[0-9]+ Triple fault"):
-        for name, pattern in (("rip", r"^RIP: +[0-9a-f]+:\[<([0-9a-f]+)"), *((n, rf"\b{n}: ([0-9a-f]+)") for n in ("rsp", "cr0", "cr2", "cr3"))):
+        for name, pattern in (("rip", r"^RIP: +[0-9a-f]+:\[<([0-9a-f]+)"), *((n, rf"\b{n}: ([0-9a-f]+)") for n in ("rsp", "rcx", "cr0", "cr2", "cr3"))):
             found = f.xen(pattern)
             if found:
                 dumped[name] = int(found[1], 16)
@@ -84,6 +85,11 @@ def _(f):
     at, expected = kernel(f).source.place(dumped.get("rip", 0)), dumped.get("rip") in [va for va, _ in kernel(f).source.fixups]
     why = "It was expected there, and is in __ex_table: the IDT has to be loaded before." if expected else ""
     used = f"If it was a page fault, it was at {address(f, dumped['cr2'], paged(dumped))}." if dumped.get("cr2") and not expected else ""
+    linked = kernel(f).source.linked(dumped.get("rip", 0))
+    if linked and kernel(f).source.bytes(linked[0], 2) == WRMSR and "rcx" in dumped:
+        msr = dumped["rcx"] & 0xFFFFFFFF
+        used = f"""The instruction is WRMSR, to MSR {msr:#x}: who writes to one that there is not, or what it does not take, gets #GP.{
+            f" The hypercall page's, {MSR_BASE:#x} or more, is in EBX of CPUID leaf 0x40000002, and EAX has the number of pages." if msr < MSR_BASE else ""}"""
     return f"""An exception found no handler, and the fault of not finding one found none, too. It came at {at}. {why} {used}
         RSP is {address(f, dumped.get('rsp', 0), paged(dumped))}. {no_handler(f, dumped.get('rsp', 0))}"""
 

@@ -95,6 +95,8 @@ def _(f):
     state = f.bare.state if f.bare else None
     if not state or state.code != 32 or state["EFER"] & EFER_LMA or not state["CR0"] & CR0_PE or not state.ss or state.ss_flags << 32 & SMALL_CODE:
         return None
+    if (state.ss & ~7) + 7 >= len(state.gdt):
+        return None  # what real mode has left there: SS was not loaded since
     return f"""SS is {state.ss:#x}, and of its descriptor in the GDT the upper half is {state.ss_flags:#010x}, in which B (bit 54 of all) is 0: each PUSH, CALL and RET then uses the lower 16 bits of ESP alone ({state["ESP"] & 0xFFFF:#x} of {state["ESP"]:#x}), and so another place than the stack's. A flat data segment of
         32 bits is 0x00cf93000000ffff."""
 
