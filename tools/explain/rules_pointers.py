@@ -75,6 +75,13 @@ def _(f):
             are set up (xen_init_events()) before any is waited for."""
 
 
+def in_table(f: Facts, fault: Fault) -> str:
+    """That the table has what the handler did not find."""
+    to = dict(f.source.fixups).get(fault.ip)
+    return f""". The table in the image is right: an entry for VA {fault.ip:#x}, with VA {to:#x} to go on at. Each is a distance from the field that it stands in, with a sign (s32): fixup_exception() has to add it to that field's own address, to compare the
+        sum with regs->ip, for each entry up to __stop___ex_table, and to return true""" if to is not None else ""
+
+
 @rule("deliberate-fault", JUMP + ": No trap table", "crash", "failure", "silence", "timeout")
 def _(f):
     fault = page_fault(f)
@@ -99,7 +106,7 @@ def _(f):
             in between. The linker script (xen.lds.S) has to gather it, by that name, between the two symbols."""
     return f"""This fault was meant: probe_kernel_read() reads VA {fault.cr2:#x} to see whether it is mapped. But nobody caught it:
         {"the handler did not find the instruction in __ex_table, or did not make use of what it found" if registered else
-         "no trap table had been registered yet (set_trap_table)"}{f"; it came {len(f.repeated)} times" if f.repeated else ""}."""
+         "no trap table had been registered yet (set_trap_table)"}{in_table(f, fault) if registered else ""}{f"; it came {len(f.repeated)} times" if f.repeated else ""}."""
 
 
 def went_on_elsewhere(f: Facts, fault: Fault) -> int | None:
