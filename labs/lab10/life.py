@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The guest's first instruction, and its end."""
 
+import re
+
 from grader.machine import Stop
 from grader.tables import PAGE
 
@@ -15,6 +17,9 @@ IN_KERNEL, ONLINE, I387_VALID = constants(64, "VGCF_in_kernel_X86_64", "VGCF_onl
 FLAT = constants(64, *(f"FLAT_KERNEL_{name}_X86_{bits}" for bits in (32, 64) for name in ("CS", "SS")))
 SELECTORS = {32: FLAT[:2], 64: FLAT[2:]}
 IF, ALWAYS_SET = 1 << 9, 1 << 1
+# What console.c and store.c say of a ring that is not empty at a guest's end.
+CONSOLE_LEFT = re.compile(r"console: at its end the producer is (0x[0-9a-f]+), and the consumer (0x[0-9a-f]+|0)")
+STORE_LEFT = re.compile(r"xenstore's ring has [1-9]\d* bytes of domain \d+'s questions, .* and 0 bytes of answers")
 
 
 def check_context(task, run):
@@ -102,11 +107,36 @@ def check_given_up(task, run):
             happened, and passes on what is there. A guest that has more to say than the ring holds would wait for ever.""")
 
 
+def check_rings(task, run, prod, cons, unanswered):
+    """What is left in a guest's rings at its end: its console's two indexes, and a question. Returns whether that is a fault."""
+    if prod != cons and cons:
+        task.fail("serve-lost-lines", f"for {run.who}, what the guest wrote right before its end was never read. When Xen says that it has shut down, all of it is in "
+                  "the ring: so ask first, and drain the ring then. The other way round the last lines are lost, now and then.")
+    elif prod != cons:
+        task.fail("serve-not-drained",
+                  f"for {run.who}, nothing that the guest wrote into its console ring was ever read: {prod} bytes are there at its end.")
+    elif unanswered:
+        task.fail("serve-no-answer", f"for {run.who}, the guest asked for something in its store ring, and was never answered: store_answer().")
+    else:
+        return False
+    return True
+
+
+def told_by_dom0(task, run):
+    """The same, where dom0 itself has found it when it closed the rings."""
+    said = "\n".join(run.lines)
+    console, store = CONSOLE_LEFT.search(said), STORE_LEFT.search(said)
+    prod, cons = (int(n, 16) for n in console.groups()) if console else (0, 0)
+    return check_rings(task, run, prod, cons, store)
+
+
 def check_serve(task, run):
     left = run.left
     if left is None and run.late and any("not at its end after" in line for line in run.lines):
         task.fail("serve-limit-first", f"""for {run.who}, Xen said that it has shut down, and the limit had passed when dom0 heard of it. {ends_with(run)} A guest that has
             ended is not given up: does attend() ask for XEN_DOMINF_shutdown, and before it looks at the limit?""")
+        return
+    if left is None and told_by_dom0(task, run):
         return
     if left is None:
         task.fail("serve-no-end", f"for {run.who}, the domain was never destroyed. {ends_with(run)} Does attend() see that it has shut down?")
@@ -118,15 +148,9 @@ def check_serve(task, run):
                   "and with it the domain, for ever.")
         return
     cons, prod = (int.from_bytes(left.ring[at:at + 4], "little") for at in (OUT_CONS, OUT_PROD))
-    if prod != cons and cons:
-        task.fail("serve-lost-lines", f"for {run.who}, what the guest wrote right before its end was never read. When Xen says that it has shut down, all of it is in "
-                  "the ring: so ask first, and drain the ring then. The other way round the last lines are lost, now and then.")
-    elif prod != cons:
-        task.fail("serve-not-drained",
-                  f"for {run.who}, nothing that the guest wrote into its console ring was ever read: {prod} bytes are there at its end.")
-    elif STORE.number(left.store, "req_prod") and not STORE.number(left.store, "rsp_prod"):
-        task.fail("serve-no-answer", f"for {run.who}, the guest asked for something in its store ring, and was never answered: store_answer().")
-    elif not isinstance(run.event, Stop) or run.event.name != "dom0's end":
+    if check_rings(task, run, prod, cons, STORE.number(left.store, "req_prod") and not STORE.number(left.store, "rsp_prod")):
+        return
+    if not isinstance(run.event, Stop) or run.event.name != "dom0's end":
         task.fail("serve-no-verdict", f"for {run.who}, dom0 did not come to its own end. {ends_with(run)}")
     elif run.other_reason and run.verdict == VERDICT_SUCCESS:
         task.fail("serve-reason-lost", f"for {run.who}, Xen said that it has ended for the reason {UNHEARD_OF:#x}, which is none that is known, and dom0 reports a "
