@@ -12,6 +12,7 @@ from xenabi.structs import struct
 from .dom0 import OUT, OUT_PROD, SIZE
 
 VERDICT_SUCCESS = 0x10  # src/include/console.h
+SECONDS = 300  # of the machine's, from one stop to the next: time leaps at each, and then Xen may let dom0 run for as long
 STORE = struct(32, "struct xenstore_domain_interface", "rsp_cons", "rsp_prod")  # the same in both widths
 EARLY = b"P=V\n"
 WELL = 2 * VERDICT_SUCCESS + 1  # QEMU's exit status
@@ -43,7 +44,7 @@ class Life:
             machine.stop_at(guest.paddr(name), name)
         event = None
         for _ in range(MOST_STOPS):
-            event = machine.go()
+            event = machine.go(SECONDS)
             if isinstance(event, Fault):
                 self.fault = event
                 if page_of(self.boot, event):
