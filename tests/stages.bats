@@ -268,6 +268,6 @@ matrix_with_fault() { # image, file, sed arguments
 	ends 2 "usage: tools/count-instructions"
 	run tools/count-instructions build/x86_32/stage5.bzImage
 	ends 2 "has no symbol startup_xen"
-	TIMEOUT=0.01 run tools/count-instructions build/x86_32/stage4.elf
-	ends 2 "build/x86_32/stage4.elf was not at its entry after 0.01 s"
+	TIMEOUT=0.1 run tools/count-instructions build/x86_32/stage4.elf
+	ends 2 "build/x86_32/stage4.elf was not at its entry after 0.1 s"
 }

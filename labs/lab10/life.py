@@ -18,7 +18,7 @@ FLAT = constants(64, *(f"FLAT_KERNEL_{name}_X86_{bits}" for bits in (32, 64) for
 SELECTORS = {32: FLAT[:2], 64: FLAT[2:]}
 IF, ALWAYS_SET = 1 << 9, 1 << 1
 # What console.c and store.c say of a ring that is not empty at a guest's end.
-CONSOLE_LEFT = re.compile(r"console: at its end the producer is (0x[0-9a-f]+), and the consumer (0x[0-9a-f]+|0)")
+CONSOLE_LEFT = re.compile(r"console: at its end the producer is (0x[0-9a-f]+), and the consumer (0x[0-9a-f]+)")
 STORE_LEFT = re.compile(r"xenstore's ring has [1-9]\d* bytes of domain \d+'s questions, .* and 0 bytes of answers")
 
 

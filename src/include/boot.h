@@ -22,7 +22,7 @@ void __attribute__((noreturn)) bad_subarch(void);
 /** Turns paging on: P=V, and the same memory at PAGE_OFFSET. Runs P=V. */
 void native_enable_paging(void);
 
-/** Prints the PC's map of memory. Panics if there cannot be such a one. */
+/** Prints the PC's map of memory. Panics if the map cannot be right. */
 void native_show_e820(void);
 
 /** The bare machine at the linked address, as xen_start_kernel() is Xen's. */

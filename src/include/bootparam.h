@@ -55,7 +55,7 @@
 /** The kernel's own copy, made by the head whoever entered it. */
 extern struct boot_params boot_params;
 
-/** What the head fills in when Xen enters, and nobody else has. */
+/** The one that the head fills in when Xen enters, which brings none. */
 extern struct boot_params xen_boot_params;
 
 /** That an offset here is the one of Linux's own header. */

@@ -37,10 +37,12 @@ unsigned int shutdown_reason(enum verdict verdict)
 	return first_domain ? SHUTDOWN_reboot : SHUTDOWN_poweroff;
 }
 
+/** A bit of EFLAGS. Source: Intel SDM volume 1, chapter 3.4.3. */
 #define X86_EFLAGS_DF 0x400
 
-/* Compiled code expects string instructions to go upwards, and may run for long
- * without one: so a head that did not see to it would not be noticed.
+/* Compiled code expects string instructions to go upwards, which the head sees
+ * to by CLD. It may run for long without one, so that nobody would notice a
+ * head that does not: the flag is looked at once, at the end.
  */
 static void direction_is_up(void)
 {

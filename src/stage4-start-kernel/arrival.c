@@ -3,10 +3,12 @@
  * @file
  * What has to hold where the jump leads: linked code, on the right stack.
  *
- * Called first by the function that jump_to() leads to, and stack_holds() by
- * the same one last. A jump that went wrong may well go on running, and shows
- * only when P=V is dropped, or somebody else uses the page that served as a
- * stack.
+ * verify_arrival() is called by the function that jump_to() leads to: under
+ * Xen, as PVH, and on a PC. P=V is still mapped, and no exception would be
+ * handled. A jump that went wrong may well go on running, and shows only when
+ * P=V is dropped, or somebody else uses the page that served as a stack.
+ * stack_holds() is called right before start_kernel(), where ticks have been
+ * waited for.
  */
 #include "boot.h"
 #include "console.h"

@@ -60,8 +60,9 @@ void events_are_on(const char *when)
 /* How often Xen has called back. */
 static unsigned int upcalls;
 
-/* Nobody can have called back so far: but a way out of an exception that runs
- * on comes to the same code.
+/* Xen does not know the callback yet. But its code lies right behind that of
+ * the exceptions: if their last jump is missing, each runs on into it, and
+ * is handled all the same.
  */
 static void no_upcall_yet(void)
 {

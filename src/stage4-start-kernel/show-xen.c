@@ -56,7 +56,9 @@ static void show_domain(void)
 	printk("  command line: \"%s\"\n", (char *)xen_start_info->cmd_line);
 }
 
-/* A bell that rings for two would hide it if one of them never rang. */
+/* With one port for both, each event would wake whoever waits for the other: a
+ * channel that never carries an event would not be noticed.
+ */
 static void ports_are_apart(void)
 {
 	u32 port = xen_start_info->store_evtchn;

@@ -106,7 +106,9 @@ static void clock_is_not_ahead(void)
 		      now);
 }
 
-/* A wait may end before its time without an event, hence the loop. */
+/* Xen's periodic timer would send five events in this time. A wait may end
+ * before its time without an event, hence the loop.
+ */
 static void nobody_ticks(evtchn_port_t port)
 {
 	u64 until = system_time() + 5 * NS_PER_TICK;

@@ -6,8 +6,9 @@
  * Called by start_kernel() through paravirt_ops, at the linked address.
  * boot/setup.S, or a boot loader, has asked the BIOS for one range after the
  * other. A table that was written or read amiss still consists of numbers, so
- * they are checked: a kernel would give out memory by them. That the ranges
- * ascend, nobody has promised.
+ * they are checked: a kernel would give out memory by them. Nobody promises
+ * that the ranges ascend, so that is not
+ * checked.
  */
 #include "boot.h"
 #include "bootparam.h"

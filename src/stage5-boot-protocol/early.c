@@ -28,6 +28,7 @@ void xen_entry(void)
 	       (vaddr_t)&boot_params, boot_params.hdr.hardware_subarch,
 	       (vaddr_t)info);
 
+	/* P=V even page 0 can be written to, by a pointer that was not set. */
 	if (xen_boot_params.hdr.header != BP_MAGIC)
 		panic("xen_boot_params at P=V %#lx has no magic number: the head has filled in something else",
 		      (vaddr_t)&xen_boot_params);

@@ -75,7 +75,8 @@ void store_open(const struct guest *guest)
 }
 
 /* A guest can live without an answer, and would not complain. What is whole,
- * and was there when the guest ended, has been answered by now.
+ * and was there when the guest ended, has been answered by now. Indexes only
+ * grow: one that is not 0 tells that something went through the ring.
  */
 static void all_was_answered(const struct guest *guest)
 {

@@ -4,10 +4,10 @@
 import re
 
 from .rule import rule
+from .rules_memory import ENTRY, TABLE
 from .rules_image import NOT_ELF
 
 LOADED, UNPACKED = 1 << 20, 2 << 20  # code32_start, and UNPACK_ADDR of bzimage.lds
-E820_TABLE, E820_ENTRY = 0x2D0, 20  # in boot_params; bytes
 LESSON = "5-boot-protocol"
 DAMAGED = "data is corrupt|[Cc][Rr][Cc] error|invalid compressed format|violates"  # in Xen's words, of xz, gzip, ...
 GZIP = b"\x1f\x8b"
@@ -125,9 +125,9 @@ def _(f):
 def _(f):
     told = re.match(r"e820: boot_params names no usable memory in (\d+) ranges", f.panic)
     if told:
-        data = f.bare.read_paddr(f.bare.infos[-1] + E820_TABLE, 2 * E820_ENTRY) if f.bare and f.bare.infos else b""
+        data = f.bare.read_paddr(f.bare.infos[-1] + TABLE, 2 * ENTRY) if f.bare and f.bare.infos else b""
         one = " The first has been written, and the second is all zeros: was each written to the same place? DI, where the BIOS puts a range, has to go on by 20 bytes." \
-            if int(told[1]) > 1 and any(data[:E820_ENTRY]) and not any(data[E820_ENTRY:]) else ""
+            if int(told[1]) > 1 and any(data[:ENTRY]) and not any(data[ENTRY:]) else ""
         return f"""boot_params has {told[1]} ranges of memory (e820_entries, 0x1e8), and none of them is of type 1, usable. On a PC the file's setup part asks the BIOS for them, one by one (setup.S: INT 0x15 with EAX = 0xe820), and ends at the first
             answer without "SMAP" in EAX, or with the carry flag set; the common head copies what it wrote.{one}"""
 

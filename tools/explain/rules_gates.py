@@ -62,7 +62,7 @@ def _(f):
     if found.error & IDT:
         vector = found.error >> 3
         if f.bits == 64 and not gate(f, vector).startswith("gate") and _timer(f, found.error >> 4):
-            vector = found.error >> 4  # QEMU numbers 64-bit gates by their half size in this error code
+            vector = found.error >> 4  # in this error code QEMU counts a gate of 64 bits as two
         return f"""Vector {vector:#x} was raised{f' ({NAMES[vector]})' if vector in NAMES else ', by an interrupt or by INT,'} at {f.place(found.ip)}, and its gate cannot be used ({NAMES[found.vector]}):
             {gate(f, vector) or 'what it names is no code of ring 0'}. {_timer(f, vector)} {no_handler(f)}"""
     word, wrong = descriptor(f, selector)

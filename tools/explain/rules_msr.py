@@ -112,6 +112,8 @@ def _(f):
 
 def beyond_end(f: Facts) -> str:
     """Page numbers of other kinds of address, for which there is a 0 beyond the p2m."""
+    if f.seen and f.seen.probes and f.seen.probes.strange:
+        return ""  # it was not start_info that the p2m was looked up in
     word, at = f.bits // 8, page(f) or 0
     kinds = {"the linked address": at + f.source.offset, "P=V less LOAD_OFFSET": at - f.source.offset}
     found = [f"{(a & f.mask) >> PAGE_SHIFT:#x}, the page number of {kind}" for kind, a in kinds.items()

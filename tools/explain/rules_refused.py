@@ -5,9 +5,8 @@ import os
 import re
 
 from .rule import rule
-from .rules_bzimage import GZIP, LESSON, UNPACK, begins, header, stops
+from .rules_bzimage import GZIP, LESSON, LOADED, UNPACK, begins, header, stops
 
-LOADED = 0x100000  # LOAD_PHYSICAL_ADDR
 PACKERS = {b"\xfd7zXZ": "xz's mark", b"\x5d\0": "lzma's", b"\x28\xb5\x2f\xfd": "zstd's",
            b"\x02\x21\x4c\x18": "lz4's", b"BZh": "bzip2's", b"\x89LZO": "lzo's"}
 UNPACKER = ("unpack.c", "gunzip.c", "inflate.c")
