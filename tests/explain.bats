@@ -83,6 +83,25 @@ for rule in explain.RULES: print(rule.name, rule.rank, ",".join(rule.ends) or "-
 	ends 0 "P=V 0x101000"
 }
 
+# The machine shows what is wrong; what was done last, its owner may have forgotten.
+@test "what differs from the last commit is named, and only then" {
+	good_tree x86_32/stage2
+	git init -q "$good"
+	git -C "$good" add src
+	git -C "$good" -c user.name=reader -c user.email=reader@example.org commit -q -m "as it was"
+	boot "$good/build/x86_32/stage2.elf"
+	ends 0 "succeeded"
+	sed -i 's/xen_exit(VERDICT_SUCCESS)/panic("enough")/; $a #define OUTSIDE 0' "$good/src/stage2-hypercall/early.c"
+	make_image "$good" x86_32/stage2
+	boot "$good/build/x86_32/stage2.elf"
+	ends 1 "changed         since the last commit (git diff): src/stage2-hypercall/early.c:"
+	[[ $output =~ early.c:[0-9]+,\ in\ xen_entry\(\)\;[[:space:]]+src/stage2-hypercall/early.c:[0-9]+$'\n  read' ]] || { echo "$output"; return 1; }
+	git -C "$good" -c user.name=reader -c user.email=reader@example.org commit -q -a -m "as it is now"
+	boot "$good/build/x86_32/stage2.elf"
+	ends 1 "diagnosis: guest-panicked"$'\n'
+	[[ $output != *"  changed "* ]] || { echo "$output"; return 1; }
+}
+
 # What it costs, counted: processor time differs by a factor of three between two runs on a shared host.
 @test "an explanation is one boot more, to the end that is explained" {
 	local bin=$BATS_TEST_TMPDIR/bin

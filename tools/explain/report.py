@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from .bare_questions import NATIVE, PVH
+from .changed import changed
 from .facts import Facts
 from .fault import NAMES
 from .rule import Cause
@@ -44,6 +45,9 @@ def lines(facts: Facts, found: list[Cause], inside: Facts | None = None, causes:
         yield from paragraph("its end", inside.where)
     for number, cause in enumerate(causes):
         yield from paragraph("or" if number else "its cause", f"{cause.name}: {cause.text}")
+    difference = changed(facts.source.path)
+    if difference:
+        yield from paragraph("changed", difference)
     # What goes for each kernel without Xen is told in lesson 11, and before that for stage 5.
     pages = dict.fromkeys(lesson(NATIVE if facts.native and facts.pvh == "n" and cause.read == PVH else cause.read) for cause in (first, *causes[:1]))
     yield from paragraph("read", " and ".join(pages))
