@@ -371,6 +371,6 @@ assert r["tasks"][3]["findings"][0]["id"] == "console-not-selected", r' "$output
 	mkdir -p "$tree/build"
 	for entry in *; do [ "$entry" = build ] || ln -s "$top/$entry" "$tree/"; done
 	cd "$tree"
-	LAB=10 VARIANT=word limit tools/python -c 'from grader.lab import tree_image; tree_image("x86_32", 2)'
+	LAB=10 VARIANT=word limit tools/python -c 'from grader.making import tree_image; tree_image("x86_32", 2)'
 	[ -s build/x86_32/stage2.elf ]
 }

@@ -16,10 +16,11 @@ import traceback
 
 from xenqemu.packets import Gone, Late
 
-from .lab import Lab, NotGraded, Stopped, numbers, progress
+from .lab import Lab, numbers, progress
 from .ownrun import check_runs
 from .report import FORMS, Finding, keep
 from .running import end_on_signals, locked
+from .stopped import NotGraded, Stopped
 from .variant import SEED
 
 NOT_GRADED = 2

@@ -11,8 +11,8 @@ import contextlib
 import functools
 from collections import namedtuple
 
-from .lab import Stopped
 from .machine import MOST_STOPS, End, Fault, Loop, Stop
+from .stopped import Stopped
 
 # value is None if the function did not return; event tells why.
 Result = namedtuple("Result", "value event")

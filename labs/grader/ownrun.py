@@ -9,7 +9,8 @@ Called by __main__.py.
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from .lab import clean_environment, progress
+from .lab import progress
+from .making import clean_environment
 from .running import end, running
 
 SECONDS = 400  # by the clock: tools/boot has limits of its own, which SLOW= stretches

@@ -17,12 +17,12 @@ from xenqemu.packets import Gone, Late
 from .calls import DIRECTION, Caller
 from .effects import SideEffects
 from .guest import Guest
-from .lab import NotGraded, Stopped
 from .machine import BOOT_SECONDS, End, Fault, Loop, Machine, Stop
 from .memory import PAGE, Memory
 from .processor import state
 from .rearrange import rearrange
 from .running import running
+from .stopped import NotGraded, Stopped
 from .telling import Telling
 
 # A machine that has nearly all of its memory above 4 GiB, which Xen need not clear: page tables, p2m and image lie there.

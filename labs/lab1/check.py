@@ -3,9 +3,9 @@
 
 import os
 
-from grader.lab import Stopped
 from grader.machine import Fault
 from grader.session import Session
+from grader.stopped import Stopped
 from xenabi.image import Image
 
 from .notes import ASKED, check_predictions, check_six, outcome, without

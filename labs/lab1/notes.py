@@ -6,9 +6,9 @@ set that is asked about and compares, so the rules here are Xen's and not ours.
 Source: xen/common/libelf/libelf-dominfo.c; xen/elfnote.h.
 """
 
-from grader.lab import NOTES as SIX
-from grader.lab import Stopped
+from grader.making import NOTES as SIX
 from grader.predictions import read
+from grader.stopped import Stopped
 from xenabi.notes import NoteError
 
 ASKED = ("GUEST_OS", "GUEST_VERSION", "XEN_VERSION", "FEATURES", "PAE_MODE", "LOADER", "GUEST_OS+LOADER", "all")

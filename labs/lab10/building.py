@@ -6,22 +6,18 @@ answer to populate_physmap; so the guest's memory can be read whatever the reade
 xen/memory.h, xen/domctl.h, xen/arch-x86/xen.h.
 """
 
-import os
 import re
-import subprocess
 from types import SimpleNamespace
 
 from grader.checks.frames import frames_of
-from grader.lab import NotGraded
 from grader.machine import Stop
 from grader.memory import Memory
-from grader.session import Session
-from grader.tables import PAGE, MachineMemory
+from grader.tables import PAGE
 from xenabi.headers import value
 from xenabi.image import Image
 from xenabi.structs import constants, struct
-from xenpt.guest import Boot, Guest
 
+from .guestpages import GuestPages, packed
 from .layout import MAPPED, Layout
 
 STUB = 32  # bytes of a stub of the hypercall page
@@ -38,11 +34,8 @@ OP = struct(64, "struct xen_domctl", "u.getdomaininfo.flags", "u.getdomaininfo.s
 INFO_FLAGS, INFO_SHARED, CONTEXT_HANDLE = (field.offset for field in OP.fields.values())
 SHUTDOWN, REASON = constants(64, "XEN_DOMINF_shutdown", "XEN_DOMINF_shutdownshift")
 UNHEARD_OF = 0x80  # a reason that no Xen gives yet: all bits of it count
-RING = struct(64, "struct xencons_interface", "out", "out_cons", "out_prod")
-(OUT_RING, OUT_SIZE), (OUT_CONS, _), (OUT_PROD, _) = RING.fields.values()
 NUMBER_AT, SECOND = 0, 1  # of struct guest in src/include/toolstack.h: which of two it is
 LATE = b"its last words\n"
-CLOCK = "vcpu_info[0].time.system_time"
 ENTRY = "the guest's entry"
 OLD = b"\xc2"  # what a page holds that nobody has written to
 FOR_EVER = b"\xeb\xfe"  # a jump to itself
@@ -50,22 +43,13 @@ MOST = 4000  # hypercalls of a run
 SHORT = ("none", "pte", "pmd", "pgd", "pgd", "segments", "shared", "writable")  # page types, as predictions name them
 
 
-def packed(lab, name, image, size):
-    """The guest's image and a module of so many bytes in the one file that dom0 gets."""
-    archive = os.path.join(lab.out, name)
-    made = subprocess.run(["tools/guest-files", archive, image, lab.module(size, name + ".module")], capture_output=True, text=True, check=False)
-    if made.returncode:
-        raise NotGraded(made.stderr.strip())
-    return archive
-
-
-class Building(Session):
+class Building(GuestPages):
     """A boot of stage 6. What it was seen to do is left in attributes; None or empty is what it did not come to."""
 
     def __init__(self, lab, image, guest, dom0_kind, guest_kind, words, module):
         name = f"{dom0_kind}-builds-{guest_kind}"
         files = packed(lab, f"{name}.tar", guest, module) if module else guest
-        super().__init__(lab, image, files, f"transcript-{name}.log", cmdline=words)
+        super().__init__(lab, image, files, f"transcript-{name}.log", words)
         self.who = f"a guest of {guest_kind[4:]} bits, built by a dom0 of {dom0_kind[4:]}"
         self.words = words
         self.hangs = "seconds=" in words
@@ -74,7 +58,6 @@ class Building(Session):
         self.layout = Layout(Image(guest), "layout=far" in words, module, int(mib[1]) << 8 if mib else MAPPED)
         self.ports = []  # the guest's: for its console, for its store
         self.strays = []  # function of the reader's, PFN that it should not have written to
-        self.pages = {}  # PFN: MFN, as Xen gave them
         self.pins, self.context, self.shared = [], None, None
         self.sealed = self.list = self.info = self.entry = self.left = None
         self.frames, self.mapped, self.event, self.pinned = {}, {}, None, None
@@ -90,8 +73,6 @@ class Building(Session):
             if isinstance(run.event, Stop) and run.event.name == "dom0's end":
                 run.verdict = run.event.regs["rdi"] & 0xff if run.guest.bits == 64 else run.number(run.event.regs["rsp"] + 4, 4)
         return run
-
-    # ---- on the way -------------------------------------------------------------
 
     def watch(self):
         machine, page = self.machine, self.elf.address("hypercall_page")
@@ -150,9 +131,6 @@ class Building(Session):
             return None
         value = event.regs["rax"] & 0xffffffff
         return value - ((value & 0x80000000) << 1)
-
-    def number(self, va, size):
-        return int.from_bytes(self.machine.stub.peek(va, size) or b"", "little")
 
     def memory(self, regs):
         """memory_op: the list goes in with PFNs, and comes back with MFNs."""
@@ -230,21 +208,6 @@ class Building(Session):
             if ended:
                 self.late_hour()
 
-    def say(self, text):
-        """Writes into the console ring, as the guest would."""
-        ring = self.page(self.layout.console)
-        end = int.from_bytes(ring[OUT_PROD:OUT_PROD + 4], "little")
-        for at, byte in enumerate(text, end):
-            self.put(self.layout.console, OUT_RING + at % OUT_SIZE, bytes([byte]))
-        self.put(self.layout.console, OUT_PROD, (end + len(text)).to_bytes(4, "little"))
-
-    def late_hour(self):
-        """For dom0 it is 100 seconds later, until Xen next tells it the time: the guest's end counts, and not when dom0 hears of it."""
-        shared = self.guest.info["shared_info"]
-        offset, size = struct(self.guest.bits, "struct shared_info", CLOCK).fields[CLOCK]
-        now = int.from_bytes(self.machine.stub.read(shared + offset, size, physical=True), "little")
-        self.machine.stub.write(shared + offset, (now + 100 * 10 ** 9).to_bytes(size, "little"), physical=True)
-
     def enter_guest(self, regs):
         if self.entry is None and self.context and regs["cs"] & 3:  # Xen has code there, too
             self.entry = regs
@@ -260,28 +223,3 @@ class Building(Session):
         self.sealed = {pfn: self.page(pfn) for pfn in self.layout.tables}
         self.list = b"".join(self.page(pfn) for pfn in self.layout.list_pages)
         self.info = self.page(self.layout.start_info)
-
-    # ---- memory --------------------------------------------------------------------
-
-    def page(self, pfn):
-        """A page of the guest's."""
-        mfn = self.pages.get(pfn)
-        return (self.machine.stub.peek(mfn * PAGE, PAGE, physical=True) if mfn else None) or bytes(PAGE)
-
-    def put(self, pfn, offset, data):
-        self.machine.stub.write(self.pages[pfn] * PAGE + offset, data, physical=True)
-
-    def mapped_by_dom0(self):
-        """PFNs of the guest's that dom0 has mapped now, and where."""
-        registers = self.machine.stub.registers()
-        memory = MachineMemory(self.machine.stub)
-        if self.guest.boot is None:
-            return {}
-        dom0 = Guest(memory, registers, self.guest.bits, self.guest.boot)
-        pfns = {mfn: pfn for pfn, mfn in self.pages.items()}
-        return {pfns[m.mfn]: m.va for m in dom0.space.mappings(dom0.is_guests) if m.mfn in pfns}
-
-    def enter(self):
-        super().enter()
-        entry = SimpleNamespace(**self.guest.entry_regs)
-        self.guest.boot = Boot.at_entry(MachineMemory(self.machine.stub), entry, self.guest.bits, self.guest.info_paddr)

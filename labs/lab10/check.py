@@ -8,7 +8,7 @@ them machine pages above 4 GiB, and port and domain numbers that nobody would gu
 
 from concurrent.futures import ThreadPoolExecutor
 
-from grader.lab import tree_image
+from grader.making import tree_image
 from grader.predictions import tell
 
 from .building import Building

@@ -8,7 +8,8 @@ from grader.tables import PAGE
 
 from xenabi.structs import constants, struct
 
-from .building import OUT_CONS, OUT_PROD, UNHEARD_OF
+from .building import UNHEARD_OF
+from .guestpages import OUT_CONS, OUT_PROD
 from .contents import check_strays, ends_with
 
 STORE = struct(64, "struct xenstore_domain_interface", "req_prod", "rsp_prod")

@@ -5,7 +5,7 @@ Dom0 is the tree's own stage 6, linked at addresses of its own. What it does on 
 them, is none of the reader's.
 """
 
-from grader.lab import tree_image
+from grader.making import tree_image
 from grader.session import Session
 from xenabi.headers import value
 from xenabi.image import Image

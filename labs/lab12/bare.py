@@ -3,9 +3,9 @@
 
 from grader.calls import Caller
 from grader.checks.bare import Bare
-from grader.lab import Stopped
 from grader.machine import BOOT_SECONDS, Stop
 from grader.session import Session
+from grader.stopped import Stopped
 from xenabi.entry import pvh_entry
 
 DIRECTION = 0x400  # in EFLAGS

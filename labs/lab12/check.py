@@ -3,7 +3,7 @@
 
 import os
 
-from grader.lab import Stopped
+from grader.stopped import Stopped
 from xenabi.image import Image
 
 from .bare import Entered, check_bare

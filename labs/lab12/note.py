@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Lab 12: the note PHYS32_ENTRY. Source: xen/elfnote.h."""
 
-from grader.lab import NOTES
+from grader.making import NOTES
 from xenabi.notes import NoteError
 
 

@@ -4,9 +4,9 @@
 QEMU's debugger sees a PVH guest's registers, but not its memory: a second level of tables lies between.
 """
 
-from grader.lab import Stopped
 from grader.machine import BOOT_SECONDS, Stop
 from grader.session import Session
+from grader.stopped import Stopped
 from xenabi.entry import pvh_entry
 
 from .bare import spoil

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Lab 2: CPUID by calls, the rest by the stage's own boot."""
 
-from grader.lab import Stopped
 from grader.session import Session
+from grader.stopped import Stopped
 
 from .cpuid import check_cpuid
 from .elsewhere import check_refusal

@@ -6,9 +6,9 @@ maddr, and the first stop is where the unpacker enters the kernel.
 """
 
 from grader.checks.bare import Bare
-from grader.lab import Stopped
 from grader.machine import BOOT_SECONDS, Stop
 from grader.session import Session
+from grader.stopped import Stopped
 from grader.tables import PAGE
 
 from .bootparams import PC, SUBARCH, field, kept, startup_32, stop_at_ways

@@ -7,7 +7,7 @@ number, as a compiler would; what is wrong with a value is its task's matter.
 
 import re
 
-from grader.lab import Stopped
+from grader.stopped import Stopped
 
 WORD = r"(?:VA|P=V|paddr|maddr|PFN|MFN)\s+"
 

@@ -11,8 +11,9 @@ import os
 import threading
 from collections import namedtuple
 
-from grader.lab import Lab, Stopped
+from grader.lab import Lab
 from grader.session import Session
+from grader.stopped import Stopped
 from xenabi.image import Image
 
 from .state import END, MOMENTS, State, differences, writer
