@@ -62,6 +62,14 @@ static void native_map(void)
 }
 //! [native_map]
 
+/* By the VA: a pmd page serves both mappings, but without one each has its
+ * own entries.
+ */
+void native_all_is_mapped(void)
+{
+	verify_large_pages(native_get_pmd(PAGE_OFFSET), NATIVE_MAPPED);
+}
+
 static void check_processor(void)
 {
 	unsigned int eax, ebx, ecx, edx;

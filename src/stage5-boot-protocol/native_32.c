@@ -64,6 +64,7 @@ void native_start_kernel(void)
 		       (vaddr_t)__builtin_frame_address(0));
 
 	paravirt_ops = native_paravirt_ops;
+	native_all_is_mapped();
 	start_kernel();
 }
 //! [native_start_kernel]

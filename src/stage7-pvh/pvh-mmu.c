@@ -7,7 +7,7 @@
  * walk.c, whose every step asks the m2p, and with stage 4's mmu.c: entries hold
  * paddrs here, tables are memory, and loading CR3 is what flushes the TLB.
  */
-#include "console.h"
+#include "boot.h"
 #include "pgtable.h"
 #include "pvh.h"
 #include "xen-ops.h"
@@ -45,23 +45,10 @@ static pmd_t *own_pmd(vaddr_t va)
 }
 //! [own_pmd]
 
-/* The kernel itself needs the first entries only, and would not miss others,
- * nor notice where they lead. So each is looked at: its address, and the flags
- * of a large page. (ACCESSED and DIRTY are the processor's.) They are
- * neighbours, since PAGE_OFFSET is a multiple of 1 GiB.
- */
+/* The entries are neighbours, since PAGE_OFFSET is a multiple of 1 GiB. */
 void pvh_all_is_mapped(void)
 {
-	const pteval_t flags = _PAGE_PRESENT | _PAGE_RW | _PAGE_PSE;
-	const pmd_t *pmd = own_pmd(PAGE_OFFSET);
-
-	for (unsigned long paddr = 0; paddr < PVH_MAPPED; paddr += PMD_SIZE) {
-		pteval_t entry = pmd++->pmd;
-
-		if ((entry & (PTE_MFN_MASK | flags)) != (paddr | flags))
-			panic("page tables: VA %#lx has the entry %#llx, and is to be a large page at paddr %#lx",
-			      PAGE_OFFSET + paddr, (u64)entry, paddr);
-	}
+	verify_large_pages(own_pmd(PAGE_OFFSET), PVH_MAPPED);
 }
 
 void *pvh_map_device(u64 paddr)

@@ -5,7 +5,7 @@
 # Included by the Makefile. The image stays a PV guest's, too: then it is stage 4. On 32 bits the page tables are those of
 # stage 5's native boot. One file takes the place of another: whoever ends a run in ring 0 may have Xen below.
 stage7 := $(filter-out %/exit-native.o,$(stage4)) $(call objects,stage7-pvh) \
-	$(filter %/native-paging_32.o,$(call objects,stage5-boot-protocol))
+	$(filter %/native-paging_32.o %/large-pages.o,$(call objects,stage5-boot-protocol))
 $(B)/stage7.elf: $(stage7) $(O)/obj/stage4-start-kernel/early.o
 
 # How it is entered: PVH=qemu or microvm by QEMU alone, on a PC or its smallest machine; dom0 by Xen; n is a PV guest. An

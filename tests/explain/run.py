@@ -68,7 +68,7 @@ def make_tree(folder: str, mode: str) -> str:
     for entry in os.listdir("."):
         if entry == "src":
             shutil.copytree("src", os.path.join(tree, "src"))
-        elif entry not in ("build", "work"):
+        elif entry not in ("build", "work", ".git"):
             os.symlink(os.path.abspath(entry), os.path.join(tree, entry))
     subprocess.run(["cp", "-a", os.path.join("build", mode), os.path.join(tree, "build")], check=True)
     for xen in ("xen", "xen-stock"):
