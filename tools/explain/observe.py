@@ -48,6 +48,7 @@ class Observation(Again, Stops):
         self.cr3: int | None = None  # of the guest that is followed, if there are others
         self.keepers: list[int] = []
         self.deaf_from: int | None = None
+        self.enough = False  # whether nothing is looked at behind that
         self.outside = False  # whether another guest has the processor at the end
         self.most = TO_LOOP if loops else TO_END
         self.deaf = True  # whether hypercalls were not followed to the end
@@ -114,9 +115,9 @@ class Observation(Again, Stops):
             self.stub.step()
         return self._stopped_late()
 
-    def deafen(self, address: int) -> None:
-        """From this address on hypercalls are not followed, and so the machine is hardly stopped any more."""
-        self.deaf_from = address
+    def deafen(self, address: int, enough: bool = False) -> None:
+        """From this address on hypercalls are not followed, and so the machine is hardly stopped any more; or it is taken for a loop."""
+        self.deaf_from, self.enough = address, enough
         self.stub.breakpoint(address)
 
     def listen_no_more(self) -> None:

@@ -42,6 +42,7 @@ class Stops(Looking):
     entered: int
     returns: int
     deaf_from: int | None
+    enough: bool
     listen_no_more: Callable[[], None]
 
     def _visit(self, regs: Registers) -> bool:
@@ -57,6 +58,9 @@ class Stops(Looking):
             self.ended, self.regs = "success" if self._argument(regs) == SUCCESS else "exit", Saved.now(regs)
         elif regs.rip == self.deaf_from and self.watch:
             self.listen_no_more()
+            if self.enough:
+                self.ended = "loop"
+                return True
         elif regs.rip in self.starts and not regs.in_xen:
             self._begun(regs)
         elif self.watch and regs.rip == self.watch.back and not regs.in_xen:
