@@ -34,7 +34,7 @@ BARE_ENDS = ("vanished", "silence", "timeout", "failure")  # by these the machin
 BEYOND = ("crash", "silence", "timeout", "halted", "shutdown")  # these may come in xen_exit(), or behind it
 ENDLESS = ("silence", "timeout", "panic")  # nothing new comes if it is observed for longer; a panic by an NMI does not come again
 CUT_SHORT = ("loop", "in xen")
-ON_XEN, PVH_ENDS = ("dom0", "domU"), ("failure", "shutdown", "silence", "timeout", "mute", "vanished", "panic")
+ON_XEN, PVH_ENDS = ("dom0", "domU"), ("failure", "shutdown", "silence", "timeout", "mute", "vanished", "panic", "halted")
 OF_TIME = ("timer: ", "events: ")  # panics that depend on when an event comes
 
 

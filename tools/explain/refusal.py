@@ -34,6 +34,9 @@ class Refusal(Way):
         if self.seen and not self.seen.places.call and not self.calls:
             return self._told
         before = [c for c in self.calls if c.refused and not (c.name in _TELLING and self.panic and "console_io" not in self.panic)]
+        if not self.panic and self.guest("^toolstack: this Xen speaks domctl version"):
+            found = next((n for n, c in enumerate(self.calls) if c.name == "domctl" and not c.refused), 0)
+            before = [c for c in before if c not in self.calls[:found] or c.name != "domctl"]  # other versions were tried, and are to be refused
         named = re.match(r"hypercall refused: (\w+)", self.panic)
         if named and f"__HYPERVISOR_{named[1]}" in names("__HYPERVISOR_").values():
             # Others were refused, and nobody minded; or the number was another call's than the name.

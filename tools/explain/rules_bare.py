@@ -5,6 +5,7 @@ from xenabi.loader import Loading
 from xenpt.memory import PAGE_SIZE
 
 from .bare_questions import NAMES, NATIVE, NO_STACK, PVH, cr3, fault, left, left_step, no_handler, rsp, wanted
+from .present import present
 from .rule import rule
 from .rules_astray import went
 
@@ -83,7 +84,8 @@ def _(f):
         walk.problem if walk and walk.problem else f"it is mapped, {walk.rights}, and that is not allowed there" if walk and found.error & 1 else "nothing is mapped there"
     lacks = wanted(f)
     first = f.first_seen(found.cr2)
-    return f"""A page fault {doing} VA {found.cr2:#x} ({kind or 'nothing that is known here'}), at {f.place(found.ip)}: {problem}. {cr3(f)}{f'; {lacks}' if lacks else ''}.
+    there = present(f, walk)
+    return f"""A page fault {doing} VA {found.cr2:#x} ({kind or 'nothing that is known here'}), at {f.place(found.ip)}: {problem}. {cr3(f)}{f'; {lacks}' if lacks else there}.
         {f'The number was first in a register after {first}.' if first else ''} {f'ESP is {rsp(f):#x}.' if abs(found.cr2 - rsp(f)) < SAME else ''} {no_handler(f)}"""
 
 

@@ -126,6 +126,9 @@ def _(f):
     told = re.match(r"e820: boot_params names no usable memory in (\d+) ranges", f.panic)
     if told:
         data = f.bare.read_paddr(f.bare.infos[-1] + TABLE, 2 * ENTRY) if f.bare and f.bare.infos else b""
+        if not int(told[1]) and any(data):
+            return f"""boot_params has 0 ranges of memory (e820_entries, 0x1e8), and in e820_table (0x2d0) ranges have been written, the first from {int.from_bytes(data[:8], "little"):#x} on: so the BIOS has answered, and nobody has counted its answers. The file's setup part (setup.S) has to
+                add 1 to e820_entries for each; or that field was lost where boot_params was copied."""
         one = " The first has been written, and the second is all zeros: was each written to the same place? DI, where the BIOS puts a range, has to go on by 20 bytes." \
             if int(told[1]) > 1 and any(data[:ENTRY]) and not any(data[ENTRY:]) else ""
         return f"""boot_params has {told[1]} ranges of memory (e820_entries, 0x1e8), and none of them is of type 1, usable. On a PC the file's setup part asks the BIOS for them, one by one (setup.S: INT 0x15 with EAX = 0xe820), and ends at the first
@@ -134,5 +137,7 @@ def _(f):
 
 @rule("native-silent", LESSON, "silence", rank=1)
 def _(f):
+    if f.native and f.function == "native_exit":
+        return """The kernel came to its end, native_exit(), and halts there for good, but the host has had no verdict: tell_host() is to write it to port 0xf4 before that. On a bare machine nobody else can end the run."""
     if f.native:
         return "The kernel, or what runs before it, loops or has stopped, and says nothing."

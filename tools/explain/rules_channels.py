@@ -25,6 +25,10 @@ def _(f):
     asked = f.xen(r"d(\d+)v\d+ Bad flags \(([0-9a-f]+)\) or dom \((\d+)\); expected d(\d+)")
     lent = f.guest(r"^\[domain (\d+)\] +lent MFN 0x([0-9a-f]+) to domain (\d+) as grant (\d+)")
     taken = f.guest(r"^\[domain \d+\] +taken back: all done")
+    empty = f.guest(r"^\[domain \d+\] +the page says: $")
+    if asked and taken and empty and not int(asked[2], 16):
+        return f"""Domain {asked[4]} asked Xen to map a grant, and the other domain had taken it back at once: what it then printed of the page is an empty text. So the lender had written nothing there, and the turn was 0, its own, from the beginning: say() has
+            to write the text, and to set the turn to 1, before the entry's flags are set."""
     if asked and taken and not int(asked[2], 16):
         return f"""Domain {asked[4]} asked Xen to map a grant, and the other domain had taken it back before: that has printed "taken back", and its flags are 0x0. The lender has to wait until the page says that
             it is its turn again (shared->turn), and nobody has it mapped (GTF_reading, GTF_writing)."""
@@ -72,6 +76,10 @@ def _(f):
         return f"""Before they lend anything, the two ask xenstore for each other's number and for the channel's port (read_number()), and dom0 has to answer: {'; '.join(f'domain {n} ended by "{words.removeprefix("pair: ")}"' for n, words in asked.items())}."""
     last = {m[1]: m[2] for m in (re.match(r"\[domain (\d+)\] +((?:lent|mapped|given back|taken back).*)", line) for line in f.said.guest) if m}
     lent = re.findall(r"^\[domain (\d+)\] +lent MFN", "\n".join(f.said.guest), re.M)
+    back = next((n for n, words in last.items() if words.startswith("given back")), "")
+    if back and set(panics) == {n for n in last if n != back}:
+        return f"""Domain {back} has mapped the page, given it back, and come to its end; domain {next(iter(panics))} still waited for its turn, and ended by "{next(iter(panics.values()))}". The turn is the word shared->turn in the page, and the borrower has to set it to 0
+            while it has the page: say(), with its answer, before the unmapping (src/stage6-toolstack/pair/grant.c)."""
     roles = "Both lend, and neither borrows: which of them a domain does, start_kernel() decides by its own number and the other's (src/stage6-toolstack/pair/main.c), and the two have to decide differently. " if len(set(lent)) > 1 else \
         "Neither of them has lent anything, so what is borrowed is not there. " if not lent and len(panics) > 1 else ""
     return f"""{roles}Of the two domains, {'; '.join(f'domain {n} came to "{last.get(n, "nothing of the grant yet")}", and ended by "{words}"' for n, words in panics.items())}. The lender lends, rings and waits for the page to say

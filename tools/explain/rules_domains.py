@@ -14,6 +14,7 @@ from .rule import rule
 from .source import Source
 
 LESSON = "10-the-other-side"
+SMALL = 32 << 20  # bytes: half of what a guest can have at most
 
 
 @rule("guest-domain-contract", LESSON, rank=-1, unlike="Lesson 0 has the list of what a guest is promised, and src/stage6-toolstack/main.c a call for each.")
@@ -45,6 +46,13 @@ def _reads_well(f) -> str:
     return f"it ends at paddr {loading.pend:#x}, and is entered at VA {loading.entry:#x}"
 
 
+def _fits(f) -> str:
+    """That the guest's image is small, if it is, and nobody asked for more memory."""
+    image = Files(os.environ.get("MODULE", ""), False).source.image
+    end = Loading(image).pend if image and not f.guest(r"guest_mem=|layout=") and "guest_mem=" not in os.environ.get("CMDLINE", "") else 0
+    return f"The guest's image is small: it ends at paddr {end:#x}, page {end >> PAGE_SHIFT:#x}." if 0 < end < SMALL else ""
+
+
 @rule("guest-domain-refused", LESSON, "failure")
 def _(f):
     if f.panic.startswith("image: it has no note PHYS32_ENTRY"):
@@ -67,6 +75,10 @@ def _(f):
     if right:
         return f"""Stage 6 refuses the image that it got, and read as Xen reads it there is nothing wrong with it: {right}. So it is stage 6's own reading that is: src/stage6-toolstack/image.c,
             notes.c, and the order in which image_parse() calls them."""
+    needs = re.match(r"layout: the guest needs (\d+) pages", f.panic)
+    if needs and _fits(f):
+        return f"""{_fits(f)} So what lay_out() adds up to {needs[1]} pages is wrong: each time the guest gets more, place() wants more still. Its sum is image_pages(), module_pages(), list_pages() (one word for each page), and the tables' number,
+            count_tables() (src/stage6-toolstack/layout.c, pagetables.c)."""
     if f.panic.startswith(("image: ", "files: ", "layout: ", "toolstack: dom0 has no module")):
         return """What stage 6 got as GUEST=, MODULE= or LAYOUT= cannot be made into a domain; the line says why. A kernel with two
             levels (PAE=n) or without Xen's notes is refused here as Xen would refuse it as dom0."""

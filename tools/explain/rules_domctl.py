@@ -13,8 +13,12 @@ LESSON = "10-the-other-side"
 STEP = LESSON + ": And one word wrong elsewhere"
 FIELDS = "cmd interface_version domain".split()
 CREATE = "flags iommu_opts max_vcpus max_evtchn_port max_grant_frames max_maptrack_frames grant_opts".split()
+# What is filled in for an operation, below u.
+OWN = {"createdomain": [f"createdomain.{name}" for name in CREATE], "set_address_size": ["address_size.size"], "max_vcpus": ["max_vcpus.max"], "max_mem": ["max_mem.max_memkb"],
+       "hypercall_init": ["hypercall_init.gmfn"], "sethvmcontext": ["hvmcontext.size"]}
 COMMANDS = "createdomain destroydomain unpausedomain getdomaininfo max_mem setvcpucontext max_vcpus hypercall_init set_address_size sethvmcontext".split()
 CONTEXT = "u.vcpucontext.vcpu", "u.vcpucontext.ctxt"  # of struct xen_domctl
+VERSIONS = range(0x14, 0x19)  # that the kernel tries
 MOST = 4096  # bytes of registers that are looked at
 ERRORS = {"EACCES": "Xen takes domctl with its own version only, and that was none of those that were tried; or, of set_address_size, the domain has memory already",
           "ESRCH": "there is no such domain", "ENOSYS": "Xen knows no such operation", "EPERM": "the caller may not do that",
@@ -54,15 +58,16 @@ def _(f):
 def asked(f) -> str:
     """The struct that the refused call was given."""
     call = f.refused if f.seen else None
-    layout = struct(f.bits, "struct xen_domctl", *FIELDS, *(f"u.createdomain.{name}" for name in CREATE))
+    layout = struct(f.bits, "struct xen_domctl", *FIELDS, *(f"u.{name}" for names in OWN.values() for name in names))
     data = f.seen.peek(call.args[0], layout.size) if call and call.name == "domctl" else None
     if not data:
         return ""
     cmd, version, domain = (layout.number(data, name) for name in FIELDS)
     name = _commands().get(cmd, "")
     told = f"Its struct says: cmd {cmd} ({name or 'no operation'}), interface_version {version:#x}, domain {domain}"
-    if name == "createdomain":
-        told += ", " + ", ".join(f"{field} {layout.number(data, f'u.createdomain.{field}'):#x}" for field in CREATE)
+    told += "".join(f", {field.partition('.')[2]} {layout.number(data, f'u.{field}'):#x}" for field in OWN.get(name, []))
+    if name == "set_address_size" and layout.number(data, "u.address_size.size") not in (32, 64):
+        told += ", and a width is 32 or 64 bits: image_parse() finds it in the image's ELF header, and has to come before create_domain()"
     return told + "."
 
 
@@ -128,6 +133,9 @@ def _(f):
         return None
     step, error = found.groups()
     wants = f" What Xen asks of {step}: {STEPS[step]}." if step in STEPS and error != "ESRCH" else ""
+    given = re.search("interface_version 0x([0-9a-f]+)", asked(f))
+    if step == "getdomaininfo" and error == "EACCES" and given and int(given[1], 16) not in VERSIONS:
+        wants = f" {int(given[1], 16):#x} is none of the versions that were to be tried, {VERSIONS[0]:#x} to {VERSIONS[-1]:#x}: domctl() (src/stage6-toolstack/domctl.c) has to write version into op->interface_version, and domctl_find_version() to count it up."
     if re.search(r"domctl\(\w+\) of domain 0\b", f.panic) and step not in ("createdomain", "getdomaininfo"):
         wants = " Domain 0 is the one that asks: createdomain answers which domain it has made (op.domain), and each later step has to name that one."
     return f"""Stage 6 asked for domctl({step}), and Xen refused that step of the building of a domain: {error}, {ERRORS.get(error, 'see xen/errno.h')}. {asked(f)}{wants}"""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Without Xen: segments, the gates of the IDT, and the interrupt that is waited for."""
+"""Without Xen: the gates of the IDT, the selectors that they and others name, and the way back from a handler."""
 
 import re
 
@@ -7,13 +7,12 @@ from xenpt.memory import PAGE_SIZE
 
 from .bare_state import FIRMWARE_END, IDT
 from .bare_questions import EXTERNAL, NAMES, OVERWRITTEN, PVH, descriptor, fault, gate, is_code_segment, no_handler
+from .fault import from_kernel
 from .rule import rule
 
-APIC = 0xFEE00000  # paddr
-LARGE_PAGE = (1 << 52) - 1 & ~0x1FFFFF  # the address in an entry
 NO_CODE = "no code of the image"
+ERROR_CODES = (8, 10, 11, 12, 13, 14, 17)  # vectors of which the processor pushes one
 FIRST_LINE = 8  # the vector of the 8259's line 0, from the firmware
-INTERRUPTS = 0x200  # EFLAGS.IF
 LOAD_SEGMENT, SS = b"\x8e", 2  # mov to a segment register, of which this is the number
 IRET = {32: b"\xcf", 64: b"\x48\xcf"}
 NEAR, SELECTORS = 20, 0x100  # words on either side of ESP; bytes of a small GDT
@@ -85,56 +84,6 @@ def _(f):
             in the register that the instruction reads. {no_handler(f)}"""
 
 
-def elsewhere(f) -> str:
-    """Whether the kernel's apic leads to another place than the APIC."""
-    variable, place = f.source.va("apic"), f.source.va("apic_write")
-    size = f.bits // 8
-    va = int.from_bytes(f.bare.read(variable, size), "little") if variable and place else 0
-    walk = f.bare.walk(va) if va else None
-    if not walk or walk.maddr == APIC:
-        return ""
-    return f" The variable apic is {va:#x}, which leads to {f'paddr {walk.maddr:#x}' if walk.maddr is not None else 'nothing'}, and the APIC is at paddr {APIC:#x}: what the kernel wrote went elsewhere.{_why_there(f, va, walk)}"
-
-
-def _why_there(f, va: int, walk) -> str:
-    """What is in the entry that pvh_map_device() was to store."""
-    entry = walk.path[-1] if walk.path else None
-    if not entry:
-        return ""
-    page = entry.value & LARGE_PAGE
-    size = 1 << (22 if f.guest("^  paging on: two") else 21)
-    device = f.page_offset + (1 << 30) - size
-    if va & -size != device:
-        return f" pvh_map_device() maps the large page at VA {device:#x} (PAGE_OFFSET + PVH_MAPPED), and apic does not lead into that: the VA that it returned is wrong."
-    if page == va - f.page_offset & LARGE_PAGE & f.mask:
-        return f" Its entry, {entry.name}, is {entry.value:#x}, that of memory, as it was filled in at first: what pvh_map_device() stored went into another place than this entry, so see own_pmd(), and next_table() (pvh-mmu.c)."
-    if page != APIC & LARGE_PAGE:
-        return f" Its entry, {entry.name}, is {entry.value:#x}: pvh_map_device() was to store the large page that the APIC is in, {APIC & LARGE_PAGE:#x}, and its flags there."
-    return f" Its entry, {entry.name}, is {entry.value:#x}, which is the right large page: the APIC is {APIC - (APIC & LARGE_PAGE):#x} bytes behind its beginning."
-
-
-@rule("bare-interrupts", PVH, "silence", "timeout")
-def _(f):
-    state = f.bare.state if f.bare else None
-    if not state or not state.halted or not state["EFL"] & INTERRUPTS:
-        return None
-    told = {name: " ".join(rest.split()) for name, rest in re.findall(r"^(LVTT|Timer|SPIV|ISR|IRR)\t *(.*)$", f.bare.lapic, re.M)}
-    serving = re.match(r"\d+", told.get("ISR", ""))
-    if serving:
-        return f"""The processor waits in HLT, interrupts are on, and none comes: vector {int(serving[0]):#x} is still in service (the APIC's ISR), since its
-            handler has not written to EOI (0xb0). Until it does, nothing of the same priority or a lower one is delivered."""
-    expired = re.search(r"initial_count = [1-9]\d* .*current_count = 0\b", told.get("Timer", "")) and "one-shot" in told.get("LVTT", "")
-    if expired and " masked" not in told["LVTT"] and told.get("IRR", "(none)") == "(none)":
-        return """The processor waits in HLT for an interrupt, and the last one that was asked for has come: the APIC's timer has run out (one-shot, current_count is 0), and its vector neither waits
-            nor is in service, so the handler ran and wrote to EOI. What the kernel waits for did not change by that: the handler does not count it, or the count that is looked at is another; or
-            the timer was to be started once more."""
-    why = "The APIC itself is off (bit 8 of its spurious vector register)." if "disabled" in told.get("SPIV", "") else \
-        "Its timer is masked." if " masked" in told.get("LVTT", "") else \
-        "Its timer has no count: nobody has written the initial count (0x380), which starts it." if re.search("initial_count = 0", told.get("Timer", "")) else \
-        f"A vector waits to be delivered, {told['IRR']}." if told.get("IRR", "(none)") != "(none)" else ""
-    return f"""The processor waits in HLT, interrupts are on, and none comes.{elsewhere(f)} {why} The APIC says of its timer: LVTT {told.get('LVTT', '?')}; {told.get('Timer', '?')}."""
-
-
 @rule("bare-line-not-masked", PVH, "vanished", "failure", rank=-1)
 def _(f):
     found = fault(f)
@@ -143,6 +92,20 @@ def _(f):
     if found and said and f.source.is_code(int(said[2], 16)):
         return f"""Vector {said[1]} came at {f.place(int(said[2], 16))}, and not as an exception: what stands in the place of its error code is the address of that instruction. The 8259, a PC's
             old interrupt controller, raises its line {int(said[1]) - FIRST_LINE} by this number as long as nobody has masked it: all ones to ports 0x21 and 0xa1."""
+
+
+@rule("bare-frame", PVH, "failure", rank=-1)
+def _(f):
+    """What the handler printed is not what the processor raised."""
+    told, real = from_kernel(f.said) if f.bare and f.bare.entered else None, f.bare.exceptions[-1] if f.bare and f.bare.exceptions else None
+    if not told or not real or real.vector not in NAMES or (real.vector, real.ip) == (told.vector, told.ip) or told.error == real.ip and real.vector in ERROR_CODES and told.vector == real.vector:
+        return None
+    how = "The word that is to tell the vector was not pushed, so each field is read one word too far up" if told.error == real.ip and told.vector == real.error else \
+        "No 0 was pushed in the error code's place, so EIP stands there" if told.error == real.ip else \
+        "One word too many lies below the vector" if told.error == real.vector else "What the stub pushes, and struct pt_regs, do not fit together"
+    code = f", error code {real.error:#x}," if real.vector in ERROR_CODES else ","
+    return f"""The processor raised vector {real.vector} ({NAMES[real.vector]}){code} at {f.place(real.ip)}. The handler, do_trap(), took it for vector {told.vector}, error code {told.error:#x}, at {told.ip:#x}. {how}: each stub pushes a 0 where the processor pushes no error
+        code, and then its number (push_vector), and the registers come behind that."""
 
 
 @rule("bare-gate", PVH, "vanished")
@@ -156,15 +119,3 @@ def _(f):
         expected = " was expected, and is in __ex_table; but the" if found.ip in [at for at, _ in f.source.fixups] else " has a gate, but its"
         return f"""The exception at {f.place(found.ip)}{expected} handler was never reached: {wrong}. The processor looks
             at bit 47 (present), at the type, and at the selector of a gate, which has to be that of the kernel's code."""
-
-
-@rule("bare-woken", PVH, "failure")
-def _(f):
-    """It gave up waiting: whether it slept, and whether anything came."""
-    if not f.bare or not f.bare.entered or not f.guest("PANIC: timer: woken") or f.cut:
-        return None
-    came = sum(f.source.linked(s.address) == (f.source.va("pvh_interrupt"), "VA") for s in f.steps)
-    place = next((f.source.place(s.address) for s in reversed(f.steps) if f.source.function(s.address) == "wait_for_tick"), "wait_for_tick()")
-    why = "the interrupt came, and the count that the loop looks at did not change: see pvh_do_interrupt()" if came else \
-        "HLT is to put the processor to sleep, with interrupts on, until one comes: STI, HLT, CLI. Without HLT, or with interrupts off, the loop is over long before the timer's 10 ms"
-    return f"The loop was gone through a thousand times, at {place}, and pvh_interrupt() was entered {came} times: {why}."

@@ -57,6 +57,9 @@ def came_by_stub(f: Facts) -> bool:
 def _(f):
     if not f.fault or f.source.is_code(f.fault.ip) or not f.seen or f.fault.fetch and not came_by_stub(f):
         return None
+    named, right = note(f, "HYPERCALL_PAGE"), f.source.va("hypercall_page")
+    if named and named.number == right:
+        return None  # Xen has filled the page at the start
     if not f.seen.msrs and f.seen.places.stops and came_by_stub(f):
         return f"""The processor ran on where there is no code, up to {f.fault.ip:#x}. A hypercall was made, at {f.left_at}, before Xen had
             filled the hypercall page (the MSR was never written, and {no_note(f)}): it is all zeros, which are harmless instructions, and execution

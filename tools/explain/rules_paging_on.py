@@ -8,6 +8,7 @@ from .bare_questions import EXTERNAL, NAMES, PVH, cr3, descriptor, fault, no_han
 from .rule import rule
 
 PSE = 1 << 7  # of an entry
+LONG, LONG_OR_32 = 1 << 53, 3 << 53  # L, and D, of a code descriptor
 MOV_CR, MSR, MOV_TO_CR0 = {0xC0: "CR0", 0xD8: "CR3", 0xE0: "CR4"}, b"\x0f\x30", b"\x0f\x22\xc0"
 
 
@@ -24,7 +25,8 @@ def _(f):
     if small and not lacks:
         lacks = f"""{small.name} is {small.value:#x}, without PSE (bit 7): the processor takes it for the address of a table of ptes, at paddr {small.value & -0x1000 & (1 << 52) - 1:#x}, and
             it is to be that of a large page"""
-    how = f"could not be fetched: {walk.problem or 'a bit is set in an entry that is reserved there'}" if found.fetch else \
+    last = walk.path[-1] if walk.path and walk.path[-1].present else None
+    how = f"could not be fetched: {f'{last.name} is {last.value:#x}, and ' if last and walk.problem else ''}{walk.problem or 'a bit is set in an entry that is reserved there'}" if found.fetch else \
         f"was not what the processor ran there, since the tables lead to paddr {walk.maddr:#x}" if walk.maddr is not None else f"is not mapped any more: {walk.problem}"
     return f"""Paging is on, and the instruction at {f.place(found.ip)} {how}. {cr3(f)}{f'; {lacks}' if lacks else ''}. From the moment on that CR0.PG is set, each instruction is
         fetched through the tables, so they have to map the code where it runs (P=V), and CR3 has to lead to them before. {no_handler(f)}"""
@@ -113,6 +115,9 @@ def no_descriptor(f) -> bool:
 def _(f):
     state = f.bare.state if f.bare else None
     if state and f.bits == 64 and state["EFER"] & EFER_LMA and state.code == 32 and not (fault(f) and fault(f).fetch) and not no_descriptor(f):
+        if int.from_bytes(f.bare.read(state.gdt.start + 8, 8), "little") & LONG_OR_32 == LONG:
+            return None if fault(f) and fault(f).error & ~(EXTERNAL | IDT) else f"""Long mode is on, and the processor still runs 32-bit code: CS holds selector {state.cs:#x}, as it was loaded before. The kernel's own code descriptor, in the GDT at {state.gdt.start:#x}, is one of 64 bits; it counts from the far
+                jump (LJMP) on that loads CS."""
         return f"""Long mode is on, and the processor runs the image's code as 32-bit code: the descriptor in CS has no L (bit 53), which is what makes code 64-bit.
             {f'The exception, {NAMES.get(fault(f).vector, fault(f).vector)}, followed from instructions that mean something else then. ' if fault(f) else ''}It is
             {f.bare.read(state.gdt.start + 8, 8)[::-1].hex() or 'not to be read'} in the GDT at {state.gdt.start:#x}; 64-bit code has bit 53 set and bit 54 clear."""

@@ -2,10 +2,13 @@
 """Stage 7: entered as PVH, by QEMU, by Xen as dom0, or as a domain of stage 6's."""
 
 import re
+import struct
 
 from .rule import rule
 
 LESSON = "11-pvh"
+INFO, RANGE = struct.Struct("<4I4Q2I"), struct.Struct("<2Q")  # hvm_start_info: magic to memmap_entries, and reserved; paddr and size of a module
+MODULE_ENTRY, MAP_ENTRY, MOST_MODULES = 32, 24, 8  # bytes of an entry of each list; modules that are looked at
 PAE = """QEMU's TCG sets ACCESSED in the top-level entries of PAE tables, where the manual reserves that bit. Xen has to read the
     instruction VMMCALL to step over it, finds the bit on the way there, gives up, and enters the guest at the same
     instruction again."""
@@ -78,6 +81,25 @@ def _(f):
     why = ": EBX got a PFN, and takes a paddr" if right and at == right >> 12 else ""
     return f"""What the kernel took for hvm_start_info is at paddr {at:#x}{kind}{why}. EBX has its paddr at the first instruction: whoever loads the kernel puts it there, and the head has to
         pass it on before it uses that register."""
+
+
+@rule("pvh-start-info-range", LESSON, "failure")
+def _(f):
+    """What the kernel found beyond what is mapped, and what stands in hvm_start_info."""
+    said = re.match(r"hvm_start_info: (.*) at paddr 0x([0-9a-f]+), 0x([0-9a-f]+) bytes, is beyond what is mapped, 0x([0-9a-f]+)", f.panic)
+    data = f.bare.read_paddr(f.bare.info, INFO.size) if said and f.bare and f.bare.info else b""
+    if len(data) < INFO.size:
+        return None
+    _, version, _, modules, list_at, command, _, map_at, entries, _ = INFO.unpack(data)
+    ranges = {"the list of modules": [(list_at, modules * MODULE_ENTRY)], "the command line": [(command, 1)], "the memory map": [(map_at, entries * MAP_ENTRY)],
+              "a module": [RANGE.unpack(f.bare.read_paddr(list_at + n * MODULE_ENTRY, RANGE.size).ljust(RANGE.size, b"\0")) for n in range(min(modules, MOST_MODULES))]}
+    at, size, limit = (int(said[n], 16) for n in (2, 3, 4))
+    right = ", ".join(f"paddr {a:#x}, {b:#x} bytes" for a, b in ranges[said[1]] if a or b)
+    if (at, size) in ranges[said[1]]:
+        return None if at + size > limit else f"{said[1].capitalize()} is at paddr {at:#x}, {size:#x} bytes, as hvm_start_info says, and that ends below {limit:#x}, so it is mapped: the comparison in check_range() is wrong."
+    which = f"it has {modules} modules" + (f", at {right}" if right else "") if said[1] == "a module" else f"it has {said[1]} at {right or 'no place, for there is none'}"
+    return f"""The kernel read of {said[1]} at paddr {at:#x}, {size:#x} bytes. hvm_start_info, at paddr {f.bare.info:#x}, does not say so: of version {version}, {which}. So another field was read, or one entry more than there are, by another size of an entry, or the arguments of check_range()
+        were exchanged: it takes the paddr, then the bytes (hvm-start-info.c)."""
 
 
 @rule("pvh-pae-accessed", LESSON, "silence")

@@ -5,6 +5,7 @@ import functools
 import os
 import re
 
+from xenabi.headers import names, value
 from xenpt.memory import PAGE_SIZE
 
 from .facts import Facts
@@ -18,6 +19,8 @@ PAGING, PROTECTED = 1 << 31, 1  # of CR0
 MAPPED = 0x40000000  # PVH_MAPPED of src/include/pvh.h: so far memory is mapped
 NO_STACK = (1 << 32) - (1 << 20)  # a stack pointer that began at 0 has come no further
 STACK_AT = r"stack: \w+'s is at VA 0x([0-9a-f]+), not at the top of init_stack, VA 0x([0-9a-f]+)"
+STUB = 32  # bytes of a hypercall's code
+MOV_TO_CR, SYSCALL, PRINTS = b"\x0f\x22", b"\x0f\x05", ("console_write", "write_by_page", "printk")
 FAR = 4  # sizes of the stack: so far below it the page of stubs and the read-only data are written over before anything fails
 
 
@@ -84,14 +87,34 @@ def _(f):
         return None
     at, expected = kernel(f).source.place(dumped.get("rip", 0)), dumped.get("rip") in [va for va, _ in kernel(f).source.fixups]
     why = "It was expected there, and is in __ex_table: the IDT has to be loaded before." if expected else ""
+    page, rip = kernel(f).source.va("hypercall_page"), linked_at(f, dumped)
+    if page is not None and 0 <= rip - page < PAGE_SIZE:
+        stub = (rip - page) // STUB
+        return f"""It came in the hypercall page, {rip - page:#x} bytes from its beginning (stub {stub}, {names("__HYPERVISOR_").get(stub, "no hypercall").removeprefix("__HYPERVISOR_")}), where no code of Xen's is any more, or is not yet. {
+            "XENMEM_add_to_physmap is a memory_op: the page that it was to replace by shared_info is this one, so it was given another PFN than HYPERVISOR_shared_info has." if stub == value("__HYPERVISOR_memory_op") else
+            "Is the page the one that the MSR was given, and has nobody written over it since?"}"""
+    if linked_at(f, dumped) and kernel(f).source.bytes(linked_at(f, dumped), 2) == SYSCALL and kernel(f).source.function(dumped["rip"]) in PRINTS:
+        return """The kernel printed by Xen's gate, SYSCALL, which only a PV guest has: in ring 0 there is nothing it leads to, so the exception found no handler. The gate is what console_write() starts with, and goes back to when Xen
+            has refused console_io, which a domU has no right to where Xen is no debug build. A domU prints into its ring: pvh_select_console() takes that if it is no first domain (SIF_INITDOMAIN), and if HVM_PARAM_CONSOLE_PFN, which the toolstack sets, names its page."""
     used = f"If it was a page fault, it was at {address(f, dumped['cr2'], paged(dumped))}." if dumped.get("cr2") and not expected else ""
-    linked = kernel(f).source.linked(dumped.get("rip", 0))
-    if linked and kernel(f).source.bytes(linked[0], 2) == WRMSR and "rcx" in dumped:
+    linked = linked_at(f, dumped)
+    if linked and kernel(f).source.bytes(linked, 2) == WRMSR and "rcx" in dumped:
         msr = dumped["rcx"] & 0xFFFFFFFF
         used = f"""The instruction is WRMSR, to MSR {msr:#x}: who writes to one that there is not, or what it does not take, gets #GP.{
             f" The hypercall page's, {MSR_BASE:#x} or more, is in EBX of CPUID leaf 0x40000002, and EAX has the number of pages." if msr < MSR_BASE else ""}"""
+    control = kernel(f).source.bytes(linked, 3) if linked else b""
+    if control[:2] == MOV_TO_CR:
+        register = (control[2] >> 3 & 7)
+        used = f"The instruction is a move to CR{register}, and who sets a bit there that is reserved, or one that does not go with the others, gets #GP: what CR{register} held has to be read, a bit added, and that written back." \
+            if register != 3 else "The instruction is a move to CR3, which takes a paddr of a table."
     return f"""An exception found no handler, and the fault of not finding one found none, too. It came at {at}. {why} {used}
         RSP is {address(f, dumped.get('rsp', 0), paged(dumped))}. {no_handler(f, dumped.get('rsp', 0))}"""
+
+
+def linked_at(f, dumped) -> int:
+    """Where the instruction that a guest ended at is linked; 0 if it is none of the image's."""
+    found = kernel(f).source.linked(dumped.get("rip", 0))
+    return found[0] if found else 0
 
 
 def paged(dumped):

@@ -2,7 +2,6 @@
 """Stage 7 on Xen, booted again: what its kernel asked Xen for, and which of its functions ran (pvh_run.py)."""
 
 import re
-from collections import Counter
 
 from xenabi.headers import names, value
 from xenpt.memory import PAGE_SIZE
@@ -13,7 +12,6 @@ from .rules_pvh_guest import LESSON, kernel
 MSR, NAME = 0x40000000, b"XenVMMXenVMM"
 TELLING = {("event_channel_op", value("EVTCHNOP_send")), ("sched_op", value("SCHEDOP_yield"))}
 WAITS = ("silence", "timeout", "failure", "mute", "panic")
-ROUND, MOST_NAMED = 400, 4  # steps of a loop that are looked at; functions that are named
 # What a PVH kernel asks Xen for, in order: the hypercall, its first argument, and the function that asks.
 STEPS = (("xen_version", "XENVER_get_features", "xen_setup_features"), ("memory_op", "XENMEM_add_to_physmap", "place_shared_info"),
          ("hvm_op", "HVMOP_set_param", "pvh_init_events"), ("vcpu_op", "VCPUOP_stop_periodic_timer", "pvh_wait_for_ticks"),
@@ -84,40 +82,3 @@ def _(f):
         if later and first[number] > min(later):
             return f"{text(f, made[first[number]])}, came after {text(f, made[min(later)])}, which needs it. In order they are {', '.join(f'{n}({o})' for n, o, _ in STEPS)}."
     return None
-
-
-def all_idle(f) -> bool:
-    """Whether Xen fell in its own idle loop: nobody had anything to do, and it tried an instruction that QEMU's processor has not."""
-    return bool(f.end == "panic" and f.xen(r"\] [RFS] \S*idle_loop\+"))
-
-
-def loop(f) -> str:
-    """The functions that it goes round in, if the log had become too long before the end."""
-    often = Counter(kernel(f).source.function(s.address) for s in ran(f).steps[-ROUND:] if kernel(f).source.is_code(s.address))
-    return f", and goes round through {', '.join(f'{name}()' for name, _ in often.most_common(MOST_NAMED))}" if ran(f).trail.cut else ""
-
-
-def bound(f) -> str:
-    """Which virtual interrupt a channel was bound to."""
-    begin, known = kernel(f).source.va("bind_virq"), {number: f"VIRQ_{name.removeprefix('VIRQ_')}" for number, name in names("VIRQ_").items()}
-    asked = [ran(f).register(s, "DI") for s in ran(f).steps if ran(f).linked(s) == begin] if kernel(f).bits == 64 else []
-    return f" bind_virq() was called for {', '.join(known.get(n, str(n)) for n in asked)}; the timer's is VIRQ_TIMER ({value('VIRQ_TIMER')})." if asked else ""
-
-
-@rule("pvh-waits", LESSON, *WAITS)
-def _(f):
-    waits = f.end in ("silence", "timeout") or f.guest("PANIC: (toolstack: domain [0-9]+ is not at its end|timer: woken)") or all_idle(f)
-    last = ran(f).last_code if ran(f) and waits else None
-    if last is None:
-        return None
-    count = ran(f).functions
-    told = [f"{name}() {count[name]} times" for name in ("ask_for_tick", "pvh_interrupt", "xen_evtchn_do_upcall", "count_tick")]
-    why = "" if kernel(f).source.function(last) != "wait_for_tick" else \
-        "Nobody asked for a timer's event." if not count["ask_for_tick"] else \
-        f"""The event is to raise a vector, and its handler was never entered: HVM_PARAM_CALLBACK_IRQ has the vector's type and number, the IDT its gate; bind_virq says of which interrupt there is an event, and set_timer_op when, in
-            nanoseconds of Xen's time.{bound(f)}""" if not count["pvh_interrupt"] else \
-        f"""The vector was raised, and no event of the timer's was found: see what pvh_do_interrupt() looks at, by which page (shared_info, which add_to_physmap places), and which interrupt there is an event
-            of.{bound(f)}""" if not count["count_tick"] else \
-        "The events were counted: does the loop look at that count, and is another timer asked for each time?"
-    idle = " Xen itself fell in its idle loop, since nobody had anything to do." if all_idle(f) else ""
-    return f"""The kernel is last seen at {kernel(f).source.place(last)}, and waits or loops there{loop(f)}.{idle} Entered were {', '.join(told)}. {why} Its last hypercalls: {'; '.join(text(f, c) for c in calls(f)[-4:]) or 'none'}."""

@@ -64,6 +64,17 @@ def _(f):
             consumer's than the ring is large, or the guest moved the index that is dom0's. What it wrote there was lost."""
 
 
+@rule("guest-domain-ring", LESSON + ": The console ring", "failure", "crash")
+def _(f):
+    """Dom0's own: the ring is NULL."""
+    ring = struct(f.bits, "struct xencons_interface", "out_cons", "out_prod")
+    if not f.fault or not f.fault.page or f.fault.cr2 not in (ring.offset("out_cons"), ring.offset("out_prod")) or not f.guest("^toolstack: created domain"):
+        return None
+    why = """A domain has printed, so it was mapped before: console_close() sets it to NULL when the domain has ended. attend_all() (src/stage6-toolstack/serve.c) has to pass over a domain that has, by guest->ended, which attend() sets""" \
+        if f.guest(r"^\[domain \d+\] ") else "It was never mapped, or its address not kept: console_open() does both, before the domain runs"
+    return f"Dom0 used guest->ring at {f.source.place(f.fault.ip)}, and that is NULL: {f.fault.cr2:#x} is where {'out_cons' if f.fault.cr2 == ring.offset('out_cons') else 'out_prod'} lies in struct xencons_interface. {why}."
+
+
 @rule("guest-domain-never-ran", LESSON + ": A vcpu that is not online", "failure")
 def _(f):
     if f.guest(r"PANIC: toolstack: domain [0-9]+ has never run"):

@@ -20,7 +20,7 @@ PORT = ("e4", "e5", "e6", "e7", "ec", "ed", "ee", "ef")  # IN and OUT
 
 @rule("bad-selector", JUMP + ": What a kernel sets up first", "crash", "failure")
 def _(f):
-    if f.fault and not f.native and f.fault.vector in (10, 11, 12, 13) and f.fault.error:
+    if f.fault and not f.native and f.pvh == "n" and f.fault.vector in (10, 11, 12, 13) and f.fault.error:
         code = f.code(f.fault.ip, 2)
         if code[:1] == INT and len(code) == 2:
             return f"""INT {code[1]:#x}, and there is no gate by that number that a guest's kernel may use. {"A 64-bit guest enters Xen by SYSCALL; INT 0x82 is the way of 32-bit guests."
@@ -35,8 +35,9 @@ def _(f):
 @rule("ran-on", "7-debugging: Reading a crash", "crash", "failure")
 def _(f):
     if f.fault and not f.source.is_code(f.fault.ip) and f.left_at and f.ran_on and not f.source.is_code(f.fault.regs.rsp & f.mask):
+        last = f.source.function(f.source.code.stop - 1)
         return f"""The processor ran on behind the last code, and took what lies there ({f.source.name(f.fault.ip) or "data"}) for instructions. Last it was at {f.left_at}. The
-            function that is last in the code came to its end without returning, or is one that the compiler takes not to return (noreturn): behind
+            function that is last in the code{f", {last}()," if last else ""} came to its end without returning, or is one that the compiler takes not to return (noreturn): behind
             its last call there is nothing, so that call must not return, either."""
 
 

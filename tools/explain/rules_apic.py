@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Without Xen: the processor's own interrupt controller and its timer, and the interrupt that is waited for."""
+
+import re
+
+from xenpt.memory import PAGE_SIZE
+
+from .bare_questions import PVH, fault
+from .rule import rule
+
+APIC = 0xFEE00000  # paddr
+APIC_CODE = ("apic_write", "apic_init", "apic_one_shot", "apic_acknowledge")
+LARGE_PAGE = (1 << 52) - 1 & ~0x1FFFFF  # the address in an entry
+INTERRUPTS = 0x200  # EFLAGS.IF
+
+
+def elsewhere(f) -> str:
+    """Whether the kernel's apic leads to another place than the APIC."""
+    variable, place = f.source.va("apic"), f.source.va("apic_write")
+    size = f.bits // 8
+    va = int.from_bytes(f.bare.read(variable, size), "little") if variable and place else 0
+    walk = f.bare.walk(va) if va else None
+    if not walk or walk.maddr == APIC:
+        return ""
+    return f" The variable apic is {va:#x}, which leads to {f'paddr {walk.maddr:#x}' if walk.maddr is not None else 'nothing'}, and the APIC is at paddr {APIC:#x}: what the kernel wrote went elsewhere.{_why_there(f, va, walk)}"
+
+
+def _why_there(f, va: int, walk) -> str:
+    """What is in the entry that pvh_map_device() was to store."""
+    entry = walk.path[-1] if walk.path else None
+    if not entry:
+        return ""
+    page = entry.value & LARGE_PAGE
+    size = 1 << (22 if f.guest("^  paging on: two") else 21)
+    device = f.page_offset + (1 << 30) - size
+    if va & -size != device:
+        return f" pvh_map_device() maps the large page at VA {device:#x} (PAGE_OFFSET + PVH_MAPPED), and apic does not lead into that: the VA that it returned is wrong."
+    if page == va - f.page_offset & LARGE_PAGE & f.mask:
+        return f" Its entry, {entry.name}, is {entry.value:#x}, that of memory, as it was filled in at first: what pvh_map_device() stored went into another place than this entry, so see own_pmd(), and next_table() (pvh-mmu.c)."
+    if page != APIC & LARGE_PAGE:
+        return f" Its entry, {entry.name}, is {entry.value:#x}: pvh_map_device() was to store the large page that the APIC is in, {APIC & LARGE_PAGE:#x}, and its flags there."
+    return f" Its entry, {entry.name}, is {entry.value:#x}, which is the right large page: the APIC is {APIC - (APIC & LARGE_PAGE):#x} bytes behind its beginning."
+
+
+@rule("bare-apic-register", PVH, "failure", "vanished")
+def _(f):
+    """A write to the APIC that went beyond its page."""
+    found, variable = fault(f, 14), f.source.va("apic")
+    if not found or variable is None or f.source.function(found.ip) not in APIC_CODE:
+        return None
+    base = int.from_bytes(f.bare.read(variable, f.bits // 8), "little")
+    offset = found.cr2 - base & f.mask
+    if not base or offset < PAGE_SIZE:
+        return None
+    return f"""VA {found.cr2:#x} was written to at {f.place(found.ip)}: that is {offset:#x} bytes behind apic, {base:#x}. The APIC's registers lie in one page, and the first argument of apic_write() is such a register, below {PAGE_SIZE:#x}; the
+        second is what it gets. Here {offset:#x}, a value, came first: the two are exchanged."""
+
+
+@rule("bare-interrupts", PVH, "silence", "timeout")
+def _(f):
+    state = f.bare.state if f.bare else None
+    if not state or not state.halted or not state["EFL"] & INTERRUPTS:
+        return None
+    told = {name: " ".join(rest.split()) for name, rest in re.findall(r"^(LVTT|Timer|SPIV|ISR|IRR)\t *(.*)$", f.bare.lapic, re.M)}
+    serving = re.match(r"\d+", told.get("ISR", ""))
+    if serving:
+        return f"""The processor waits in HLT, interrupts are on, and none comes: vector {int(serving[0]):#x} is still in service (the APIC's ISR), since its
+            handler has not written to EOI (0xb0). Until it does, nothing of the same priority or a lower one is delivered."""
+    expired = re.search(r"initial_count = [1-9]\d* .*current_count = 0\b", told.get("Timer", "")) and "one-shot" in told.get("LVTT", "")
+    if expired and " masked" not in told["LVTT"] and told.get("IRR", "(none)") == "(none)":
+        return """The processor waits in HLT for an interrupt, and the last one that was asked for has come: the APIC's timer has run out (one-shot, current_count is 0), and its vector neither waits
+            nor is in service, so the handler ran and wrote to EOI. What the kernel waits for did not change by that: the handler does not count it, or the count that is looked at is another; or
+            the timer was to be started once more."""
+    why = "The APIC itself is off (bit 8 of its spurious vector register)." if "disabled" in told.get("SPIV", "") else \
+        "Its timer is masked, and has no vector: nobody has written its register, 0x320 (LVTT), since the reset. That takes the vector to raise." if told.get("LVTT", "").startswith("0x00010000") else \
+        "Its timer is masked." if " masked" in told.get("LVTT", "") else \
+        "Its timer has no count: nobody has written the initial count (0x380), which starts it." if re.search("initial_count = 0", told.get("Timer", "")) else \
+        f"A vector waits to be delivered, {told['IRR']}." if told.get("IRR", "(none)") != "(none)" else ""
+    return f"""The processor waits in HLT, interrupts are on, and none comes.{elsewhere(f)} {why} The APIC says of its timer: LVTT {told.get('LVTT', '?')}; {told.get('Timer', '?')}."""
+
+
+@rule("bare-woken", PVH, "failure")
+def _(f):
+    """It gave up waiting: whether it slept, and whether anything came."""
+    if not f.bare or not f.bare.entered or not f.guest("PANIC: timer: woken") or f.cut:
+        return None
+    came = sum(f.source.linked(s.address) == (f.source.va("pvh_interrupt"), "VA") for s in f.steps)
+    place = next((f.source.place(s.address) for s in reversed(f.steps) if f.source.function(s.address) == "wait_for_tick"), "wait_for_tick()")
+    why = "the interrupt came, and the count that the loop looks at did not change: see pvh_do_interrupt()" if came else \
+        "HLT is to put the processor to sleep, with interrupts on, until one comes: STI, HLT, CLI. Without HLT, or with interrupts off, the loop is over long before the timer's 10 ms"
+    return f"The loop was gone through a thousand times, at {place}, and pvh_interrupt() was entered {came} times: {why}."
