@@ -50,6 +50,15 @@ def told_by_loader(f, n: int) -> str:
     return f.number(n, "pv")
 
 
+@rule("pvh-no-stack", PVH, "silence", "timeout", "failure")
+def _(f):
+    state = f.bare.state if f.bare and f.bare.entered and f.pvh != "n" else None
+    if state and not state.paging and rsp(f) % (1 << 32) >= NO_STACK:
+        return f"""The stack pointer is {rsp(f):#x}: it began at 0, or was loaded with a 0, and there is no memory below 4 GiB where what is pushed could be kept, so the first RET goes elsewhere. The head has to load the address of init_stack's top, as a number ($) and not what lies there, before
+            anything is pushed or called."""
+    return None
+
+
 @rule("bare-pv-address", PVH, "vanished", "failure")
 def _(f):
     found = fault(f, 14)

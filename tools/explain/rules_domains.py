@@ -109,6 +109,10 @@ def _(f):
 def _(f):
     if not f.panic.startswith("hypercall refused: update_va_mapping_otherdomain"):
         return None
+    call = f.refused if f.seen else None
+    if call and call.name == "update_va_mapping_otherdomain" and call.args[0] < PAGE_SIZE:
+        return f"""A page of the guest's was to be mapped at VA {call.args[0]:#x} of dom0's: the address is NULL. map_foreign() takes a page of dom0's own that is set apart for it (window, ring_pages, store_pages), and whoever calls it has to have put that into the pointer before
+            (console_open(): guest->ring)."""
     said = f.xen(r"pg_owner d(\d+) l1e_owner d\d+, but real_pg_owner d(-?\d+)")
     if said and said[2] == "-1":
         given = re.search(r"MFN 0x([0-9a-f]+) of domain", f.panic)

@@ -8,6 +8,9 @@ from .report import plain
 from .rule import rule
 
 
+OTHER_WAYS = {2: "CONSOLE_RING: into a ring of memory, which only a domain has that is not the first", 3: "CONSOLE_SERIAL: to a port, which is Xen's"}  # enum console of src/include/console.h
+
+
 @rule("guest-panicked", "7-debugging", "failure", rank=2)
 def _(f):
     if f.panic:
@@ -88,6 +91,9 @@ def _(f):
 
 @rule("prints-nothing", "2-hypercall-page", "mute", rank=2)
 def _(f):
+    way = (f.word("console") or 0) & 0xFFFFFFFF
+    if f.seen and way in OTHER_WAYS and f.source.va("console") is not None and not any(c.name == "console_io" for c in f.calls):
+        return f"The guest came to its end and reported success, and it never made a console_io: the variable console is {way}, {OTHER_WAYS[way]}. console_select() was given that, and dom0 prints by CONSOLE_XEN, the hypercall."
     if f.seen and not any(c.name == "console_io" for c in f.calls):
         return """The guest came to its end and reported success, and it never made a console_io: printk() did not come as far as that. Between the two are vprintk(), which collects the text, and console_write(), which chooses the way it goes."""
     return """The guest came to its end and reported success, but of what it printed nothing arrived. Are the arguments of console_io

@@ -27,6 +27,12 @@ def _good(data: bytes, count: int, stride: int) -> bool:
     return count > 1
 
 
+def _same(f: Facts, own: int, data: bytes, count: int) -> bool:
+    """Whether the kernel's boot_params has the loader's ranges."""
+    at = range(TABLE, min(TABLE + count * ENTRY, PAGE_SIZE), ENTRY)
+    return bool(at) and all(f.bare.read(own + n, 8)[:4] == data[n:n + 4] for n in (ENTRIES, *at))
+
+
 @rule("e820-garbled", NATIVE, "failure")
 def _(f):
     told = re.match(r"e820: (?:range (\d+)|no usable range)", f.panic)
@@ -40,6 +46,9 @@ def _(f):
     if right and right != ENTRY:
         return f"""{said}. Read with {right} bytes from one to the next it makes sense: they ascend, none overlaps another, and each is of a known kind. struct boot_e820_entry has {ENTRY} bytes without a gap. setup.S asks the
             BIOS for each (INT 0x15, EAX = 0xe820), and moves DI on by as many bytes as it got."""
+    own = f.source.va("boot_params")
+    if right and own is not None and _same(f, own, data, count):
+        return f"""{said}, which are as they should be: they ascend, and none overlaps another. The kernel's copy, boot_params, has the same. So the check itself is wrong, by which native_show_e820() (e820_32.c) said so: {"check_range()" if told[1] else "holds_kernel(), or which ranges it is asked about"}."""
     if right:
         return f"""{said}, which are as they should be: they ascend, and none overlaps another. So what the kernel looked at is something else: the common head has to copy boot_params whole, and native_show_e820() to read e820_table
             from there, or its check is wrong."""

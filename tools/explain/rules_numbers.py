@@ -3,8 +3,9 @@
 
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
+from .decode import operand
 from .facts import Facts
-from .questions import JUMP, MACHINE, REMAP, is_linked, page_fault, remapped, who
+from .questions import JUMP, MACHINE, REMAP, is_linked, page_fault, remapped, say, who
 from .rule import rule
 
 
@@ -49,7 +50,13 @@ def _(f):
     if fault and total and total.stop <= fault.cr2 < f.nr_pages << PAGE_SHIFT:
         return f"""P=V {fault.cr2:#x} is not mapped: Xen maps only the beginning of memory for the start, up to TOTAL in its arrangement,
             {total.stop:#x}. Either a page beyond was meant, which is the guest's and has no mapping yet; or the number was worked out wrongly (a
-            PFN or an index that is off), and nothing of the kernel's lies there.{who(f, fault.cr2)}"""
+            PFN or an index that is off), and nothing of the kernel's lies there.{who(f, fault.cr2)}{made_of(f, fault)}"""
+
+
+def made_of(f, fault) -> str:
+    """Which registers an address was made of, if of two."""
+    used = operand(f.source, fault.ip, fault.regs)
+    return f" It was made of two registers, {say(f, used[1])} and, as an index, {say(f, used[2])}." if used and used[0] == fault.cr2 and used[2] else ""
 
 
 @rule("pv-address-after-drop", JUMP + ": What still points low", "crash", "failure")

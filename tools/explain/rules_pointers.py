@@ -158,4 +158,4 @@ def _(f):
     if fault and is_linked(f, fault.cr2) and f.seen and not remapped(f) and not any(c.name == "mmu_update" and c.refused for c in f.calls):
         return f"""Linked VA {fault.cr2:#x} ({f.number(fault.cr2, 'linked') or "in the linked mapping"}) was used, {fault.doing}, and no page-table update
             has been made yet: nothing is mapped there before the remap. {never_sent(f)}Either a pointer got PAGE_OFFSET added too early, or the remap was
-            left out, or the linker put an address into data or code.{who(f, fault.cr2)}"""
+            left out, or the linker put an address into data or code.{f" It was jumped to at {f.place(fault.way[-1].address)}." if fault.fetch and fault.way and not is_linked(f, fault.way[-1].address) else ""}{who(f, fault.cr2)}"""

@@ -60,6 +60,8 @@ def _(f):
         return f"""{began}, and GDTR is {gdt.start:#x} with limit {gdt.stop - gdt.start - 1:#x}, as it was before. The kernel's table of segments, gdt ({idt.start:#x}, {len(idt)} bytes), is in IDTR: it was loaded by LIDT, which is for the gates of exceptions. For segments it is LGDT. {no_handler(f)}"""
     if len(gdt) <= 1:
         return f"""{began}, and GDTR is {gdt.start:#x} with limit {gdt.stop - gdt.start - 1:#x}: nobody has loaded it. LGDT has to be executed, with the address of gdt's limit and base, before the first selector of the kernel's is. gdt is at {right[-1]:#x}. {no_handler(f)}"""
+    if selector and right[0] >= SETUP > gdt.start >= right[0] - SETUP:
+        return f"""{began} at {gdt.start:#x}, and setup.S's table, gdt, is at {right[0]:#x}: {right[0] - SETUP:#x} bytes behind the beginning of the page, which lies at {SETUP:#x}. What was added to gdt_base is {gdt.start + SETUP - right[0]:#x}, and that address, DS * 16, has to be. {no_handler(f)}"""
     return None
 
 
@@ -75,6 +77,16 @@ def _(f):
         f"{now:#x} is {f.number(now)}" if f.number(now) else "that is what the loader left there"
     return f"""The processor's table of segments (GDTR) is at {now:#x}, and the kernel's own, gdt, is at paddr {right:#x}: {how}. The head, {f.source.place(head) if head is not None else 'startup_pvh'}, has to load gdt_pointer by LGDT before it loads a selector. It ran all
         the same, since the loader's table has something fitting at these selectors; the contract promises none of it."""
+
+
+@rule("setup-far-jump", NATIVE, "vanished", "silence", "timeout")
+def _(f):
+    """Protected mode, and no far jump since: CS is what it was in real mode."""
+    state = f.bare.state if f.bare and f.unpacker and not f.bare.entered and f.bare.reached == 1 else None
+    if not state or not state["CR0"] & CR0_PE or state.code != 16 or any(_is_far_jump(f, step.address) for step in f.steps if f.unpacker.in_setup(step.address)):
+        return None
+    return f"""The processor is in protected mode (CR0 is {state["CR0"]:#x}), and still ran 16-bit code: CS is {state.cs:#x}, as it was loaded in real mode, and what is assembled for 32 bits behind (.code32) means something else then. A far jump to BOOT_CS (ljmpl *far_pointer) has to follow the move to CR0.
+        What came after it, in another place of the code, follows from that."""
 
 
 @rule("bare-code-width", PVH, "vanished", "silence", "timeout")

@@ -12,6 +12,7 @@ from .rules_bzimage import LESSON
 HEADER, VERSION, SUBARCH, SUBARCH_XEN, SUBARCH_DATA = 0x202, 0x206, 0x23C, 2, 0x240
 WITH_SUBARCH = 0x207  # the first version that has the field
 MAGIC = int.from_bytes(b"HdrS", "little")
+HEADS = ("startup_32", "startup_64")
 HEAD, AFTER = "startup_32", ("bad_subarch", "native_entry", "xen_entry")
 
 
@@ -106,6 +107,45 @@ def _(f):
         used = next(((name, n) for name, n in f.fault.regs.values.items() if (table + n * f.bits // 8) & f.mask == f.fault.cr2), None)
         return used and f"""The common head's jump through subarch_entries took its entry from VA {f.fault.cr2:#x}, which is not in the table: the index was {used[0].upper()} ({used[1]:#x}), and hardware_subarch
             is {right}, which belongs in EAX."""
+
+
+@rule("subarch-jump", LESSON + ": Subarch", "crash", rank=-1)
+def _(f):
+    """It led to what is no code, by a number that no entry of the table makes."""
+    table, to = f.source.va("subarch_entries"), f.fault.cr2 if f.fault and f.fault.fetch and not f.source.is_code(f.fault.ip) else None
+    if table is None or to is None or f.left_by not in HEADS:
+        return None
+    size = 4  # bytes of an entry, in either width: an address, or a distance from the table
+    right = [int.from_bytes(f.source.bytes(table + n * size, size), "little", signed=f.bits == 64) + (table - f.source.offset) * (f.bits == 64) & f.mask for n in (0, SUBARCH_XEN)]
+    if to in right:
+        return None
+    what = f"the distance of 4 bytes that stands at subarch_entries + 4 * RAX, with its sign, and the address of subarch_entries" if f.bits == 64 else "the word that stands at subarch_entries + 4 * EAX"
+    return f"""The common head jumped, at {f.left_at}, to {to:#x}, which is none of the addresses that its table, subarch_entries, leads to: entry 0 to {right[0]:#x}, entry {SUBARCH_XEN} to {right[1]:#x}. The address is {what}; hardware_subarch is {field(f, "boot_params", SUBARCH)}."""
+
+
+@rule("xen-way-natively", LESSON + ": Subarch", "failure")
+def _(f):
+    if not f.native or not f.guest("^not under Xen: running in ring 0"):
+        return None
+    subarch, used = field(f, "boot_params", SUBARCH), index(f)
+    if subarch == SUBARCH_XEN:
+        return None  # then it is not the jump that is wrong
+    why = f"its index, EAX, was {used}, and not {subarch}" if used is not None and used != subarch else f"entry {subarch} of its table, subarch_entries, leads to xen_entry(), or the field was not what it jumped by"
+    return f"""The kernel runs on a bare machine, and went to xen_entry(), which is for a Xen guest: that has looked at its ring, and found 0. boot_params' hardware_subarch (0x23c) is {subarch}, where 0 is a PC and {SUBARCH_XEN} is Xen. So it is the common head's jump: {why} (head_32.S)."""
+
+
+@rule("boot-params-elsewhere", LESSON + ": Subarch", "crash", "failure", rank=-1)
+def _(f):
+    """The head went on by a copy that is not in boot_params, where all that follows looks for it."""
+    at = f.source.va("boot_params")
+    if at is None or not f.seen or "hardware_subarch is" in f.panic or field(f, "xen_boot_params", HEADER) != MAGIC or field(f, "xen_boot_params", SUBARCH) != SUBARCH_XEN:
+        return None
+    there = {field(f, "boot_params", offset) for offset in (HEADER, SUBARCH, SUBARCH_DATA)}
+    if there != {0}:
+        return None
+    page0 = " It stands from address 0 on: the register was 0." if f.seen.peek(HEADER, 4) == b"HdrS" else ""
+    return f"""boot_params, P=V {at - f.source.offset & f.mask:#x}, is empty, and what the shim has written into xen_boot_params is good. The common head (head_{f.bits}.S) copies that to boot_params, and jumps by the copy: it went on to xen_entry(), so it had one, elsewhere.{page0} Does EDI (RDI), and what it reads the
+        field by, hold the address of boot_params? Without it xen_entry() takes 0 for start_info, and whatever it reads there is wrong."""
 
 
 @rule("info-wrong", LESSON + ": Subarch", "crash", "failure", rank=-1)

@@ -7,7 +7,8 @@ from .rule import rule
 from .rules_refused import says
 from .unpacker import CODE32, SETUP_ENTRY
 
-HEADER, CODE32_START = 0x202, 0x214  # fields of the setup header
+HEADER, CODE32_START, PAYLOAD_OFFSET = 0x202, 0x214, 0x248  # fields of the setup header
+GZIP = b"\x1f\x8b"
 SAMPLE = 8  # bytes of code
 FIELDS = {"HdrS (0x202)": (0x202, 0xFFFFFFFF, int.from_bytes(b"HdrS", "little")), "version (0x206)": (0x206, 0xFFFF, 0x208), "loadflags (0x211)": (0x211, 0xFF, 1)}  # offset, mask, value
 
@@ -57,9 +58,11 @@ def _(f):
 @rule("unpacker-not-copied", NATIVE, "vanished", "silence", "timeout", "failure")
 def _(f):
     differs = f.unpacker.not_copied(f.bare) if came_to(f) == 2 else None
+    base = f.bare.state.es_base if differs else 0
+    segment = f""" ES still begins at {base:#x}, and what REP MOVS writes goes there and behind, since it writes by ES: the segment registers have to be flat, all of them, when the unpacker is entered (setup.S, behind the far jump).""" if base else ""
     return differs and f"""The kernel was never entered. {left_for(f)} The unpacker is not where it is linked to run: at {differs[0]:#x} the bytes are
         {differs[1].hex(' ')}, and should be {differs[2].hex(' ')}. Its first instructions (head.S) copy all of it there from code32_start: ESI, EDI, ECX and the direction have
-        to be right."""
+        to be right.{segment}"""
 
 
 @rule("unpacker-not-moved", NATIVE, "vanished", "silence", "timeout", "failure")
@@ -139,6 +142,10 @@ def _(f):
 @rule("unpacker-wrong", NATIVE, "failure")
 def _(f):
     said = f.guest(r"^bzImage: (the payload\b.*)\. Stop\.$") if f.native else None
+    at = f.unpacker.head + header_word(f, PAYLOAD_OFFSET) if said and f.unpacker and f.unpacker.source and said[1].endswith("not a gzip file") else 0
+    if at and f.bare and f.bare.reached == 2 and f.bare.read_paddr(at, 2) == GZIP:
+        return f"""The unpacker says that {said[1]}, and the payload is in memory, at {at:#x}, and begins like one: {GZIP.hex(' ')}. That address is unpack_head ({f.unpacker.head:#x}) and the header's payload_offset. So unpack() (unpack.c) gave gunzip() another one, or gunzip.c compares the first bytes wrongly
+            ({says(said[1])})."""
     if said and f.bzimage and not f.bzimage_bad and "unpack.c" not in says(said[1]):
         return f"""The unpacker says that {said[1]}, and tools/bzimage finds nothing wrong with the file: {f.bzimage[-2].removeprefix('bzImage: ')}. So it is the unpacker that is, which says so in {says(said[1])}: gunzip.c looks at
             the packed file's two ends, inflate.c at all between."""

@@ -59,7 +59,7 @@ def _(f):
 
 @rule("guest-loops", "7-debugging", "silence", rank=2)
 def _(f):
-    return f"""The guest runs and prints nothing: it loops at the place shown{round_trip(f)}. Or it prints by a way that goes nowhere, such as a
+    return f"""The guest runs and prints nothing: it loops at the place shown{round_trip(f) or '.'} Or it prints by a way that goes nowhere, such as a
         hypercall whose refusal nobody checks. {plain(f)}"""
 
 
