@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .source import Source
 
 MOST = 1 << 20  # bytes of a segment that are compared: more than the kit's guests have
+CLEARED = 64  # zeros that are no accident
 FRESH = 0xC2  # what a debug Xen fills fresh pages with
 
 
@@ -66,4 +67,7 @@ def _differs(va: int, data: bytes, right: bytes, offset: int | None) -> str:
     if offset is None:
         return f""".bss is not clear: {there}. What is before is as it should be. guest_clear() has to come to each byte behind the segment's filesz, page by page, and in each to no more than its
             rest"""
+    if len(data) >= CLEARED and not any(data[:CLEARED]):
+        return f"""{there}, and many zeros more, and the image has {right[:8].hex(' ')} there (file offset {offset:#x}). A fresh page has no zeros, so somebody has cleared it: guest_clear() is for what lies behind a segment's filesz, and where the image has bytes it was given a place too far down, or has come after
+            guest_write() to the same"""
     return f"{there}, and the image has {right[:8].hex(' ')} there (file offset {offset:#x}): it was not loaded there"

@@ -32,6 +32,9 @@ def _(f):
     if asked and taken and not int(asked[2], 16):
         return f"""Domain {asked[4]} asked Xen to map a grant, and the other domain had taken it back before: that has printed "taken back", and its flags are 0x0. The lender has to wait until the page says that
             it is its turn again (shared->turn), and nobody has it mapped (GTF_reading, GTF_writing)."""
+    if asked and not int(asked[2], 16) and not int(asked[3]):
+        return f"""Domain {asked[4]} asked Xen to map a grant of the other domain's, and the entry in that domain's grant table is all zeros: nothing was written there. What the lender wrote went elsewhere: the table is Xen's page, which map_grant_table() has to put into the pte of grants (GNTTABOP_setup_table tells its MFN) before
+            the entry is filled in{f'; or the entry that was filled in, {lent[4]}, is another than was asked for' if lent else ''}."""
     if asked:
         flags, named, mapper = int(asked[2], 16), int(asked[3]), int(asked[4])
         why = f"it is for domain {named}, and domain {mapper} wants to map it" if named != mapper else f"its flags are {flags:#x}, which permit nothing (GTF_permit_access is 1)"

@@ -72,6 +72,12 @@ def _(f):
     if right and "neither an ELF file" in f.panic:
         return f"""What stage 6 took for the guest's image is not what it was given: that is an ELF file, and {right}. Dom0's module begins at start_info's mod_start, which has to be
             repointed like the others, and find_files() takes the image and the guest's module from it."""
+    outside = re.match(r"image: segment (\d+) is not in the file", f.panic)
+    if right and outside:
+        headers = Files(os.environ.get("MODULE", ""), False).source.image.segments
+        told = f"; of program header {outside[1]} p_offset is {headers[int(outside[1])].offset:#x} and p_filesz {headers[int(outside[1])].filesz:#x}" if int(outside[1]) < len(headers) else ""
+        return f"""Stage 6 finds a segment that is not in the file, and read as Xen reads it there is nothing wrong with the image: {right}{told}. So image_next() (src/stage6-toolstack/image.c) takes another field for the offset, or for the size: classes[] has where each field lies, of either width, and which of them is asked
+            for decides."""
     if right:
         return f"""Stage 6 refuses the image that it got, and read as Xen reads it there is nothing wrong with it: {right}. So it is stage 6's own reading that is: src/stage6-toolstack/image.c,
             notes.c, and the order in which image_parse() calls them."""

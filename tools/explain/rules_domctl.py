@@ -133,6 +133,9 @@ def _(f):
         return None
     step, error = found.groups()
     wants = f" What Xen asks of {step}: {STEPS[step]}." if step in STEPS and error != "ESRCH" else ""
+    meant, named = re.search(r"of domain (\d+):", f.panic), re.search(r"interface_version \S+, domain (\d+)", asked(f))
+    if meant and named and meant[1] != named[1]:
+        wants = f" It was to be domain {meant[1]}, and the struct names {named[1]}: domctl() (src/stage6-toolstack/domctl.c) has to write its argument into op->domain."
     given = re.search("interface_version 0x([0-9a-f]+)", asked(f))
     if step == "getdomaininfo" and error == "EACCES" and given and int(given[1], 16) not in VERSIONS:
         wants = f" {int(given[1], 16):#x} is none of the versions that were to be tried, {VERSIONS[0]:#x} to {VERSIONS[-1]:#x}: domctl() (src/stage6-toolstack/domctl.c) has to write version into op->interface_version, and domctl_find_version() to count it up."

@@ -93,6 +93,27 @@ def _(f):
         {': it is a PFN, which has to go through the p2m (guest_mfn())' if pages and mfn < int(pages[1]) else ''}."""
 
 
+@rule("guest-domain-levels", LESSON, "failure")
+def _(f):
+    """Tables of another width than the domain's."""
+    made, created = f.guest(r"^toolstack: \d+ page tables of (\d) levels"), f.guest(r"^toolstack: created domain \d+, (32|64) bits")
+    right = {"32": 3, "64": 4}[created[1]] if created else 0
+    if made and right and int(made[1]) not in (0, right) and f.panic.startswith(("hypercall refused: mmuext_op", "hypercall refused: domctl(setvcpucontext")):
+        return f"""The toolstack wrote page tables of {made[1]} levels, and the domain has {created[1]} bits, so they have {right}: {"PAE, whose top level has 4 entries" if right == 3 else "pgd, pud, pmd and pte"}. guest->levels, which count_tables() (src/stage6-toolstack/pagetables.c) sets by the image's width, decides
+            that for all that follows: link_tables(), the pinning (MMUEXT_PIN_L{right}_TABLE), and cr3."""
+    return None
+
+
+@rule("guest-domain-pin", LESSON, "failure")
+def _(f):
+    """Nobody has counted the tables."""
+    laid = f.guest(r"^toolstack: layout, PFNs: .* (\d+) tables 0x([0-9a-f]+)")
+    if laid and not int(laid[1]) and f.panic.startswith("hypercall refused: mmuext_op"):
+        return f"""The toolstack laid out no page tables: its line of the layout says "0 tables", all from PFN 0x{laid[2]} on. How many there are on each level, and how many levels, count_tables() (src/stage6-toolstack/pagetables.c) works out from what is to be mapped; place_tables() (layout.c) has to call it before it gives out
+            their pages."""
+    return None
+
+
 @rule("guest-domain-pin", LESSON + ": A page table that is mapped writable", "failure")
 def _(f):
     asked, pages = re.match(PIN + ", MFN 0x([0-9a-f]+)", f.panic), f.guest(r"^toolstack: ([0-9]+) pages, PFN 0 is MFN 0x([0-9a-f]+)")

@@ -7,7 +7,7 @@ from xenpt.memory import PAGE_SHIFT
 
 from .rule import rule
 from .rules_pvh_guest import LESSON, kernel
-from .rules_pvh_run import ran
+from .rules_pvh_run import MSR, ran
 
 
 @rule("pvh-console-early", LESSON, "mute")
@@ -17,6 +17,18 @@ def _(f):
     if None not in came and came[0] < came[1]:
         return """pvh_select_console() was called before pvh_find_hypervisor(): it goes by pvh_on_xen, which that sets, and so it took the machine for a bare one and chose the serial port, which is not this domain's or is Xen's.
             Xen has to be found first."""
+
+
+@rule("pvh-serial", LESSON, "mute", "failure", "silence", "timeout")
+def _(f):
+    """Xen was found, and text went to the serial port all the same."""
+    count = ran(f).functions if ran(f) else {}
+    if f.pvh != "dom0" or not count.get("serial_write") or not any(msr == MSR for msr, _ in ran(f).msrs):
+        return None
+    if count.get("apic_init") or not count.get("pvh_init_events") and not count.get("pvh_start_kernel"):
+        return """The hypercall page was made, and then the kernel took its machine for a bare one: it prints to the serial port, which is Xen's. What tells it is pvh_on_xen, which pvh_find_hypervisor() has to set when it has written the MSR."""
+    return f"""The kernel knows that it is on Xen, and printed to the serial port all the same: serial_write() was entered {count["serial_write"]} times. That port is Xen's, and what is written there does not arrive. On Xen pvh_select_console() has to choose CONSOLE_XEN, and CONSOLE_SERIAL only where nobody is
+        below."""
 
 
 @rule("pvh-console-page", LESSON, "mute")

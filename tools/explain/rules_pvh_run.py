@@ -3,7 +3,7 @@
 
 import re
 
-from xenabi.headers import names, value
+from xenabi.headers import value
 from xenpt.memory import PAGE_SIZE
 
 from .rule import rule

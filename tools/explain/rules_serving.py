@@ -77,6 +77,9 @@ def _(f):
 
 @rule("guest-domain-never-ran", LESSON + ": A vcpu that is not online", "failure")
 def _(f):
+    if f.guest(r"PANIC: toolstack: domain [0-9]+ has never run in .*, [1-9]\d* vcpus are online"):
+        return """Xen took the domain that stage 6 built, and never gave it the processor. Its vcpu is online, so it has registers, and may run: but a new domain is paused, until unpausedomain. serve() (src/stage6-toolstack/serve.c) has to ask for that, for each, before it waits. Dom0 itself
+            works."""
     if f.guest(r"PANIC: toolstack: domain [0-9]+ has never run"):
         return """Xen took the domain that stage 6 built, and never gave it the processor: its vcpu is not online (VGCF_online), has no
             registers (setvcpucontext), or is still paused (unpausedomain). Dom0 itself works."""

@@ -119,7 +119,7 @@ def _(f):
     right = [int.from_bytes(f.source.bytes(table + n * size, size), "little", signed=f.bits == 64) + (table - f.source.offset) * (f.bits == 64) & f.mask for n in (0, SUBARCH_XEN)]
     if to in right:
         return None
-    what = f"the distance of 4 bytes that stands at subarch_entries + 4 * RAX, with its sign, and the address of subarch_entries" if f.bits == 64 else "the word that stands at subarch_entries + 4 * EAX"
+    what = "the distance of 4 bytes that stands at subarch_entries + 4 * RAX, with its sign, and the address of subarch_entries" if f.bits == 64 else "the word that stands at subarch_entries + 4 * EAX"
     return f"""The common head jumped, at {f.left_at}, to {to:#x}, which is none of the addresses that its table, subarch_entries, leads to: entry 0 to {right[0]:#x}, entry {SUBARCH_XEN} to {right[1]:#x}. The address is {what}; hardware_subarch is {field(f, "boot_params", SUBARCH)}."""
 
 
