@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What is said if nothing better fits: one rule for each end. They list what is known, and guess nothing."""
 
+import re
+
 from xenabi.headers import value
 
 from .calls import SAMPLE
@@ -115,4 +117,8 @@ def _(f):
 
 @rule("qemu-failed", "0-machine", "qemu", rank=2)
 def _(f):
+    fatal = next((line for line in f.said.lines if line.startswith("qemu: fatal: ")), "")
+    at = next((m for m in (re.match("[ER]IP=([0-9a-f]+)", line) for line in f.said.lines) if m), None)
+    if fatal and at:
+        return f"""QEMU itself fell ("{fatal.removeprefix('qemu: fatal: ')}"), while the processor was at {f.source.place(int(at[1], 16))}. It does where page tables are to be read from a device's memory: an entry that lacks PSE is no large page, but names a table."""
     return "QEMU could not start or did not go on: its message stands above."

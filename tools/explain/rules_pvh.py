@@ -57,6 +57,9 @@ def _(f):
 
 @rule("pvh-domain-refused", LESSON, "failure")
 def _(f):
+    if f.pvh == "domU" and f.panic.startswith("hypercall refused: domctl(createdomain)") and f.xen("^HVM: Hardware Assisted Paging"):
+        return """Xen makes no such domain, and it makes others: it has found the second level of page tables, Hardware Assisted Paging. A PVH domain's flags are XEN_DOMCTL_CDF_hvm and XEN_DOMCTL_CDF_hap, both, its emulation_flags XEN_X86_EMU_LAPIC alone: create_domain()
+            (src/stage6-toolstack/create.c) fills them in."""
     if f.pvh == "domU" and f.panic.startswith("hypercall refused: domctl(createdomain)"):
         return """Xen makes no PVH domain here: it was built without CONFIG_HVM (XEN=stock has it), or the processor has no virtualization
             (QEMU imitates AMD's: -cpu EPYC)."""

@@ -41,6 +41,9 @@ def _(f):
     at = ran(f).register(step, "DI" if source.bits == 64 else "AX")  # publish()'s first argument: the page
     pfn = (at if step.address < source.offset else at - kernel(f).page_offset) >> PAGE_SHIFT
     other = next((name for name, place in places.items() if place == pfn and name != "console"), "")
+    paddr = at if at < source.offset else at - kernel(f).page_offset
+    if paddr == places.get("console") or paddr == places.get("store"):
+        return f"""The kernel wrote its text to paddr {paddr:#x}. That number is the PFN of the page of {next(n for n, p in places.items() if p == paddr)}, and a page's paddr is its PFN times {1 << PAGE_SHIFT}: find_ring() (pvh-console.c) has to make one of the other (pfn_to_paddr())."""
     if pfn != places.get("console"):
         return f"""The kernel wrote its text into PFN {pfn:#x}{f', the page of {other}' if other else ''}, which is what HVM_PARAM_CONSOLE_PFN told it, and dom0 laid the console's page out at PFN {places.get('console', 0):#x}, where it
             reads: pvh_set_parameters() has to set that parameter to guest->console, and find_ring() to ask for it."""

@@ -2,17 +2,20 @@
 """Stage 7 on Xen: a guest that ended by a triple fault, of which Xen has dumped the registers."""
 
 from xenabi.headers import names, value
+from xenabi.loader import Loading
 from xenpt.memory import PAGE_SIZE
 
 from .rule import rule
 from .rules_msr import MSR_BASE, WRMSR
 from .rules_pvh_guest import LESSON, address, kernel
+from .rules_pvh_run import ran
 from .rules_stack import STACK_SIZE
 
+PAGE_FAULT = 14
 PAGING, PROTECTED = 1 << 31, 1  # of CR0
 NO_STACK = (1 << 32) - (1 << 20)  # a stack pointer that began at 0 has come no further
 STUB = 32  # bytes of a hypercall's code
-MOV_TO_CR, SYSCALL, PRINTS = b"\x0f\x22", b"\x0f\x05", ("console_write", "write_by_page", "printk")
+MOV_FROM_CR, MOV_TO_CR, SYSCALL, PRINTS = b"\x0f\x20", b"\x0f\x22", b"\x0f\x05", ("console_write", "write_by_page", "printk")
 FAR = 4  # sizes of the stack: so far below it the page of stubs and the read-only data are written over before anything fails
 
 
@@ -25,6 +28,16 @@ def triple_fault(f):
             if found:
                 dumped[name] = int(found[1], 16)
     return dumped
+
+
+@rule("pvh-begins-elsewhere", LESSON, "failure", rank=-1)
+def _(f):
+    """Another entry than the image's note says."""
+    note = Loading(kernel(f).source.image).notes.get("PHYS32_ENTRY") if f.pvh == "domU" and f.ran and not f.ran.entered and kernel(f).source.image else None
+    if not note or not f.guest("^toolstack: vcpu 0 begins"):
+        return None
+    return f"""The domain was never at paddr {note.number:#x}, where its image is to be entered (note PHYS32_ENTRY), and ran all the same: so it began elsewhere. pvh_set_context() (src/stage6-toolstack/pvh-context.c) gives it RIP, which has to be image->phys_entry. The ELF header's entry
+        ({kernel(f).source.image.entry:#x}) is for Xen's PV guests."""
 
 
 @rule("pvh-real-mode", LESSON, "failure")
@@ -60,7 +73,7 @@ def _(f):
     if not dumped:
         return None
     at, expected = kernel(f).source.place(dumped.get("rip", 0)), dumped.get("rip") in [va for va, _ in kernel(f).source.fixups]
-    why = "It was expected there, and is in __ex_table: the IDT has to be loaded before." if expected else ""
+    why = f"It was expected there, and is in __ex_table. {no_gate(f)}" if expected else ""
     page, rip = kernel(f).source.va("hypercall_page"), linked_at(f, dumped)
     if page is not None and 0 <= rip - page < PAGE_SIZE:
         stub = (rip - page) // STUB
@@ -80,12 +93,14 @@ def _(f):
         used = f"""The instruction is WRMSR, to MSR {msr:#x}{_got(f, dumped) if msr == MSR_BASE else ''}: who writes to one that there is not, or what it does not take, gets #GP.{
             f" The hypercall page's, {MSR_BASE:#x} or more, is in EBX of CPUID leaf 0x40000002, and EAX has the number of pages." if msr < MSR_BASE else ""}"""
     control = kernel(f).source.bytes(linked, 3) if linked else b""
+    if control[:2] == MOV_FROM_CR and f.pvh == "domU":
+        used = """The instruction reads a control register, which Xen does in the guest's place: for that it has to read the instruction itself, by CS, and refuses (#GP) if CS is no code segment or ends before it. The toolstack gives CS (sethvmcontext: cs_arbytes, cs_limit, cs_base, flat and of 32 bits)."""
     if control[:2] == MOV_TO_CR:
         register = (control[2] >> 3 & 7)
         used = f"The instruction is a move to CR{register}, and who sets a bit there that is reserved, or one that does not go with the others, gets #GP: what CR{register} held has to be read, a bit added, and that written back." \
             if register != 3 else "The instruction is a move to CR3, which takes a paddr of a table."
     return f"""An exception found no handler, and the fault of not finding one found none, too. It came at {at}. {why} {used}
-        RSP is {address(f, dumped.get('rsp', 0), paged(dumped))}. {no_handler(f, dumped.get('rsp', 0))}"""
+        RSP is {address(f, dumped.get('rsp', 0), paged(dumped))}. {'' if expected else no_handler(f, dumped.get('rsp', 0))}"""
 
 
 def _got(f, dumped) -> str:
@@ -99,6 +114,18 @@ def linked_at(f, dumped) -> int:
     """Where the instruction that a guest ended at is linked; 0 if it is none of the image's."""
     found = kernel(f).source.linked(dumped.get("rip", 0))
     return found[0] if found else 0
+
+
+def no_gate(f) -> str:
+    """Why a page fault that was meant found no handler, by IDTR and the code that makes the gates."""
+    source, run = kernel(f).source, ran(f)
+    table = run.trail.idt() if run else None
+    if not table or table[0] != source.va("idt"):
+        return "The IDT has to be loaded before." + (" pvh_init_traps(), which does that, was never entered." if run and not run.functions["pvh_init_traps"] else "")
+    gate = 16 if source.bits == 64 else 8
+    if table[1] // gate <= PAGE_FAULT:
+        return f"The IDT is loaded, and its limit says that it has {table[1]} bytes, {table[1] // gate} gates of {gate}: none of number {PAGE_FAULT}, a page fault. The limit is sizeof(idt) - 1."
+    return f"The IDT is loaded, with {table[1] // gate} gates, so it is the gate of vector {PAGE_FAULT} that cannot be used: set_gate() has to put into it the selector PVH_CS (bits 16 to 31), present and the type of an interrupt gate (0x8e, bits 40 to 47), and the handler's address around them."
 
 
 def paged(dumped):

@@ -15,6 +15,7 @@ ROUND, MOST_NAMED = 400, 4  # steps of a loop that are looked at; functions that
 VECTOR = 0x20  # PVH_VECTOR of src/include/pvh.h
 CALLBACK = 2 << 56 | VECTOR  # HVM_PARAM_CALLBACK_TYPE_VECTOR, and the vector
 TICK, FAR = 10_000_000, 10_000_000_000_000  # ns: what is asked for, and more than Xen has ever run here
+HLT = b"\xf4"
 IRET = {32: b"\xcf", 64: b"\x48\xcf"}
 
 
@@ -59,10 +60,11 @@ def asked_time(f) -> str:
 
 def link(f, last: int, count: Counter[str]) -> str:
     """Which one is missing between the timer and the count."""
+    if not count["ask_for_tick"] and not count["count_tick"]:
+        return "Nobody asked for a timer's event (ask_for_tick())."
     raised = f"The vector was raised {count['pvh_interrupt']} times, and"
     if not count["pvh_interrupt"]:
         return "" if kernel(f).source.function(last) != "wait_for_tick" else \
-            "Nobody asked for a timer's event (ask_for_tick())." if not count["ask_for_tick"] else \
             callback(f) or bound(f) or asked_time(f) or \
             """The event is to raise a vector, and its handler, pvh_interrupt(), was never entered: HVM_PARAM_CALLBACK_IRQ has the vector's type and number, the IDT its gate; bind_virq says of which interrupt there is an event, and set_timer_op
             when, in ns of Xen's time."""
@@ -113,6 +115,15 @@ def _(f):
     why = f"pvh_init_traps() has to make a gate for it, set_gate(PVH_VECTOR, pvh_interrupt), and idt[] has to reach as far ({VECTOR + 1} gates)" if number == VECTOR else \
         f"the kernel has a gate for PVH_VECTOR, {VECTOR:#x}, which is what HVM_PARAM_CALLBACK_IRQ has to name (pvh_init_events())"
     return f"Xen raised vector {number:#x} to bring an event, at {kernel(f).source.place(ip)}, and the processor found no gate in the kernel's IDT that can be used for it (#GP, error code {error:#x}): {why}."
+
+
+@rule("pvh-gate", LESSON, "failure")
+def _(f):
+    """An event that came by the vector of an exception, to a processor that slept."""
+    vector, error, ip = trapped(f) or (0, 0, 0)
+    if not ip or vector == 14 or error and vector in (10, 11, 12, 13) or kernel(f).source.bytes(ip - 1, 1) != HLT:
+        return None
+    return f"Vector {vector} came at {kernel(f).source.place(ip)}, right behind HLT: that is no exception of the kernel's, but Xen has raised this vector to bring an event. {callback(f) or 'HVM_PARAM_CALLBACK_IRQ has to name PVH_VECTOR.'}"
 
 
 @rule("pvh-iret", LESSON, "failure")
