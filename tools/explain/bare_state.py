@@ -36,7 +36,8 @@ class State(NamedTuple):
     def of(cls, dump: str) -> State:
         tables = {name: range(int(base, 16), int(base, 16) + int(limit, 16) + 1) for name, base, limit in _TABLE.findall(dump)}
         numbers = {name: int(value, 16) for name, value in _NUMBER.findall(dump)}
-        code, selectors = _CODE.search(dump), {name: (int(number, 16), int(flags, 16), int(base, 16)) for name, number, base, flags in _SELECTOR.findall(dump)}
+        code, selectors = _CODE.search(dump), {name: (int(number, 16), int(flags, 16), int(base, 16))
+                                               for name, number, base, flags in _SELECTOR.findall(dump)}
         return cls(numbers, tables.get("G", range(0)), tables.get("I", range(0)), int(code[1]) if code else 0, rests(dump), selectors.get("CS", (0,))[0], *selectors.get("SS", (0, 0))[:2], selectors.get("ES", (0, 0, 0))[2])
 
     def __getitem__(self, name: str) -> int:

@@ -75,7 +75,8 @@ def _(f):
     outside = re.match(r"image: segment (\d+) is not in the file", f.panic)
     if right and outside:
         headers = Files(os.environ.get("MODULE", ""), False).source.image.segments
-        told = f"; of program header {outside[1]} p_offset is {headers[int(outside[1])].offset:#x} and p_filesz {headers[int(outside[1])].filesz:#x}" if int(outside[1]) < len(headers) else ""
+        told = f"; of program header {outside[1]} p_offset is {headers[int(outside[1])].offset:#x} and p_filesz {headers[int(outside[1])].filesz:#x}" if int(
+            outside[1]) < len(headers) else ""
         return f"""Stage 6 finds a segment that is not in the file, and read as Xen reads it there is nothing wrong with the image: {right}{told}. So image_next() (src/stage6-toolstack/image.c) takes another field for the offset, or for the size: classes[] has where each field lies, of either width, and which of them is asked
             for decides."""
     if right:

@@ -10,7 +10,8 @@ from .report import plain
 from .rule import rule
 
 
-OTHER_WAYS = {2: "CONSOLE_RING: into a ring of memory, which only a domain has that is not the first", 3: "CONSOLE_SERIAL: to a port, which is Xen's"}  # enum console of src/include/console.h
+OTHER_WAYS = {2: "CONSOLE_RING: into a ring of memory, which only a domain has that is not the first",
+              3: "CONSOLE_SERIAL: to a port, which is Xen's"}  # enum console of src/include/console.h
 
 
 @rule("guest-panicked", "7-debugging", "failure", rank=2)

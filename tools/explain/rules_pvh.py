@@ -100,7 +100,8 @@ def _(f):
     right = ", ".join(f"paddr {a:#x}, {b:#x} bytes" for a, b in ranges[said[1]] if a or b)
     if (at, size) in ranges[said[1]]:
         return None if at + size > limit else f"{said[1].capitalize()} is at paddr {at:#x}, {size:#x} bytes, as hvm_start_info says, and that ends below {limit:#x}, so it is mapped: the comparison in check_range() is wrong."
-    which = f"it has {modules} modules" + (f", at {right}" if right else "") if said[1] == "a module" else f"it has {said[1]} at {right or 'no place, for there is none'}"
+    which = f"it has {modules} modules" + \
+        (f", at {right}" if right else "") if said[1] == "a module" else f"it has {said[1]} at {right or 'no place, for there is none'}"
     return f"""The kernel read of {said[1]} at paddr {at:#x}, {size:#x} bytes. hvm_start_info, at paddr {f.bare.info:#x}, does not say so: of version {version}, {which}. So another field was read, or one entry more than there are, by another size of an entry, or the arguments of check_range()
         were exchanged: it takes the paddr, then the bytes (hvm-start-info.c)."""
 

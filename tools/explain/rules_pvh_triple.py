@@ -33,7 +33,8 @@ def triple_fault(f):
 @rule("pvh-begins-elsewhere", LESSON, "failure", rank=-1)
 def _(f):
     """Another entry than the image's note says."""
-    note = Loading(kernel(f).source.image).notes.get("PHYS32_ENTRY") if f.pvh == "domU" and f.ran and not f.ran.entered and kernel(f).source.image else None
+    note = Loading(kernel(f).source.image).notes.get(
+        "PHYS32_ENTRY") if f.pvh == "domU" and f.ran and not f.ran.entered and kernel(f).source.image else None
     if not note or not f.guest("^toolstack: vcpu 0 begins"):
         return None
     return f"""The domain was never at paddr {note.number:#x}, where its image is to be entered (note PHYS32_ENTRY), and ran all the same: so it began elsewhere. pvh_set_context() (src/stage6-toolstack/pvh-context.c) gives it RIP, which has to be image->phys_entry. The ELF header's entry

@@ -18,7 +18,8 @@ SHUTDOWN = 1 << value("_XEN_DOMINF_shutdown")
 def _(f):
     ended = f.guest(r"^toolstack: the guest ended with reason ([^03]\S*.*)")
     if ended and not f.xen("^d[0-9]+v[0-9]+ Triple fault"):
-        dom0s = f" {ended[1]} is what a first domain ends with: has the kernel asked whether it is one (exit_without_ports(), before anything can end it)?" if ended[1].startswith("1") else ""
+        dom0s = f" {ended[1]} is what a first domain ends with: has the kernel asked whether it is one (exit_without_ports(), before anything can end it)?" if ended[1].startswith(
+            "1") else ""
         return f"""The domain that stage 6 built shut down, but with reason {ended[1]} and not with 0 (poweroff), which is a domU's word
             for success. GUEST=0 asks for a reboot: that stage knows itself only as dom0.{dom0s}"""
 

@@ -116,7 +116,8 @@ def _(f):
     if table is None or to is None or f.left_by not in HEADS:
         return None
     size = 4  # bytes of an entry, in either width: an address, or a distance from the table
-    right = [int.from_bytes(f.source.bytes(table + n * size, size), "little", signed=f.bits == 64) + (table - f.source.offset) * (f.bits == 64) & f.mask for n in (0, SUBARCH_XEN)]
+    right = [int.from_bytes(f.source.bytes(table + n * size, size), "little", signed=f.bits == 64) +
+             (table - f.source.offset) * (f.bits == 64) & f.mask for n in (0, SUBARCH_XEN)]
     if to in right:
         return None
     what = "the distance of 4 bytes that stands at subarch_entries + 4 * RAX, with its sign, and the address of subarch_entries" if f.bits == 64 else "the word that stands at subarch_entries + 4 * EAX"

@@ -10,7 +10,8 @@ from .unpacker import CODE32, SETUP_ENTRY
 HEADER, CODE32_START, PAYLOAD_OFFSET = 0x202, 0x214, 0x248  # fields of the setup header
 GZIP = b"\x1f\x8b"
 SAMPLE = 8  # bytes of code
-FIELDS = {"HdrS (0x202)": (0x202, 0xFFFFFFFF, int.from_bytes(b"HdrS", "little")), "version (0x206)": (0x206, 0xFFFF, 0x208), "loadflags (0x211)": (0x211, 0xFF, 1)}  # offset, mask, value
+FIELDS = {"HdrS (0x202)": (0x202, 0xFFFFFFFF, int.from_bytes(b"HdrS", "little")), "version (0x206)": (
+    0x206, 0xFFFF, 0x208), "loadflags (0x211)": (0x211, 0xFF, 1)}  # offset, mask, value
 
 
 def header_word(f, offset: int) -> int:
