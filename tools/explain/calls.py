@@ -9,6 +9,7 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from xenabi.headers import names
+from xenpt.memory import PAGE_SIZE, BadPage
 
 if TYPE_CHECKING:
     from xenqemu.registers import Registers
@@ -28,6 +29,7 @@ AROUND = 16  # words of the stack, on either side of iret's frame
 MOST_EVENT = 16  # bytes of an event channel's struct
 MOST_TEXT, BEHIND = 160, 64  # bytes of console_io's text that are kept, and of what follows it in memory
 SAMPLE, LINE = 8, 0x1000  # of another call whose arguments are as console_io's: characters of what would be the text, and how many that has at most
+TIME, CLOCK = 32, 32  # bytes of shared_info, from where on the clock of processor 0 stands, and how many
 MOST_TABLE = 320  # bytes of a trap table that are kept: of the twenty exceptions
 # What does not come back to where it was called; and the one in which a guest may sleep.
 IRET, SHUTDOWN = "iret", ("sched_op", 2)
@@ -72,7 +74,7 @@ class Call(NamedTuple):
     result: int | None  # None: it did not come back
     said: list[str]  # Xen's lines
     updates: list[tuple[int, int]]  # mmu_update: ptr and val of each
-    data: bytes = b""  # set_trap_table: the table; console_io: the text; event_channel_op: its struct, with Xen's answer; iret: the stack around its frame; else what would be the text if it were console_io
+    data: bytes = b""  # set_trap_table: the table; console_io: the text; event_channel_op: its struct, with Xen's answer; set_timer_op: the clock; iret: the stack around its frame; else what would be the text if it were console_io
     done: int = 0  # mmu_update: how many Xen did
 
     @property
@@ -143,9 +145,17 @@ class CallWatch:
             return self.seen.peek(saved.rsp - AROUND * self.bits // 8, 2 * AROUND * self.bits // 8) or b""
         if name == "console_io":
             return self.seen.peek(args[2], min(args[1], MOST_TEXT) + BEHIND) or b""
-        if name == "set_trap_table" and args[0]:
+        if name == "set_trap_table" and args[0] and not args[1]:  # else another call's arguments
             return self.seen.peek(args[0], MOST_TABLE) or b""
+        if name == "set_timer_op":
+            return self._clock()
         return (self.seen.peek(args[2], SAMPLE) if args[2] and 0 < args[1] < LINE else None) or b""
+
+    def _clock(self) -> bytes:
+        try:
+            return self.seen.read_page(self.seen.info.shared_info & -PAGE_SIZE)[TIME:][:CLOCK] if self.seen.info else b""
+        except BadPage:
+            return b""
 
     def returned(self, regs: Registers) -> None:
         """The guest goes on behind it."""

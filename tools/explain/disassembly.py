@@ -52,6 +52,14 @@ def memory(source: Source, operand: str, registers: dict[str, int]) -> int | Non
     return int(match[1] or "0", 16) + base + index * int(match[4] or 0) & source.mask if match else None
 
 
+def absolute(source: Source, address: int) -> int | None:
+    """The address in memory that an instruction names as a number alone, without a register."""
+    at = source.linked(address)
+    first = next(iter(instructions(source, at[0], at[0] + 15)), None) if at else None
+    found = re.search(r"(?:^|[,*])(0x[0-9a-f]+)(?:$|,)", first.operands) if first and not _LEAVES.match(first.name) else None
+    return int(found[1], 16) if found else None
+
+
 def function(source: Source, address: int) -> tuple[Instruction, ...]:
     """All of the function that an address is in."""
     begin = source.begin(address)

@@ -18,7 +18,7 @@ from .calls import Call
 from .ending import Ending
 from .files import Files, transcript
 from .observe import EXIT, Observation
-from .probes import CONTRACTS, Told
+from .probes import CONTRACTS, HANDLER, Told
 from .pvh_run import PvhRun
 from .refusal import Refusal
 from .source import Source
@@ -96,7 +96,7 @@ class Facts(Building, Ending, Refusal, Tables, Things):
         waited for may not come while it is observed. Nor in one that came to stage 6, where they were right, and have waited by then."""
         if self.end in ENDLESS or self.guest("^toolstack: "):
             return {}
-        found = {name: self.source.va(name) for name in CONTRACTS}
+        found = {name: self.source.va(name) for name in (*CONTRACTS, HANDLER)}
         return {a & self.mask: name for name, va in found.items() if va is not None for a in (va, va - self.source.offset)}
 
     @property

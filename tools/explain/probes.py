@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MOST = 60  # calls that are looked at, of two stops each
 REGISTERS = "rdi rsi rdx".split()  # 64 bits: of the arguments
+HANDLER = "do_trap"  # of exceptions; what it returns is of no account
 MSR_BASE = 0x40000000  # what Xen answers a PV guest's CPUID for the MSR
 
 
@@ -92,6 +93,7 @@ class Probes:
         self.seen, self.stub, self.bits = seen, seen.stub, seen.bits
         self.told: list[Told] = []
         self.strange: Told | None = None  # the first call that was given something else than start_info
+        self.handled: list[tuple[int, int]] = []  # of each call of the handler: its argument, and where what was pushed before begins
         self.entries = functions
         self.pending: list[tuple[int, int, str, list[int], int]] = []  # return address, stack, function, arguments, memory of the result
         for address in functions:
@@ -107,7 +109,14 @@ class Probes:
         self._called(regs, self.entries[regs.rip])
         return True
 
+    def _handles(self, regs: Registers) -> None:
+        word = self.bits // 8
+        given = regs.rdi if self.bits == 64 else int.from_bytes(self.seen.peek(regs.rsp + word, word) or b"", "little")
+        self.handled.append((given, regs.rsp + (8 if self.bits == 64 else 2 * word) & (1 << self.bits) - 1))
+
     def _called(self, regs: Registers, name: str) -> None:
+        if name == HANDLER:
+            return self._handles(regs)
         word, contract = self.bits // 8, CONTRACTS[name]
         in_memory = self.bits == 32 and contract.struct
         count = len(contract.args.split())
@@ -119,6 +128,7 @@ class Probes:
             self.strange = Told(name, tuple(args), 0, self.seen.start_info, words[0])
         self.pending.append((words[0], behind, name, args, words[1] if in_memory else 0))
         self.stub.breakpoint(words[0])
+        return None
 
     def _back(self, regs: Registers) -> None:
         at, _, name, args, memory = self.pending.pop()

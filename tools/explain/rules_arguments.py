@@ -15,6 +15,7 @@ from .rules_updates import p2m_pointer
 
 LESSON = "3-remap"
 SELF = value("DOMID_SELF")
+OPERATIONS = ("event_channel_op", "sched_op", "xen_version", "memory_op", "physdev_op")  # an operation's number, and the address of its struct
 MMU = ("mmu_update", "update_va_mapping", "mmuext_op")
 MOST_COUNT = 0x10000
 BIND_VIRQ = value("EVTCHNOP_bind_virq")
@@ -29,6 +30,14 @@ def _(f):
     if call and call.args[1] > MOST_COUNT and call.args[0] < MOST_COUNT:
         return f"""{call.name} got {call.args[0]:#x} as the address of its updates and {say(f, call.args[1])} as their number: the two are
             exchanged. The order is updates, count, done, domain."""
+    call = refused(f, name=OPERATIONS)
+    if call and call.args[1] < MOST_COUNT < call.args[0] and f.seen and f.seen.peek(call.args[0], 4):
+        return f"""{call.name} got {say(f, call.args[0], "linked", "pv")} as its operation, and {call.args[1]:#x} as the address of its struct: the two are exchanged, at {f.source.place(call.caller)} or where that is called. The
+            operation comes first."""
+    call = refused(f, name=("update_va_mapping",))
+    if call and f.is_a(call.args[1], "linked", "pv") and not f.is_a(call.args[0], "linked", "pv"):
+        return f"""update_va_mapping got {call.args[0]:#x} as the VA of which the pte is to change, and {say(f, call.args[1], "linked", "pv")} as the entry: the two are exchanged. The VA comes first."""
+    return None
 
 
 @rule("count-not-a-number", LESSON + ": Asking Xen", "failure")

@@ -6,6 +6,7 @@ import re
 from xenabi.headers import errors, names, value
 from xenabi.hypercalls import ARGUMENTS
 
+from .calls import MOST_TEXT
 from .numbers import CLOBBERED
 from .rule import rule
 from .rules_hypercall import LESSON, STUB, in_page
@@ -84,6 +85,22 @@ def _(f):
     last = texts[-1][1].decode("latin-1")
     return f"""The last text that was printed, "{last}", has no newline at its end, so its line is not complete. Each line that a stage prints ends in one; or
         console_io's count, {texts[-1][0].args[1]}, is too small, and the newline was not passed on."""
+
+
+def is_text(data: bytes) -> bool:
+    return all(0x20 <= byte < 0x7F or byte in b"\n\t" for byte in data)
+
+
+@rule("text-beyond-end", LESSON + ": Why a page", "mute", "silence", "timeout")
+def _(f):
+    """A byte 0 ends a text, and is none of it."""
+    texts = [c.data[:c.args[1]] for c in f.calls if c.name == "console_io" and not c.args[0] and c.args[1] <= MOST_TEXT]
+    before, end, behind = next((t.partition(b"\0") for t in texts if b"\0" in t), (b"", b"", b""))
+    line = before.decode("latin-1").rpartition("\n")[2]
+    if not end or not is_text(before + behind[:SAMPLE] if len(before) < SAMPLE else before):
+        return None  # what was printed is no text at all
+    return f"""console_io was given a text with a byte 0 in it: behind "{line[-40:]}" {f"{len(behind)} bytes more follow" if behind else "nothing follows"}. A text ends at its 0, and what lies behind is another's: so of a text more was taken than it has. How long one is says strlen(), which does not count the
+        0; put_padded() puts so many bytes into the line, and no more."""
 
 
 @rule("another-hypercall", LESSON + ": Why a page", "failure")

@@ -111,6 +111,8 @@ def page(f: Facts) -> str | None:
     if told and [c.args[0] for c in calls] == [0, 0] and calls[0].result and calls[0].result == calls[1].result:
         ways = ("through the page (hypercall())", "by the gate (hypercall_by_gate())")
         wrong = [way for way, number in zip(ways, told.groups(), strict=True) if int(number, 16) != calls[0].result]
+        if not wrong:
+            return f"Both numbers that were compared are {calls[0].result:#x}, which is what Xen returned to both"
         return f"""Xen returned {calls[0].result:#x} in EAX (RAX) to both. {" and ".join(wrong).capitalize()}, another number was looked at: is that register the output of the asm, is it what the function
             returns, and is the variable that takes it a long"""
     calls = [c for c in calls if c.args[0]]
@@ -162,6 +164,11 @@ def port(f: Facts) -> str | None:
     return f"Port {told[1]} is below {told[2]}, so it has a place in the table of handlers" if told and int(told[1]) < int(told[2]) else None
 
 
+def features(f: Facts) -> str | None:
+    known = (f.word("features") or 0) & 0xFFFFFFFF
+    return f"The features of Xen are known: features[0] is {known:#x}, and not 0" if known else None
+
+
 def memory(f: Facts) -> str | None:
     told = re.search(r"says (\d+) pages, and Xen has given this domain (\d+)", f.panic)
     if told and told[1] == told[2]:
@@ -190,7 +197,7 @@ def none_run(f: Facts) -> str | None:
 
 CHECKS: dict[str, Contradiction] = {
     "events: masked": events, "hypercall refused: ": result, "verify: P=V": same_page, "verify: a store": same_page, "remap: limit paddr": limit, "stack: ": stack, "jump: ": jump, "P=V is still mapped": dropped,
-    "hypercall page: ": page, "remap: the entry at": entry, "page table walk: ": table, "virq ": port, "Xen could not return": failsafe, "start_info at": magic, "memory: start_info says": memory, "verify: no byte": none_run, "timer: ": ticks, "events: xen_hypervisor_callback": upcalls,
+    "hypercall page: ": page, "remap: the entry at": entry, "page table walk: ": table, "virq ": port, "Xen could not return": failsafe, "start_info at": magic, "memory: start_info says": memory, "verify: no byte": none_run, "timer: ": ticks, "features: ": features, "events: xen_hypervisor_callback": upcalls,
 }
 
 

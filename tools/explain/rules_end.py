@@ -8,6 +8,7 @@ from xenabi.headers import value
 from .calls import SAMPLE
 from .report import plain
 from .rule import rule
+from .verdict import nothing_written, unknown
 
 
 OTHER_WAYS = {2: "CONSOLE_RING: into a ring of memory, which only a domain has that is not the first",
@@ -57,27 +58,14 @@ def _(f):
         headers with those of a stage (readelf -a)."""
 
 
-def verdict(f) -> str:
-    """Why nothing was written to the port, as far as that is seen."""
-    asked = [c for c in f.calls if c.name == "physdev_op"]
-    if not f.calls or f.calls[-1].name != "sched_op":
-        return ""
-    if not asked:
-        return """ Here xen_exit() did not ask Xen for the right to touch ports (PHYSDEVOP_set_iopl): it took itself for another domain than the first, or the
-            call was left out."""
-    if asked[-1].result:
-        return f" Here Xen refused the right to touch ports: physdev_op({asked[-1].args[0]:#x}, {asked[-1].args[1]:#x}) returned {asked[-1].result}."
-    return " Here Xen gave the right to touch ports, physdev_op returned 0, and still nothing was written: was the 0 taken for a refusal?"
-
-
 @rule("halted", "0-machine", "halted", rank=2)
 def _(f):
-    return f"The guest shut down by SHUTDOWN_poweroff. Success is reported by a byte to port 0xf4 (xen_exit()): a stage does so.{verdict(f)}"
+    return f"The guest shut down by SHUTDOWN_poweroff. Success is reported to port 0xf4 (xen_exit()): a stage does so.{nothing_written(f)}"
 
 
 @rule("no-verdict", "0-machine", "shutdown", rank=2)
 def _(f):
-    return f"The guest shut down by SHUTDOWN_reboot. Success is reported by a byte to port 0xf4 (xen_exit()): a stage does so.{verdict(f)}"
+    return f"The guest shut down by SHUTDOWN_reboot. Success is reported to port 0xf4 (xen_exit()): a stage does so.{nothing_written(f)}"
 
 
 @rule("console-number", "2-hypercall-page: Why a page", "mute", "silence", "timeout", "failure")
@@ -88,7 +76,7 @@ def _(f):
         text = call.data if call.name not in ("console_io", "iret") else b""
         if len(text) == SAMPLE and all(0x20 <= byte < 0x7F for byte in text):
             return f"""What was to be printed went to {call.name} (hypercall {call.number}), not to console_io ({value("__HYPERVISOR_console_io")}): its arguments were {call.args[0]:#x}, {call.args[1]:#x} and
-                VA {call.args[2]:#x}, where there is text, "{text.decode()}...". The number, or the stub that is called, is another's. Xen returned {call.result}."""
+                VA {call.args[2]:#x}, where there is text, "{text.decode()}...". {"The number came as argument 1: it goes first, before the arguments." if call.args[0] == value("__HYPERVISOR_console_io") else "The number, or the stub that is called, is another's."} Xen returned {call.result}."""
     return None
 
 
@@ -112,7 +100,7 @@ def _(f):
 @rule("verdict-unknown", "0-machine", "qemu", rank=1)
 def _(f):
     if f.xen("^Freed .* init memory"):
-        return """The guest had begun when QEMU ended. Either it reported a verdict that is neither success (0x10) nor failure (0x11) to port 0xf4: QEMU
+        return f"""The guest had begun when QEMU ended. {unknown(f)}""" if unknown(f) else """The guest had begun when QEMU ended. Either it reported a verdict that is neither success (0x10) nor failure (0x11) to port 0xf4: QEMU
             then exits with twice the number and 1. Or QEMU itself fell, and says why above."""
 
 

@@ -5,6 +5,7 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .facts import Facts
 from .probes import MSR_BASE
+from .relation import offset_or_cut
 from .rule import rule
 
 LESSON = "2-hypercall-page"
@@ -161,12 +162,13 @@ def _(f):
         refused = "Xen may not write stubs there: a guest's page tables are not writable." if f.fault and f.code(f.fault.ip, 2) == WRMSR \
             else "Xen wrote its stubs over what was there."
         return f"""The hypercall-page MSR got {wrmsr[1]:#x}, which is PFN {pfn:#x}: {thing}. hypercall_page is PFN
-            {page(f) >> PAGE_SHIFT:#x}. {refused}{other_index(pfn, page(f) >> PAGE_SHIFT)}"""
+            {page(f) >> PAGE_SHIFT:#x}. {refused}{other_index(f, pfn, page(f) >> PAGE_SHIFT)}"""
 
 
-def other_index(pfn: int, right: int) -> str:
+def other_index(f: Facts, pfn: int, right: int) -> str:
     """How an index of mfn_list became another."""
     how = "half of it: the list was read as if its entries had half their size, which is a word's (unsigned long)" if 2 * pfn == right else \
         "twice that: the list was read as if its entries had twice their size, which is a word's (unsigned long)" if pfn == 2 * right else \
         "its neighbour: the index is off by one" if abs(pfn - right) == 1 else ""
-    return f" {pfn:#x} is {how}." if how else ""
+    cut = offset_or_cut(f, pfn << PAGE_SHIFT, right << PAGE_SHIFT) if not how else ""
+    return f" {pfn:#x} is {how}." if how else f" As an address, {pfn << PAGE_SHIFT:#x} for {right << PAGE_SHIFT:#x}, it is {cut}." if cut else ""

@@ -5,6 +5,7 @@ import functools
 
 from xenabi.loader import Fault, Loading, Placed
 
+from .compiled import size_of
 from .facts import Facts
 from .garbled import misplaced, wrong
 from .rule import rule
@@ -94,6 +95,9 @@ def _(f):
 def _(f):
     mode = note(f, "PAE_MODE")
     if f.xen("^Mismatch between Xen and DOM0 kernel") and mode and mode.text == "no":
+        entry = size_of(f.source.path, "pteval_t")
+        if entry == 8:
+            return """The PAE_MODE note says "no", and the kernel is built for three levels of page tables (PAE): its entries, pteval_t, have 8 bytes. So the note is wrong and has to be "yes": is the condition under which notes.S says so met?"""
         return """A 32-bit kernel with two levels of page tables (PAE=n). No Xen since early 2008 runs those: since then 32-bit guests
             have three (PAE). To boot it, name a Xen from before that was built without PAE: XEN=file."""
 

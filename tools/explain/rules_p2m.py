@@ -26,7 +26,7 @@ def p2m_index(f: Facts, fault: Fault) -> int:
 @rule("p2m-not-repointed", JUMP + ": The p2m not repointed", "crash", "failure")
 def _(f):
     fault = page_fault(f)
-    pv = (p2m_index(f, fault) << PAGE_SHIFT) + f.page_offset & f.mask if fault and f.info and f.bits == 32 else 0
+    pv = (p2m_index(f, fault) << PAGE_SHIFT) + f.page_offset & f.mask if fault and f.info else 0
     if pv and p2m_index(f, fault) >= f.nr_pages and in_register(f, fault, p2m_index(f, fault)) and f.thing(pv):
         return f"""VA {fault.cr2:#x} is entry {p2m_index(f, fault):#x} of the p2m: the number of P=V page {pv:#x} ({f.thing(pv)}) less PAGE_OFFSET. A
             pointer that is still P=V was taken for a linked one: start_info's {"pt_base" if "page tables" in f.thing(pv) else "pointer"}
@@ -36,7 +36,7 @@ def _(f):
 @rule("repointed-twice", JUMP + ": What still points low", "crash", "failure")
 def _(f):
     fault = page_fault(f)
-    pv = (p2m_index(f, fault) << PAGE_SHIFT) - f.page_offset & f.mask if fault and f.info and f.bits == 32 else 0
+    pv = (p2m_index(f, fault) << PAGE_SHIFT) - f.page_offset & f.mask if fault and f.info else 0
     if pv and p2m_index(f, fault) >= f.nr_pages and in_register(f, fault, p2m_index(f, fault)) and f.thing(pv):
         early = f.source.linked(fault.ip) and f.source.linked(fault.ip)[1] == "P=V"
         now = f.info_now

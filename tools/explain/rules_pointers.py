@@ -4,6 +4,7 @@
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .calls import IRET, MOST_UPDATES, SHUTDOWN
+from .disassembly import absolute
 from .facts import Facts
 from .fault import Fault
 from .questions import JUMP, REMAP, is_linked, misread, page_fault, remapped, vectors, who
@@ -116,15 +117,20 @@ def went_on_elsewhere(f: Facts, fault: Fault) -> int | None:
     return frame(f, back) if right is not None and back and frame(f, back) != right else None
 
 
-@rule("fixup-wrong", JUMP + ": No trap table", "crash", "failure")
+@rule("fixup-wrong", JUMP + ": No trap table", "crash", "failure", "silence", "timeout")
 def _(f):
     meant = next((x for x in f.seen.faults if f.source.function(x.ip) == "probe_kernel_read"), None) if f.seen else None
     at = went_on_elsewhere(f, meant) if meant else None
+    other = next((insn for insn, to in f.source.fixups if to == at and insn != meant.ip), None) if meant else None
+    if at is not None and other is not None:
+        return f"""The fault at {f.source.place(meant.ip)} was meant, and __ex_table has an entry for it, by which the code goes on at VA {dict(f.source.fixups)[meant.ip]:#x}. The handler returned to VA {at:#x}, as the entry of another instruction says, the one at
+            {f.source.place(other)}. fixup_exception() has to take the entry whose instruction is where the exception came, regs->ip, and no other."""
     if at is not None:
         return f"""The fault at {f.source.place(meant.ip)} was meant, and was caught. The code was to go on at VA {dict(f.source.fixups)[meant.ip]:#x}, as __ex_table says, and the handler returned to VA {at:#x}: what it
             put into its frame (fixup_exception(), regs->ip) is not what the table says."""
     fixups, faults = dict(f.source.fixups), f.seen.faults if f.seen else []
-    if f.fault and len(faults) > 1 and faults[-2].ip in fixups and f.source.function(f.fault.ip) == f.source.function(faults[-2].ip) and f.fault.ip not in fixups and f.fault.ip != fixups[faults[-2].ip]:
+    went_on = any(c.name == IRET and frame(f, c) == fixups.get(faults[-2].ip) for c in f.calls[faults[-2].calls:]) if len(faults) > 1 else False
+    if f.fault and not went_on and len(faults) > 1 and faults[-2].ip in fixups and f.source.function(f.fault.ip) == f.source.function(faults[-2].ip) and f.fault.ip not in fixups and f.fault.ip != fixups[faults[-2].ip]:
         return f"""The fault at {f.source.place(faults[-2].ip)} was meant, and was caught. The code was to go on at VA {fixups[faults[-2].ip]:#x}, as __ex_table says, and
             the next fault came at VA {f.fault.ip:#x}: the handler set another EIP (RIP), or the table's fixup is not where the code goes on."""
 
@@ -132,6 +138,9 @@ def _(f):
 @rule("null-pointer", JUMP + ": A null pointer", "crash", "failure")
 def _(f):
     fault = page_fault(f)
+    fixed = f.source.line(fault.ip).partition(":")[0].endswith(".S") and absolute(f.source, fault.ip) == fault.cr2 if fault else False
+    if fault and fixed:
+        return f"""The instruction at {f.source.place(fault.ip)} takes its operand from memory, at the fixed address {fault.cr2:#x}, and nothing is mapped there. In this assembly a number is an address, unless a $ stands before it."""
     if fault and fault.cr2 < PAGE_SIZE and f.source.function(fault.ip) != "probe_kernel_read" and not fault.returned_to and (f.source.is_code(fault.ip) or fault.fetch):
         return f"""A NULL pointer was used, or a member of what it should point to, {fault.cr2:#x} bytes behind it. While P=V is mapped this goes
             unnoticed: page 0 is an ordinary page then.{unset(f, fault.ip)}"""

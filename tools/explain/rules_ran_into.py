@@ -5,6 +5,7 @@ import functools
 import re
 import subprocess
 
+from .calls import IRET
 from .rule import rule
 
 _ENDS = re.compile(r"\t(?:rep[a-z]* |lock |bnd )*(l?jmp|[il]?ret|iretq?|lretq?|iret|ud2|hlt|sysret|call)[a-z]*\b")
@@ -45,8 +46,9 @@ def _(f):
 
 @rule("ran-into-next", "7-debugging: Reading a crash", "crash", "failure", "vanished", "silence", "timeout", rank=-1)
 def _(f):
-    ran = {f.source.function(s.address) for s in f.steps}
+    ran = {f.source.function(s.address) for part in (f.steps, *(x.way for x in (f.seen.faults if f.seen else ()))) for s in part}
+    unlogged = f.seen and not f.steps and f.calls and f.calls[-1].name == IRET  # the log begins anew at a call
     for name, va, text, behind in open_ends(f):
-        if name in ran:
+        if name in ran or unlogged:
             return f"""{name}'s last instruction is "{' '.join(text.split())}", at {f.source.place(va)}, which is no jump and no return: the processor ran on into {behind}, which lies behind it."""
     return None

@@ -4,6 +4,7 @@
 from .calls import IRET
 from .facts import Facts
 from .questions import JUMP
+from .returns import returned
 from .rule import rule
 from .rules_frames import frame, pushed
 
@@ -47,6 +48,9 @@ def _(f):
     if lost(f):
         return f"""An exception, or an event, came and was handled, and {'; '.join(lost(f)[:3])} it. Between its entry and its iret a register is not pushed, or another is popped in its
             place: all that a C function may change has to be saved, and taken back in the opposite order."""
+    kept = returned(f, "registers_kept") if f.panic else None
+    if kept is not None and kept & 0xFF:
+        return f"""registers_kept() returned true (AL was {kept & 0xFF}): no register was changed. And the kernel says that one was. Where it is called, its result is taken the wrong way round."""
     came = [c for c in f.calls if c.name == IRET and f.source.function(frame(f, c)) == "registers_kept"]
     if f.panic and came:
         return f"""The kernel says that a register was changed. {"An exception and an event were" if len(came) > 1 else "An exception was"} seen to come, and to go back with all registers as they were, and nothing else
@@ -56,6 +60,10 @@ def _(f):
             what it saves, or the check itself loads other numbers into the registers than it takes off. An event comes between any two instructions, so all that a C function may change ({"EAX, ECX, EDX" if f.bits == 32 else "RAX, RCX, RDX, RSI, RDI, R8 to R11"}) has to be pushed, and
             popped in the opposite order."""
     meant = next((x for x in reversed(f.seen.faults if f.seen else []) if f.source.function(x.ip) == "registers_kept" and x.vector == 6), None)
+    counter = f.source.va("timer_ticks") or 0
+    if f.function == "registers_kept" and meant and f.fault.regs.rax & 0xFFFFFFFF == counter & 0xFFFFFFFF:
+        return f"""registers_kept() had {f.fault.cr2:#x} where it is to have the address of a counter, and where it is to have a number of ticks, that address, VA {counter:#x} (timer_ticks): its two arguments are exchanged,
+            where it is called, or where it reads them."""
     if f.function == "registers_kept" and meant and meant.regs.rdi & f.mask == f.fault.cr2:
         return f"""registers_kept() itself had VA {f.fault.cr2:#x} in the register that is to hold the address of a counter, {"RDI" if f.bits == 64 else "EDI"}, before anything interrupted it: its argument was read from the
             wrong place."""
@@ -68,6 +76,8 @@ def _(f):
 @rule("red-zone", JUMP + ": What a kernel sets up first", "failure")
 def _(f):
     if f.panic.startswith("entries: an event has changed a variable"):
+        if (returned(f, "variables_kept") or 0) & 0xFF:
+            return "variables_kept() returned true: its variables were what they had been. And the kernel says that one was changed. Where it is called, its result is taken the wrong way round."
         zone = """The function keeps them below its stack pointer, if it is compiled with -mred-zone, in the 128 bytes that the ABI of 64 bits calls the red zone, and Xen, as the processor does, puts
             its frame right there (-mno-red-zone)""" if f.bits == 64 else "With 32 bits nothing lies below the stack pointer"
         return f"""A function's variables did not hold what they were given when an event had come and gone. {zone}. Else the entry of the event puts back another stack pointer, or writes above its

@@ -60,6 +60,9 @@ def instead(f: Facts, paddr: int, va: int) -> str:
     missed = beside(f, va)
     if not at and missed:
         return missed
+    told = f.seen.probes.told if f.seen and f.seen.probes else []
+    if not at and told and f.source.va("remap_limit") is not None and not any(t.name == "remap_limit" for t in told):
+        return "That page is mapped nowhere but P=V, and remap_limit() was never called, so the end that the remap was given is another number:"
     if not at:
         return "That page is mapped nowhere but P=V: the limit is too small, an entry was left out, or an empty one was copied:"
     return f"""That page is mapped at VA {at[0]:#x}, {abs(at[0] - va):#x} {"lower" if at[0] < va else "higher"}: an entry went to a wrong slot, or the image is linked for an

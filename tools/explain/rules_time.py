@@ -7,21 +7,20 @@ import re
 
 from xenabi.headers import names, value
 
+from .clock import SECOND, reading, timers
 from .facts import Facts
 from .questions import say
 from .rule import rule
 from .rules_events import FIRST, TIMER, bound
 
+FAR = 10 * SECOND
 YEARS = 1 << 56  # ns, two of them: nothing here runs so long
-SECOND = 1_000_000_000  # ns
 
 
 def asked(f: Facts, tick: int = 0) -> int | None:
     """The time that the timer was set to last, or for this tick, the first being 1."""
-    calls = [c for c in f.calls if c.name == "set_timer_op"]
-    if len(calls) < tick or not calls:
-        return None
-    return calls[tick - 1].args[0] | (calls[tick - 1].args[1] << 32 if f.bits == 32 else 0)
+    calls = timers(f)
+    return calls[tick - 1][1] if calls and len(calls) >= tick else None
 
 
 @rule("timer-not-stopped", FIRST, "failure")
@@ -47,7 +46,7 @@ def parts(time: int) -> str:
     """What the time itself says of how it was made."""
     if YEARS < time < 1 << 63:
         return f" What it gave is {time // SECOND // 86400} days, and Xen has run for seconds: a product was not shifted back (by 32 bits), or a shift went the other way."
-    return " What it gave is, as a number with a sign, negative: from the counter (RDTSC, its upper half in EDX) a larger number was taken, the counter was not read, or it was cut before." if time >> 63 else \
+    return " What it gave is, as a number with a sign, negative: from the counter (RDTSC, its upper half in EDX) a larger number was taken, the counter was not read, or it was cut before; or a product was not shifted back." if time >> 63 else \
         " What it gave is next to nothing, as if Xen had only begun: the sum was cut, or its first part left out." if time < SECOND // 100 else ""
 
 
@@ -58,7 +57,7 @@ def _(f):
         return None
     tick, time, wanted = (int(n, 0) for n in told.groups())
     to = asked(f, tick)
-    if f.calls and asked(f) is None:
+    if f.seen and f.calls and asked(f) is None:
         return None  # nobody asked for it
     if wanted > time + SECOND:
         return f"""system_time() went back, by {(wanted - time) // SECOND} s, from one reading to the next: {f.panic.partition(': ')[2]}. What is read of the counter differs by far more than has passed: is its upper half that of EDX (RDTSC), the lower that of
@@ -69,7 +68,7 @@ def _(f):
         return f"""{early}. The clock is about right, and Xen was asked for another time than the kernel says: set_timer_op number {tick} took {to:#x} ns. It takes a number of 64 bits{halves}: a part
             of that was lost, or another number was given."""
     return f"""{early}: system_time() is behind Xen's clock. It is the shared page's system_time, plus the cycles since its tsc_timestamp as
-        nanoseconds.{parts(time)}"""
+        nanoseconds.{reading(f) or parts(time)}"""
 
 
 @rule("timer-ahead", FIRST, "failure")
@@ -77,9 +76,12 @@ def _(f):
     told = re.match(r"timer: system_time\(\) gives 0x([0-9a-f]+) ns, and Xen's clock is not there yet", f.panic)
     if not told:
         return None
-    time = int(told[1], 16)
+    time, how = int(told[1], 16), reading(f)
+    ahead = f"system_time() is ahead of Xen's clock: an event was asked for at {time:#x} ns, the present time by system_time(), and did not come at once."
+    if how:
+        return ahead + how
     xens = f"; Xen wrote {f.shared_info.system_time:#x} ns there last, at {f.shared_info.tsc_timestamp:#x} of the counter" if f.shared_info else ""
-    return f"""system_time() is ahead of Xen's clock: an event was asked for at {time:#x} ns, the present time by system_time(), and did not come at once. The time is the shared page's system_time, plus the cycles
+    return f"""{ahead} The time is the shared page's system_time, plus the cycles
         since its tsc_timestamp as nanoseconds{xens}. Is tsc_timestamp taken from the counter, is the counter's upper half that of EDX (RDTSC), are the cycles scaled by tsc_to_system_mul and tsc_shift?{parts(time)}"""
 
 
@@ -107,9 +109,13 @@ def _(f):
     ready = asked(f) and any(virq == TIMER and f.shared_info and port not in f.shared_info.masked for virq, port in bound(f))
     if f.panic.startswith("timer: ") and ("ticks came" in f.panic or " came at 0x" in f.panic):
         calls = sum(c.name == "set_timer_op" for c in f.calls)
-        return f"""{f.panic.removeprefix("timer: ").capitalize()}. set_timer_op was made {calls} times{", so nobody asked for an event: wait_for_tick() was not called, or returned at once" if f.calls and not calls else ""}."""
+        return f"""{f.panic.removeprefix("timer: ").capitalize()}. set_timer_op was made {calls} times{", so nobody asked for an event: wait_for_tick() was not called, or returned at once" if f.seen and f.calls and not calls else ""}."""
     if not f.panic.startswith("timer: woken") and not (f.where_said == "idle" and (f.called_back and bound(f) or ready)):
         return None
+    far = (asked(f) or 0) - f.shared_info.system_time if f.shared_info and f.where_said == "idle" else 0
+    if far > FAR:
+        return f"""The guest sleeps until an event comes, and that is far off: set_timer_op number {len(timers(f))} asked for {asked(f):#x} ns, and Xen's clock was at {f.shared_info.system_time:#x} ns when Xen last wrote it to the shared page. The call takes
+            nanoseconds since Xen's start, system_time() and a tick. If it is system_time() that gives too much: cycles_to_ns() has to shift the product of the cycles and tsc_to_system_mul right by 32 bits."""
     taken = handler(f)
     if taken:
         return taken

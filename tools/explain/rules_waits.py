@@ -15,6 +15,9 @@ def _(f):
     if f.function in ("registers_kept", "variables_kept", "xen_verify_entries"):
         waits = f"{f.function}() waits, without sleeping, until a tick interrupts it, and none comes"
         asked = [c for c in f.calls if c.name == "set_timer_op"]
+        own = [c for c in asked if f.source.function(c.caller) in ("ask_for_event", "xen_verify_entries")]
+        if f.seen and not f.seen.deaf and asked and len(own) <= (f.function == "variables_kept"):
+            return f"{waits}: set_timer_op was made {len(asked)} times, last at {f.source.place(asked[-1].caller)}, and not for this wait: ask_for_event() was not called before it."
         if f.seen and f.seen.regs and f.source.function(f.seen.regs.rip & f.mask) == f.function and len(asked) <= TICKS:
             return f"{waits}: set_timer_op was made {len(asked)} times, for the {TICKS} ticks that were slept for, and not once more for this one."
         return f"{waits}. Either no timer was set for it (ask_for_event()), or events are masked, or the handler does not count, or the loop does not look at what it counts."
