@@ -77,6 +77,9 @@ def _kinds(f: Facts, n: int):
     elsewhere = n + f.source.offset & f.mask
     if f.bits == 64 and f.thing(elsewhere - f.page_offset & f.mask):
         yield "minus", f"VA {elsewhere:#x}, {f.thing(elsewhere - f.page_offset & f.mask)}, less LOAD_OFFSET, which is for addresses in the image (__pa_symbol()); others are PAGE_OFFSET more than their paddr (__pa())"
+    thing = f.thing(elsewhere) if f.bits == 64 else ""
+    if thing and not f.thing(n):
+        yield "minus", f"P=V {elsewhere:#x}, {thing}, less LOAD_OFFSET: what runs P=V has paddrs already, and nothing is to be taken off"
     yield from _machine(f, n)
 
 

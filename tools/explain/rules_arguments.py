@@ -8,6 +8,7 @@ from xenabi.headers import errors, names, value
 from xenpt.memory import PAGE_SHIFT
 
 from .calls import MOST_UPDATES, UPDATE, Call
+from .disassembly import function
 from .facts import Facts
 from .questions import refused, say
 from .rule import rule
@@ -18,6 +19,7 @@ SELF = value("DOMID_SELF")
 OPERATIONS = ("event_channel_op", "sched_op", "xen_version", "memory_op", "physdev_op")  # an operation's number, and the address of its struct
 MMU = ("mmu_update", "update_va_mapping", "mmuext_op")
 MOST_COUNT = 0x10000
+NEAR_CALL = 16  # instructions
 BIND_VIRQ = value("EVTCHNOP_bind_virq")
 ON_PORT = {value(f"EVTCHNOP_{name}"): f"EVTCHNOP_{name}" for name in ("close", "send", "unmask")}
 POINTERS = {"mmu_update": (0, 2), "mmuext_op": (0, 2), "console_io": (2,), "set_trap_table": (0,), "event_channel_op": (1,),
@@ -54,10 +56,21 @@ def _(f):
     if call and domain > 0xFFFF and f.bits == 64:
         return f"""{call.name} got {say(f, domain)} as its domain, which is the number of none: its fourth argument did not come by R10. A hypercall's
             fourth goes there, and not into RCX as a function's does, since SYSCALL overwrites RCX."""
+    went = loaded(f, call, SELF) if call and domain != SELF else ""
+    if went:
+        return f"""{call.name} names DOMID_SELF ({SELF:#x}) as its domain, and Xen got {say(f, domain)}: before the call, at {f.source.place(call.caller)}, {SELF:#x} goes into {went.upper()}. A hypercall's fourth
+            argument goes into {"R10, not into RCX as a function's does, since SYSCALL overwrites RCX" if f.bits == 64 else "ESI"}: see hypercall()'s asm."""
     if call and domain & 0xFFFF != SELF and not (domain and f.guest(f"^toolstack: created domain {domain}, ")) and (domain or -call.result in (ESRCH, EPERM)):
         word = {0x7FF1: "DOMID_IO, whose pages are those of devices"}.get(domain, f"{say(f, domain, 'pv', 'linked', 'clobbered')}")
         return f"""{call.name} names another domain than its caller: {word}. It does not exist, is not one to act for, or does not own the
             page. Use DOMID_SELF ({SELF:#x})."""
+
+
+def loaded(f: Facts, call: Call, number: int) -> str:
+    """The register that the code in front of a call loads with a number; empty if it is the one that the fourth argument goes into, or none."""
+    code = [i for i in function(f.source, call.caller - 1) if i.address < (f.source.linked(call.caller) or [0])[0]]
+    found = next((m[1] for i in reversed(code[-NEAR_CALL:]) for m in [re.fullmatch(rf"\${number:#x},%(\w+)", i.operands)] if m), "")
+    return "" if found in ("esi", "r10", "r10d") and found != ("esi" if f.bits == 64 else "r10") else found
 
 
 @rule("update-size", LESSON + ": Asking Xen", "failure")

@@ -2,6 +2,7 @@
 """Page faults by an entry: one that was changed, lost a right, or may not be written to."""
 
 from xenpt import paging
+from xenpt.entry import Entry
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .facts import Facts
@@ -25,7 +26,18 @@ def _(f):
     if walk and walk.problem and walk.path and walk.path[-1].value > PAGE_SIZE and not walk.path[-1].value & paging.PRESENT:
         entry = walk.path[-1]
         return f"""The walk of VA {fault.cr2:#x} ends at {entry.name} = {entry.value:#x}, which holds a page but has no PRESENT bit (bit 0). Xen
-            stores such an entry without checking it and returns 0. {exchanged(f, entry.value)}"""
+            stores such an entry without checking it and returns 0. {exchanged(f, entry.value) or copied(f, fault.cr2, entry)}"""
+
+
+def copied(f: Facts, va: int, entry: Entry) -> str:
+    """What an entry has to do with the one of P=V that it was to be a copy of."""
+    low = f.walk(va - (f.source.offset if va in f.source.extent else f.page_offset) & f.mask) if is_linked(f, va) else None
+    same = [e for e in low.path if e.level.shift == entry.level.shift] if low else []
+    if same and entry.value == same[0].maddr:
+        return f"""{entry.value:#x} is the machine address of the entry that was to be copied, {same[0].name} of P=V. What belongs there is what stands in that one, {same[0].value:#x}."""
+    if same and same[0].value ^ entry.value < PAGE_SIZE:
+        return f"""The entry that was to be copied, {same[0].name} of P=V, is {same[0].value:#x}: its flags, or some of them, were lost."""
+    return ""
 
 
 def exchanged(f: Facts, value: int) -> str:

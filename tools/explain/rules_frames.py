@@ -77,6 +77,17 @@ def _(f):
         back is the iret hypercall (hypercall_iret): Xen has to know of it, since it alone can let events in again."""
 
 
+@rule("iret-missing", JUMP + ": What a kernel sets up first", "silence", "timeout")
+def _(f):
+    """The same, and what it went on to waits for an event."""
+    fixups = dict(f.source.fixups)
+    then = [(x, f.calls[x.calls].name) for x in f.seen.faults if x.ip in fixups and x.calls < len(f.calls)] if f.seen else []
+    meant = next((x for x, name in then if name not in (IRET, "console_io")), None)
+    if meant and f.shared_info and f.shared_info.evtchn_upcall_mask:
+        return f"""Events are masked (evtchn_upcall_mask is 1), and one is waited for. The exception at {f.source.place(meant.ip)} was meant, Xen masked events when it called the handler for it, and no iret hypercall followed: the handler came back
+            by another instruction. The processor's IRET knows nothing of that mask; the way back is hypercall_iret, at which Xen takes it away."""
+
+
 @rule("iret-missing", JUMP + ": What a kernel sets up first", "crash", "failure")
 def _(f):
     """The handler of an exception that was meant came back, and not by the hypercall."""

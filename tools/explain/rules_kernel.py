@@ -102,7 +102,7 @@ def _(f):
             SCHEDOP_poll leave the mask as it is."""
     if f.panic.startswith("events: masked"):
         return """evtchn_upcall_mask in shared_info is 1 where the kernel has unmasked events: 1 masks them and 0 lets them in. It was written the other way
-            round, into another byte, not at all, or only after it was looked at."""
+            round, into another byte, not at all, only after it was looked at, or before Xen's page was mapped there (map_shared_info()): then into the page that was there till then."""
 
 
 @rule("features-not-read", JUMP + ": What a kernel sets up first", "failure")

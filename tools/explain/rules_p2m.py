@@ -58,6 +58,9 @@ def _(f):
     for name, begin, right in (("m2p", M2P[f.bits], "an MFN"), ("p2m", f.info.mfn_list, "a PFN"),
                                ("p2m", f.info.mfn_list + f.page_offset & f.mask, "a PFN")):
         index = (fault.cr2 - begin & f.mask) // word
+        address = index << PAGE_SHIFT & f.mask
+        if name == "p2m" and index >= f.nr_pages and f.is_a(address, "minus"):
+            return f"""VA {fault.cr2:#x} is the p2m's entry number {index:#x}, and there are {f.nr_pages:#x} pages. As a PFN that is address {address:#x}: {f.number(address, "minus")}.{who(f, fault.cr2)}"""
         kinds = ("maddr", "entry") if name == "m2p" else ("maddr", "entry", "pv", "linked", "mfn")
         if index >= f.nr_pages and in_register(f, fault, index) and f.is_a(index, *kinds) and (fault.cr2 - begin & f.mask) % word == 0:
             return f"""VA {fault.cr2:#x} is the {name}'s entry number {index:#x}, and that number is {f.number(index, *kinds)}. The index is

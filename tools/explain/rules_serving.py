@@ -60,7 +60,11 @@ def _(f):
 
 @rule("guest-domain-ring", LESSON + ": The console ring", "failure")
 def _(f):
-    said = f.guest(r"^toolstack: domain [0-9]+ wrote nonsense into its (\S+) ring")
+    said = f.guest(r"^toolstack: domain [0-9]+ wrote nonsense into its (\S+) ring: producer (0x[0-9a-f]+), consumer (0x[0-9a-f]+)")
+    made, taken = (int(n, 16) for n in said.groups()[1:]) if said else (0, 0)
+    if said and made < taken and f.guest(r"^toolstack: the guest ended with reason 0"):
+        return f"""The domain that stage 6 built came to its end, but on the way it broke the rules of its {said[1]} ring: the consumer's index is {taken:#x}, and the producer's is {made:#x}, so more would have been taken than was ever put there. Who
+            writes moves the producer's index (out_prod, req_prod), and the consumer's (out_cons, req_cons) is moved by dom0 alone. Here the guest wrote its new end into the consumer's, or set the producer's back. What it wrote there was lost."""
     if said and f.guest(r"^toolstack: the guest ended with reason 0"):
         return f"""The domain that stage 6 built came to its end, but on the way it broke the rules of its {said[1]} ring: the producer's index was further from the
             consumer's than the ring is large, or the guest moved the index that is dom0's. What it wrote there was lost."""

@@ -64,6 +64,9 @@ def _(f):
             EAX, and are both in a variable of 64 bits?{parts(time)}"""
     early = f"A tick came before its time: {f.panic.partition(': ')[2]}. A timer that is set to a time in the past fires at once"
     if to is not None and to < wanted - SECOND // 2 and time < SECOND << 20:  # time leaps when it is observed, but never back
+        if to <= SECOND:
+            return f"""{early}. The clock is about right, and set_timer_op number {tick} took {to:#x} ns, which is {to // 1000000} ms: that is how long to wait, and what it takes is a point in time, in nanoseconds since Xen's start (system_time() and so
+                many more)."""
         halves = ", the lower half of it in one argument and the upper in the next" if f.bits == 32 else ""
         return f"""{early}. The clock is about right, and Xen was asked for another time than the kernel says: set_timer_op number {tick} took {to:#x} ns. It takes a number of 64 bits{halves}: a part
             of that was lost, or another number was given."""

@@ -9,6 +9,7 @@ from .calls import UPDATE
 from .facts import Facts
 from .questions import refused, say
 from .rule import rule
+from .rules_events import mapped
 
 LESSON = "3-remap"
 BUILT = "^toolstack: created domain "  # another's tables are: rules_pin.py
@@ -100,6 +101,9 @@ def _(f):
     frame = (value & (1 << 52) - 1) >> PAGE_SHIFT
     if f.pfn(frame) is not None or not frame:
         return None
+    if f.refused.name == "update_va_mapping" and f.info and f.refused.args[0] == f.source.va("shared_info_page"):
+        return f"""The new entry, {value:#x}, names page {frame:#x}, which is not this guest's. It was to be that of Xen's shared info page, which start_info gives as a machine address, {f.info.shared_info:#x}, to which nothing may be
+            added.{mapped(f, f.refused.args[0])}"""
     kind = f.number(frame, "pfn", "pv") if f.is_a(frame, "pfn") else f.number(frame << PAGE_SHIFT, "linked", "pv", "mfn")
     if f.pfn(value) is not None:
         kind = f"MFN {value:#x} was not shifted by {PAGE_SHIFT}"

@@ -20,6 +20,8 @@ def _(f):
             return f"{waits}: set_timer_op was made {len(asked)} times, last at {f.source.place(asked[-1].caller)}, and not for this wait: ask_for_event() was not called before it."
         if f.seen and f.seen.regs and f.source.function(f.seen.regs.rip & f.mask) == f.function and len(asked) <= TICKS:
             return f"{waits}: set_timer_op was made {len(asked)} times, for the {TICKS} ticks that were slept for, and not once more for this one."
+        if f.shared_info and f.shared_info.evtchn_upcall_mask:
+            return f"{waits}: events are masked (evtchn_upcall_mask in shared_info is 1). A handler has not come back by the iret hypercall, which takes the mask away, or mask_events() has set it."
         return f"{waits}. Either no timer was set for it (ask_for_event()), or events are masked, or the handler does not count, or the loop does not look at what it counts."
     return None
 

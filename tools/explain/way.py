@@ -70,23 +70,23 @@ class Way:
         words = (int.from_bytes(data[at:at + word], "little") for at in range(0, len(data) - word + 1, word))
         return [w - 1 for w in words if self.source.is_code(w - 1) and self.is_behind_call(w)]
 
-    def callers(self, regs: Saved | None = None):
-        """Those of them that the last instruction then returns to: each is behind a call of the function that the one before is in. What functions
-        have left on the stack that returned before is none; nor is the address of a function that lies behind another's last call. Of several, it is
-        the first that somebody has called."""
-        inside = self.source.begin((regs or self.seen.regs).rip & self.mask)
-        rest = self.on_stack(regs)
-        called = [self._calls(a) for a in rest]
-        while inside is not None and inside in called:
-            these = [n for n, c in enumerate(called) if c == inside]
-            number = next((n for n in these if self.source.begin(rest[n]) in called[n + 1:]), these[0])
-            yield rest[number]
-            inside, rest, called = self.source.begin(rest[number]), rest[number + 1:], called[number + 1:]
+    def callers(self, regs: Saved | None = None) -> list[int]:
+        """Those of them that the last instruction then returns to: each is behind a call of the function that the one before is in. What
+        functions have left on the stack that returned before is none, nor is the address of a function, which may lie behind a call that
+        ends another: so it is the longest way that counts."""
+        found = self.on_stack(regs)
+        ways: dict[int | None, list[int]] = {}  # by the function that is called; those of the stack's upper end come first
+        for address in reversed(found):
+            called = self._calls(address)
+            way = [address, *ways.get(self.source.begin(address), [])]
+            if called is not None and len(way) >= len(ways.get(called, [])):
+                ways[called] = way
+        return ways.get(self.source.begin((regs or self.seen.regs).rip & self.mask), [])
 
     def _calls(self, address: int) -> int | None:
-        """The function that a CALL with a distance leads to, of which this is the last byte; -1 if it is none."""
+        """The function that a CALL with a distance leads to, of which this is the last byte."""
         call = self.compiled(address - 4, 5)
-        return self.source.begin(address + 1 + int.from_bytes(call[1:], "little", signed=True) & self.mask) if call[:1] == b"\xe8" else -1
+        return self.source.begin(address + 1 + int.from_bytes(call[1:], "little", signed=True) & self.mask) if call[:1] == b"\xe8" else None
 
     def is_behind_call(self, address: int) -> bool:
         """Whether it can be a return address: CALL with a distance, or through a register or memory."""
