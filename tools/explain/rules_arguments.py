@@ -2,12 +2,12 @@
 """Hypercalls that Xen refused for the way they were made: arguments, their order and number, where they point to."""
 
 import re
-from errno import EFAULT, ENOSYS, EPERM, ESRCH
+from errno import EFAULT, ENOENT, ENOSYS, EPERM, ESRCH
 
 from xenabi.headers import errors, names, value
 from xenpt.memory import PAGE_SHIFT
 
-from .calls import MOST_UPDATES, UPDATE, Call
+from .calls import ARGUMENTS, MOST_UPDATES, UPDATE, Call
 from .disassembly import function
 from .facts import Facts
 from .questions import refused, say
@@ -58,8 +58,11 @@ def _(f):
             fourth goes there, and not into RCX as a function's does, since SYSCALL overwrites RCX."""
     went = loaded(f, call, SELF) if call and domain != SELF else ""
     if went:
-        return f"""{call.name} names DOMID_SELF ({SELF:#x}) as its domain, and Xen got {say(f, domain)}: before the call, at {f.source.place(call.caller)}, {SELF:#x} goes into {went.upper()}. A hypercall's fourth
-            argument goes into {"R10, not into RCX as a function's does, since SYSCALL overwrites RCX" if f.bits == 64 else "ESI"}: see hypercall()'s asm."""
+        place = next((n for n, r in enumerate(ARGUMENTS[f.bits], 1) if r[-2:] == went[-2:]), 0)
+        why = f"That is where argument {place} goes: either the arguments are in another order than updates, count, done, domain, or two registers of hypercall()'s asm are exchanged" if place else \
+            "It goes there, and not into RCX as a function's does, since SYSCALL overwrites RCX: see hypercall()'s asm"
+        return f"""{call.name} names DOMID_SELF ({SELF:#x}) as its domain, and Xen got {say(f, domain)}: before the call, at {f.source.place(call.caller)}, {SELF:#x} goes into {went.upper()}. The domain is argument 4, which a hypercall
+            takes in {"R10" if f.bits == 64 else "ESI"}. {why}."""
     if call and domain & 0xFFFF != SELF and not (domain and f.guest(f"^toolstack: created domain {domain}, ")) and (domain or -call.result in (ESRCH, EPERM)):
         word = {0x7FF1: "DOMID_IO, whose pages are those of devices"}.get(domain, f"{say(f, domain, 'pv', 'linked', 'clobbered')}")
         return f"""{call.name} names another domain than its caller: {word}. It does not exist, is not one to act for, or does not own the
@@ -141,6 +144,33 @@ def _(f):
     if call and call.name not in ("mmu_update", "domctl"):
         return f"""Xen has no hypercall {call.number} ({call.name}), or no operation {call.args[0]:#x} of it. Is the number right, and is
             __XEN_INTERFACE_VERSION__ defined? Undefined, it gives sched_op and others the numbers of 2004."""
+
+
+@rule("another-operation", "7-debugging: Every hypercall", "failure")
+def _(f):
+    """What the kernel's line speaks of is not what Xen was asked for."""
+    told = re.match(r"hypercall refused: (\w+)\(((?:[A-Z]+OP|MMUEXT|XENMEM|XENVER)_\w+)\)", f.panic)
+    call = refused(f, name=(told[1],)) if told else None
+    if not told or not call:
+        return None
+    known = names(told[2].partition("_")[0] + "_")
+    meant = next((n for n, name in known.items() if name == told[2]), None)
+    first = f.seen.peek(call.args[0], 4) if f.seen and call.name == "mmuext_op" else None
+    got = int.from_bytes(first, "little") if first else call.args[0]
+    if meant is None or got == meant or call.name == "mmuext_op" and not first:
+        return None
+    place = call.args.index(meant) + 1 if meant and meant in call.args[1:] else 0
+    if place:
+        return f"""{told[2]} is operation {meant} of {call.name}, and Xen got {meant} as argument {place} and {call.args[0]:#x} as argument 1, where the operation belongs: the arguments are in another order. Made at {f.source.place(call.caller)}."""
+    return f"""The kernel's line speaks of {told[2]}, operation {meant} of {call.name}, and Xen got operation {got:#x}, {known.get(got, "which there is not")}: {errors().get(-call.result, call.result)}. Another one was asked for than was meant, at {f.source.place(call.caller)}."""
+
+
+@rule("no-such-vcpu", "4-start-kernel: What a kernel sets up first", "failure")
+def _(f):
+    call = refused(f, ENOENT, name=("vcpu_op",))
+    if call and call.args[1]:
+        return f"""vcpu_op was made for virtual processor {say(f, call.args[1], "pv", "linked")}, and this domain has no such one: {errors()[ENOENT]}. They are counted from 0, and here there is only that. Its arguments are operation, vcpu, and the address
+            of a struct. Made at {f.source.place(call.caller)}."""
 
 
 @rule("another-call-refused", LESSON + ": Asking Xen", "failure", rank=1)

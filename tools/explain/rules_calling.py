@@ -12,6 +12,7 @@ from .rule import rule
 from .rules_hypercall import LESSON, STUB, in_page
 from .rules_msr import about
 
+REGISTERS = {32: ("ebx", "ecx", "edx", "esi", "edi"), 64: ("rdi", "rsi", "rdx", "r10", "r8")}
 SYSCALL = b"\x0f\x05"
 SAMPLE, LONGEST = 8, 1 << 16  # characters of a text
 AGAIN = 4  # so often the same is no accident
@@ -54,6 +55,10 @@ def _(f):
         if lost and "features" in f.panic:
             return f"""Of two calls that are to be the same, the one {"through the page" if in_page(f, lost.regs.rip & f.mask) else "by Xen's gate"} gave Xen {lost.args[1]:#x} as the address of its struct, and nothing of this
                 kernel's is there: Xen wrote its answer elsewhere, or nowhere. The argument is the address of a variable."""
+        last = [c.args[:3] for c in features[-1:]] + [c.args[:3] for c in calls if c.number == number][-1:]
+        if len(last) == 2 and GET_FEATURES in last[1] and last[1][0] != GET_FEATURES and last[0][0] == GET_FEATURES:
+            return f"""Through the page, Xen got {GET_FEATURES:#x}, the operation (XENVER_get_features), as argument {last[1].index(GET_FEATURES) + 1} and {last[1][0]:#x} as argument 1, where the operation belongs; by the gate they came in their order. Arguments go into
+                {", ".join(r.upper() for r in REGISTERS[f.bits])}, in this order: in hypercall()'s asm two of them are exchanged."""
         return f"""The same hypercall gave two answers, by Xen's gate and by the page: it does not get to Xen as it was meant. Xen took
             {asked or "nothing"}. Compare the number (the stub that is called) and the registers of the arguments, in their order."""
 

@@ -132,6 +132,10 @@ def _(f):
 
 @rule("callbacks-exchanged", FIRST, "failure", "crash", "silence")
 def _(f):
+    call = next((c for c in f.calls if c.name == "set_callbacks"), None)
+    if call and f.bits == 32 and call.args[0] == f.source.va("xen_hypervisor_callback"):
+        return f"""set_callbacks got {', '.join(f'{a:#x}' for a in call.args[:4])}: an address where a 32-bit guest gives a code segment. It takes four arguments, a segment (FLAT_KERNEL_CS) and an address for events, and the same for a return that
+            fails. The addresses alone are the way of 64 bits."""
     if failsafe_for_events(f):
         return f"""set_callbacks registered xen_failsafe_callback, VA {f.source.va('xen_failsafe_callback'):#x}, for events. Events enter at the first address, a return that fails at
             the second."""

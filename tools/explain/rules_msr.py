@@ -169,6 +169,7 @@ def other_index(f: Facts, pfn: int, right: int) -> str:
     """How an index of mfn_list became another."""
     how = "half of it: the list was read as if its entries had half their size, which is a word's (unsigned long)" if 2 * pfn == right else \
         "twice that: the list was read as if its entries had twice their size, which is a word's (unsigned long)" if pfn == 2 * right else \
+        f"{pfn // right} times that: the index of an array counts entries, and not their bytes" if pfn in (4 * right, 8 * right) else \
         "its neighbour: the index is off by one" if abs(pfn - right) == 1 else ""
     cut = offset_or_cut(f, pfn << PAGE_SHIFT, right << PAGE_SHIFT) if not how else ""
     return f" {pfn:#x} is {how}." if how else f" As an address, {pfn << PAGE_SHIFT:#x} for {right << PAGE_SHIFT:#x}, it is {cut}." if cut else ""

@@ -3,6 +3,7 @@
 
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
+from .calls import UPDATE
 from .decode import operand
 from .facts import Facts
 from .questions import JUMP, MACHINE, REMAP, is_linked, page_fault, remapped, say, who
@@ -39,6 +40,10 @@ def _(f):
     fault = page_fault(f)
     asked = [c for c in f.calls if c.name == "mmu_update"]
     if fault and is_linked(f, fault.cr2) and asked and not any(c.args[1] for c in asked):
+        filled = UPDATE.unpack((f.seen.peek(asked[-1].args[0], UPDATE.size) if f.seen else None) or bytes(UPDATE.size))
+        if all(filled):
+            return f"""mmu_update was asked for 0 updates, and VA {fault.cr2:#x} is not mapped. Where they are collected, at VA {asked[-1].args[0]:#x}, the first place is filled in, maddr {filled[0]:#x} := {filled[1]:#x}: it was not counted (batched has to grow
+                with each), or the count was set to 0 before the call."""
         return f"""mmu_update was asked for 0 updates, and returned {asked[-1].result}: nothing was remapped, and VA {fault.cr2:#x} is not mapped.
             Either none was collected, or the loop over the entries ended before its first: is the limit 0, or no higher than where it starts?"""
 

@@ -39,6 +39,7 @@ class Page(NamedTuple):
     answer: Head  # the last that was begun; without a limit by rsp_prod, which may be wrong itself
     before: list[Head]  # those before it
     question: str  # the last that was written
+    asked: int  # its type
 
 
 def page(f) -> Page | None:
@@ -55,7 +56,7 @@ def page(f) -> Page | None:
                           for (begin, size), end in ((ring.fields["req"], "req_prod"), (ring.fields["rsp"], "rsp_prod")))
     last, begin = questions[-1], ring.offset("req")
     path = data[begin + last.at + last.size:][:min(last.len, MOST_TEXT)].split(b"\0")[0].decode("latin-1")
-    return Page(*indexes, answers[-1], answers[:-1], path)
+    return Page(*indexes, answers[-1], answers[:-1], path, last.type)
 
 
 def _messages(ring: bytes, end: int) -> list[Head]:
@@ -109,6 +110,8 @@ def _(f):
     if shared.answer.type in (read, error):
         return f"""The domain took {got} ({got:#x}) for the answer's type. In the ring the answer's head says type {shared.answer.type} and length {shared.answer.len}, which is as it should be: so the domain reads it from another place than the
             ring's {shared.answer.at} on, by rsp_cons (take(), store_ring_get())."""
+    if shared.asked != read and shared.asked == shared.answer.type:
+        return f"""The answer is of type {got}, and so is the question in the ring: dom0 has answered what it was asked. The domain was to ask for a value, by a question of type {read} (XS_READ), and asked by another (ask(), struct xsd_sockmsg)."""
     return f"""The head of dom0's answer says type {shared.answer.type} ({shared.answer.type:#x}) and length {shared.answer.len}. An answer has the type of its question, {read} (XS_READ), or {error} (XS_ERROR): store_reply() (src/stage6-toolstack/store-keys.c) begins
         with a copy of the question's head, and changes its length, and the type only for an error."""
 

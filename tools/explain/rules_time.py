@@ -14,6 +14,7 @@ from .rule import rule
 from .rules_events import FIRST, TIMER, bound
 
 FAR = 10 * SECOND
+HANDLERS = 16  # places in the kernel's table
 YEARS = 1 << 56  # ns, two of them: nothing here runs so long
 
 
@@ -100,6 +101,11 @@ def handler(f: Facts) -> str:
     counted = int.from_bytes(f.stored(at - f.source.offset & f.mask, 4), "little") if at else 0
     if found == wanted and counted and counted == set_:
         return f"""{counted} ticks were counted (timer_ticks), and as many were asked for, by {set_} set_timer_op. And the kernel waits for one more: the comparison in wait_for_tick() goes on where the number is reached, or it was given another number."""
+    word = f.bits // 8
+    others = [n for n in range(HANDLERS) if int.from_bytes(f.stored(table + n * word - f.source.offset & f.mask, word), "little") == wanted]
+    if found != wanted and others:
+        return f"""The kernel was called back, and took the event of port {port}, the timer's. In its table of handlers, handlers[{port}] is {say(f, found)}, and timer_interrupt() is at handlers[{others[0]}]{" (that is the virtual interrupt's number, not the port's)" if
+            others[0] == TIMER else ""}: the table is indexed by port."""
     if found != wanted:
         return f"""The kernel was called back, and took the event of port {port}, the timer's. In its table of handlers, handlers[{port}] is {say(f, found)}, and timer_interrupt() is at VA {wanted:#x}: it was put in
             another place, not at all, or something else was."""

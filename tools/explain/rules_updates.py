@@ -84,6 +84,8 @@ def _(f):
         want = f.p2m[ptr >> PAGE_SHIFT] << PAGE_SHIFT | ptr & PAGE_SIZE - 1 if ptr >> PAGE_SHIFT < len(f.p2m) else 0
         return f"""mmu_update's ptr, {ptr:#x}, is pseudo-physical ({kind}). The entry to change has to be named by its machine address,
             {want:#x}: it must go through the p2m first (early_p2m())."""
+    if f.is_a(ptr >> PAGE_SHIFT, "pv") and f.thing(ptr >> PAGE_SHIFT):
+        return f"""mmu_update's ptr, {ptr:#x}, is P=V {ptr >> PAGE_SHIFT:#x}, {f.thing(ptr >> PAGE_SHIFT)}, shifted left by {PAGE_SHIFT}: a paddr, taken for a page number. The entry to change has to be named by its machine address: its paddr, through the p2m."""
     if f.bits == 32 and ptr >> 32 and f.is_a(ptr & f.mask, "linked", "clobbered"):
         return f"""mmu_update's ptr, {ptr:#x}, is no machine address, but two words of 32 bits that lay there before, {ptr >> 32:#x} and {ptr & f.mask:#x} ({f.number(ptr & f.mask, "linked", "clobbered")}): it was never filled in, or
             only a part of it. It has 64 bits, and is the entry's machine address."""
