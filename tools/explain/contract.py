@@ -17,6 +17,7 @@ from xenpt.start_info import StartInfo
 
 from .contract_memory import image, stack
 from .contract_tables import mapped
+from .numbers import M2P
 
 if TYPE_CHECKING:
     from .observe import Observation
@@ -88,6 +89,7 @@ def _p2m(seen: Observation, base: int, layout: Layout) -> Iterator[str]:
         yield "start_info's nr_pages is 0"
     elif "pages" in layout and info.nr_pages != layout["pages"]:
         yield f"start_info's nr_pages is {info.nr_pages:#x}, and the domain was given {layout['pages']:#x} pages"
+    yield from _m2p(seen)
     for pfn in range(0, min(info.pt_base - base >> PAGE_SHIFT, len(seen.p2m)), EVERY):
         maddr = space.walk(base + (pfn << PAGE_SHIFT)).maddr
         if maddr is None:
@@ -97,6 +99,18 @@ def _p2m(seen: Observation, base: int, layout: Layout) -> Iterator[str]:
             there = seen.p2m.index(maddr >> PAGE_SHIFT) if maddr >> PAGE_SHIFT in seen.p2m else None
             yield (f"mfn_list says that PFN {pfn:#x} is MFN {seen.p2m[pfn]:#x}, and the page tables say MFN {maddr >> PAGE_SHIFT:#x}"
                    + ("" if there is None else f", which mfn_list has as its entry {there:#x} (an entry has {seen.bits // 8} bytes, and so the first PFNs' MFNs stand at 0, {seen.bits // 8}, {seen.bits // 4}, ...)"))
+            return
+
+
+def _m2p(seen: Observation) -> Iterator[str]:
+    """Xen's own table of the other direction."""
+    word = seen.bits // 8
+    for pfn, mfn in list(enumerate(seen.p2m))[::EVERY]:
+        entry = seen.peek(M2P[seen.bits] + mfn * word, word)
+        told = int.from_bytes(entry or b"", "little")
+        if entry and told != pfn:
+            yield (f"mfn_list says that PFN {pfn:#x} is MFN {mfn:#x}, and the m2p, which Xen keeps, says that this MFN is PFN {told:#x}. Xen takes the PFNs from the list that XENMEM_populate_physmap is given (extent_start), and writes "
+                   "the MFNs over them: each place has to hold its PFN before the call (populate())")
             return
 
 

@@ -85,6 +85,8 @@ def _note(data: bytes, at: int, owner_size: int, size: int, owner: bytes) -> str
         return f'the name\'s size is {owner_size}, but "Xen" and its final zero are {len(OWNER)} bytes' if owner != OWNER[:3] else ""
     elif near == at + 8 and size <= MOST_VALUE and owner_size == len(OWNER):
         return f'"Xen" stands behind two words, {owner_size:#x} and {size:#x}, which are the two sizes: the third, the type, is missing'
+    elif not at and 0 < near < _HEADER.size:
+        return f'in front of "Xen" stand {near} bytes, and not three words of 4 bytes: one of the sizes, or the type, is shorter than a word (.long), or missing'
     elif near >= 0 and near != at + _HEADER.size + (owner_size + 3 & ~3) + (size + 3 & ~3) + _HEADER.size:  # the next one's
         return (f'"Xen" stands at {near:#x}, and not behind three words: the note before is not padded to a multiple of 4 bytes, or to '
                 "more, or one of its sizes is wrong")

@@ -7,6 +7,7 @@ from xenabi.headers import errors, names, value
 from xenabi.hypercalls import ARGUMENTS
 
 from .calls import MOST_TEXT
+from .facts import Facts
 from .numbers import CLOBBERED
 from .rule import rule
 from .rules_hypercall import LESSON, STUB, in_page
@@ -35,6 +36,10 @@ def _(f):
             To the compiler such a register must count as changed: "+b", "+c", ... and not "b", "c" in hypercall()'s asm."""
 
 
+def on_stack(f: Facts, n: int) -> bool:
+    return n in f.said.layout.get("Boot stack", range(0))
+
+
 @rule("hypercall-page-differs", LESSON + ": Why a page", "failure")
 def _(f):
     if f.panic.startswith("hypercall page: "):
@@ -55,6 +60,10 @@ def _(f):
         if lost and "features" in f.panic:
             return f"""Of two calls that are to be the same, the one {"through the page" if in_page(f, lost.regs.rip & f.mask) else "by Xen's gate"} gave Xen {lost.args[1]:#x} as the address of its struct, and nothing of this
                 kernel's is there: Xen wrote its answer elsewhere, or nowhere. The argument is the address of a variable."""
+        twice = next((c for c in features if f.seen and on_stack(f, c.args[1]) and on_stack(f, int.from_bytes(f.seen.peek(c.args[1], f.bits // 8) or b"", "little")) and c.result), None)
+        if twice:
+            return f"""{"Through the page" if in_page(f, twice.regs.rip & f.mask) else "By the gate"} Xen got VA {twice.args[1]:#x} as the struct's address, and what stands there, {f.seen.peek(twice.args[1], f.bits // 8)[::-1].hex().lstrip("0")}, is itself an address: the address of
+                the pointer was passed, and not the pointer. The answer was {twice.result}."""
         last = [c.args[:3] for c in features[-1:]] + [c.args[:3] for c in calls if c.number == number][-1:]
         if len(last) == 2 and GET_FEATURES in last[1] and last[1][0] != GET_FEATURES and last[0][0] == GET_FEATURES:
             return f"""Through the page, Xen got {GET_FEATURES:#x}, the operation (XENVER_get_features), as argument {last[1].index(GET_FEATURES) + 1} and {last[1][0]:#x} as argument 1, where the operation belongs; by the gate they came in their order. Arguments go into
@@ -125,7 +134,7 @@ def _(f):
 @rule("console-arguments", LESSON + ": Why a page", "mute", "silence", "timeout", "failure", rank=1)
 def _(f):
     call = next((c for c in f.calls if c.name == "console_io" and not c.args[0]), None)
-    word = int.from_bytes(f.code(call.args[2], f.bits // 8), "little") if call else 0
+    word = int.from_bytes(call.data[:f.bits // 8], "little") if call else 0
     text = f.code(word, SAMPLE) if word else b""
     if call and call.args[2] in f.said.layout.get("Boot stack", range(0)) and len(text) == SAMPLE and all(0x20 <= byte < 0x7F for byte in text):
         return f"""console_io got VA {call.args[2]:#x} as the text's address: that is on the stack, and what stands there, {word:#x}, is itself the address of a text, "{text.decode()}...". The address of the

@@ -14,6 +14,7 @@ from .questions import JUMP, misread
 from .rule import rule
 
 CS_IN_FRAME = {32: 2, 64: 5}  # words: EAX, EIP, CS, or RAX, R11, RCX, flags, RIP, CS (xen/arch-x86/xen-x86_64.h)
+STUB_SIZE, STUBS = 16, 20 * 16  # bytes of one, and of all
 FAR = 24  # words: so far from where its frame is a handler may look for it
 RPL = 0xFFFC  # a selector without its ring, which Xen clears for a 64-bit kernel
 STUB = re.compile(rb"\x59?(?:\x41\x5b)?(?:\x6a\0)?\x6a(.)[\xe9\xeb]", re.S)  # pop %rcx, pop %r11, push $0, push $vector, jmp
@@ -176,6 +177,10 @@ def _(f):
             told.vector) and f.is_behind_call(told.vector) else ""
         return f"""{came}, and the handler found its frame one word off, with {told.vector:#x} in the vector's place{called}. One word too many was pushed between the vector and
             struct pt_regs, or the struct lacks a field before the vector."""
+    stubs, leads = f.source.va("trap_stubs"), dict(gates(f)).get(real.vector)
+    if stubs is not None and leads is not None and 0 <= leads - stubs < STUBS and (leads - stubs) % STUB_SIZE:
+        return f"""{came}. The trap table leads that vector to trap_stubs + {leads - stubs:#x}, into the middle of a stub: they are {STUB_SIZE} bytes (TRAP_STUB_SIZE) apart, so the one of vector {real.vector} is at trap_stubs + {real.vector * STUB_SIZE:#x}. What ran there pushed
+            other words than a stub does."""
     if pushed is not None and pushed != real.vector:
         return f"""{came}, and the handler took it for vector {told.vector}. The trap table leads vector {real.vector} to the stub of another, or to one that has another's number:
             {f.source.place(dict(gates(f))[real.vector])}, where {pushed} is pushed. Where the table leads, how far apart the stubs are (TRAP_STUB_SIZE, .balign), and what each pushes (vector) have to fit."""

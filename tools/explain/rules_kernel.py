@@ -91,7 +91,10 @@ def _(f):
 
 @rule("events-masked", JUMP + ": What a kernel sets up first", "failure")
 def _(f):
-    if f.panic.startswith("events: masked after SCHEDOP_block"):
+    if f.panic.startswith("events: masked after SCHEDOP_"):
+        said = f.panic.split()[3].strip(",")
+        if said != "SCHEDOP_block":
+            return f"""Events are masked: the kernel's line speaks of {said}, which leaves the mask as it is. SCHEDOP_block, {BLOCK}, alone unmasks events and sleeps in one step."""
         slept = [c for c in f.calls if c.name == "sched_op" and f.source.function(c.caller) != "wait_for_ports"]
         if f.calls and f.seen and (not slept or slept[-1].args[0] != BLOCK):
             what = f"sched_op was made with operation {slept[-1].args[0]} ({names('SCHEDOP_').get(slept[-1].args[0], 'none that there is')})" if slept else "no sched_op was made at all"
