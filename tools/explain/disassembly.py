@@ -8,6 +8,8 @@ import re
 import subprocess
 from typing import NamedTuple
 
+from xenabi.image import Symbol
+
 from .source import Source
 
 _LINE = re.compile(r"^ *([0-9a-f]+):\s+(?:(?:lock|rep\w*|data16|[c-g]s) )*(\S+)\s*([^#]*?)\s*(?:# ([0-9a-f]+).*)?$")
@@ -69,10 +71,19 @@ def function(source: Source, address: int) -> tuple[Instruction, ...]:
 
 def variable(source: Source, instruction: Instruction) -> str:
     """The variable, one word large, that an instruction's operand in memory is; empty if it is none."""
-    address = instruction.named if instruction.named is not None else _from_got(source, instruction)
-    symbol = source.image.symbol_at(address & source.mask) if address is not None and source.image else None
-    whole = symbol and symbol.value == address & source.mask and symbol.size == source.bits // 8 and symbol.value not in source.code
+    address, symbol = _address(source, instruction), symbol_of(source, instruction)
+    whole = address is not None and symbol and symbol.value == address & source.mask and symbol.size == source.bits // 8 and symbol.value not in source.code
     return symbol.name if symbol and whole else ""
+
+
+def _address(source: Source, instruction: Instruction) -> int | None:
+    return instruction.named if instruction.named is not None else _from_got(source, instruction)
+
+
+def symbol_of(source: Source, instruction: Instruction) -> Symbol | None:
+    """What of the image an instruction's operand in memory lies in."""
+    address = _address(source, instruction)
+    return source.image.symbol_at(address & source.mask) if address is not None and source.image else None
 
 
 def _from_got(source: Source, instruction: Instruction) -> int | None:

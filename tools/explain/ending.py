@@ -76,12 +76,19 @@ class Ending(Way):
         stub = self.thing(found[0] - self.source.offset & self.mask) if found else ""
         return f"{found[1]} {address:#x}: {stub}" if stub.startswith("the hypercall page") else self.place(address) + self.called_from(address)
 
+    @functools.cached_property
+    def caller_of_helper(self) -> int | None:
+        """Who called what everybody calls, if a fault came there."""
+        if not self.fault or not self.seen or not self._helps(self.fault.ip):
+            return None
+        return next((a for a in self.callers(self.fault.regs) if not self._helps(a)), None)
+
+    def _helps(self, address: int) -> bool:
+        return self.source.line(address).partition(":")[0].endswith(_HELPERS)
+
     def called_from(self, address: int) -> str:
         """Who called what everybody calls, if a fault came there."""
-        if not self.fault or not self.seen or not self.source.line(address).partition(":")[0].endswith(_HELPERS):
-            return ""
-        callers = self.callers(self.fault.regs)
-        found = next((a for a in callers if not self.source.line(a).partition(":")[0].endswith(_HELPERS)), None)
+        found = self.caller_of_helper if self._helps(address) else None
         return f"; called from {self.source.function(found)}, {self.source.line(found)}" if found is not None else ""
 
     @functools.cached_property

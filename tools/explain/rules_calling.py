@@ -16,6 +16,7 @@ from .rules_msr import about
 REGISTERS = {32: ("ebx", "ecx", "edx", "esi", "edi"), 64: ("rdi", "rsi", "rdx", "r10", "r8")}
 SYSCALL = b"\x0f\x05"
 SAMPLE, LONGEST = 8, 1 << 16  # characters of a text
+MOST_OPERATIONS = 32
 AGAIN = 4  # so often the same is no accident
 GET_FEATURES = value("XENVER_get_features")
 
@@ -44,6 +45,11 @@ def on_stack(f: Facts, n: int) -> bool:
 def _(f):
     if f.panic.startswith("hypercall page: "):
         calls = [c for c in f.calls if c.regs.rip != 0][-6:]
+        ways = [c for c in calls if c.number == value("__HYPERVISOR_xen_version")]
+        if "gives version" in f.panic and len(ways) == 2 and ways[0].args[0] != ways[1].args[0] and max(c.args[0] for c in ways) < MOST_OPERATIONS:
+            known = names("XENVER_")
+            by = {in_page(f, c.regs.rip & f.mask): f"{known.get(c.args[0], 'operation')} ({c.args[0]})" for c in ways}
+            return f"""The two ways were asked for different things: by Xen's gate {by.get(False, "?")}, and through the page {by.get(True, "?")}. Both answered; the numbers can only be compared if the question is the same."""
         # What prints this are operations 0 of console_io.
         asked = ", then ".join(f"{c.name}({c.args[0]:#x}, {c.args[1]:#x}) = {c.result}" for c in calls if c.name != "console_io" or c.args[0])
         number = value("__HYPERVISOR_xen_version")

@@ -89,6 +89,13 @@ def in_context(f, mfn: int) -> bool:
     return (mfn << PAGE_SHIFT & 0xFFFFFFFF).to_bytes(4, "little") in context(f)[0]
 
 
+@rule("guest-domain-cr3", LESSON, "failure")
+def _(f):
+    said, wrote = f.xen("Could not get page ref for mfn 0*([0-9a-f]+)"), re.search(r"domctl\(setvcpucontext\), cr3 of MFN 0x([0-9a-f]+)", f.panic)
+    if said and wrote and int(said[1], 16) and int(said[1], 16) == int(wrote[1], 16) >> PAGE_SHIFT:
+        return f"""Xen found MFN {int(said[1], 16):#x} in cr3, which is {int(wrote[1], 16):#x}, the top table's MFN, shifted right by {PAGE_SHIFT}: ctrlreg[3] got the MFN as it is. A cr3 is an address, which xen_pfn_to_cr3() makes of it."""
+
+
 @rule("guest-domain-width", LESSON + ": No width set", "failure")
 def _(f):
     said, wrote = f.xen("Could not get page ref for mfn 0*([0-9a-f]+)"), re.search(r"domctl\(setvcpucontext\), cr3 of MFN 0x([0-9a-f]+)", f.panic)

@@ -5,12 +5,13 @@ import re
 
 from xenabi.headers import names, value
 
-from .questions import JUMP, REMAP, hexadecimals
+from .questions import JUMP, REMAP, hexadecimals, say
 from .relation import repointed
 from .rule import rule
 from .rules_events import BLOCK
 from .rules_stack import STACK_END_MAGIC
 
+NEAR_END, UNUSED = 1024, 1024  # bytes at the lower end of init_stack, and above that
 GET_FEATURES = value("XENVER_get_features")
 
 
@@ -19,6 +20,13 @@ def _(f):
     if f.panic.startswith("stack: the lower end") and not (f.word("init_stack") or 0) & 0xFFFFFFFF and f.seen:
         return f"""The word at the lower end of init_stack, VA {hexadecimals(f.panic)[0]:#x}, is 0: nobody has written over it, but {STACK_END_MAGIC:#x} (STACK_END_MAGIC) was never put there. verify_arrival() does that, first of all, and was not called, or
             did not come as far as that."""
+    if f.panic.startswith("stack: the lower end") and f.seen:
+        bottom = hexadecimals(f.panic)[0]
+        call = next((c for c in f.calls if any(0 <= a - bottom < NEAR_END for a in c.args)), None)
+        between = f.seen.peek(bottom + NEAR_END, UNUSED) or b"x"
+        if call or not any(between):
+            by = f" {call.name} was given that address, at {f.source.place(call.caller)}: its data were put there." if call else ""
+            return f"""The word at the lower end of init_stack, VA {bottom:#x}, was written over: it is {say(f, f.word("init_stack") or 0)}.{by}{"" if any(between) else " No stack came down so far, for what lies above it is all zeros: somebody else wrote there."}"""
     if f.panic.startswith("stack: the lower end"):
         return f"""init_stack overflowed: the word at its lower end, VA {hexadecimals(f.panic)[0]:#x}, was written over. It has {(f.source.top_of("init_stack") or 0) - (f.source.va("init_stack") or 0)} bytes (THREAD_SIZE):
             a large array, deep recursion, or a stack pointer that began too low."""
@@ -53,11 +61,14 @@ def _(f):
         return """VA 0 is still mapped, P=V. pvh_drop_identity_map() clears the pgd entries below PAGE_OFFSET by stores, and loads CR3, which flushes the TLB: it was not called, cleared other entries, or CR3 was not
             loaded afterwards."""
     names_of = [c.name for c in f.calls]
+    left = re.search(r"pgd\[(\d+)\] is 0x([0-9a-f]+)", f.panic)
+    if left and "set_trap_table" in names_of and "mmu_update" not in names_of[names_of.index("set_trap_table"):]:
+        return f"""pgd[{left[1]}] is {int(left[2], 16):#x} still. xen_drop_identity_map() has come as far as its own check, and no mmu_update was made since the trap table was registered: what it collected was never sent to Xen (apply()), or nothing was
+            collected."""
     if "set_trap_table" in names_of and "mmu_update" not in names_of[names_of.index("set_trap_table"):]:
         return """VA 0 is still mapped, P=V: no page-table entry was changed since the trap table was registered, so xen_drop_identity_map(), which clears the pgd entries of P=V by mmu_update, was not called, or
             returned early."""
     walk = f.walk(0)
-    left = re.search(r"pgd\[(\d+)\] is 0x([0-9a-f]+)", f.panic)
     updates = [u for c in f.calls if c.name == "mmu_update" for u in c.updates if not u[1]]
     if left and updates:
         named = ", ".join(f"{ptr:#x}" for ptr, _ in updates[:4])

@@ -9,6 +9,9 @@ from .relation import also
 from .rule import rule
 
 
+PGD_SLOT = 1 << 39  # bytes that a pgd entry of four levels stands for
+
+
 def repointed_limit(f) -> tuple[int, bool]:
     """A limit that is a linked address, and whether start_info's fields are, too; 0 if it is none."""
     limit = (hexadecimals(f.panic) + [0])[0] if f.panic.startswith("remap: limit paddr") else 0
@@ -102,6 +105,8 @@ def source(f, pv: int) -> str:
         return f"{head} it is in no page table, but in {f.thing(pv) or 'a page that nothing was put in'}. The walk took a wrong index or address before."
     name, va = known
     total = f.said.layout.get("TOTAL")
+    if f.bits == 64 and va == f.source.offset % PGD_SLOT:
+        return f"""{head} it is {name}, the entry of the P=V pud page that is to become the text's (LOAD_OFFSET's place in its pgd slot). It is written to, and what is copied there is the entry of paddr 0: source and destination are exchanged."""
     if total and total.stop <= va < f.page_offset:
         return f"{head} it is {name}, of VA {va:#x}, and Xen mapped memory for the start only up to {total.stop:#x} (TOTAL). The limit, or the index, is too large."
     if f.page_offset and f.page_offset <= va:

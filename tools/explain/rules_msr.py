@@ -57,6 +57,9 @@ def _(f):
     if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[1] == MSR_BASE:
         return f"""WRMSR got {wrmsr[0]:#x}{about(f, wrmsr[0])} as the MSR's number, and {MSR_BASE:#x}, which is its number, as the value: the two are exchanged. The number goes
             in ECX, the value in EDX and EAX."""
+    if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[0] != MSR_BASE and MSR_BASE in (wrmsr[1] >> 32, wrmsr[1] & 0xFFFFFFFF):
+        return f"""WRMSR got {wrmsr[0]:#x}{about(f, wrmsr[0])} as the MSR's number, in ECX, and {MSR_BASE:#x}, which is its number, stood in {"EDX" if wrmsr[1] >> 32 == MSR_BASE else "EAX"}: registers are exchanged in the asm. The number goes in ECX, the upper half of the value in EDX,
+            the lower in EAX."""
     if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[0] != MSR_BASE:
         return f"""Xen has no MSR {wrmsr[0]:#x}. The number of the hypercall-page MSR is in EBX of CPUID leaf {LEAF:#x}, here
             {MSR_BASE:#x}."""

@@ -47,7 +47,7 @@ def _(f):
         if paddr >= ends or stray(f) or hits_pv(f):
             return None
         return f"""The remap was made, but VA {fault.cr2:#x} (paddr {paddr:#x}, {f.thing(paddr) or "nothing of Xen's or the image's"}) is not mapped:
-            {walk.problem}. The updates changed {changed(f)}. {instead(f, paddr, fault.cr2)} mmu_update returns 0 for all of these."""
+            {walk.problem}. The updates changed {changed(f)}. {twice(f)}{instead(f, paddr, fault.cr2)} mmu_update returns 0 for all of these."""
 
 
 def instead(f: Facts, paddr: int, va: int) -> str:
@@ -127,6 +127,14 @@ def _(f):
         same = f", which is what stood there before, for P=V is still whole: both names of the entry, where it is copied from and to, lead to the same one." if low and not low.problem else \
             ": ptr names the entry that was to be copied, or val and ptr are of the same one."
         return f"""An update wrote {val:#x} to {name} of VA {va:#x}, in the mapping P=V{same}{first} The entry of a linked address, here VA {fault.cr2:#x}, was to be written."""
+
+
+def twice(f: Facts) -> str:
+    """Whether two updates went to the same entry."""
+    places = [ptr for ptr, _ in made(f)]
+    again = next((ptr for ptr in places if places.count(ptr) > 1), None)
+    entry = f.va_of_entry(again) if again is not None else None
+    return f"{entry[0]} of VA {entry[1]:#x} was changed twice: one of the two updates was meant for another entry, so its index was made of a wrong address (PAGE_OFFSET, LOAD_OFFSET). " if entry else ""
 
 
 def changed(f: Facts) -> str:

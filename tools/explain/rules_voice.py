@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Before there is a voice: what the head passes on, and what CPUID says. Stages 1 and 2."""
 
+from .questions import say
 from .rule import rule
 from .rules_msr import LESSON, about
+
+FIRST_LEAF = 0x40000000  # of the hypervisor's
 
 
 @rule("cpuid-without-prefix", LESSON + ": CPUID without the prefix", "failure")
@@ -19,6 +22,8 @@ def _(f):
     if said and said[1] == "XenVMMXenVMM":
         return """CPUID told Xen's name, and the kernel refused it: the comparison is at fault. The name is in EBX, ECX, EDX of leaf 0x40000000, in
             this order, and EAX is the last leaf, at least 0x40000002."""
+    if said and f.seen and f.seen.leaves and FIRST_LEAF not in f.seen.leaves:
+        return f"""Xen was asked for CPUID leaf {", ".join(say(f, n, "pv", "linked", "clobbered") for n in f.seen.leaves)}, and its name is in leaf {FIRST_LEAF:#x}. The leaf has to be in EAX before the instruction: in its asm, EAX is an input and an output ("+a")."""
     if said and f.seen and f.seen.leaves:
         return f"""Xen was asked for CPUID leaf {", ".join(f"{n:#x}" for n in f.seen.leaves)} and answered; but what the kernel read out
             of it, "{said[1]}", is not its name. The name is in EBX, ECX, EDX of leaf 0x40000000, in this order, and EAX is the last leaf."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from .disassembly import last_load, variable, writers
+from .disassembly import function, last_load, symbol_of, variable, writers
 from .facts import Facts
 
 
@@ -13,13 +13,24 @@ def _value(f: Facts, va: int) -> int | None:
     return int.from_bytes(data, "little") if data else None
 
 
+def _empty(f: Facts) -> str:
+    """Of a function that everybody calls: the variable that its caller reads, if all of that is 0."""
+    call = f.caller_of_helper
+    for code in function(f.source, call) if call is not None else ():
+        symbol = symbol_of(f.source, code)
+        data = f.seen.peek(symbol.value, symbol.size) if f.seen and symbol and symbol.size and symbol.value not in f.source.code else None
+        if symbol and data is not None and not any(data):
+            return f" {f.source.function(call)}() called this with it, at {f.source.place(call)}, and reads {symbol.name} (VA {symbol.value:#x}, {symbol.size} bytes), which is all zeros: nobody has set it before."
+    return ""
+
+
 def unset(f: Facts, ip: int) -> str:
     """Of an instruction that used an address near 0: the variable that it was read from, if that is 0."""
     at = f.source.linked(ip)
     load = last_load(f.source, at[0]) if at else None
     name = variable(f.source, load) if load else ""
     if not name or _value(f, f.source.va(name) or 0) != 0:
-        return ""
+        return _empty(f)
     which = writers(f.source, name)
     ran = {f.source.function(step.address) for step in f.steps}
     known = bool(ran) and not f.cut and f.bare is not None  # of a run under Xen the log has the last part only
