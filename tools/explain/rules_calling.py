@@ -53,6 +53,10 @@ def _(f):
         # What prints this are operations 0 of console_io.
         asked = ", then ".join(f"{c.name}({c.args[0]:#x}, {c.args[1]:#x}) = {c.result}" for c in calls if c.name != "console_io" or c.args[0])
         number = value("__HYPERVISOR_xen_version")
+        first = next((c for c in calls if not c.number and in_page(f, c.regs.rip & f.mask)), None)
+        if first:
+            return f"""The hypercall page was called at its beginning, which is stub 0 ({first.name}), for hypercall {number}: made at {f.source.place(first.caller)}. Each hypercall has a stub of its own, {STUB} bytes each, and stub n is the one that puts n into EAX
+                (RAX): a number that is there already is lost."""
         sizes = [c.number // number for c in calls if c.number > number and not c.number % number]
         if sizes:
             return f"""The hypercall page was called at stub {sizes[0] * number}, for hypercall {number}: the kernel takes a stub to have {STUB * sizes[0]} bytes (struct

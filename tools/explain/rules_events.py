@@ -90,6 +90,9 @@ def _(f):
     shared = f.shared_info
     many = SERIES if f.end != "crash" else STORM  # until the stack is used up, for one calls while another is handled
     returns = [c.name for c in f.calls[-many:]] == [IRET] * many
+    if shared and shared.evtchn_upcall_pending and returns and f.word("upcalls") is not None and not f.word("upcalls") & 0xFFFFFFFF:
+        return """evtchn_upcall_pending is set in shared_info when the upcall returns, so Xen calls at once again, without end: the last hypercalls were all iret. And upcalls, which xen_evtchn_do_upcall() counts, is 0: that function never ran.
+            xen_hypervisor_callback has to call it."""
     if shared and shared.evtchn_upcall_pending and returns:
         return """evtchn_upcall_pending is set in shared_info when the upcall returns, so Xen calls at once again, without end: the last hypercalls were all
             iret. The upcall has to clear that flag, and before it looks for events."""

@@ -71,6 +71,9 @@ def _(f):
     done = re.match(r"memory_op\(populate_physmap\): (\d+) of \d+ pages at PFN 0x([0-9a-f]+)", f.panic)
     if not done:
         return None
+    asked = re.match(r"memory_op\(populate_physmap\): \d+ of (\d+) pages", f.panic)
+    if asked and int(done[1]) > int(asked[1]):
+        return f"""Xen gave {done[1]} pages in one call, where {asked[1]} were to be asked for: nr_extents in the struct that populate_physmap was given is larger than that. It counts extents, here pages, and not bytes."""
     over, order, at = f.xen(r"Over-allocation for d\d+: (\d+) > (\d+)"), extent_order(f), int(done[2], 16) + int(done[1])
     allows = f"max_mem lets the domain that stage 6 builds have {over[2]} pages (max_memkb was {4 * int(over[2])}, in KiB, 4 for each)" if over else ""
     if order:

@@ -37,7 +37,7 @@ def _(f):
     pointer = f.word("xen_start_info") if f.seen else None
     right = f.seen.start_info + f.page_offset & f.mask if f.seen else 0
     dropping = any(c.name == "set_trap_table" for c in f.calls) and not any(c.name == "set_callbacks" for c in f.calls)
-    if pointer is not None and pointer != right and dropping and not f.fault:
+    if pointer is not None and pointer != right and dropping and not f.fault and not f.panic.startswith("hypercall page: "):
         return f"""xen_start_info is {pointer:#x}{f" ({f.number(pointer)})" if f.number(pointer) else ""}, and should be VA {right:#x}: start_info was not
             repointed before the jump, or something else was put there.{repointed(f, pointer, right) if pointer else ""} What it pointed to was used all the same, since page 0 is an ordinary page while P=V holds."""
 

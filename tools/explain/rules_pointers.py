@@ -9,9 +9,10 @@ from .facts import Facts
 from .fault import Fault
 from .questions import JUMP, REMAP, is_linked, misread, page_fault, remapped, vectors, who
 from .rule import rule
-from .rules_frames import frame
+from .rules_frames import frame, gates
 from .unset import unset
 
+NEAR_POINTER = 0x1000  # bytes between a pointer on the stack and what it points to there
 PAGE_FLAGS = 0x067  # of a page in use: PRESENT, RW, USER, ACCESSED, DIRTY
 
 
@@ -97,7 +98,13 @@ def _(f):
         return None if caught else f"""This fault was meant: probe_kernel_read() reads VA {fault.cr2:#x} to see whether it is mapped. But nobody caught it: __ex_table has no
             entry for the instruction, VA {fault.ip:#x}. {f"Read as distances from themselves, as fixup_exception() does, its entries are about VA {', '.join(f'{i & f.mask:#x}' for i in meant[:3])}."
             if meant else "It is empty: an entry goes there by the section's name, __ex_table, which the linker script gathers."}"""
-    registered = any(c.name == "set_trap_table" for c in f.calls)
+    table = next((c for c in f.calls if c.name == "set_trap_table"), None)
+    registered, listed = table is not None, [vector for vector, _ in gates(f)]
+    inner = int.from_bytes(table.data[:f.bits // 8], "little") if table else 0
+    if table and fault.vector not in listed and 0 < abs(inner - table.args[0]) < NEAR_POINTER:
+        return f"""This fault was meant, and nobody caught it: set_trap_table was given VA {table.args[0]:#x}, and what stands there, {inner:#x}, is itself an address near it: the address of a pointer to the table was passed, and not the pointer. Made at {f.source.place(table.caller)}."""
+    if table and fault.vector not in listed and len(listed) > 1 and len(set(listed)) == 1:
+        return f"""This fault was meant, and nobody caught it: the trap table that was registered has {len(listed)} entries, and each is for vector {listed[0]}: the number of the exception (trap_info's vector) was not filled in. Made at {f.source.place(table.caller)}."""
     if registered and fault.vector not in vectors(f):
         return f"""This fault was meant: probe_kernel_read() reads VA {fault.cr2:#x} to see whether it is mapped. But nobody caught it: the trap table that was
             registered has no entry for vector {fault.vector}. It ends with the first whose address is 0; entries behind that are not read."""
