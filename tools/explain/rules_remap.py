@@ -124,7 +124,7 @@ def _(f):
                 looked for by another address than paddr + PAGE_OFFSET.{also(f, va, f.page_offset)} The entry of a linked address, here VA {fault.cr2:#x}, was to be written."""
         first = " Or the entry's offset in its table was lost on the way, so that ptr is the table's beginning." if name.endswith("[0]") else ""
         low = f.walk(f.seen.start_info)
-        same = f", which is what stood there before, for P=V is still whole: both names of the entry, where it is copied from and to, lead to the same one." if low and not low.problem else \
+        same = ", which is what stood there before, for P=V is still whole: both names of the entry, where it is copied from and to, lead to the same one." if low and not low.problem else \
             ": ptr names the entry that was to be copied, or val and ptr are of the same one."
         return f"""An update wrote {val:#x} to {name} of VA {va:#x}, in the mapping P=V{same}{first} The entry of a linked address, here VA {fault.cr2:#x}, was to be written."""
 
