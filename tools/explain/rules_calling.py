@@ -70,7 +70,8 @@ def _(f):
         if lost and "features" in f.panic:
             return f"""Of two calls that are to be the same, the one {"through the page" if in_page(f, lost.regs.rip & f.mask) else "by Xen's gate"} gave Xen {lost.args[1]:#x} as the address of its struct, and nothing of this
                 kernel's is there: Xen wrote its answer elsewhere, or nowhere. The argument is the address of a variable."""
-        twice = next((c for c in features if f.seen and on_stack(f, c.args[1]) and on_stack(f, int.from_bytes(f.seen.peek(c.args[1], f.bits // 8) or b"", "little")) and c.result), None)
+        twice = next((c for c in features if f.seen and on_stack(f, c.args[1]) and on_stack(
+            f, int.from_bytes(f.seen.peek(c.args[1], f.bits // 8) or b"", "little")) and c.result), None)
         if twice:
             return f"""{"Through the page" if in_page(f, twice.regs.rip & f.mask) else "By the gate"} Xen got VA {twice.args[1]:#x} as the struct's address, and what stands there, {f.seen.peek(twice.args[1], f.bits // 8)[::-1].hex().lstrip("0")}, is itself an address: the address of
                 the pointer was passed, and not the pointer. The answer was {twice.result}."""

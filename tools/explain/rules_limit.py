@@ -49,7 +49,8 @@ def _(f):
         if last < end:
             return f"""The limit is paddr {limit:#x}, as it should be, and the last paddr that has a free linked address was worked out as {last:#x}, which is below the image's own end. That is REMAP_MAX (pgtable-*level.h), made of PAGE_OFFSET
                 and LOAD_OFFSET: the image is linked for {f.source.offset:#x}, and on 64 bits that has to be in another pgd slot than PAGE_OFFSET, in the last 2 GiB of the address space."""
-        less = next((name for name, offset in (("LOAD_OFFSET", f.source.offset), ("PAGE_OFFSET", f.page_offset)) if limit == -(-(end - offset & f.mask) // PAGE_SIZE) * PAGE_SIZE), "")
+        less = next((name for name, offset in (("LOAD_OFFSET", f.source.offset), ("PAGE_OFFSET", f.page_offset))
+                    if limit == -(-(end - offset & f.mask) // PAGE_SIZE) * PAGE_SIZE), "")
         if less:
             return f"""The limit is paddr {limit:#x}, and that is the image's end, {end:#x}, less {less}. Before the jump the code runs P=V: the address of a symbol (_end) is its paddr already, and nothing is to be taken off."""
         return f"""All that the kernel goes on using ends at paddr {limit:#x}, and the last that has a free linked address is {last:#x}: above
