@@ -91,9 +91,6 @@ def _(f):
         landed = f.landed or fault.ip
         kind = f.number(landed)
         how = f"it came to VA {landed:#x}{f' ({kind})' if kind else ''}" + (f", and stopped at {fault.ip:#x}" if landed != fault.ip else "")
-        if f.source.is_code(landed - (1 << 32)):
-            return f"""The processor ran where the image has no code: {how}. That is {landed - (1 << 32):#x}, {f.source.function(landed - (1 << 32))}(), and 4 GiB more: a distance of 32 bits that is negative was taken without its sign (movslq, and not movl). The image's code was left at
-                {f.left_at}."""
         return f"""The processor ran where the image has no code: {how}. The image's code was left at {f.left_at}: by a jump, a call or a return to a
             number that is no address of code.{out_of_code(f, landed)}{stack_for_code(f, landed)}"""
 
