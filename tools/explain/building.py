@@ -46,10 +46,11 @@ class Building:
             seen.deafen(serve, bool(WAITED.match(self.panic)))
 
     def another_panic(self) -> bool:
-        """Whether the kernel said something else when it was observed, but for numbers. What a domain says is in its ring then."""
+        """Whether the kernel said something else when it was observed, but for numbers. What a domain says is in its ring then. Xen may have come
+        between with a line of its own, since time leaps."""
         with open(os.path.join(self.seen.folder, "log"), "rb") as log:
-            said = panic(Transcript(log.read()))
-        return bool(said) and NUMBER.sub("#", said) != NUMBER.sub("#", self.panic) and not hasattr(self, "broken")
+            said, first = (NUMBER.sub("#", words) for words in (panic(Transcript(log.read())), self.panic))
+        return bool(said) and not (first.startswith(said) or said.startswith(first)) and not hasattr(self, "broken")
 
     @functools.cached_property
     def patience(self) -> str:

@@ -5,7 +5,6 @@ import itertools
 import re
 
 from xenabi.hypercalls import TRAP
-from xenpt.memory import PAGE_SIZE
 
 from .calls import AROUND, IRET, Call
 from .facts import Facts
@@ -126,15 +125,6 @@ def _(f):
     if f.fault and f.is_a(f.fault.ip, "selector", "flags"):
         return f"""The processor was to go on at {f.fault.ip:#x}, which is {f.number(f.fault.ip, "selector", "flags")}.{" A RET took it off the stack: the function that it ends was jumped to, not called, or what was pushed before it has not been taken off." if f.fault.returned_to else ""} So the frame that was returned by is a word
             off: something more was taken off the stack, or left on it, between the entry of the handler and its iret."""
-
-
-@rule("frame-lost", JUMP + ": What a kernel sets up first", "crash", "failure", rank=1)
-def _(f):
-    """Where it went on is a small number: of a register."""
-    if not f.fault or f.fault.ip >= PAGE_SIZE or not f.fault.ip or f.fault.page and not f.fault.fetch or not any(c.name == "set_trap_table" for c in f.calls) and f.calls:
-        return None
-    return f"""The processor went on at {f.fault.ip:#x}, which is no address but a number that was in a register (registers_kept() holds such ones). It is taken for one by a RET, or by the iret hypercall at the end of a handler, if the stack pointer is not where it was at its
-        beginning: what an entry pushes (an error code or 0, the vector, registers) and what is popped on its way out have to be the same words."""
 
 
 def frame(f: Facts, call: Call) -> int:

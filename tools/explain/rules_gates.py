@@ -108,9 +108,9 @@ def _(f):
         code, and then its number (push_vector), and the registers come behind that."""
 
 
-@rule("bare-gate", PVH, "vanished")
+@rule("bare-gate", PVH, "vanished", "failure")
 def _(f):
-    found = fault(f)
+    found = fault(f) or (f.bare.exceptions[-1] if f.bare and f.bare.state and f.bare.exceptions else None)
     wrong = gate(f, found.vector) if found and not found.fetch and f.bare.state.idt.start >= FIRMWARE_END else ""
     if OVERWRITTEN in wrong:
         return f"""The GDT was written over while exceptions were handled: {wrong}. A stack that runs down as far as that does it: one exception follows another, from {f.place(found.ip)} or from its handler, and none is gone back from as it should be. Does

@@ -14,6 +14,7 @@ from .rule import rule
 ENTRIES, TABLE, ENTRY = 0x1E8, 0x2D0, 20  # of boot_params: how many, where the first is, and its bytes
 STRIDES = (16, 18, 20, 22, 24, 28, 32)
 LARGE, ADDRESS = 0x83, ((1 << 52) - 1) & ~0xFFF  # of an entry
+LARGE_PAGE = 2 << 20  # bytes; without PAE it is twice that
 
 
 def _good(data: bytes, count: int, stride: int) -> bool:
@@ -73,6 +74,8 @@ def _(f):
     if not f.panic.startswith("page tables: VA"):
         return None
     va, told, paddr = hexadecimals(f.panic)[:3]
+    if paddr % LARGE_PAGE:
+        return None  # somebody has jumped into the loop
     walk = f.bare.walk(va) if f.bare and f.bare.state else None
     entry = walk.path[-1] if walk and walk.path else None
     at = f"{entry.name}, by the tables in CR3," if entry else "the entry"
