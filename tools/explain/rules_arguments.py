@@ -2,9 +2,9 @@
 """Hypercalls that Xen refused for the way they were made: arguments, their order and number, where they point to."""
 
 import re
-from errno import EFAULT, ENOENT, ENOSYS, EPERM, ESRCH
+from errno import EFAULT, EPERM, ESRCH
 
-from xenabi.headers import errors, names, value
+from xenabi.headers import value
 from xenpt.memory import PAGE_SHIFT
 
 from .calls import ARGUMENTS, MOST_UPDATES, UPDATE, Call
@@ -20,8 +20,6 @@ OPERATIONS = ("event_channel_op", "sched_op", "xen_version", "memory_op", "physd
 MMU = ("mmu_update", "update_va_mapping", "mmuext_op")
 MOST_COUNT = 0x10000
 NEAR_CALL = 16  # instructions
-BIND_VIRQ = value("EVTCHNOP_bind_virq")
-ON_PORT = {value(f"EVTCHNOP_{name}"): f"EVTCHNOP_{name}" for name in ("close", "send", "unmask")}
 POINTERS = {"mmu_update": (0, 2), "mmuext_op": (0, 2), "console_io": (2,), "set_trap_table": (0,), "event_channel_op": (1,),
             "xen_version": (1,), "physdev_op": (1,), "sched_op": (1,), "memory_op": (1,)}
 
@@ -134,87 +132,3 @@ def _(f):
     if f.panic.startswith("hypercall refused: ") and f.panic.endswith("(EFAULT)") and not f.refused:
         return """Xen could not read or write what an argument of this hypercall points to: an address that is not mapped, NULL where a struct is wanted, or
             another operation than was meant, which wants one. The line tells what the code calls it, not what Xen got."""
-
-
-@rule("no-such-hypercall", "2-hypercall-page: Why a page", "failure", "silence")
-def _(f):
-    call = refused(f, ENOSYS)
-    if call and call.name == "console_io" and not call.args[1] and call.args[2]:
-        return f"""console_io got {call.args[0]:#x} as its operation and 0 as the count, and Xen has no such operation. CONSOLEIO_write is 0, and {call.args[0]} may well be a count: the first two arguments are exchanged. The order is operation, count, text."""
-    if call and call.name not in ("mmu_update", "domctl"):
-        return f"""Xen has no hypercall {call.number} ({call.name}), or no operation {call.args[0]:#x} of it. Is the number right, and is
-            __XEN_INTERFACE_VERSION__ defined? Undefined, it gives sched_op and others the numbers of 2004."""
-
-
-@rule("another-operation", "7-debugging: Every hypercall", "failure")
-def _(f):
-    """What the kernel's line speaks of is not what Xen was asked for."""
-    told = re.match(r"hypercall refused: (\w+)\(((?:[A-Z]+OP|MMUEXT|XENMEM|XENVER)_\w+)\)", f.panic)
-    call = refused(f, name=(told[1],)) if told else None
-    if not told or not call:
-        return None
-    known = names(told[2].partition("_")[0] + "_")
-    meant = next((n for n, name in known.items() if name == told[2]), None)
-    first = f.seen.peek(call.args[0], 4) if f.seen and call.name == "mmuext_op" else None
-    got = int.from_bytes(first, "little") if first else call.args[0]
-    if meant is None or got == meant or call.name == "mmuext_op" and not first:
-        return None
-    place = call.args.index(meant) + 1 if meant and meant in call.args[1:] else 0
-    if place:
-        return f"""{told[2]} is operation {meant} of {call.name}, and Xen got {meant} as argument {place} and {call.args[0]:#x} as argument 1, where the operation belongs: the arguments are in another order. Made at {f.source.place(call.caller)}."""
-    return f"""The kernel's line speaks of {told[2]}, operation {meant} of {call.name}, and Xen got operation {got:#x}, {known.get(got, "which there is not")}: {errors().get(-call.result, call.result)}. Another one was asked for than was meant, at {f.source.place(call.caller)}."""
-
-
-@rule("no-such-vcpu", "4-start-kernel: What a kernel sets up first", "failure")
-def _(f):
-    call = refused(f, ENOENT, name=("vcpu_op",))
-    if call and call.args[1]:
-        return f"""vcpu_op was made for virtual processor {say(f, call.args[1], "pv", "linked")}, and this domain has no such one: {errors()[ENOENT]}. They are counted from 0, and here there is only that. Its arguments are operation, vcpu, and the address
-            of a struct. Made at {f.source.place(call.caller)}."""
-
-
-@rule("another-call-refused", LESSON + ": Asking Xen", "failure", rank=1)
-def _(f):
-    """What is refused without any of the above."""
-    call = refused(f)
-    if call and call.name in MMU:
-        operation = int.from_bytes((f.seen.peek(call.args[0], 4) if f.seen and call.name == "mmuext_op" else None) or b"", "little")
-        about = f"{names('MMUEXT_').get(operation, f'operation {operation}')}, at VA {call.args[0]:#x}" if call.name == "mmuext_op" else f"ptr {say(f, f.update[0] & ~3, 'maddr', 'pv', 'linked')}, val {say(f, f.update[1], 'entry', 'pv', 'linked')}" if f.update else \
-            ", ".join(f"{a:#x}" for a in call.args[:4])
-        walk = f.walk(call.args[0]) if call.name == "update_va_mapping" else None
-        if walk and walk.problem and len(walk.path) < len(f.levels):
-            return f"""update_va_mapping was to change the pte of VA {call.args[0]:#x}, and there is none: {walk.problem}. The address has to lie in a
-                mapping that exists; is it still the P=V one?"""
-        table = f.pfn((f.update[1] & (1 << 52) - 1) >> PAGE_SHIFT) if f.update and f.info and call.name == "mmu_update" else None
-        if table is not None and f.info.pt_base >> PAGE_SHIFT <= table < (f.info.pt_base >> PAGE_SHIFT) + f.info.nr_pt_frames and "linear" in "".join(call.said):
-            return f"""Xen refused mmu_update: {call.result} ({errors().get(-call.result, "?")}), for a page table would lead to itself, or to one of its own level. ptr {say(f, f.update[0] & ~3, "maddr")} is to become {f.update[1]:#x}, and that names
-                PFN {table:#x}, {f.thing(table << PAGE_SHIFT)}, as what is mapped there. To copy a mapping, val is what stands in the entry that has it, and not where that entry, or its table, is."""
-        if f.update and not f.update[0] and call.name == "mmu_update":
-            about += f". ptr of update number {call.done + 1} is 0, which is no entry's address: it was never filled in, or lost"
-        return f"""Xen refused {call.name}: {call.result} ({errors().get(-call.result, "?")}). {about}.
-            {"Xen said: " + call.said[-1].removeprefix("(XEN) ") if call.said else "Xen gave no reason."}"""
-
-
-def odd_numbers(f) -> str:
-    """What the numbers mean that stand in the kernel's line and are too large for what they count."""
-    found = [(n, f.number(n, "linked", "pv", "half", "twice", "maddr", "entry", "clobbered", "text"))
-             for n in map(int, re.findall(r"(?<![-x\w])\d{5,}", f.panic))]
-    return "".join(f" {n} is {n:#x}, {kind}: an address, where a number is wanted; were two arguments exchanged?" for n, kind in found if kind)
-
-
-def port(f: Facts, call: Call | None) -> str:
-    """Of an operation on an event channel: which one, of which that the kernel was given."""
-    if not call or call.name != "event_channel_op" or call.args[0] not in ON_PORT or len(call.data) < 4:
-        return ""
-    bound = [c.data for c in f.calls if c.name == "event_channel_op" and c.args[0] == BIND_VIRQ and not c.refused]
-    given = [int.from_bytes(data[8:12], "little") for data in bound if len(data) >= 12]
-    return f" It is {ON_PORT[call.args[0]]}, and its struct names port {int.from_bytes(call.data[:4], 'little')}; bind_virq has given the kernel {', '.join(f'port {n}' for n in given) or 'none'}."
-
-
-@rule("hypercall-refused", "7-debugging: Every hypercall", "failure", rank=2)
-def _(f):
-    call = refused(f)
-    if call or f.panic.startswith("hypercall refused: "):
-        known = f"""The call was {call.name}({', '.join(f'{a:#x}' for a in call.args[:5])}) = {call.result}
-            ({errors().get(-call.result, "?")}), made at {f.source.place(call.caller)}.""" if call else ""
-        return f"Xen did not do what it was asked for. {known or f'In the words of the kernel: {f.panic}.'}{port(f, call)}{odd_numbers(f)}"

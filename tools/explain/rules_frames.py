@@ -1,26 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Exceptions and events of which the way in or back is wrong: the trap table, its stubs, the frame that iret is given."""
 
-import itertools
 import re
 
-from xenabi.hypercalls import TRAP
-
-from .calls import AROUND, IRET, Call
-from .facts import Facts
-from .fault import Fault
+from .calls import AROUND, IRET
+from .frames import CS_IN_FRAME, gates, pushes, right_cs, selectors, words_off
 from .questions import JUMP, misread
 from .rule import rule
 
-CS_IN_FRAME = {32: 2, 64: 5}  # words: EAX, EIP, CS, or RAX, R11, RCX, flags, RIP, CS (xen/arch-x86/xen-x86_64.h)
 STUB_SIZE, STUBS = 16, 20 * 16  # bytes of one, and of all
-FAR = 24  # words: so far from where its frame is a handler may look for it
 RPL = 0xFFFC  # a selector without its ring, which Xen clears for a 64-bit kernel
 STUB = re.compile(rb"\x59?(?:\x41\x5b)?(?:\x6a\0)?\x6a(.)[\xe9\xeb]", re.S)  # pop %rcx, pop %r11, push $0, push $vector, jmp
-
 JUMP_AFTER_POP = re.compile(rb"(?:\x41?[\x58-\x5f])+[\xe9\xeb]")  # pop %r11, jmp
 RUNS_ON = re.compile(rb"(?:\x41\x5b|[\x58-\x5f]|\x6a\0)*\x6a.[^\xe8\xe9\xeb\x6a]", re.S)  # and if it does neither
-PUSH = re.compile(rb"(?:\x41\x5b|[\x58-\x5f]|\x6a\0)*\x6a(.)[\xe8\xe9\xeb]", re.S)  # the same, whatever is popped, and if it calls
 
 
 @rule("trap-stub", JUMP + ": What a kernel sets up first", "crash", "failure", "silence", "timeout")
@@ -40,13 +32,6 @@ def _(f):
             return f"""The trap table leads vector {vector} to {f.source.place(address)} (trap_stubs + {address - f.source.va("trap_stubs"):#x}), where the code does not
                 push {vector}: it is no stub, or another's. In the assembly they have to be as far apart as the table takes them to be, TRAP_STUB_SIZE bytes, each aligned."""
     return None
-
-
-def gates(f: Facts) -> list[tuple[int, int]]:
-    """Exceptions that the kernel has registered handlers for, each with the handler's address."""
-    layout = TRAP[f.bits]
-    tables = [c.data[:len(c.data) // layout.size * layout.size] for c in f.calls if c.name == "set_trap_table"]
-    return [(gate[0], gate[3]) for table in tables for gate in itertools.takewhile(lambda gate: gate[3], layout.iter_unpack(table))]
 
 
 @rule("iret-frame", JUMP + ": What a kernel sets up first", "crash", "failure")
@@ -107,52 +92,11 @@ def _(f):
             {right_cs(f):#x}. Xen faulted on entering one{', again and again' if f.repeated else ''}."""
 
 
-def right_cs(f: Facts) -> int:
-    return 0xE033 if f.bits == 64 else 0xE019
-
-
-def selectors(f: Facts) -> list[int]:
-    """Code segments that handlers were registered with and that are not Xen's flat one."""
-    layout = TRAP[f.bits]
-    tables = [c.data[:len(c.data) // layout.size * layout.size] for c in f.calls if c.name == "set_trap_table"]
-    found = [cs for table in tables for _, _, cs, _ in itertools.takewhile(lambda gate: gate[3], layout.iter_unpack(table))]
-    found += [cs for c in f.calls if c.name == "set_callbacks" and f.bits == 32 for cs in (c.args[0], c.args[2])]
-    return [cs for cs in found if cs != right_cs(f)]
-
-
 @rule("frame-shifted", JUMP + ": What a kernel sets up first", "crash", "failure", "timeout", "silence")
 def _(f):
     if f.fault and f.is_a(f.fault.ip, "selector", "flags"):
         return f"""The processor was to go on at {f.fault.ip:#x}, which is {f.number(f.fault.ip, "selector", "flags")}.{" A RET took it off the stack: the function that it ends was jumped to, not called, or what was pushed before it has not been taken off." if f.fault.returned_to else ""} So the frame that was returned by is a word
             off: something more was taken off the stack, or left on it, between the entry of the handler and its iret."""
-
-
-def frame(f: Facts, call: Call) -> int:
-    """Where an iret leads to."""
-    return pushed(f, call, CS_IN_FRAME[f.bits] - 1)
-
-
-def pushed(f: Facts, call: Call, word: int) -> int:
-    """A word of an iret's frame."""
-    at = (AROUND + word) * f.bits // 8
-    return int.from_bytes(call.data[at:at + f.bits // 8], "little")
-
-
-def pushes(f: Facts, vector: int) -> int | None:
-    """The number that the code pushes last before its jump, where the trap table leads a vector."""
-    found = PUSH.match(f.source.bytes(dict(gates(f)).get(vector, 0), 16))
-    return found[1][0] if found else None
-
-
-def words_off(f: Facts, real: Fault, told: Fault) -> int:
-    """How far from Xen's frame the handler looked for it: upwards, in words; 0 if that cannot be told."""
-    word, top = f.bits // 8, real.regs.rsp & f.mask
-    right = top - 3 * word if f.bits == 32 else (top & -16) - 5 * word  # where Xen puts EIP (RIP)
-    begin = right - FAR * word
-    data = f.code(begin, 2 * FAR * word)
-    words = [int.from_bytes(data[at:at + word], "little") for at in range(0, len(data) - word + 1, word)]
-    found = [n - FAR for n in range(2, len(words)) if (words[n - 2], words[n - 1], words[n]) == (told.vector, told.error, told.ip)]
-    return max(found, default=0)  # further down is what printk() was given
 
 
 @rule("trap-frame", JUMP + ": What a kernel sets up first", "failure")

@@ -98,6 +98,9 @@ def _(f):
         entry = size_of(f.source.path, "pteval_t")
         if entry == 8:
             return """The PAE_MODE note says "no", and the kernel is built for three levels of page tables (PAE): its entries, pteval_t, have 8 bytes. So the note is wrong and has to be "yes": is the condition under which notes.S says so met?"""
+        if not entry:
+            return """The PAE_MODE note says "no". Was the kernel built with PAE=n, for two levels of page tables? No Xen since early 2008 runs such a one. If it was built with PAE, as it is by default, the note is wrong and has to be "yes":
+                is the condition under which notes.S says so met?"""
         return """A 32-bit kernel with two levels of page tables (PAE=n). No Xen since early 2008 runs those: since then 32-bit guests
             have three (PAE). To boot it, name a Xen from before that was built without PAE: XEN=file."""
 

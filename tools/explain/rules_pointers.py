@@ -7,9 +7,9 @@ from .calls import IRET, MOST_UPDATES, SHUTDOWN
 from .disassembly import absolute
 from .facts import Facts
 from .fault import Fault
+from .frames import frame, gates
 from .questions import JUMP, REMAP, is_linked, misread, page_fault, remapped, vectors, who
 from .rule import rule
-from .rules_frames import frame, gates
 from .unset import unset
 
 NEAR_POINTER = 0x1000  # bytes between a pointer on the stack and what it points to there

@@ -3,10 +3,10 @@
 
 from .calls import IRET
 from .facts import Facts
+from .frames import frame, pushed
 from .questions import JUMP
 from .returns import returned
 from .rule import rule
-from .rules_frames import frame, pushed
 
 KEPT = {32: "rbx rcx rdx rsi rdi rbp", 64: "rbx rdx rsi rdi rbp r8 r9 r10 r12 r13 r14 r15"}  # what iret's stub leaves as it was
 DIRECTION = 1 << 10  # of EFLAGS

@@ -7,9 +7,9 @@ from xenpt.memory import PAGE_SHIFT
 
 from .calls import IRET
 from .decode import operand
+from .frames import pushes
 from .questions import JUMP, MACHINE, hexadecimals, say
 from .rule import rule
-from .rules_frames import pushes
 from .rules_msr import WRMSR
 from .rules_numbers import stack_for_code
 
