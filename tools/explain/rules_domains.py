@@ -4,6 +4,7 @@
 import os
 import re
 
+from xenabi.headers import value
 from xenabi.loader import Loading
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
@@ -56,6 +57,10 @@ def _fits(f) -> str:
 @rule("guest-domain-refused", LESSON, "failure")
 def _(f):
     if f.panic.startswith("image: it has no note PHYS32_ENTRY"):
+        image = Files(os.environ.get("MODULE", ""), False).source.image
+        if image and "startup_pvh" in image.symbols:
+            return f"""A PVH domain was asked for (PVH=domU). The guest's image has a PVH entry, startup_pvh, and no note that says so: one that belongs to Xen, of type {value("XEN_ELFNOTE_PHYS32_ENTRY")} (XEN_ELFNOTE_PHYS32_ENTRY), with that paddr in 4 bytes
+                (pvh-note.S). Its notes are {", ".join(Loading(image).notes)}."""
         return """A PVH domain was asked for (PVH=domU), and the guest's image does not say where it is entered as one. Of the stages only
             stage 7 has that note: make run STAGE=7 PVH=domU."""
     if re.match("image: its entry, paddr .* is beyond its end", f.panic) and f.pvh == "domU":

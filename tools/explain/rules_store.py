@@ -74,7 +74,7 @@ def unanswered(asked: int, taken: int, answers: int) -> str:
         return """nobody has taken them. Does attend() (src/stage6-toolstack/serve.c) call store_answer() each time, does take_question() take a question that is whole, by req_prod and the head's len, and has store_open() mapped the page that the
             domain writes to (start_info's store_mfn)?"""
     if not taken:
-        return f"they were answered, and req_cons was not moved on behind them, so that the same question is answered again and again: take_question() ({ANSWERS}) has to write it."
+        return f"they were answered, and req_cons is 0 still, or again, so that the same question is answered again and again: take_question() ({ANSWERS}) has to move it on behind each, and pass_over() only ever adds to it."
     if taken == asked and not answers:
         return f"they were taken, and no answer is there for the domain: store_answer() ({ANSWERS}) has to put it into the ring, and then to move rsp_prod on."
     if taken < asked:
