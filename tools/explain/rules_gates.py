@@ -66,7 +66,15 @@ def _(f):
             {gate(f, vector) or 'what it names is no code of ring 0'}. {_timer(f, vector)} {no_handler(f)}"""
     word, wrong = descriptor(f, selector)
     why = wrong or f"its descriptor is {word:#018x}, {'code' if is_code_segment(word) else 'data'}, which is not what it was wanted for"
-    return f"The selector {selector:#x} could not be loaded ({NAMES[found.vector]}) at {f.place(found.ip)}: {why}. {no_handler(f)}"
+    return f"The selector {selector:#x} could not be loaded ({NAMES[found.vector]}) at {f.place(found.ip)}: {why}.{_another_gdt(f)} {no_handler(f)}"
+
+
+def _another_gdt(f) -> str:
+    """That the table which LGDT was given is none of the kernel's."""
+    own, begin = f.source.va("gdt"), f.bare.state.gdt.start
+    if own is None or f.source.linked(begin):
+        return ""
+    return f" That table is none of the kernel's: its own, gdt, is at P=V {own - f.source.offset & f.mask:#x}, and LGDT was given {begin:#x} as the base."
 
 
 def _timer(f, vector: int) -> str:

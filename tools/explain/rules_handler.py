@@ -3,6 +3,7 @@
 
 from .calls import IRET
 from .facts import Facts
+from .frames import pushes
 from .probes import HANDLER
 from .questions import JUMP, vectors
 from .returns import entered
@@ -19,6 +20,8 @@ def given(f: Facts) -> tuple[int, int] | None:
         return None
     word, stack = f.bits // 8, step.registers.get("ESP", step.registers.get("RSP", 0)) & f.mask
     argument = step.registers["RDI"] if f.bits == 64 else int.from_bytes(f.code(stack + word, word), "little")
+    if f.bits == 32 and not argument:
+        return None  # the stack has been written over since
     return argument, stack + (word if f.bits == 64 else 2 * word)
 
 
@@ -33,7 +36,7 @@ def _(f):
     """An exception that was meant went to its stub, and back by iret, without the handler."""
     meant = [x for x in f.seen.faults if x.ip in dict(f.source.fixups) and x.vector in vectors(f)] if f.seen and f.seen.probes else []
     back = meant and any(c.name == IRET for c in f.calls[meant[0].calls:])
-    if back and f.source.va(HANDLER) is not None and f.seen.probes.entries and not f.seen.probes.handled:
+    if back and pushes(f, meant[0].vector) == meant[0].vector and f.source.va(HANDLER) is not None and f.seen.probes.entries and not f.seen.probes.handled:
         return f"""Vector {meant[0].vector} came, at {f.source.place(meant[0].ip)}, and {HANDLER}() was never entered: the code behind the stub (call_do_trap) did not call it. It has to push all registers, to call it, and to take off what was pushed, the vector and the error
             code with it."""
     return None

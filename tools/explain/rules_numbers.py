@@ -64,7 +64,7 @@ def made_of(f, fault) -> str:
     return f" It was made of two registers, {say(f, used[1])} and, as an index, {say(f, used[2])}." if used and used[0] == fault.cr2 and used[2] else ""
 
 
-@rule("pv-address-after-drop", JUMP + ": What still points low", "crash", "failure")
+@rule("pv-address-after-drop", JUMP + ": What still points low", "crash", "failure", "silence", "timeout")
 def _(f):
     fault = page_fault(f)
     walk = f.walk(fault.cr2) if fault else None

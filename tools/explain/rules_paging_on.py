@@ -114,7 +114,7 @@ def no_descriptor(f) -> bool:
 @rule("bare-code-width", PVH, "vanished", "silence")
 def _(f):
     state = f.bare.state if f.bare else None
-    if state and f.bits == 64 and state["EFER"] & EFER_LMA and state.code == 32 and not (fault(f) and fault(f).fetch) and not no_descriptor(f):
+    if state and f.bits == 64 and state["EFER"] & EFER_LMA and state.code == 32 and not (fault(f) and fault(f).fetch) and not no_descriptor(f) and f.source.linked(state.gdt.start):
         if int.from_bytes(f.bare.read(state.gdt.start + 8, 8), "little") & LONG_OR_32 == LONG:
             return None if fault(f) and fault(f).error & ~(EXTERNAL | IDT) else f"""Long mode is on, and the processor still runs 32-bit code: CS holds selector {state.cs:#x}, as it was loaded before. The kernel's own code descriptor, in the GDT at {state.gdt.start:#x}, is one of 64 bits; it counts from the far
                 jump (LJMP) on that loads CS."""

@@ -153,10 +153,30 @@ def _(f):
             unnoticed: page 0 is an ordinary page then.{unset(f, fault.ip)}"""
 
 
+def took_pv(f, va: int) -> tuple[str, int] | None:
+    """The entry of P=V that an update of the remap wrote to, so that a P=V address is not mapped any more, and what it wrote."""
+    walk = f.walk(va)
+    updates = [u for c in f.calls if c.name == "mmu_update" and "remap.c" in f.source.line(c.caller) for u in c.updates]
+    for ptr, val in updates if walk and walk.problem and walk.path else ():
+        entry = f.va_of_entry(ptr & -8)
+        if entry and entry[0] in [e.name for e in walk.path] and entry[1] <= va:
+            return f"{entry[0]} of VA {entry[1]:#x}", val
+    return None
+
+
+@rule("pv-overwritten", REMAP + ": Asking Xen", "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    taken = took_pv(f, fault.cr2) if fault and f.is_a(fault.cr2, "pv") else None
+    if taken:
+        return f"""The remap's update wrote {taken[1]:#x} to {taken[0]}, P=V's own entry, and so the mapping that the kernel runs in went: P=V {fault.cr2:#x} ({f.number(fault.cr2, "pv")}) is not mapped any more. An entry is read at paddr, and
+            written at paddr + PAGE_OFFSET: here ptr names the one that was to be read."""
+
+
 @rule("code-low", JUMP + ": A jump that stays low", "crash", "failure")
 def _(f):
     fault = page_fault(f)
-    if fault and fault.fetch and not fault.denied and f.is_a(fault.cr2, "pv") and not f.native:
+    if fault and fault.fetch and not fault.denied and f.is_a(fault.cr2, "pv") and not f.native and not took_pv(f, fault.cr2):
         return f"""Code was to be run at P=V {fault.cr2:#x} ({f.number(fault.cr2, 'pv')}), whose mapping has been dropped: the jump did not leave
             P=V, or a function pointer, a return address or a callback still holds such an address."""
 

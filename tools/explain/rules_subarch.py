@@ -141,6 +141,8 @@ def _(f):
     at = f.source.va("boot_params")
     if at is None or not f.seen or "hardware_subarch is" in f.panic or field(f, "xen_boot_params", HEADER) != MAGIC or field(f, "xen_boot_params", SUBARCH) != SUBARCH_XEN:
         return None
+    if not any(f.source.function(step.address) == "xen_entry" for step in f.steps):
+        return None
     there = {field(f, "boot_params", offset) for offset in (HEADER, SUBARCH, SUBARCH_DATA)}
     if there != {0}:
         return None
