@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from xenabi.loader import Loading
 from xenpt.memory import PAGE_SIZE, BadPage
+from xenpt.paging import PagingError
 from xenpt.shared_info import SharedInfo
 
 from .bare import Bare
@@ -104,7 +105,15 @@ class Facts(Building, Ending, Refusal, Tables, Things):
         """The first call of a function of the kit's that returned something wrong, if the table that it reads is the right one."""
         told = self.seen.probes.wrong if self.seen and self.seen.probes else None
         pointer = self.word("phys_to_machine_mapping") if told and told.name == "phys_to_machine" else None
+        if told and told.name == "early_pgd" and told.result == self._pt_base():
+            return None  # that is what its field says by now: somebody has written to it
         return None if pointer is not None and pointer != self.info.mfn_list + self.page_offset & self.mask else told
+
+    def _pt_base(self) -> int | None:
+        """start_info's, as it is at the end."""
+        with contextlib.suppress(PagingError, BadPage):
+            return self.seen.guest().start_info().pt_base
+        return None
 
     def _bare_entry(self) -> int | None:
         """Where a kernel without Xen is entered: the note's address, or, of a bzImage, where the unpacker jumps to."""

@@ -82,6 +82,12 @@ def _(f):
     if entry and entry.value != told and entry.value & LARGE == LARGE and entry.value & ADDRESS == paddr:
         above = walk.path[-2] if len(walk.path) > 1 else None
         flags = above.value & 0xFFF if above else 0
+        step = (told & ADDRESS) - paddr
+        if told & LARGE == LARGE and step and not step % LARGE_PAGE:
+            return f"""The tables are right: {entry.name} for VA {va:#x} is {entry.value:#x}, a large page at paddr {paddr:#x}. The kernel read {told:#x} in its place, which is the entry of paddr {told & ADDRESS:#x}: in verify_large_pages() (large-pages.c) the pointer to the entry and the paddr have to
+                go on in step, from the same beginning."""
+        if f.pvh == "n":
+            return f"""The tables are right: {entry.name} for VA {va:#x} is {entry.value:#x}, a large page at paddr {paddr:#x}. The kernel read {told:#x} in its place: native_get_pmd() (native-paging_32.c) led it elsewhere."""
         looked = f" An entry's flags are no part of the address: {above.name} is {above.value:#x}, the table is at paddr {above.value & ADDRESS:#x}, and with its flags {flags:#x} read as an address it would be {flags:#x} bytes further on." if above else ""
         return f"""The tables are right: {entry.name} for VA {va:#x} is {entry.value:#x}, a large page at paddr {paddr:#x}. The kernel read {told:#x} in its place, so own_pmd() led it elsewhere (pvh-mmu.c): CR3 and each entry hold the next table's
             paddr, next_table() takes it out (PTE_MFN_MASK) and __va() makes it a VA; then comes the index of the level.{looked}"""
