@@ -67,6 +67,8 @@ def _(f):
     if f.function == "registers_kept" and meant and meant.regs.rdi & f.mask == f.fault.cr2:
         return f"""registers_kept() itself had VA {f.fault.cr2:#x} in the register that is to hold the address of a counter, {"RDI" if f.bits == 64 else "EDI"}, before anything interrupted it: its argument was read from the
             wrong place."""
+    if f.function == "registers_kept" and f.fault.regs.rdi & f.mask == counter != f.fault.cr2:
+        return f"""registers_kept() has the address of the counter, VA {counter:#x} (timer_ticks), in {"RDI" if f.bits == 64 else "EDI"}, as it should be, and the instruction at {f.source.place(f.fault.ip)} takes its operand from VA {f.fault.cr2:#x}: by another register."""
     if f.function == "registers_kept":
         return f"""registers_kept() was interrupted, and went on with VA {f.fault.cr2:#x} in the register that holds the address of a counter ({"RDI" if f.bits == 64 else "EDI"}): the entry of an exception, or of an event
             (xen_hypervisor_callback), does not save and restore all that a C function may change."""
