@@ -24,7 +24,8 @@ def _(f):
         bottom = hexadecimals(f.panic)[0]
         call = next((c for c in f.calls if any(0 <= a - bottom < NEAR_END for a in c.args)), None)
         between = f.seen.peek(bottom + NEAR_END, UNUSED) or b"x"
-        if call or not any(between):
+        room = (f.source.top_of("init_stack") or 0) - (f.source.va("init_stack") or 0) > NEAR_END + UNUSED  # else each call comes down so far
+        if room and (call or not any(between)):
             by = f" {call.name} was given that address, at {f.source.place(call.caller)}: its data were put there." if call else ""
             return f"""The word at the lower end of init_stack, VA {bottom:#x}, was written over: it is {say(f, f.word("init_stack") or 0)}.{by}{"" if any(between) else " No stack came down so far, for what lies above it is all zeros: somebody else wrote there."}"""
     if f.panic.startswith("stack: the lower end"):
