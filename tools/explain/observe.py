@@ -26,7 +26,7 @@ from .xen_places import XenPlaces
 
 # Seconds of QEMU's processor time to the guest's first instruction; from there to the end, or into a loop, multiples of what
 # that took, which a host that is slow or busy stretches likewise.
-TO_ENTRY, TO_END, TO_LOOP = 20.0, 40, 3
+TO_ENTRY, TO_END, TO_LOOP = 20.0, 120, 3
 TICK = 0.01  # of the processor's clock
 MOST_WATCHED, MOST_STOPS = 600, 4000  # so many stops hypercalls are followed for, each two; and so many there are at all
 LOG_EVERY = 0.02  # seconds between looks at how long the instruction log is
