@@ -6,9 +6,8 @@
  * Called by start_kernel() through paravirt_ops, at the linked address.
  * boot/setup.S, or a boot loader, has asked the BIOS for one range after the
  * other. A table that was written or read amiss still consists of numbers, so
- * they are checked: a kernel would give out memory by them. Nobody promises
- * that the ranges ascend, so that is not
- * checked.
+ * they are checked: a kernel would give out memory by them.
+ * The ranges need not ascend: nobody promises that, so it is not checked.
  */
 #include "boot.h"
 #include "bootparam.h"

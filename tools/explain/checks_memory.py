@@ -89,9 +89,9 @@ def entry(f: Facts) -> str | None:
 
 
 def table(f: Facts) -> str | None:
+    """An entry that leads to a table."""
     if overflowed(f):
         return None  # there is more that is wrong
-    """An entry that leads to a table."""
     value = hexadecimals(f.panic)[-1]
     pfn = f.pfn((value & (1 << 52) - 1) >> PAGE_SHIFT)
     if value & 1 and pfn is not None and (pfn << PAGE_SHIFT) in f.said.layout.get("Page tables", range(0)):

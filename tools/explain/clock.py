@@ -6,12 +6,14 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from xenabi.headers import value
+
 from .calls import CLOCK, Call
 from .facts import Facts
 
 _TIME = struct.Struct("<I4xQQIb3x")
 SECOND, TICK = 1_000_000_000, 10_000_000  # ns; a tick as stage 4 asks for it
-POLL, MANY = 3, 10  # SCHEDOP_poll; a wait for some ticks takes fewer
+POLL, MANY = value("SCHEDOP_poll"), 10  # a wait for some ticks takes fewer
 
 
 class Clock(NamedTuple):
