@@ -75,6 +75,7 @@ struct guest {
 	unsigned int used;
 	bool nonsense; /**< an index in one of its rings was impossible */
 	bool ended;
+	bool halted; /**< by turning its processors off, and not by asking */
 	unsigned int reason; /**< why: SHUTDOWN_ of xen/sched.h */
 };
 

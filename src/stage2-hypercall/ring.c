@@ -39,11 +39,19 @@ static volatile struct xencons_interface *ring(void)
 	return (void *)(ring_paddr + (linked ? PAGE_OFFSET : 0));
 }
 
+/* The panic prints into the same ring, without an event. Dom0 empties it when
+ * this domain has ended.
+ */
 static void notify(void)
 {
 	struct evtchn_send send = {.port = ring_port};
+	static bool refused;
 
-	HYPERVISOR_event_channel_op(EVTCHNOP_send, &send);
+	if (refused)
+		return;
+	refused = HYPERVISOR_event_channel_op(EVTCHNOP_send, &send) != 0;
+	if (refused)
+		panic("console: Xen refuses to send by port %u", ring_port);
 }
 
 /* The text has to be in the ring before the index says so. */

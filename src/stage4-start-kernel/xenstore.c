@@ -85,6 +85,9 @@ bool xenstore_read(const char *path, char *value, u32 room)
 		panic("xenstore: the answer is of type %u, not %u as the question, nor %u, an error",
 		      head.type, XS_READ, XS_ERROR);
 	value[head.len] = '\0';
+	if (head.type == XS_ERROR && memcmp(value, "ENOENT", 7) != 0)
+		panic("xenstore: the question for %s is refused: %s", path,
+		      value);
 	return head.type == XS_READ;
 }
 //! [xenstore_read]

@@ -29,6 +29,9 @@
 #define CR4_PAGING_MODE (PMD_FOLDED ? CR4_PSE : CR4_PAE)
 #define CPUID_NEEDED	(PMD_FOLDED ? CPUID_PSE : CPUID_PAE)
 
+/** RW, USER, ACCESSED, DIRTY, PSE and GLOBAL have no place there. */
+#define PAE_PGD_RESERVED 0x1e6
+
 #define CR0_PROTECTED 0x00000001UL
 #define CR0_PAGING    0x80000000UL
 
@@ -80,6 +83,18 @@ static void check_processor(void)
 		      PMD_FOLDED ? "PSE" : "PAE", PAGING_NAME);
 }
 
+/* A PAE processor faults on reserved bits of a pgd entry, when CR3 is loaded.
+ * QEMU's TCG lets them pass.
+ */
+static void check_pgd(void)
+{
+	pteval_t entry = native_pgd[0].pgd;
+
+	if (!PMD_FOLDED && entry & PAE_PGD_RESERVED)
+		panic("page tables: pgd[0] is %#llx, and bits %#x are reserved in a pgd entry with PAE",
+		      (u64)entry, PAE_PGD_RESERVED);
+}
+
 /* Paging without protection is an exception, but QEMU's TCG lets it pass. */
 static void check_cr0(void)
 {
@@ -98,6 +113,7 @@ void native_enable_paging(void)
 
 	check_processor();
 	native_map();
+	check_pgd();
 
 	asm volatile("mov %%cr4, %0" : "=r"(cr4));
 	asm volatile("mov %0, %%cr4" : : "r"(cr4 | CR4_PAGING_MODE));

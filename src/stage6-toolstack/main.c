@@ -78,12 +78,17 @@ static const char *reason_name(unsigned int reason)
 	return reason < ARRAY_SIZE(names) ? names[reason] : "unknown";
 }
 
-/* @return whether the guest's end was a success: the word for it is poweroff */
+/* The word for success is poweroff. But Xen says it, too, of a PVH guest that
+ * halts with interrupts off, which nothing will wake: that one is lost.
+ * @return whether the guest's end was a success
+ */
 static bool report(const struct guest *guest)
 {
-	printk("toolstack: the guest ended with reason %u (%s)\n",
-	       guest->reason, reason_name(guest->reason));
-	return guest->reason == SHUTDOWN_poweroff && !guest->nonsense;
+	printk("toolstack: the guest ended with reason %u (%s)%s\n",
+	       guest->reason, reason_name(guest->reason),
+	       guest->halted ? ": it halted with interrupts off" : "");
+	return guest->reason == SHUTDOWN_poweroff && !guest->nonsense &&
+	       !guest->halted;
 }
 
 static void build(struct guest *guest, struct file image, struct file module)

@@ -19,7 +19,8 @@
 #define NS_TO_GO	NS_PER_S
 
 /* Xen answers for the next domain if this one is gone: so compare. */
-static bool still_there(const struct guest *guest, u32 *flags)
+static bool still_there(const struct guest *guest,
+			struct xen_domctl_getdomaininfo *info)
 {
 	struct xen_domctl op = {};
 	long ret = domctl(&op, XEN_DOMCTL_getdomaininfo, guest->id);
@@ -27,7 +28,7 @@ static bool still_there(const struct guest *guest, u32 *flags)
 	if (ret == -XEN_ESRCH)
 		return false;
 	hypercall_must(ret, "domctl(getdomaininfo) of domain %u", guest->id);
-	*flags = op.u.getdomaininfo.flags;
+	*info = op.u.getdomaininfo;
 	return op.domain == guest->id;
 }
 
@@ -63,15 +64,16 @@ static void __attribute__((noreturn)) give_up(const struct guest *guest)
 //! [attend]
 static void attend(struct guest *guest, u64 limit)
 {
-	u32 flags;
+	struct xen_domctl_getdomaininfo info;
 
-	if (!still_there(guest, &flags))
+	if (!still_there(guest, &info))
 		panic("toolstack: domain %u has gone by itself", guest->id);
 	console_drain(guest);
 	store_answer(guest);
-	if (flags & XEN_DOMINF_shutdown) {
+	if (info.flags & XEN_DOMINF_shutdown) {
 		guest->ended = true;
-		guest->reason = flags >> XEN_DOMINF_shutdownshift &
+		guest->halted = !info.nr_online_vcpus;
+		guest->reason = info.flags >> XEN_DOMINF_shutdownshift &
 				XEN_DOMINF_shutdownmask;
 		console_close(guest);
 		store_close(guest);
@@ -123,7 +125,7 @@ void destroy(struct guest *guest)
 {
 	u64 limit = system_time() + NS_TO_GO;
 	struct xen_domctl op = {};
-	u32 flags;
+	struct xen_domctl_getdomaininfo info;
 	long ret;
 
 	do
@@ -131,10 +133,10 @@ void destroy(struct guest *guest)
 	while (ret == -XEN_EAGAIN);
 	hypercall_must(ret, "domctl(destroydomain) of domain %u", guest->id);
 
-	while (still_there(guest, &flags)) {
+	while (still_there(guest, &info)) {
 		if (system_time() >= limit)
 			panic("toolstack: domain %u is a zombie, flags %#x: a page of it is still mapped",
-			      guest->id, flags);
+			      guest->id, info.flags);
 		wait_for_ports(&exception_port, 1, limit);
 	}
 	printk("toolstack: domain %u is gone\n", guest->id);

@@ -87,6 +87,16 @@ static bool find_key(struct key *key, const struct guest *guest,
 }
 //! [find_key]
 
+/* A path has a 0 at its end, which counts. One that is too long for a key was
+ * not kept to its end.
+ */
+static bool ends(const struct message *question)
+{
+	u32 len = question->head.len;
+
+	return len >= PATH_ROOM || (len && !question->text[len - 1]);
+}
+
 void store_reply(struct message *answer, const struct guest *guest,
 		 const struct message *question)
 {
@@ -96,9 +106,12 @@ void store_reply(struct message *answer, const struct guest *guest,
 
 	answer->head = question->head;
 	answer->head.len = 0;
-	if (!known || !find_key(&key, guest, relative(guest, question->text))) {
+	if (!known || !ends(question)) {
 		answer->head.type = XS_ERROR;
-		add_names(answer, known ? "ENOENT " : "ENOSYS ");
+		add_names(answer, known ? "EINVAL " : "ENOSYS ");
+	} else if (!find_key(&key, guest, relative(guest, question->text))) {
+		answer->head.type = XS_ERROR;
+		add_names(answer, "ENOENT ");
 	} else if (type == XS_DIRECTORY) {
 		add_names(answer, key.names);
 	} else {

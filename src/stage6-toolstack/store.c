@@ -76,12 +76,13 @@ void store_open(const struct guest *guest)
 
 /* A guest can live without an answer, and would not complain. What is whole,
  * and was there when the guest ended, has been answered by now. Indexes only
- * grow: one that is not 0 tells that something went through the ring.
+ * grow: one that is not 0 tells that something went through the ring. This
+ * looks at the guest's page by another mapping: the first may lead to another
+ * page.
  */
 static void all_was_answered(const struct guest *guest)
 {
-	const store_page_t *page =
-		(const store_page_t *)store_pages[guest->number];
+	const store_page_t *page = window_open(guest, guest->store);
 
 	if (guest->nonsense || guest->store_rest)
 		return;
@@ -90,6 +91,7 @@ static void all_was_answered(const struct guest *guest)
 		panic("toolstack: xenstore's ring has %u bytes of domain %u's questions, %u of them taken, and %u bytes of answers",
 		      page->req_prod, guest->id, page->req_cons,
 		      page->rsp_prod);
+	window_close();
 }
 
 void store_close(const struct guest *guest)

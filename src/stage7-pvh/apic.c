@@ -10,6 +10,7 @@
  *
  * Source: Intel SDM volume 3A, chapter 10 (APIC).
  */
+#include "console.h"
 #include "pvh.h"
 #include "serial.h"
 
@@ -43,6 +44,11 @@ static void apic_write(unsigned int reg, u32 value)
 	*(volatile u32 *)(apic + reg) = value;
 }
 
+static u32 apic_read(unsigned int reg)
+{
+	return *(volatile u32 *)(apic + reg);
+}
+
 //! [apic_init]
 void apic_init(void)
 {
@@ -56,9 +62,14 @@ void apic_init(void)
 }
 //! [apic_init]
 
-/* Writing the count starts it; at 0 it raises the vector, once. */
+/* Writing the count starts it; at 0 it raises the vector, once. A controller
+ * that is off raises none, but QEMU's does.
+ */
 void apic_one_shot(void)
 {
+	if (apic_read(APIC_SPURIOUS) != SPURIOUS_ON)
+		panic("APIC: it is not on: its spurious register holds %#x, not %#x",
+		      apic_read(APIC_SPURIOUS), SPURIOUS_ON);
 	apic_write(APIC_INITIAL_COUNT, CYCLES);
 }
 

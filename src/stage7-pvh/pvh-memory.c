@@ -16,15 +16,19 @@
 #include "pvh.h"
 #include "xen-ops.h"
 
-static u64 all; /* bytes */
+static u64 all;		   /* bytes */
+static bool kernel_in_ram; /* whether the map says so of init_stack */
 
 /* Both sources number the kinds of memory as ACPI does; 1 is RAM. */
 static void show_range(u64 first, u64 size, u32 type)
 {
+	u64 kernel = paddr_x(__pa_symbol(init_stack));
+
 	if (type != XEN_HVM_MEMMAP_TYPE_RAM)
 		return;
 	printk("  memory: paddr %#llx to %#llx\n", first, first + size - 1);
 	all += size;
+	kernel_in_ram |= first <= kernel && kernel - first < size;
 }
 
 //! [map_by_hypercall]
@@ -61,6 +65,9 @@ void pvh_show_memory(void)
 	else
 		panic("hvm_start_info version %u: no memory map, and no Xen to ask for one",
 		      pvh_start_info->version);
+	if (!kernel_in_ram)
+		panic("memory map: no RAM at paddr %#lx, where the kernel is",
+		      paddr_x(__pa_symbol(init_stack)));
 	printk("  memory: %lu pages (%lu MiB)\n",
 	       (unsigned long)(all >> PAGE_SHIFT), (unsigned long)(all >> 20));
 }

@@ -43,6 +43,14 @@ def _(f):
     return "a paddr" in told and f"The kernel fell over a page fault at {f.source.place(int(at[1], 16))}. It used {told}. What a loader passes are paddrs: each has to be repointed before P=V is dropped."
 
 
+@rule("pvh-guest-halted", LESSON, "failure")
+def _(f):
+    if f.pvh == "domU" and f.guest(r"^toolstack: the guest ended .*: it halted with interrupts off"):
+        return """Nothing wakes a processor that halts with interrupts off, so Xen took the domain from it, with the word for success: the kernel did
+            not ask for its end by sched_op(SCHEDOP_shutdown), and gave no reason. That is native_exit()'s, src/stage7-pvh/pvh-exit.c; elsewhere "cli; hlt" is
+            the end of a way that should not come to its end."""
+
+
 @rule("pvh-guest-failed", LESSON, "failure")
 def _(f):
     fell = f.guest(r"^\[domain \d+\] FAULT: vector (\d+), error code 0x([0-9a-f]+), CR2 VA 0x([0-9a-f]+)")

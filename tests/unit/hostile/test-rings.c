@@ -93,8 +93,12 @@ static void not_known(void **state)
 	(void)state;
 	ask(page, 12345, "name", 5, 100);
 	must_answer(page, XS_ERROR, "ENOSYS");
-	ask(page, XS_READ, "", 0, 100);
+	ask(page, XS_READ, "", 1, 100);
 	must_answer(page, XS_READ, "");
+	ask(page, XS_READ, "", 0, 100);
+	must_answer(page, XS_ERROR, "EINVAL");
+	ask(page, XS_READ, "name", 4, 100);
+	must_answer(page, XS_ERROR, "EINVAL");
 	ask(page, XS_READ, "/local/domain/71/name", 22, 100);
 	must_answer(page, XS_ERROR, "ENOENT");
 }
