@@ -36,6 +36,8 @@ def lines(facts: Facts, found: list[Cause], inside: Facts | None = None, causes:
         yield from paragraph("what was seen" if not number else "", line)
     if facts.where:
         yield from paragraph("where", facts.where)
+    for number, line in enumerate(changed(facts.source.path)):
+        yield "  " + ("" if number else "changed").ljust(INDENT - 2) + line
     yield from paragraph("likely cause", first.text)
     if first.unlike:
         yield from paragraph("to be sure", first.unlike)
@@ -45,9 +47,6 @@ def lines(facts: Facts, found: list[Cause], inside: Facts | None = None, causes:
         yield from paragraph("its end", inside.where)
     for number, cause in enumerate(causes):
         yield from paragraph("or" if number else "its cause", f"{cause.name}: {cause.text}")
-    difference = changed(facts.source.path)
-    if difference:
-        yield from paragraph("changed", difference)
     # What goes for each kernel without Xen is told in lesson 11, and before that for stage 5.
     pages = dict.fromkeys(lesson(NATIVE if facts.native and facts.pvh == "n" and cause.read == PVH else cause.read) for cause in (first, *causes[:1]))
     yield from paragraph("read", " and ".join(pages))
