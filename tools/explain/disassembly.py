@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 from xenabi.image import Symbol
 
+from .calls import Saved
 from .source import Source
 
 _LINE = re.compile(r"^ *([0-9a-f]+):\s+(?:(?:lock|rep\w*|data16|[c-g]s) )*(\S+)\s*([^#]*?)\s*(?:# ([0-9a-f]+).*)?$")
 _MEMORY = re.compile(r"(-?0x[0-9a-f]+)?\((%\w+)?(?:,(%\w+),(\d))?\)$")
 _LEAVES = re.compile(r"(j\w+|call\w*|l?ret\w*|iret\w*|ljmp\w*|lcall\w*|loop\w*|int|syscall)$")
+LONGEST = 15  # bytes of an instruction
 BLOCK = 0x100  # bytes: so long are the runs of instructions that QEMU logs the registers of
 GOT = "_GLOBAL_OFFSET_TABLE_"  # from which 32-bit code counts its variables
 
@@ -54,10 +56,20 @@ def memory(source: Source, operand: str, registers: dict[str, int]) -> int | Non
     return int(match[1] or "0", 16) + base + index * int(match[4] or 0) & source.mask if match else None
 
 
+def operand(source: Source, ip: int, regs: Saved) -> tuple[int, int, int] | None:
+    """The address that an instruction's operand in memory means, and the two registers that it is made of; None if there is none, or they are not known."""
+    at = source.linked(ip)
+    first = next(iter(instructions(source, at[0], at[0] + LONGEST)), None) if at else None
+    match = re.search(_MEMORY.pattern.rstrip("$"), first.operands) if first else None
+    # Xen saves EAX as RAX, and QEMU's log has it as EAX.
+    base, index = (regs.values.get(name[1:], regs.values.get("r" + name[2:])) if name else 0 for name in match.group(2, 3)) if match else (None, None)
+    return None if base is None or index is None else (int(match[1] or "0", 16) + base + index * int(match[4] or 0) & source.mask, base, index)
+
+
 def absolute(source: Source, address: int) -> int | None:
     """The address in memory that an instruction names as a number alone, without a register."""
     at = source.linked(address)
-    first = next(iter(instructions(source, at[0], at[0] + 15)), None) if at else None
+    first = next(iter(instructions(source, at[0], at[0] + LONGEST)), None) if at else None
     found = re.search(r"(?:^|[,*])(0x[0-9a-f]+)(?:$|,)", first.operands) if first and not _LEAVES.match(first.name) else None
     return int(found[1], 16) if found else None
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from xenabi.headers import names
 
 from .calls import Saved
-from .decode import operand
+from .disassembly import operand
 from .facts import Facts
 from .questions import JUMP, say
 from .rule import rule

@@ -4,7 +4,7 @@
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .calls import UPDATE
-from .decode import operand
+from .disassembly import operand
 from .facts import Facts
 from .questions import JUMP, MACHINE, REMAP, is_linked, page_fault, remapped, say, who
 from .rule import rule

@@ -6,7 +6,7 @@ import re
 from xenpt.memory import PAGE_SHIFT
 
 from .calls import IRET
-from .decode import operand
+from .disassembly import operand
 from .frames import pushes
 from .questions import JUMP, MACHINE, hexadecimals, say
 from .rule import rule
