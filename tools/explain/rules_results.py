@@ -21,13 +21,20 @@ def asked(f: Facts, told: Told) -> str:
     return f"asked for {words}" if words else "called"
 
 
+def returned(f: Facts, told: Told) -> str:
+    return f"""{told.name}() was {asked(f, told)}, at {f.source.place(told.caller - 1)}, and returned {say(f, told.result)}. Right is {told.right:#x},
+        {CONTRACTS[told.name].gives}.{also(f, told.result, told.right)} It is the first function of those that are looked at to return something wrong: see {told.name}(), and what it
+        calls."""
+
+
+@rule("wrong-result", "2-hypercall-page: CPUID that asks Xen")
+def _(f):
+    return returned(f, f.wrong_result) if f.wrong_result and f.wrong_result.name.startswith("cpuid_") else None
+
+
 @rule("wrong-result", "3-remap: Walking the tables in software")
 def _(f):
-    told = f.wrong_result
-    if told:
-        return f"""{told.name}() was {asked(f, told)}, at {f.source.place(told.caller - 1)}, and returned {say(f, told.result)}. Right is {told.right:#x},
-            {CONTRACTS[told.name].gives}.{also(f, told.result, told.right)} It is the first function of those that are looked at to return something wrong: see {told.name}(), and what it
-            calls."""
+    return returned(f, f.wrong_result) if f.wrong_result else None
 
 
 @rule("wrong-argument", "3-remap: A pseudo-physical address in ptr", "crash", "failure")
