@@ -82,10 +82,11 @@ void store_open(const struct guest *guest)
  */
 static void all_was_answered(const struct guest *guest)
 {
-	const store_page_t *page = window_open(guest, guest->store);
+	const store_page_t *page;
 
 	if (guest->nonsense || guest->store_rest)
 		return;
+	page = window_open(guest, guest->store);
 	if (page->req_cons != page->req_prod ||
 	    !page->req_cons != !page->rsp_prod)
 		panic("toolstack: xenstore's ring has %u bytes of domain %u's questions, %u of them taken, and %u bytes of answers",
