@@ -22,6 +22,11 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 # A guest's addresses, without Xen's: 32 bits with three levels, and 64 bits (xen/arch-x86/xen-x86_*.h).
 GUESTS_PART = "0+0xf5800000,0xffff880000000000..0xffffffffffffffff"
 
+# Options. A machine that is idle has its clock put forward to its next timer at once (tools/machine, sleep=off), and one that
+# stands at a breakpoint is taken for idle: time leaps at each stop. With these it waits, by the host's clock, and goes on
+# where it was; but no two runs are alike to the instruction then.
+AWAKE = ("-icount", "sleep=on")
+
 
 class Machine:
     """QEMU with an image in it. folder is an empty one of the caller's; the serial port's bytes go to log there."""

@@ -41,10 +41,16 @@ def processor_time(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def waiting_time(pid: int) -> float:
-    """Seconds for which its threads could have run and had no processor."""
-    waited = 0
+def scheduled(pid: int) -> tuple[float, float]:
+    """Seconds for which its threads ran, and for which they could have run and had no processor."""
+    ran = waited = 0
     for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
         with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
-            waited += int(file.read().split()[1])
-    return waited / 1e9
+            times = file.read().split()
+            ran, waited = ran + int(times[0]), waited + int(times[1])
+    return ran / 1e9, waited / 1e9
+
+
+def waiting_time(pid: int) -> float:
+    """The second alone."""
+    return scheduled(pid)[1]

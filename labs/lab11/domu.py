@@ -9,18 +9,18 @@ from grader.making import tree_image
 from grader.session import Session
 from xenabi.headers import value
 from xenabi.image import Image
+from xenqemu.machine import AWAKE
 
 STUB = 32  # bytes of a stub of the hypercall page
 ASKED = ("event_channel_op", "sched_op", "console_io")  # hypercalls that are looked at
-# In a debugger time jumps ahead whenever the machine is stopped, and dom0 would give the guest up.
-WORDS = "layout=far guest_mem=8 seconds=86400"
+WORDS = "layout=far guest_mem=8"
 
 
 class DomU(Session):
     elsewhere = False  # dom0 has mapped two of its pages by their MFNs, and stage 6 puts them far off already
 
     def __init__(self, lab, image, guest_kind, dom0_kind):
-        super().__init__(lab, tree_image(dom0_kind, 6), image, f"transcript-{guest_kind}.log", cmdline=WORDS)
+        super().__init__(lab, tree_image(dom0_kind, 6), image, f"transcript-{guest_kind}.log", cmdline=WORDS, options=AWAKE)
         self.image = self.symbols = image
         self.elf = Image(image)
         self.who = f"in a domU of {self.elf.bits} bits"

@@ -12,7 +12,7 @@ from xenabi.structs import struct
 from .dom0 import OUT, OUT_PROD, SIZE
 
 VERDICT_SUCCESS = 0x10  # src/include/console.h
-SECONDS = 300  # of the machine's, from one stop to the next: time leaps at each, and then Xen may let dom0 run for as long
+SECONDS = 60  # of the machine's, from one stop to the next: before that dom0 has given its guest up
 STORE = struct(32, "struct xenstore_domain_interface", "rsp_cons", "rsp_prod")  # the same in both widths
 EARLY = b"P=V\n"
 WELL = 2 * VERDICT_SUCCESS + 1  # QEMU's exit status

@@ -20,14 +20,13 @@ from xenqemu.monitor import MonitorError
 from xenqemu.packets import StubError
 from xenqemu.registers import Registers
 
-from .again import Again
+from .again import LOOK_EVERY, Again
 from .bare_state import EFER_LMA, BareFault, State, exceptions, first_of, rests
 from .trail import Trail
 
 TO_ENTRY = 4.0  # seconds of QEMU's processor time to the first instruction
 LOOPS, LEAST = 2.0, 0.2  # multiples of what that took, and seconds: so long it may go on from there
 RESTS = 15  # looks
-LOG_EVERY = 0.02  # seconds between looks at how long the log is
 
 
 class Bare(Again):
@@ -75,7 +74,7 @@ class Bare(Again):
     def _come_to(self, number: int) -> Registers | None:
         """The registers at an address of the way; None if the machine does not come there."""
         self.stub.breakpoint(self.way[number])
-        if not self.stub.run_till(self.late(self._limit() if number else TO_ENTRY, self._rests), LOG_EVERY) or self.stub.ended:
+        if not self.stub.run_till(self.late(self._limit() if number else TO_ENTRY, self._rests), LOOK_EVERY) or self.stub.ended:
             return None
         self.stub.remove_breakpoint(self.way[number])
         regs = self.stub.registers()
@@ -100,7 +99,7 @@ class Bare(Again):
             self.jumped_to = regs.rax
             self.entered = regs.rax == self.way[-1] or all(paddr != self.way[-1] for paddr, _, _ in lost)
         if regs or not self.way:
-            self.stub.run_till(self.late(TO_ENTRY if self.ends else self._limit(), self._rests), LOG_EVERY)
+            self.stub.run_till(self.late(TO_ENTRY if self.ends else self._limit(), self._rests), LOOK_EVERY)
         self.reset = self.machine.monitor.shut_down()
 
     def _look(self) -> None:

@@ -88,8 +88,7 @@ Calls = list[Call]
 class CallWatch:
     """Follows one call after the other: from where Xen takes it to where the guest goes on.
 
-    In between Xen is not stopped: a stop lets virtual time jump to the next timer, for which Xen would break the call off
-    and begin it anew, again and again."""
+    In between Xen is not stopped: a timer that is due after a stop makes Xen break the call off and begin it anew, again and again."""
 
     def __init__(self, seen: Observation) -> None:
         self.seen, self.stub, self.bits = seen, seen.stub, seen.bits

@@ -10,7 +10,7 @@ from xenpt.memory import PAGE_SHIFT
 from .facts import Facts
 from .questions import hexadecimals
 from .rules_arrival import arrived
-from .rules_pointers import went_on_elsewhere
+from .rules_extable import went_on_elsewhere
 from .rules_stack import STACK_END_MAGIC
 from .rules_updates import overflowed
 

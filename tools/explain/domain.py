@@ -77,7 +77,7 @@ class DomainFacts(Facts):
     def __init__(self, dom0: Facts, module: str, number: int) -> None:
         super().__init__(dom0.log, "failure", module)
         self.said, self.others = DomainTranscript(dom0.said, number), number - 1
-        self.boots, self.dom0, self.patience = dom0.boots, dom0.source, dom0.patience
+        self.boots, self.dom0 = dom0.boots, dom0.source
         self.broken: list[str] = []  # of what a guest is promised
         if self.xen(rf"\bd{number}v\d+ Unhandled: vec|^Domain {number} \(vcpu#0\) crashed"):
             self.end = "crash"

@@ -80,12 +80,12 @@ class Facts(Building, Ending, Refusal, Tables, Things):
         begin = self.source.va("xen_entry") if self.source.va("boot_params") is None else None
         self.seen = Observation(self.boots, self.said.entry, self.bits, exits,
                                 [] if begin is None else [begin - self.source.offset & self.mask, begin],
-                                self.end in ENDLESS, self.at_entry or self.builds_others(), self.others, self._functions(), self.patience)
+                                self.end in ENDLESS, self.at_entry or self.builds_others(), self.others, self._functions())
         self.calls = self.seen.calls
         self.entered_as_told, self.qemu_hangs = self.seen.ended != "not entered", self.seen.ended == "stuck"
         if self.another_panic() or self.seen.ended not in SAME_END.get(self.end, (self.seen.ended,)) and not (self.seen.ended in CUT_SHORT and self.repeated):
             # It takes longer than is waited here; or it is another run than this: somebody has changed it from outside (GDB), or a
-            # timer came at another moment, since virtual time jumps at each stop. Then the calls are still those that it makes.
+            # timer came at another moment. Then the calls are still those that it makes.
             self.calls = self.calls if self.seen.ended in CUT_SHORT or self.panic.startswith(OF_TIME) else []
             self.seen.close()
             self.seen = None
@@ -93,8 +93,8 @@ class Facts(Building, Ending, Refusal, Tables, Things):
         return self.seen
 
     def _functions(self) -> dict[int, str]:
-        """Those of the kit's that are looked at, by address, P=V and linked. Not in a run that waits: time jumps at each stop, and the event that is
-        waited for may not come while it is observed. Nor in one that came to stage 6, where they were right, and have waited by then."""
+        """Those of the kit's that are looked at, by address, P=V and linked. Not in a run that loops, and may be in one of them; nor in one
+        that came to stage 6, where they were right."""
         if self.end in ENDLESS or self.guest("^toolstack: "):
             return {}
         found = {name: self.source.va(name) for name in (*CONTRACTS, HANDLER)}

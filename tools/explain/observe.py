@@ -16,7 +16,7 @@ from xenqemu.machine import GUESTS_PART
 from xenqemu.monitor import MonitorError
 from xenqemu.packets import StubError, Stuck
 
-from .again import Again
+from .again import LOOK_EVERY, Again
 from .calls import CallWatch, Calls, Saved, saved_at
 from .fault import Fault
 from .probes import Probes
@@ -24,23 +24,21 @@ from .stops import Stops
 from .trail import Trail
 from .xen_places import XenPlaces
 
-# Seconds of QEMU's processor time to the guest's first instruction; from there to the end, or into a loop, multiples of what
+# Seconds that the machine computes or is idle, to the guest's first instruction; from there to the end, or into a loop, multiples of what
 # that took, which a host that is slow or busy stretches likewise.
 TO_ENTRY, TO_END, TO_LOOP = 20.0, 120, 3
 TICK = 0.01  # of the processor's clock
 MOST_WATCHED, MOST_STOPS = 600, 4000  # so many stops hypercalls are followed for, each two; and so many there are at all
-LOG_EVERY = 0.02  # seconds between looks at how long the instruction log is
 EXIT = "xen_exit"  # src/stage2-hypercall/exit.c: the function that reports
 
 
 class Observation(Again, Stops):
     """A boot of an image; see above. entry is the address that Xen says it enters at; exits and starts are the addresses of
     the functions at which it ends and begins; functions are those whose arguments and results are looked at, name by
-    address. loops: nothing new is seen by looking longer. hook is called at the entry, which others come to before. words begin
-    its command line."""
+    address. loops: nothing new is seen by looking longer. hook is called at the entry, which others come to before."""
 
     def __init__(self, image: str, entry: int, bits: int, exits: list[int], starts: list[int], loops: bool,
-                 hook: Callable[[Observation], None] | None = None, others: int = 0, functions: dict[int, str] | None = None, words: str = "") -> None:
+                 hook: Callable[[Observation], None] | None = None, others: int = 0, functions: dict[int, str] | None = None) -> None:
         self.bits, self.entry, self.exits, self.starts, self.hook = bits, entry, exits, starts, hook
         self.functions = functions or {}
         self.probes: Probes | None = None
@@ -63,7 +61,7 @@ class Observation(Again, Stops):
         self.ended = "not entered"
         self.regs: Saved | None = None  # the guest's, at the end
         self.trail = Trail(self.folder)
-        self.start(image, ["-dfilter", GUESTS_PART], words)
+        self.start(image, ["-dfilter", GUESTS_PART])
         try:
             self.places = XenPlaces(os.path.join(os.path.dirname(os.environ.get("XEN") or "build/xen/xen"), "xen-syms"), bits)
             self.stub = self.machine.connect()
@@ -85,7 +83,7 @@ class Observation(Again, Stops):
         self.stub.breakpoint(self.entry)
         late = self._late(TO_ENTRY)
         while True:
-            if not self.stub.run_till(late, LOG_EVERY):
+            if not self.stub.run_till(late, LOOK_EVERY):
                 return
             self.at_entry = self.stub.registers()
             if self.at_entry.cs & 3:
@@ -108,7 +106,7 @@ class Observation(Again, Stops):
         for number in range(MOST_STOPS):
             if number == MOST_WATCHED and self.watch:
                 self.listen_no_more()
-            if not self.stub.run_till(late, LOG_EVERY):
+            if not self.stub.run_till(late, LOOK_EVERY):
                 return self._stopped_late()
             if self._visit(self.stub.registers()):
                 return None

@@ -19,13 +19,12 @@ from xenabi.loader import Loading
 from xenqemu.monitor import MonitorError
 from xenqemu.packets import StubError
 
-from .again import Again
+from .again import LOOK_EVERY, Again
 from .bare_state import rests
 from .source import Source
 from .trail import Step, Trail
 
-TO_ENTRY, TO_END, LEAST = 30.0, 4, 1.0  # seconds of QEMU's processor time; multiples of what it took to the entry; seconds
-LOG_EVERY = 0.02  # seconds between looks at how long the log is
+TO_ENTRY, TO_END, LEAST = 30.0, 4, 1.0  # seconds that it computes or is idle; multiples of what it took to the entry; seconds
 STUB, STUBS = 32, 4096  # bytes of one hypercall's code, and of all
 PAGING = 1 << 31  # of CR0
 ARGUMENTS = {32: "EBX ECX EDX ESI EDI".split(), 64: "RDI RSI RDX R10 R8".split()}
@@ -69,7 +68,7 @@ class PvhRun(Again):
         self.stub.breakpoint(entry)
         late = self.late(TO_ENTRY, self.machine.halted)
         while not self.entered:
-            if not self.stub.run_till(late, LOG_EVERY):
+            if not self.stub.run_till(late, LOOK_EVERY):
                 return
             regs = self.stub.registers()
             self.entered = not regs.cr0 & PAGING and regs.rip == entry  # before it Xen itself may have run there
@@ -77,7 +76,7 @@ class PvhRun(Again):
                 self.stub.step()
         self.stub.remove_breakpoint(entry)
         self.trail.start(self.machine)
-        self.stub.run_till(self.late(TO_END * self.machine.processor_time() + LEAST, self._rests), LOG_EVERY)
+        self.stub.run_till(self.late(TO_END * self.machine.processor_time() + LEAST, self._rests), LOOK_EVERY)
 
     def _rests(self) -> bool:
         """Whether nobody has computed each of the last times that was looked at: QEMU's time stands then."""

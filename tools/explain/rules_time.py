@@ -64,7 +64,7 @@ def _(f):
         return f"""system_time() went back, by {(wanted - time) // SECOND} s, from one reading to the next: {f.panic.partition(': ')[2]}. What is read of the counter differs by far more than has passed: is its upper half that of EDX (RDTSC), the lower that of
             EAX, and are both in a variable of 64 bits?{parts(time)}"""
     early = f"A tick came before its time: {f.panic.partition(': ')[2]}. A timer that is set to a time in the past fires at once"
-    if to is not None and to < wanted - SECOND // 2 and time < SECOND << 20:  # time leaps when it is observed, but never back
+    if to is not None and to < wanted - SECOND // 2 and time < SECOND << 20:
         if to <= SECOND:
             return f"""{early}. The clock is about right, and set_timer_op number {tick} took {to:#x} ns, which is {to // 1000000} ms: that is how long to wait, and what it takes is a point in time, in nanoseconds since Xen's start (system_time() and so
                 many more)."""
