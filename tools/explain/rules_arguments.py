@@ -56,7 +56,7 @@ def _(f):
             fourth goes there, and not into RCX as a function's does, since SYSCALL overwrites RCX."""
     went = loaded(f, call, SELF) if call and domain != SELF else ""
     if went:
-        place = next((n for n, r in enumerate(ARGUMENTS[f.bits], 1) if r[-2:] == went[-2:]), 0)
+        place = next((n for n, r in enumerate(ARGUMENTS[f.bits], 1) if r[-2:] == went.rstrip("d")[-2:]), 0)
         why = f"That is where argument {place} goes: either the arguments are in another order than updates, count, done, domain, or two registers of hypercall()'s asm are exchanged" if place else \
             "It goes there, and not into RCX as a function's does, since SYSCALL overwrites RCX: see hypercall()'s asm"
         return f"""{call.name} names DOMID_SELF ({SELF:#x}) as its domain, and Xen got {say(f, domain)}: before the call, at {f.source.place(call.caller)}, {SELF:#x} goes into {went.upper()}. The domain is argument 4, which a hypercall

@@ -12,12 +12,35 @@ LESSON = "5-boot-protocol"
 MOST_RANGES, KIND = 128, 16  # of an e820_table; where an entry has its type
 DAMAGED = "data is corrupt|[Cc][Rr][Cc] error|invalid compressed format|violates"  # in Xen's words, of xz, gzip, ...
 GZIP = b"\x1f\x8b"
+JUMP, VERSION, HEADER_END = 0x200, 0x206, 0x250  # of the setup header, of version 2.08
+FIELDS = {"the version": (VERSION, 0xFFFF, 0x208), "loadflags": (0x211, 0xFF, 1), "code32_start": (0x214, 0xFFFFFFFF, LOADED), "initrd_addr_max": (
+    0x22C, 0xFFFFFFFF, 0x37FFFFFF), "cmdline_size": (0x238, 0xFFFFFFFF, 255)}  # offset, mask, value: those that the file itself gives
 UNPACK = LESSON + ": What Xen does with the file"
 
 
 def header(f, words: str) -> str:
     """A line of tools/bzimage's that has these words."""
     return next((line for line in f.bzimage if words in line), "")
+
+
+def header_word(f, offset: int) -> int:
+    with open(f.boots, "rb") as file:
+        file.seek(offset)
+        return int.from_bytes(file.read(4), "little")
+
+
+@rule("setup-header-shifted", LESSON + ": A bzImage", rank=-1)
+def _(f):
+    """Its first two bytes jump over it, and so they tell where it ends."""
+    length = header_word(f, JUMP) >> 8 & 0xFF if f.bzimage and header_word(f, VERSION) & 0xFFFF == 0x208 else 0
+    more = JUMP + 2 + length - HEADER_END
+    if not length or not more:
+        return None
+    good = [name for name, (offset, mask, right) in FIELDS.items() if header_word(f, offset) & mask == right]
+    moved = next((name for name, (offset, mask, right) in FIELDS.items() if name not in good and header_word(f, offset + more) & mask == right), "")
+    return f"""The setup header of version 2.08 ends at {HEADER_END:#x}, behind payload_length, and this one at {HEADER_END + more:#x}, to which its jump at {JUMP:#x} leads: it has {abs(more)} bytes too {"many" if more > 0 else "few"}, for a field that is
+        {"one too many or too long" if more > 0 else "left out or too short"}. {f"Up to {good[-1]} ({FIELDS[good[-1]][0]:#x}) each field stands where it should" if good else ""}{f", and {moved} at {FIELDS[moved][0] + more:#x}, not at {FIELDS[moved][0]:#x}: it is between the two" if moved else
+        ", so it is behind that"}. A loader goes by the offsets, and reads parts of other fields from there on."""
 
 
 def stops(f) -> bool:

@@ -61,9 +61,11 @@ def _(f):
 def _(f):
     fault, page = at_fault(f, "HYPERCALL_PAGE"), note(f, "HYPERCALL_PAGE")
     if page and f.xen("^Invalid HYPERCALL_PAGE field"):
+        right = f.source.va("hypercall_page") or 0
+        low = note(f, "VIRT_BASE") and page.number == right - f.source.offset & f.mask
+        how = f"That is the paddr of hypercall_page: beside VIRT_BASE the note holds the VA, {right:#x}" if low else "An image without addresses in its notes asks for the page by the MSR"
         return f"""The HYPERCALL_PAGE note says {page.number:#x}, and Xen would have to write its stubs there:
-            {fault.why if fault else f"the image is at {loading(f).kstart:#x} to {loading(f).kend:#x}, and what is mapped for it ends little behind it"}. {f"It is a {f.number(page.number, 'linked')}. " if f.number(page.number, "linked") else ""}An image without addresses in its notes
-            asks for the page by the MSR."""
+            {fault.why if fault else f"the image is at {loading(f).kstart:#x} to {loading(f).kend:#x}, and what is mapped for it ends little behind it"}. {f"It is a {f.number(page.number, 'linked')}. " if f.number(page.number, "linked") else ""}{how}."""
 
 
 @rule("hypercall-page-note", CLASSIC, "crash", "failure", "silence", "timeout")

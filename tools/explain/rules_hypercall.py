@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The hypercall page: whether it is there, and where in it a call goes. Stage 2."""
 
+from xenabi.headers import names
 from xenpt.memory import PAGE_SIZE
 
 from .facts import Facts
@@ -11,7 +12,7 @@ from .rules_notes import note
 from .trail import Step
 
 LESSON = "2-hypercall-page"
-STUB = 32
+STUB, STUBS = 32, 128
 MOST_STUBS = STUB * PAGE_SIZE  # so far a call can miss the page and still have been meant for it
 
 
@@ -41,10 +42,23 @@ def _(f):
         if again:
             return f"""xen_entry() was entered {f.seen.entered} times, the last time at its linked address: it was called, or jumped to, at {again}. It is written for P=V, before the remap, and takes start_info from a register, which holds something else by then. The
                 jump to the linked address has to lead to xen_start_kernel()."""
-        left = f.before(f.seen.entry) or f.left_at
+        left, to = _left_before_again(f)
+        number = names("__HYPERVISOR_").get(to or -1, "").removeprefix("__HYPERVISOR_")
+        if left is not None and to is not None and 0 < to < STUBS and number and "hypercall" in f.source.line(left.address):
+            return f"""The image's code was left at {f.source.place(left.address)}, for address {to:#x}: that is the number of {number}, and what is to be called is its stub, the address of hypercall_page and {STUB} times the number. Page 0 and what follows are zeros while
+                P=V is mapped, harmless instructions, up to the image's first, so xen_entry() was entered {f.seen.entered} times."""
+        place = f.source.place(left.address) if left is not None else f.left_at
         return f"""xen_entry() was entered {f.seen.entered} times: something led back to the beginning. A call or jump to address 0 does, while P=V is
             mapped: page 0 and what follows are zeros, harmless instructions, up to the image's first. A function pointer that is NULL, or
-            a jump or a return to a number taken from a fresh stack. {f"The image's code was left at {left}." if left else ""}"""
+            a jump or a return to a number taken from a fresh stack. {f"The image's code was left at {place}{f', for address {to:#x}' if to is not None else ''}." if place else ""}"""
+
+
+def _left_before_again(f: Facts) -> tuple[Step | None, int | None]:
+    """The step by which the image's code was left before xen_entry() was entered for the last time, and the address that it led to."""
+    entry = f.source.va("xen_entry") or 0
+    last = max((n for n, s in enumerate(f.steps) if s.address in (entry, entry - f.source.offset & f.mask)), default=0)
+    ways = zip(reversed(f.steps[:last]), reversed(f.steps[:last + 1]))
+    return next(((a, b.address) for a, b in ways if f.source.is_code(a.address) and not f.source.is_code(b.address)), (None, None))
 
 
 def came_by_stub(f: Facts) -> bool:

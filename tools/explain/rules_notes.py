@@ -2,6 +2,7 @@
 """Xen refuses the image for one of its notes. Which one, and why, is what xenabi/loader.py says, the reader of `make notes`, too."""
 
 import functools
+import re
 
 from xenabi.loader import Fault, Loading, Placed
 
@@ -118,8 +119,9 @@ def _(f):
     features = note(f, "FEATURES")
     last = [line for line in f.said.xen if line.startswith("ELF: ")][-1:]
     if features and "!" in features.text and last and last[0].startswith("ELF: note: FEATURES"):
+        odd = next((name for name in features.text.split("|") if not re.fullmatch("!?[a-z0-9_]+", name)), None)
         return f"""Xen stopped reading at the FEATURES note, "{features.text}". A name behind "!" is a feature that the kernel insists
-            on; one that Xen does not know, also a misspelt one, makes it refuse without giving a reason."""
+            on; one that Xen does not know, also a misspelt one, makes it refuse without giving a reason.{f' Here "{odd}" is one name to Xen: between two names stands "|", and nothing else.' if odd is not None else ""}"""
 
 
 @rule("note-at-fault", LESSON + ": The notes", "refusal", rank=1, unlike="`make notes IMAGE=file` shows all that Xen reads.")

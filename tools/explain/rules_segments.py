@@ -10,6 +10,7 @@ from .facts import Facts
 from .rule import rule
 from .unpacker import SETUP
 
+LGDT = b"\x0f\x01\x16"  # with an offset of 16 bits behind it
 FAR_RETURN, NEXT = b"\xcb", 16  # LRET; bytes: so near behind the beginning of what was logged as one
 SELECTORS = (10, 11, 12, 13)  # exceptions that name one
 SMALL_CODE, LONG_CODE = 1 << 54, 1 << 53  # D and L of a descriptor
@@ -40,6 +41,18 @@ def _(f):
     return None
 
 
+def _lgdt(f: Facts) -> str:
+    """What the setup part's LGDT takes, if it has one."""
+    source = f.unpacker.source if f.unpacker and not f.bare.entered else None
+    part = source.image.loaded()[0] if source and source.image else None
+    code = source.image.data[part.offset:part.offset + part.filesz] if part else b""
+    at = code.find(LGDT)
+    if at < 0:
+        return "nobody has loaded it"
+    operand = SETUP + int.from_bytes(code[at + len(LGDT):at + len(LGDT) + 2], "little")
+    return f"LGDT, at {f.place(SETUP + at)}, takes limit and base from {operand:#x}, where {code[operand - SETUP:operand - SETUP + 6].hex(' ')} stand in the file"
+
+
 def _tables(f: Facts) -> list[int]:
     """Where the table of segments is that the code which runs would load: each address that it may have."""
     setup = f.unpacker.source.va("gdt") if f.unpacker and f.unpacker.source and not f.bare.entered else None
@@ -59,7 +72,7 @@ def _(f):
     if idt.start in right:
         return f"""{began}, and GDTR is {gdt.start:#x} with limit {gdt.stop - gdt.start - 1:#x}, as it was before. The kernel's table of segments, gdt ({idt.start:#x}, {len(idt)} bytes), is in IDTR: it was loaded by LIDT, which is for the gates of exceptions. For segments it is LGDT. {no_handler(f)}"""
     if len(gdt) <= 1:
-        return f"""{began}, and GDTR is {gdt.start:#x} with limit {gdt.stop - gdt.start - 1:#x}: nobody has loaded it. LGDT has to be executed, with the address of gdt's limit and base, before the first selector of the kernel's is. gdt is at {right[-1]:#x}. {no_handler(f)}"""
+        return f"""{began}, and GDTR is {gdt.start:#x} with limit {gdt.stop - gdt.start - 1:#x}: {_lgdt(f)}. LGDT has to be executed before the first selector of the kernel's is loaded, and its operand is the six bytes with gdt's limit and base. gdt is at {right[-1]:#x}. {no_handler(f)}"""
     if selector and right[0] >= SETUP > gdt.start >= right[0] - SETUP:
         return f"""{began} at {gdt.start:#x}, and setup.S's table, gdt, is at {right[0]:#x}: {right[0] - SETUP:#x} bytes behind the beginning of the page, which lies at {SETUP:#x}. What was added to gdt_base is {gdt.start + SETUP - right[0]:#x}, and that address, DS * 16, has to be. {no_handler(f)}"""
     return None

@@ -68,8 +68,10 @@ def _(f):
     if f.fault and f.fault.vector == 13 and not f.fault.error and not f.native and f.pvh == "n" and f.code(f.fault.ip, 2) != WRMSR and f.source.is_code(f.fault.ip) and not beyond(f):
         code = (f.code(f.fault.ip, 8) or f.compiled(f.fault.ip, 8)).hex(" ")
         if code[:2] in PORT and f.seen and f.function.startswith("serial_") and not any(c.name == "physdev_op" for c in f.calls):
-            return f"""A general protection fault at an access to the serial port, in {f.function}(): that way of printing is for a machine without Xen, and Xen is there. The kernel took itself to be in
-                ring 0 (CS is {f.fault.regs.cs:#x}, so current_ring() is {f.fault.regs.cs & 3}), or has chosen a console that is not for it (console_select())."""
+            ring = f.fault.regs.cs & 3
+            why = f"The kernel took itself to be in ring 0 (not_under_xen()): CS is {f.fault.regs.cs:#x}, so this is ring {ring}, and current_ring() has to be that, CS's two low bits" if not f.cut and "not_under_xen" in {f.source.function(s.address) for s in f.steps} else \
+                f"CS is {f.fault.regs.cs:#x}, so this is ring {ring}; a console was chosen that is not for it (console_select())"
+            return f"""A general protection fault at an access to the serial port, in {f.function}(): that way of printing is for a machine without Xen, and Xen is there. {why}."""
         if code[:2] in PORT:
             return f"""A general protection fault at an access to an I/O port (bytes {code}). Ports belong to Xen; dom0 may have them after
                 PHYSDEVOP_set_iopl with level 1, any other domain may not."""

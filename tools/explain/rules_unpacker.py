@@ -4,20 +4,13 @@
 from .bare_questions import NAMES, NATIVE, fault
 from .bare_state import CR0_PE
 from .rule import rule
+from .rules_bzimage import header_word
 from .rules_refused import says
 from .unpacker import CODE32, SETUP_ENTRY
 
 HEADER, CODE32_START, PAYLOAD_OFFSET = 0x202, 0x214, 0x248  # fields of the setup header
 GZIP = b"\x1f\x8b"
 SAMPLE = 8  # bytes of code
-FIELDS = {"HdrS (0x202)": (0x202, 0xFFFFFFFF, int.from_bytes(b"HdrS", "little")), "version (0x206)": (
-    0x206, 0xFFFF, 0x208), "loadflags (0x211)": (0x211, 0xFF, 1)}  # offset, mask, value
-
-
-def header_word(f, offset: int) -> int:
-    with open(f.boots, "rb") as file:
-        file.seek(offset)
-        return int.from_bytes(file.read(4), "little")
 
 
 @rule("bare-not-loaded", NATIVE, "vanished", "silence", "timeout", "failure")
@@ -111,19 +104,13 @@ def _(f):
     start, found = header_word(f, CODE32_START), fault(f)
     if found and found.error:
         return None  # a selector: there is a rule for those
-    wrong = f"The setup header's code32_start (0x214), where the setup part jumps to, is {start:#x}, and the protocol has {CODE32:#x} there: fields before it are missing, or too many{_good(f)}." \
+    wrong = f"The setup header's code32_start (0x214), where the setup part jumps to, is {start:#x}, and the protocol has {CODE32:#x} there." \
         if start != CODE32 else ""
     real = "The processor is still in real mode (CR0's PE, bit 0, is 0)." if not f.bare.state["CR0"] & CR0_PE else ""
     fell = f"That ended in {NAMES.get(found.vector, f'vector {found.vector}')} at {f.place(found.ip)}." if found else ""
     if came_to(f) == 0:
         return f"The setup part of the bzImage was never entered: the boot loader did not come to {SETUP_ENTRY:#x} of the file. {wrong} {_file(f)}"
     return f"""The setup part of the bzImage (setup.S) was entered, and the unpacker, at code32_start ({CODE32:#x}), never was. {left_for(f)} {real} {fell} {wrong} {_file(f)}"""
-
-
-def _good(f) -> str:
-    """Up to which field before code32_start the setup header is as it should be."""
-    good = [name for name, (offset, mask, right) in FIELDS.items() if header_word(f, offset) & mask == right]
-    return f"; up to {good[-1]} each stands where it should" if good and list(FIELDS)[:len(good)] == good else ""
 
 
 def _file(f) -> str:
