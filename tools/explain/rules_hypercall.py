@@ -19,6 +19,9 @@ MOST_STUBS = STUB * PAGE_SIZE  # so far a call can miss the page and still have 
 @rule("stub-not-called", LESSON + ": Why a page", rank=-1)
 def _(f):
     last = next((c for c in reversed(f.calls) if f.source.va("hypercall_page") is not None and in_page(f, c.regs.rip & f.mask)), None)
+    entry = f.said.entry if last else None
+    if entry is not None and in_page(f, entry):
+        return f"""The image is entered at {entry:#x}, {f.number(entry) or 'in the hypercall page'}: the processor began with a stub, made {last.name}, and went where the stub's RET led. {"The note ENTRY" if note(f, "ENTRY") else "The ELF header's entry"} has to name the first instruction, startup_xen."""
     if last and f.end not in ("silence", "timeout") and not f.source.is_code(last.caller) and last.name != "iret":
         return f"""{last.name} went through the hypercall page, and its stub's RET took {last.caller:#x}{about(f, last.caller)} off the stack, which is no place behind a
             CALL in the image's code: the stub was jumped to, not called, or something was pushed in between."""

@@ -43,7 +43,7 @@ def _segments(f) -> str:
     parts = f.source.image.loaded() if f.source.image else []
     room = f.unpacker.head if f.unpacker else 0
     right = parts and room and all(LOADED <= p.paddr and p.paddr + p.memsz <= room and p.filesz <= p.memsz for p in parts)
-    return f"; and its segments are to lie at paddr {parts[0].paddr:#x} to {parts[-1].paddr + parts[-1].memsz:#x}, below the unpacker at {room:#x}, none with more bytes in the file than in memory" if right else ""
+    return f"; and its segments are to lie at paddr {parts[0].paddr:#x} to {parts[-1].paddr + parts[-1].memsz:#x} (p_paddr; p_vaddr begins at {parts[0].vaddr:#x}), below the unpacker at {room:#x}, none with more bytes in the file than in memory" if right else ""
 
 
 def says(words: str) -> str:

@@ -11,6 +11,7 @@ from .rule import rule
 from .unpacker import SETUP
 
 LGDT = b"\x0f\x01\x16"  # with an offset of 16 bits behind it
+FAR_JUMP_16 = b"\xff\x2e"  # without the prefix 66, in a segment of 16 bits
 FAR_RETURN, NEXT = b"\xcb", 16  # LRET; bytes: so near behind the beginning of what was logged as one
 SELECTORS = (10, 11, 12, 13)  # exceptions that name one
 SMALL_CODE, LONG_CODE = 1 << 54, 1 << 53  # D and L of a descriptor
@@ -73,8 +74,8 @@ def _(f):
         return f"""{began}, and GDTR is {gdt.start:#x} with limit {gdt.stop - gdt.start - 1:#x}, as it was before. The kernel's table of segments, gdt ({idt.start:#x}, {len(idt)} bytes), is in IDTR: it was loaded by LIDT, which is for the gates of exceptions. For segments it is LGDT. {no_handler(f)}"""
     if len(gdt) <= 1:
         return f"""{began}, and GDTR is {gdt.start:#x} with limit {gdt.stop - gdt.start - 1:#x}: {_lgdt(f)}. LGDT has to be executed before the first selector of the kernel's is loaded, and its operand is the six bytes with gdt's limit and base. gdt is at {right[-1]:#x}. {no_handler(f)}"""
-    if selector and right[0] >= SETUP > gdt.start >= right[0] - SETUP:
-        return f"""{began} at {gdt.start:#x}, and setup.S's table, gdt, is at {right[0]:#x}: {right[0] - SETUP:#x} bytes behind the beginning of the page, which lies at {SETUP:#x}. What was added to gdt_base is {gdt.start + SETUP - right[0]:#x}, and that address, DS * 16, has to be. {no_handler(f)}"""
+    if selector and not f.bare.entered and len(right) == 1:
+        return f"""A selector was to be loaded at {f.place(found.ip)}, from the GDT at {gdt.start:#x}, and setup.S's table, gdt, is at {right[0]:#x}: {right[0] - SETUP:#x} bytes behind the beginning of the page, which lies at {SETUP:#x}. What was added to gdt_base is {gdt.start + SETUP - right[0]:#x}, and that address, DS * 16, has to be. {no_handler(f)}"""
     return None
 
 
@@ -96,6 +97,10 @@ def _(f):
 def _(f):
     """Protected mode, and no far jump since: CS is what it was in real mode."""
     state = f.bare.state if f.bare and f.unpacker and not f.bare.entered and f.bare.reached == 1 else None
+    found = fault(f, 13) if state else None
+    if found and f.unpacker.in_setup(found.ip) and f.unpacker.source.bytes(found.ip - SETUP, 2) == FAR_JUMP_16:
+        return f"""The far jump at {f.place(found.ip)} is one with an offset of 16 bits (ljmpw): it takes the first two bytes of its operand for the offset and the next two for the selector. far_pointer has an offset of four bytes, and so what was taken for the selector is
+            the offset's upper half. ljmpl takes all six bytes."""
     if not state or not state["CR0"] & CR0_PE or state.code != 16 or any(_is_far_jump(f, step.address) for step in f.steps if f.unpacker.in_setup(step.address)):
         return None
     return f"""The processor is in protected mode (CR0 is {state["CR0"]:#x}), and still ran 16-bit code: CS is {state.cs:#x}, as it was loaded in real mode, and what is assembled for 32 bits behind (.code32) means something else then. A far jump to BOOT_CS (ljmpl *far_pointer) has to follow the move to CR0.

@@ -18,6 +18,10 @@ def _(f):
     if f.bare and f.bare.lost and f.bare.entered:
         paddr, now, right = f.bare.lost
         at = next(n for n, (a, b) in enumerate(zip(now, right)) if a != b)
+        untouched = f.unpacker and f.unpacker.source and f.unpacker.source.bytes(f.unpacker.head + paddr + at - CODE32, SAMPLE) == now[at:at + SAMPLE]
+        if untouched:
+            return f"""The kernel was entered, and no segment of it was placed: at paddr {paddr + at:#x} there are {now[at:at + SAMPLE].hex(' ')}, which is the unpacker itself as the boot loader put it there, and should be {right[at:at + SAMPLE].hex(' ')}. In unpack(), the loop goes over e_phnum program headers, which begin e_phoff bytes
+                behind the ELF file's beginning, and has to call place_segment() for each of type PT_LOAD."""
         return f"""The kernel was entered, and it is not in memory as its program headers say: at paddr {paddr + at:#x} there are {now[at:at + 8].hex(' ')}, and should be
             {right[at:at + 8].hex(' ')}{', zeros, since that is .bss' if not any(right) else ''}. Whoever loads it, the unpacker here, has to place every segment of type PT_LOAD: p_filesz bytes at
             p_paddr, and zeros up to p_memsz."""
@@ -136,4 +140,4 @@ def _(f):
             ({says(said[1])})."""
     if said and f.bzimage and not f.bzimage_bad and "unpack.c" not in says(said[1]):
         return f"""The unpacker says that {said[1]}, and tools/bzimage finds nothing wrong with the file: {f.bzimage[-2].removeprefix('bzImage: ')}. So it is the unpacker that is, which says so in {says(said[1])}: gunzip.c looks at
-            the packed file's two ends, inflate.c at all between."""
+            the packed file's two ends, inflate.c at all between, which is the deflate stream: from byte 10 of the payload, behind gzip's header, to 8 bytes before its end."""
