@@ -152,7 +152,7 @@ def _(f):
         data = f.bare.read_paddr(f.bare.infos[-1] + TABLE, MOST_RANGES * ENTRY) if f.bare and f.bare.infos else b""
         usable = sum(1 for n in range(int(told[1])) if len(data) >= (n + 1) * ENTRY and data[n * ENTRY + KIND] == 1)
         if usable:
-            return f"""boot_params names usable memory: of its {told[1]} ranges {usable} are of type 1 (e820_table, 0x2d0). So it is native_show_e820() (src/stage5-boot-protocol/e820_32.c) that did not add it up: the type that it looks at, the sum, or the comparison behind the loop."""
+            return f"""boot_params names usable memory: of its {told[1]} ranges {usable} are of type 1 (e820_table, 0x2d0). So it is native_show_e820() (src/stage5-boot-protocol/e820_32.c) that did not add it up: the entry that it looks at, its type, the sum, or the comparison behind the loop."""
         if not int(told[1]) and any(data):
             return f"""boot_params has 0 ranges of memory (e820_entries, 0x1e8), and in e820_table (0x2d0) ranges have been written, the first from {int.from_bytes(data[:8], "little"):#x} on: so the BIOS has answered, and nobody has counted its answers. The file's setup part (setup.S) has to
                 add 1 to e820_entries for each; or that field was lost where boot_params was copied."""

@@ -27,14 +27,14 @@ def _(f):
         found = [n for n, a in enumerate(call.args[:len(ARGUMENTS.get(call.name, "").split())], 1) if a & 0xFFFFFFFF == CLOBBERED]
         if found:
             return f"""Argument {found[0]} of {call.name} was {CLOBBERED:#x}, which is what a debug Xen leaves in the argument registers of a hypercall:
-                the compiler took a register for unchanged by an earlier call. In its asm (hypercall(), hypercall_by_gate()) an argument has to be
-                "+b", "+c", ..., read and written, and not "b", "c"."""
+                the compiler took a register for unchanged by an earlier call, or nothing puts the argument into {REGISTERS[f.bits][found[0] - 1].upper()}, which is where it goes. In its asm (hypercall(), hypercall_by_gate()) an argument has to be
+                {'"+D", "+S", ..., read and written, and not "D", "S"' if f.bits == 64 else '"+b", "+c", ..., read and written, and not "b", "c"'}."""
     if f.fault and f.fault.page and f.is_a(f.fault.cr2, "clobbered") and f.source.line(f.fault.ip).partition(":")[0].endswith(".S"):
         return f"""VA {f.fault.cr2:#x} comes from a register that nobody has set since the last hypercall: {f.number(f.fault.cr2, "clobbered")}. In this assembly, at
             {f.source.place(f.fault.ip)}, another register is meant."""
     if f.fault and f.fault.page and f.is_a(f.fault.cr2, "clobbered") and f.source.is_code(f.fault.ip):
         return f"""The address {f.fault.cr2:#x} comes from a register that held an argument of a hypercall: {f.number(f.fault.cr2, "clobbered")}.
-            To the compiler such a register must count as changed: "+b", "+c", ... and not "b", "c" in hypercall()'s asm."""
+            To the compiler such a register must count as changed: {'"+D", "+S", ... and not "D", "S"' if f.bits == 64 else '"+b", "+c", ... and not "b", "c"'} in hypercall()'s asm."""
 
 
 def on_stack(f: Facts, n: int) -> bool:
@@ -124,6 +124,9 @@ def _(f):
     line = before.decode("latin-1").rpartition("\n")[2]
     if not end or not is_text(before + behind[:SAMPLE] if len(before) < SAMPLE else before):
         return None  # what was printed is no text at all
+    if line.endswith("0x"):
+        return f"""console_io was given a text with a byte 0 in it, behind "{line[-40:]}", where the digits of a number belong. Its digits are made from the last to the first, at the end of the array in put_hex(): the index counts down before each is stored, and the first one stored is where the
+            text begins."""
     return f"""console_io was given a text with a byte 0 in it: behind "{line[-40:]}" {f"{len(behind)} bytes more follow" if behind else "nothing follows"}. A text ends at its 0, and what lies behind is another's: so of a text more was taken than it has. How long one is says strlen(), which does not count the
         0; put_padded() puts so many bytes into the line, and no more."""
 

@@ -48,6 +48,10 @@ def _(f):
         return f"""{said}. Read with {right} bytes from one to the next it makes sense: they ascend, none overlaps another, and each is of a known kind. struct boot_e820_entry has {ENTRY} bytes without a gap. setup.S asks the
             BIOS for each (INT 0x15, EAX = 0xe820), and moves DI on by as many bytes as it got."""
     own = f.source.va("boot_params")
+    size = _size_told(f, data)
+    if right and own is not None and _same(f, own, data, count) and size:
+        return f"""{said}, which are as they should be; the kernel's copy, boot_params, has the same. Of range {told[1]} the size there is {size[1]:#x}, and {size[0]:#x} is what check_range() made of the two numbers that it was given, the range's first address and its end: native_show_e820() (e820_32.c) works out the end
+            wrongly, or the two are exchanged."""
     if right and own is not None and _same(f, own, data, count):
         return f"""{said}, which are as they should be: they ascend, and none overlaps another. The kernel's copy, boot_params, has the same. So the check itself is wrong, by which native_show_e820() (e820_32.c) said so: {"check_range()" if told[1] else "holds_kernel(), or which ranges it is asked about"}."""
     if right:
@@ -55,6 +59,14 @@ def _(f):
             from there, or its check is wrong."""
     return f"""{said}; read with {ENTRY} bytes each, they descend or overlap, and with no other distance are they better. Each is an address and a size of 8 bytes, and a type of 4, as the BIOS wrote them to ES:DI: is DI
         where the table begins, EBX left alone from one call to the next, and is no more counted than was written?"""
+
+
+def _size_told(f: Facts, data: bytes) -> tuple[int, int] | None:
+    """The size of a range that the kernel printed, and the one in the table, if they differ."""
+    told = re.match(r"e820: range (\d+), from maddr 0x[0-9a-f]+, has 0x([0-9a-f]+) bytes", f.panic)
+    at = TABLE + int(told[1]) * ENTRY + 8 if told else 0
+    size = int.from_bytes(data[at:at + 8], "little")
+    return (int(told[2], 16), size) if told and int(told[2], 16) != size else None
 
 
 @rule("bare-image-elsewhere", PVH, "vanished", "silence", "timeout", "failure", rank=-1)

@@ -54,6 +54,8 @@ def _(f):
 @rule("msr-wrong-number", LESSON + ": Which number is the page", "crash", "failure")
 def _(f):
     wrmsr = written(f)
+    if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr == (MSR_BASE, MSR_BASE):
+        return f"""WRMSR got {MSR_BASE:#x}, the right number, in ECX, and the same in EAX: nothing has put the lower half of the machine address there. The value goes in EDX and EAX."""
     if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[1] == MSR_BASE:
         return f"""WRMSR got {wrmsr[0]:#x}{about(f, wrmsr[0])} as the MSR's number, and {MSR_BASE:#x}, which is its number, as the value: the two are exchanged. The number goes
             in ECX, the value in EDX and EAX."""

@@ -8,7 +8,8 @@ from .rules_bzimage import header_word
 from .rules_refused import says
 from .unpacker import CODE32, SETUP_ENTRY
 
-HEADER, CODE32_START, PAYLOAD_OFFSET = 0x202, 0x214, 0x248  # fields of the setup header
+HEADER, CODE32_START, PAYLOAD_OFFSET, LOADFLAGS = 0x202, 0x214, 0x248, 0x211  # fields of the setup header
+LOADED_HIGH = 1
 GZIP = b"\x1f\x8b"
 SAMPLE = 8  # bytes of code
 
@@ -112,6 +113,8 @@ def _(f):
         if start != CODE32 else ""
     real = "The processor is still in real mode (CR0's PE, bit 0, is 0)." if not f.bare.state["CR0"] & CR0_PE else ""
     fell = f"That ended in {NAMES.get(found.vector, f'vector {found.vector}')} at {f.place(found.ip)}." if found else ""
+    if came_to(f) == 0 and not header_word(f, LOADFLAGS) & LOADED_HIGH:
+        return f"""The setup header's loadflags (0x211) are {header_word(f, LOADFLAGS) & 0xFF:#x}: without LOADED_HIGH (bit 0) a boot loader takes the file for a zImage, and puts the protected-mode part at 0x10000, not at code32_start ({CODE32:#x}), where this one is made for. {fell}"""
     if came_to(f) == 0:
         return f"The setup part of the bzImage was never entered: the boot loader did not come to {SETUP_ENTRY:#x} of the file. {wrong} {_file(f)}"
     return f"""The setup part of the bzImage (setup.S) was entered, and the unpacker, at code32_start ({CODE32:#x}), never was. {left_for(f)} {real} {fell} {wrong} {_file(f)}"""

@@ -141,8 +141,10 @@ def _(f):
 @rule("xens-entry", "6-other-modes: Into Xen's slots", "failure")
 def _(f):
     if refused(f) and f.xen_said_then("L[234] update in Xen-private area"):
-        return f"""The entry to change{f", maddr {f.update[0]:#x}," if f.update else ""} is one of Xen's own: it translates
-            {"VAs from 0xf5800000 up" if f.bits == 32 else "one of pgd slots 256 to 271"}, which belong to Xen."""
+        slot = f.update[0] % PAGE_SIZE // 8 if f.update and f.bits == 64 and f.xen_said_then("L4 update") else 0
+        which = f"It is pgd slot {slot}, for VAs from {slot << 39 | 0xFFFF << 48:#x} up: Xen has slots 256 to 271" if slot else \
+            f'It translates {"VAs from 0xf5800000 up" if f.bits == 32 else "one of pgd slots 256 to 271"}, which belong to Xen'
+        return f"""The entry to change{f", maddr {f.update[0]:#x}," if f.update else ""} is one of Xen's own. {which}."""
 
 
 @rule("page-type", LESSON + ": Two roads", "failure")

@@ -6,6 +6,7 @@ from .rule import rule
 from .rules_msr import LESSON, about
 
 FIRST_LEAF = 0x40000000  # of the hypervisor's
+RING = ("ring_write", "ring", "publish", "notify", "console_select_ring")
 
 
 @rule("cpuid-without-prefix", LESSON + ": CPUID without the prefix", "failure")
@@ -20,7 +21,7 @@ def _(f):
 def _(f):
     said = f.guest('not under Xen: CPUID leaf 0x40000000 names "(?!%s)(.*?)"')
     if said and said[1] == "XenVMMXenVMM":
-        return """CPUID told Xen's name, and the kernel refused it: the comparison is at fault. The name is in EBX, ECX, EDX of leaf 0x40000000, in
+        return """CPUID told Xen's name, and the kernel refused it: the comparison is at fault, or what is made of its result. The name is in EBX, ECX, EDX of leaf 0x40000000, in
             this order, and EAX is the last leaf, at least 0x40000002."""
     if said and f.seen and f.seen.leaves and FIRST_LEAF not in f.seen.leaves:
         return f"""Xen was asked for CPUID leaf {", ".join(say(f, n, "pv", "linked", "clobbered") for n in f.seen.leaves)}, and its name is in leaf {FIRST_LEAF:#x}. The leaf has to be in EAX before the instruction: in its asm, EAX is an input and an output ("+a")."""
@@ -40,3 +41,10 @@ def _(f):
         return f"""start_info was lost on the way from the head to xen_entry(): Xen passed P=V {f.seen.start_info:#x} in ESI (RSI), and
             xen_entry() got {lost:#x}{about(f, lost)}. The head has to pass the register on before it uses it: pushed on 32 bits, in RDI
             on 64."""
+
+
+@rule("ring-in-dom0", LESSON + ": The code", "crash", "failure", "silence", "timeout")
+def _(f):
+    if f.info and f.info.is_dom0 and f.seen and f.function in RING:
+        return """The kernel prints into a ring that is shared with dom0, and this is dom0: start_info's flags have SIF_INITDOMAIN, and its field console.domU, from which console_select_ring() takes the ring's page, has something else in dom0 (console.dom0). Only a domain without that flag has a ring
+            to print to; setup_hypercall_page() chooses by it."""
