@@ -156,9 +156,12 @@ def _(f):
         if not int(told[1]) and any(data):
             return f"""boot_params has 0 ranges of memory (e820_entries, 0x1e8), and in e820_table (0x2d0) ranges have been written, the first from {int.from_bytes(data[:8], "little"):#x} on: so the BIOS has answered, and nobody has counted its answers. The file's setup part (setup.S) has to
                 add 1 to e820_entries for each; or that field was lost where boot_params was copied."""
+        if int(told[1]) and data and not any(data):
+            return f"""boot_params has {told[1]} ranges of memory (e820_entries, 0x1e8), and e820_table (0x2d0) is all zeros: the BIOS has answered and its answers were counted, and it wrote them elsewhere. It writes to ES:DI: before the first INT 0x15 DI has to be the offset of
+                e820_table, and then to go on by 20 bytes (setup.S)."""
         one = " The first has been written, and the second is all zeros: was each written to the same place? DI, where the BIOS puts a range, has to go on by 20 bytes." \
             if int(told[1]) > 1 and any(data[:ENTRY]) and not any(data[ENTRY:2 * ENTRY]) else ""
-        return f"""boot_params has {told[1]} ranges of memory (e820_entries, 0x1e8), and none of them is of type 1, usable. On a PC the file's setup part asks the BIOS for them, one by one (setup.S: INT 0x15 with EAX = 0xe820), and ends at the first
+        return f"""boot_params has {told[1]} ranges of memory (e820_entries, 0x1e8), and none of them is of type 1, usable. On a PC the file's setup part asks the BIOS for them, one by one (setup.S: INT 0x15 with EAX = 0xe820, EDX = "SMAP" and ECX = 20, the bytes that there is room for), and ends at the first
             answer without "SMAP" in EAX, or with the carry flag set; the common head copies what it wrote.{one}"""
 
 

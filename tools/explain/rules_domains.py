@@ -67,7 +67,10 @@ def _(f):
         return """The note PHYS32_ENTRY holds an address outside the image as it is loaded: a virtual one, from which LOAD_OFFSET was not
             taken."""
     right = _reads_well(f) if f.panic.startswith("image: ") else None
-    packed = [line.removeprefix("bzImage: ") for line in Files(os.environ.get("MODULE", ""), False).bzimage if "payload" in line]
+    module = Files(os.environ.get("MODULE", ""), False)
+    packed = [line.removeprefix("bzImage: ") for line in module.bzimage if "payload" in line]
+    if module.bzimage_bad and f.panic.startswith("image: "):
+        return f"""Stage 6 refuses the bzImage that it got: "{f.panic.removeprefix("image: ")}". So does tools/bzimage, which says of the file: {module.bzimage[-1].removeprefix("bzImage: ")}. It is the setup header (setup.S), or a number that bzimage.lds works out for it, that is wrong{": payload_offset (0x248) counts from the beginning of the protected-mode part" if "payload_offset" in module.bzimage[-1] else ""}."""
     if right and packed and f.panic.startswith("image: bzImage: "):
         return f"""Stage 6 refuses the bzImage that it got: "{f.panic.removeprefix("image: bzImage: ")}". The file is as it should be: {'; '.join(packed)}. So it is stage 6's own reading that is wrong, which ended {f"at {f.where}" if f.where else
             "there"}: of the header's fields in src/stage6-toolstack/bzimage.c, or of the packed data in src/stage5-boot-protocol/boot/gunzip.c and inflate.c."""

@@ -95,6 +95,9 @@ def port(f: Facts, call: Call | None) -> str:
 @rule("hypercall-refused", "7-debugging: Every hypercall", "failure", rank=2)
 def _(f):
     call = refused(f)
+    told = re.match(r"hypercall refused: (.*): (\d+) \(", f.panic)
+    if told:
+        return f"""{told[1]} was not refused: its result is {told[2]} ({int(told[2]):#x}), and what Xen refuses has a negative one, the error's number. hypercall_must() took it for a refusal."""
     if call or f.panic.startswith("hypercall refused: "):
         known = f"""The call was {call.name}({', '.join(f'{a:#x}' for a in call.args[:5])}) = {call.result}
             ({errors().get(-call.result, "?")}), made at {f.source.place(call.caller)}.""" if call else ""

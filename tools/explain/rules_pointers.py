@@ -16,6 +16,8 @@ PAGE_FLAGS = 0x067  # of a page in use: PRESENT, RW, USER, ACCESSED, DIRTY
 def _(f):
     fault = page_fault(f)
     if fault and f.is_a(fault.cr2, "twice") and not f.is_a(fault.cr2, "pv", "linked"):
+        if f.source.line(fault.ip).partition(":")[0].endswith(".S") and absolute(f.source, fault.ip) == fault.cr2:
+            return f"VA {fault.cr2:#x} is {f.number(fault.cr2, 'twice')}: the instruction at {f.source.place(fault.ip)} has that address in itself. A symbol's address is the linked one, and to get its paddr LOAD_OFFSET has to be subtracted once (pa()), not added."
         return f"VA {fault.cr2:#x} is {f.number(fault.cr2, 'twice')}. A pointer was repointed that had been repointed already.{who(f, fault.cr2)}"
 
 

@@ -40,6 +40,13 @@ def _(f):
         Is the register that the stores go by the one that its address was loaded into (head_{f.bits}.S)?"""
 
 
+def _passed(f) -> int | None:
+    """ESI when the common head was entered."""
+    heads = [va - f.source.offset & f.mask for va in map(f.source.va, HEADS) if va is not None]
+    step = next((s for s in f.steps if s.address in heads), None) if not f.cut else None
+    return step.registers.get("ESI", step.registers.get("RSI")) if step else None
+
+
 def index(f) -> int | None:
     """EAX when the common head jumped."""
     after = next((n for n, step in enumerate(f.steps) if n and f.source.function(step.address) in AFTER), None)
@@ -75,6 +82,9 @@ def _(f):
     if said and said[1] in re.findall(r"(\d+) \(a ", said[2]):
         return f"""boot_params' hardware_subarch (0x23c) is {said[1]}, which is one of those that this kernel knows, and the common head went to bad_subarch() all the same:
             {jumped(f)}."""
+    started = bool(said and f.seen and f.info) and int(said[1]) == f.seen.start_info
+    if started:
+        return f"""The common head found {int(said[1]):#x} in boot_params' hardware_subarch (0x23c), and that is the address of start_info, which belongs into hardware_subarch_data (0x240): the shim (head_{f.bits}.S) stores it in the other's place."""
     if said:
         return f"""The common head found a hardware_subarch (0x23c) in boot_params, {said[1]}, that is not in its table. Under Xen
             the shim before it writes the field; natively it is what the file's setup header says."""
@@ -90,6 +100,9 @@ def _(f):
     if field(f, "xen_boot_params", SUBARCH) == SUBARCH_XEN and f.steps and not f.cut and HEAD not in {f.source.function(s.address) for s in f.steps}:
         return f"""{drives}: native_entry() was entered without the common head, startup_32, which never ran, and which looks at hardware_subarch. xen_boot_params, which the shim writes, says that it is Xen
             (0x23c is 2); from there the shim has to go on at startup_32."""
+    shim, came = (f.source.va("xen_boot_params") or 0) - f.source.offset & f.mask, _passed(f)
+    if field(f, "xen_boot_params", SUBARCH) == SUBARCH_XEN and came not in (None, shim):
+        return f"""{drives}: boot_params says that this is a PC. The common head copied it from where ESI (RSI) led, and that was {came:#x}{f" ({f.number(came)})" if f.number(came) else ""}: the shim has filled in xen_boot_params, at P=V {shim:#x}, and has to pass that address on."""
     if field(f, "xen_boot_params", SUBARCH) == SUBARCH_XEN:
         return f"""{drives}: boot_params says that this is a PC. xen_boot_params, which the shim
             writes, says that it is Xen (hardware_subarch, 0x23c, is 2): the common head's copy of it, or its look at the version (0x206), lost that."""

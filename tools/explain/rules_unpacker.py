@@ -10,6 +10,7 @@ from .unpacker import CODE32, SETUP_ENTRY
 
 HEADER, CODE32_START, PAYLOAD_OFFSET, LOADFLAGS = 0x202, 0x214, 0x248, 0x211  # fields of the setup header
 LOADED_HIGH = 1
+ELF_BEGIN = b"\x7fELF\1\1\1\0"
 GZIP = b"\x1f\x8b"
 SAMPLE = 8  # bytes of code
 
@@ -23,6 +24,9 @@ def _(f):
         if untouched:
             return f"""The kernel was entered, and no segment of it was placed: at paddr {paddr + at:#x} there are {now[at:at + SAMPLE].hex(' ')}, which is the unpacker itself as the boot loader put it there, and should be {right[at:at + SAMPLE].hex(' ')}. In unpack(), the loop goes over e_phnum program headers, which begin e_phoff bytes
                 behind the ELF file's beginning, and has to call place_segment() for each of type PT_LOAD."""
+        begin = now[at:at + SAMPLE] == ELF_BEGIN
+        if begin:
+            return f"""The kernel was entered, and at paddr {paddr + at:#x} its ELF file begins, {now[at:at + SAMPLE].hex(' ')}, where its first segment should: {right[at:at + SAMPLE].hex(' ')}. place_segment() has to copy p_filesz bytes from p_offset bytes behind the file's beginning."""
         return f"""The kernel was entered, and it is not in memory as its program headers say: at paddr {paddr + at:#x} there are {now[at:at + 8].hex(' ')}, and should be
             {right[at:at + 8].hex(' ')}{', zeros, since that is .bss' if not any(right) else ''}. Whoever loads it, the unpacker here, has to place every segment of type PT_LOAD: p_filesz bytes at
             p_paddr, and zeros up to p_memsz."""
@@ -141,6 +145,9 @@ def _(f):
     if at and f.bare and f.bare.reached == 2 and f.bare.read_paddr(at, 2) == GZIP:
         return f"""The unpacker says that {said[1]}, and the payload is in memory, at {at:#x}, and begins like one: {GZIP.hex(' ')}. That address is unpack_head ({f.unpacker.head:#x}) and the header's payload_offset. So unpack() (unpack.c) gave gunzip() another one, or gunzip.c compares the first bytes wrongly
             ({says(said[1])})."""
+    if said and "longer, unpacked" in said[1] and f.bzimage and not f.bzimage_bad:
+        return f"""The unpacker came to the end of the room that it has for the unpacked file before it was done. tools/bzimage says of the payload: {f.bzimage[-2].removeprefix('bzImage: ').removeprefix('payload: ')}. The room is what unpack() (unpack.c) gives gunzip(), ELF_ROOM bytes; if that is
+            enough, inflate.c puts more there than the file has."""
     if said and f.bzimage and not f.bzimage_bad and "unpack.c" not in says(said[1]):
         return f"""The unpacker says that {said[1]}, and tools/bzimage finds nothing wrong with the file: {f.bzimage[-2].removeprefix('bzImage: ')}. So it is the unpacker that is, which says so in {says(said[1])}: gunzip.c looks at
             the packed file's two ends, inflate.c at all between, which is the deflate stream: from byte 10 of the payload, behind gzip's header, to 8 bytes before its end."""

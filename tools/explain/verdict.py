@@ -14,7 +14,9 @@ TELLS, PORT, VERDICTS = "tell_host", 0xF4, {16: "success", 17: "failure"}
 
 def ports(f: Facts) -> list[int]:
     """Those that the function writes to."""
-    found = (re.search(r"\$(0x[0-9a-f]+)$", i.operands) for i in function(f.source, f.source.va(TELLS) or 0) if i.name == "out")
+    code = function(f.source, f.source.va(TELLS) or 0)
+    by_dx = any(i.name == "out" and "%dx" in i.operands for i in code)
+    found = (re.search(r"\$(0x[0-9a-f]+)$", i.operands) if i.name == "out" else by_dx and re.fullmatch(r"\$(0x[0-9a-f]{1,4}),%e?dx", i.operands) for i in code)
     return [int(m[1], 16) for m in found if m]
 
 
