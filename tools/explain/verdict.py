@@ -16,7 +16,8 @@ def ports(f: Facts) -> list[int]:
     """Those that the function writes to."""
     code = function(f.source, f.source.va(TELLS) or 0)
     by_dx = any(i.name == "out" and "%dx" in i.operands for i in code)
-    found = (re.search(r"\$(0x[0-9a-f]+)$", i.operands) if i.name == "out" else by_dx and re.fullmatch(r"\$(0x[0-9a-f]{1,4}),%e?dx", i.operands) for i in code)
+    direct = [re.search(r"\$(0x[0-9a-f]+)$", i.operands) for i in code if i.name == "out"]
+    found = [*direct, *(re.fullmatch(r"\$(0x[0-9a-f]{1,4}),%e?dx", i.operands) for i in code if by_dx)]
     return [int(m[1], 16) for m in found if m]
 
 
