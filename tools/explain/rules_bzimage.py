@@ -4,12 +4,10 @@
 import re
 
 from .rule import rule
-from .rules_memory import ENTRY, TABLE
 from .rules_image import NOT_ELF
 
 LOADED, UNPACKED = 1 << 20, 2 << 20  # code32_start, and UNPACK_ADDR of bzimage.lds
 LESSON = "5-boot-protocol"
-MOST_RANGES, KIND = 128, 16  # of an e820_table; where an entry has its type
 DAMAGED = "data is corrupt|[Cc][Rr][Cc] error|invalid compressed format|violates"  # in Xen's words, of xz, gzip, ...
 GZIP = b"\x1f\x8b"
 JUMP, VERSION, HEADER_END = 0x200, 0x206, 0x250  # of the setup header, of version 2.08
@@ -143,26 +141,6 @@ def _(f):
     if f.guest("^bzImage: the kernel in it is 64-bit"):
         return """A 64-bit kernel needs page tables before its first instruction. The kit leaves that second way in out: natively it
             boots 32-bit kernels only."""
-
-
-@rule("no-memory-map", LESSON, "failure")
-def _(f):
-    told = re.match(r"e820: boot_params names no usable memory in (\d+) ranges", f.panic)
-    if told:
-        data = f.bare.read_paddr(f.bare.infos[-1] + TABLE, MOST_RANGES * ENTRY) if f.bare and f.bare.infos else b""
-        usable = sum(1 for n in range(int(told[1])) if len(data) >= (n + 1) * ENTRY and data[n * ENTRY + KIND] == 1)
-        if usable:
-            return f"""boot_params names usable memory: of its {told[1]} ranges {usable} are of type 1 (e820_table, 0x2d0). So it is native_show_e820() (src/stage5-boot-protocol/e820_32.c) that did not add it up: the entry that it looks at, its type, the sum, or the comparison behind the loop."""
-        if not int(told[1]) and any(data):
-            return f"""boot_params has 0 ranges of memory (e820_entries, 0x1e8), and in e820_table (0x2d0) ranges have been written, the first from {int.from_bytes(data[:8], "little"):#x} on: so the BIOS has answered, and nobody has counted its answers. The file's setup part (setup.S) has to
-                add 1 to e820_entries for each; or that field was lost where boot_params was copied."""
-        if int(told[1]) and data and not any(data):
-            return f"""boot_params has {told[1]} ranges of memory (e820_entries, 0x1e8), and e820_table (0x2d0) is all zeros: the BIOS has answered and its answers were counted, and it wrote them elsewhere. It writes to ES:DI: before the first INT 0x15 DI has to be the offset of
-                e820_table, and then to go on by 20 bytes (setup.S)."""
-        one = " The first has been written, and the second is all zeros: was each written to the same place? DI, where the BIOS puts a range, has to go on by 20 bytes." \
-            if int(told[1]) > 1 and any(data[:ENTRY]) and not any(data[ENTRY:2 * ENTRY]) else ""
-        return f"""boot_params has {told[1]} ranges of memory (e820_entries, 0x1e8), and none of them is of type 1, usable. On a PC the file's setup part asks the BIOS for them, one by one (setup.S: INT 0x15 with EAX = 0xe820, EDX = "SMAP" and ECX = 20, the bytes that there is room for), and ends at the first
-            answer without "SMAP" in EAX, or with the carry flag set; the common head copies what it wrote.{one}"""
 
 
 @rule("native-silent", LESSON, "silence", rank=1)

@@ -12,6 +12,7 @@ from .questions import hexadecimals
 from .rule import rule
 
 ENTRIES, TABLE, ENTRY = 0x1E8, 0x2D0, 20  # of boot_params: how many, where the first is, and its bytes
+MOST_RANGES, KIND = 128, 16  # of an e820_table; where an entry has its type
 STRIDES = (16, 18, 20, 22, 24, 28, 32)
 LARGE, ADDRESS = 0x83, ((1 << 52) - 1) & ~0xFFF  # of an entry
 LARGE_PAGE = 2 << 20  # bytes; without PAE it is twice that
@@ -59,6 +60,26 @@ def _(f):
             from there, or its check is wrong."""
     return f"""{said}; read with {ENTRY} bytes each, they descend or overlap, and with no other distance are they better. Each is an address and a size of 8 bytes, and a type of 4, as the BIOS wrote them to ES:DI: is DI
         where the table begins, EBX left alone from one call to the next, and is no more counted than was written?"""
+
+
+@rule("no-memory-map", "5-boot-protocol", "failure")
+def _(f):
+    told = re.match(r"e820: boot_params names no usable memory in (\d+) ranges", f.panic)
+    if told:
+        data = f.bare.read_paddr(f.bare.infos[-1] + TABLE, MOST_RANGES * ENTRY) if f.bare and f.bare.infos else b""
+        usable = sum(1 for n in range(int(told[1])) if len(data) >= (n + 1) * ENTRY and data[n * ENTRY + KIND] == 1)
+        if usable:
+            return f"""boot_params names usable memory: of its {told[1]} ranges {usable} are of type 1 (e820_table, 0x2d0). So it is native_show_e820() (src/stage5-boot-protocol/e820_32.c) that did not add it up: the entry that it looks at, its type, the sum, or the comparison behind the loop."""
+        if not int(told[1]) and any(data):
+            return f"""boot_params has 0 ranges of memory (e820_entries, 0x1e8), and in e820_table (0x2d0) ranges have been written, the first from {int.from_bytes(data[:8], "little"):#x} on: so the BIOS has answered, and nobody has counted its answers. The file's setup part (setup.S) has to
+                add 1 to e820_entries for each; or that field was lost where boot_params was copied."""
+        if int(told[1]) and data and not any(data):
+            return f"""boot_params has {told[1]} ranges of memory (e820_entries, 0x1e8), and e820_table (0x2d0) is all zeros: the BIOS has answered and its answers were counted, and it wrote them elsewhere. It writes to ES:DI: before the first INT 0x15 DI has to be the offset of
+                e820_table, and then to go on by 20 bytes (setup.S)."""
+        one = " The first has been written, and the second is all zeros: was each written to the same place? DI, where the BIOS puts a range, has to go on by 20 bytes." \
+            if int(told[1]) > 1 and any(data[:ENTRY]) and not any(data[ENTRY:2 * ENTRY]) else ""
+        return f"""boot_params has {told[1]} ranges of memory (e820_entries, 0x1e8), and none of them is of type 1, usable. On a PC the file's setup part asks the BIOS for them, one by one (setup.S: INT 0x15 with EAX = 0xe820, EDX = "SMAP" and ECX = 20, the bytes that there is room for), and ends at the first
+            answer without "SMAP" in EAX, or with the carry flag set; the common head copies what it wrote.{one}"""
 
 
 def _size_told(f: Facts, data: bytes) -> tuple[int, int] | None:
