@@ -7,7 +7,7 @@ import re
 import subprocess
 
 USUAL = "/usr/include/xen"
-FILES = "xen.h event_channel.h sched.h memory.h physdev.h vcpu.h version.h elfnote.h grant_table.h callback.h nmi.h hvm/hvm_op.h domctl.h".split()
+FILES = "xen.h event_channel.h sched.h memory.h physdev.h vcpu.h version.h elfnote.h grant_table.h callback.h nmi.h hvm/hvm_op.h hvm/params.h domctl.h".split()
 
 _DEFINE = re.compile(r"^#define\s+(\w+)\s+\(?(?:xen_mk_u(?:int|long)\()?(0x[0-9a-fA-F]+|\d+)\)?(?:<<(\d+)\))?\s*(?:/\*.*)?$",
                      re.MULTILINE)

@@ -16,7 +16,7 @@ from xenpt.shared_info import SharedInfo
 from xenpt.start_info import StartInfo
 
 from .contract_memory import image, stack
-from .contract_tables import mapped
+from .contract_tables import mapped, missing
 from .numbers import M2P
 
 if TYPE_CHECKING:
@@ -50,28 +50,13 @@ def _no_start_info(seen: Observation, right: int) -> str:
     if seen.start_info != right:
         return f"{told}: the toolstack laid it out at VA {right:#x}"
     if magic is None:
-        return f"{told}: nothing is mapped there{_top_entry(seen, seen.start_info)}"
+        return f"{told}: nothing is mapped there{missing(seen, seen.start_info)}"
     # The fields behind it tell a wrong magic from a page that was never written.
     info = StartInfo(seen.peek(right, StartInfo.size(seen.bits)) or b"", seen.bits)
     if info.pt_base and info.nr_pages:
         return (f"start_info's magic is {_text(magic)}: it has to begin with \"xen-3.0\", by which a guest knows the page (xen-3.0-x86_32p, or "
                 "xen-3.0-x86_64)")
     return f"{told}: the page begins {magic[:8].hex(' ')}" + (" (a debug Xen fills fresh pages with c2: it was never written)" if magic[0] == 0xC2 else "")
-
-
-def _top_entry(seen: Observation, va: int) -> str:
-    """What the table that CR3 names has for it, where there is not enough of a guest to walk its tables."""
-    mfn = seen.at_entry.cr3 >> PAGE_SHIFT
-    try:
-        table = seen.read_page(mfn << PAGE_SHIFT)
-    except BadPage:
-        return f"; CR3 is {seen.at_entry.cr3:#x}, where the machine has no memory"
-    index = va >> 39 & 0x1FF if seen.bits == 64 else va >> 30
-    entry = int.from_bytes(table[8 * index:8 * index + 8], "little")
-    if entry & 1:
-        return ""
-    return f""": entry {index} of the top-level table, MFN {mfn:#x} by CR3, is {entry:#x}, not present. write_page_tables() (src/stage6-toolstack/pagetables.c) has to fill it in, by the window, which has to show that very page
-        (window_open())"""
 
 
 def _text(data: bytes) -> str:

@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from xenpt.memory import PAGE_SHIFT
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE, BadPage
 
 if TYPE_CHECKING:
     from .observe import Observation
 
 SPARE = 128  # pages that are mapped behind the stack, at the least
 VA_MASK = (1 << 48) - 1
+FRAME = VA_MASK & -PAGE_SIZE
 
 
 def mapped(seen: Observation, base: int, layout: dict[str, int]) -> Iterator[str]:
@@ -32,3 +33,21 @@ def _needed(bits: int, base: int, pages: int) -> dict[int, int]:
     last = first + (pages << PAGE_SHIFT) - 1
     counts = {level: (last >> PAGE_SHIFT + 9 * level) - (first >> PAGE_SHIFT + 9 * level) + 1 for level in range(1, 5 if bits == 64 else 4)}
     return counts | ({2: 4} if bits == 32 else {})
+
+
+def missing(seen: Observation, va: int) -> str:
+    """The entry that is not present on the way to it, from CR3 on, where there is not enough of a guest to walk its tables. Of 32 bits Xen has put one level above."""
+    table = seen.at_entry.cr3 & FRAME
+    for level in (4, 3, 2, 1):
+        try:
+            entries = seen.read_page(table)
+        except BadPage:
+            return f"; the table of level {level} would be at maddr {table:#x}, where the machine has no memory"
+        index = va >> PAGE_SHIFT + 9 * (level - 1) & 0x1FF
+        entry = int.from_bytes(entries[8 * index:8 * index + 8], "little")
+        if not entry & 1:
+            there = [n for n in range(PAGE_SIZE // 8) if entries[8 * n] & 1]
+            return f""": entry {index} of the table of level {level}, MFN {table >> PAGE_SHIFT:#x}, is {entry:#x}, not present. {f"Of that table {len(there)} entries are present, {there[0]} to {there[-1]}" if there else "Nothing of that table is present"}. write_page_tables()
+                (src/stage6-toolstack/pagetables.c) has to fill it in, by the window, which has to show that very page (window_open())"""
+        table = entry & FRAME
+    return ""

@@ -129,6 +129,15 @@ def _(f):
             RET goes elsewhere. Until paging is on the stack needs its paddr: pa(), LOAD_OFFSET less."""
 
 
+@rule("bare-no-stack", PVH, "vanished", "failure")
+def _(f):
+    """It is 0: the first push goes to the last bytes of the address space."""
+    found = fault(f, 14)
+    if found and not rsp(f) and found.cr2 >= f.mask - SAME:
+        return f"""The stack pointer is 0 at {f.place(found.ip)}, so what is pushed there goes to the last bytes of the address space, VA {found.cr2:#x}, where nothing is mapped. The head has to load it with the top of init_stack: its address, and not what lies there."""
+    return None
+
+
 @rule("pvh-no-code", PVH, "silence", "failure")
 def _(f):
     at = f.fault.ip if f.fault else f.address

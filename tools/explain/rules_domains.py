@@ -15,6 +15,8 @@ from .rule import rule
 from .source import Source
 
 LESSON = "10-the-other-side"
+BEGINS = re.compile(r"toolstack: vcpu 0 begins at VA 0x([0-9a-f]+), stack VA 0x([0-9a-f]+)")
+MOST_PUSHED = 64  # bytes of a frame
 SMALL = 32 << 20  # bytes: half of what a guest can have at most
 
 
@@ -26,6 +28,8 @@ def _(f):
 
 @rule("guest-domain-contract", LESSON)
 def _(f):
+    if hasattr(f, "broken") and not f.entered_as_told and _pushed(f):
+        return _pushed(f)
     if hasattr(f, "broken") and not f.entered_as_told:
         return f"""What a guest is promised at its first instruction does not hold: it was never at VA {f.said.entry:#x}, where its image begins, and ended all the same. That is the toolstack's fault, not the
             guest's."""
@@ -36,6 +40,16 @@ def _(f):
     if f.guest(r"^toolstack: the guest ended with reason 3 \(crash\)"):
         return """The domain that stage 6 built has crashed; dom0, which built it, is well. What the guest or Xen printed before that
             tells why: (d1) or [domain 1] begins the guest's lines. GUEST=1 has to end so: it can do nothing else."""
+
+
+def _pushed(f) -> str:
+    """That Xen's dump has the first instruction, and a stack on which something was pushed, if it has."""
+    crashed, told = f.xen(r"^Domain \d+ \(vcpu#0\) crashed"), next((m for m in map(BEGINS.match, f.said.toolstack) if m), None)
+    rip, rsp = f.xen(r"^RIP: +[0-9a-f]+:\[<([0-9a-f]+)"), f.xen(r"\brsp: ([0-9a-f]+)")
+    if not crashed or not told or not rip or not rsp or int(rip[1], 16) != int(told[1], 16) or not 0 < int(told[2], 16) - int(rsp[1], 16) <= MOST_PUSHED:
+        return ""
+    return f"""The guest has not run a single instruction. RIP is VA 0x{told[1]}, where it begins, and its stack pointer is {int(told[2], 16) - int(rsp[1], 16)} bytes below VA 0x{told[2]}, where the stack does: Xen pushed a frame there, for an event that was to be delivered at once. The guest had no callback yet. Events
+        have to be masked till it has one: evtchn_upcall_mask, which is byte 1 of shared_info and of its vcpu_info; byte 0 is evtchn_upcall_pending (mask_guest_events(), src/stage6-toolstack/context.c). That is the toolstack's fault, not the guest's."""
 
 
 def _reads_well(f) -> str:
@@ -87,6 +101,9 @@ def _(f):
             outside[1]) < len(headers) else ""
         return f"""Stage 6 finds a segment that is not in the file, and read as Xen reads it there is nothing wrong with the image: {right}{told}. So image_next() (src/stage6-toolstack/image.c) takes another field for the offset, or for the size: classes[] has where each field lies, of either width, and which of them is asked
             for decides."""
+    end, segments = re.match("image: it ends at paddr 0x([0-9a-f]+)", f.panic), Files(os.environ.get("MODULE", ""), False).source.image.segments if right else []
+    if end and int(end[1], 16) in [s.vaddr + s.memsz for s in segments]:
+        return f"""Stage 6 takes 0x{end[1]} for the image's end, and that is a VA: p_vaddr and p_memsz of a segment, added. Its paddr is in p_paddr: {right}. classes[] (src/stage6-toolstack/image.c) has where each field of a program header lies, of either width, and image_next() reads them."""
     if right:
         return f"""Stage 6 refuses the image that it got, and read as Xen reads it there is nothing wrong with it: {right}. So it is stage 6's own reading that is: src/stage6-toolstack/image.c,
             notes.c, and the order in which image_parse() calls them."""

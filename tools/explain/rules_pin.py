@@ -4,8 +4,9 @@
 import re
 from typing import NamedTuple
 
-from xenpt.memory import PAGE_SHIFT
+from xenpt.memory import PAGE_SHIFT, BadPage
 
+from .numbers import built
 from .rule import rule
 
 LESSON = "10-the-other-side"
@@ -47,6 +48,18 @@ def entry_of(f) -> str:
     return ""
 
 
+def built_unshifted(f) -> str:
+    """That the entry which Xen stopped at is the MFN of a page of the domain's with flags, and no address, if it is."""
+    at = re.match("entry 0x([0-9a-f]+) of .*MFN 0x([0-9a-f]+)", entry_of(f))
+    try:
+        table = f.seen.read_page(int(at[2], 16) << PAGE_SHIFT) if at and f.seen else b""
+    except BadPage:
+        return ""
+    entry = int.from_bytes(table[8 * int(at[1], 16):][:8], "little") if table else 0
+    mfn = next((m for m in range(entry & ~7, (entry & ~7) + 8) if m | entry & 7 == entry and built(f, m) is not None), None) if entry else None
+    return "" if mfn is None else f"""The {entry_of(f)} is {entry:#x}, which is the MFN of a page of the guest's ({mfn:#x}, if no bit of it is a flag's, too), with flags in its low bits: an entry takes the machine address, MFN << PAGE_SHIFT (mfn_to_maddr())."""
+
+
 def of_dom0(f, mfn: int) -> str:
     """Where dom0 has a page mapped writable."""
     try:
@@ -83,6 +96,8 @@ def _(f):
     if not re.match(PIN, f.panic) or not value:
         return None
     number = int(value[1], 16)
+    if "flags" in value[0] and built_unshifted(f):
+        return built_unshifted(f)
     if "flags" in value[0]:
         return f"""The {entry_of(f) or 'entry that Xen names'} has flags that Xen allows nobody, {' '.join(name for bit, name in FLAGS.items() if number & bit) or f'{number:#x}'}: a guest's
             entries have PRESENT, RW, USER, ACCESSED, DIRTY, and those of the top level of PAE PRESENT alone need be there. Xen's number is that of

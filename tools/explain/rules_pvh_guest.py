@@ -66,6 +66,10 @@ def _(f):
         return f"""The kernel in the PVH domain runs on its own stack, init_stack, at that stack's P=V address: VA 0x{stack[1]} is LOAD_OFFSET ({kernel(f).source.offset:#x}) below where the stack is linked, but for {below} bytes. The jump to the linked
             address takes the stack along by linked_va(init_stack + THREAD_SIZE), or the stack goes when P=V is dropped."""
     refused = re.match(r"hypercall refused: (.*): -\d+ \((\w+)\)", said[1]) if said and f.pvh == "domU" else None
+    version = f.guest(r"^\[domain \d+\] +hvm_start_info: version (\d+)")
+    if refused and "XENMEM_memory_map" in refused[1] and version:
+        return f"""The kernel in the PVH domain asked Xen for the map of its memory, and Xen has none for such a domain ({refused[2]}): it stands in hvm_start_info, if that is of version 1 or later and has memmap_entries. The kernel found version {version[1]} there, {"" if version[1] == "0" else "and no entries, "}and took that for a loader
+            that gives no map. pvh_write_start_info() (src/stage6-toolstack/pvh.c) fills both in, and memmap_paddr."""
     if refused:
         unknown = " That is no operation of the hypercall that it was sent to: is it the right one?" if refused[2] == "ENOSYS" else ""
         return f"The kernel in the PVH domain asked Xen for {refused[1]}, and Xen refused: {refused[2]}.{unknown} Dom0, which built the domain, is well."

@@ -16,6 +16,7 @@ VECTOR = 0x20  # PVH_VECTOR of src/include/pvh.h
 CALLBACK = 2 << 56 | VECTOR  # HVM_PARAM_CALLBACK_TYPE_VECTOR, and the vector
 TICK, FAR = 10_000_000, 10_000_000_000_000  # ns: what is asked for, and more than Xen has ever run here
 HLT = b"\xf4"
+INDEX = re.compile(r"\$0x([0-9a-f]+),0x4\(%rsp\)$")  # of struct xen_hvm_param on the stack, where it is not 0
 IRET = {32: b"\xcf", 64: b"\x48\xcf"}
 
 
@@ -42,7 +43,11 @@ def callback(f) -> str:
     """What HVM_PARAM_CALLBACK_IRQ got, by the numbers in the code that sets it; empty if that is right, or not known."""
     source = kernel(f).source
     begin = source.va("pvh_init_events")
-    found = {int(n, 16) for i in function(source, begin) for n in re.findall(r"\$0x([0-9a-f]+),", i.operands)} if begin is not None else set()
+    operands = [i.operands for i in function(source, begin)] if begin is not None else []
+    found = {int(n, 16) for o in operands for n in re.findall(r"\$0x([0-9a-f]+),", o)}
+    index = next((int(m[1], 16) for m in map(INDEX.match, operands) if m), 0)
+    if index:
+        return f"pvh_init_events() sets parameter {index} ({names('HVM_PARAM_').get(index, 'none that Xen has').removeprefix('HVM_PARAM_')}), by the index in its struct. The callback's is HVM_PARAM_CALLBACK_IRQ, {value('HVM_PARAM_CALLBACK_IRQ')}."
     if not found or {CALLBACK} & found or {CALLBACK >> 32, VECTOR} <= found:
         return ""
     long = sorted(n for n in found if n > 0xFFFF)

@@ -18,6 +18,9 @@ SHUTDOWN = 1 << value("_XEN_DOMINF_shutdown")
 def _(f):
     ended = f.guest(r"^toolstack: the guest ended with reason ([^03]\S*.*)")
     if ended and not f.xen("^d[0-9]+v[0-9]+ Triple fault"):
+        if ended[1][:2] not in ("1 ", "2 ") and f.guest(r"^\[domain \d+\] all done"):
+            return f"""The guest printed "all done", and so came to its end with reason 0 (poweroff); dom0 takes {ended[1]} for the reason. attend() (src/stage6-toolstack/serve.c) has that from getdomaininfo's flags: their bits 16 to 23, shifted down by XEN_DOMINF_shutdownshift, then masked. As a bit {SHUTDOWN} is
+                XEN_DOMINF_shutdown, that the domain has ended at all."""
         dom0s = f" {ended[1]} is what a first domain ends with: has the kernel asked whether it is one (exit_without_ports(), before anything can end it)?" if ended[1].startswith(
             "1") else ""
         return f"""The domain that stage 6 built shut down, but with reason {ended[1]} and not with 0 (poweroff), which is a domU's word
