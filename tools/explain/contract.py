@@ -123,7 +123,7 @@ def _pages(seen: Observation, layout: Layout) -> Iterator[str]:
         elif pfn is not None and seen.pfn_of[mfn] != pfn:
             yield f"start_info's {name} page is MFN {mfn:#x}, PFN {seen.pfn_of[mfn]:#x}, and the toolstack laid that page out at PFN {pfn:#x}"
         if not port:
-            yield f"start_info's {name} event channel is 0, which is no port"
+            yield f"start_info's {name} event channel is 0, which is no port (open_channels() fills in the ports, and write_start_info() comes after it)"
     if info.console_1 and info.console_1 == info.store_evtchn:
         opened = (layout.get("console_port"), layout.get("store_port"))
         yield (f"start_info names event channel {info.console_1} for the console and for the store"

@@ -55,17 +55,17 @@ def image(seen: Observation, source: Source, base: int) -> Iterator[str]:
         different = (n for n, (a, b) in enumerate(zip(data, right)) if a != b and not stubs <= va + n < stubs + PAGE_SIZE)
         at = None if data == right else next(different, None if data else 0)
         if at is not None:
-            yield _differs(va + at, data[at:], right[at:], part.offset + at if at < part.filesz else None)
+            yield _differs(va + at, data[at:], right[at:], part.offset + at if at < part.filesz else None, va + part.memsz)
             return
 
 
-def _differs(va: int, data: bytes, right: bytes, offset: int | None) -> str:
+def _differs(va: int, data: bytes, right: bytes, offset: int | None, end: int) -> str:
     wrong = next((n for n, (a, b) in enumerate(zip(data, right)) if a == b), len(data))
     fresh = " (a debug Xen fills fresh pages with c2: nothing was written there)" if data[:wrong].count(FRESH) == wrong > 0 else ""
     place = f"{va % PAGE_SIZE:#x} bytes into a page" if va % PAGE_SIZE else "where a page begins"
     there = f"at VA {va:#x}, {place}, there are {data[:8].hex(' ') or 'no bytes'}{fresh}"
     if offset is None:
-        return f""".bss is not clear: {there}. What is before is as it should be. guest_clear() has to come to each byte behind the segment's filesz, page by page, and in each to no more than its
+        return f""".bss is not clear: {there}. What is before is as it should be. It is to be clear to VA {end:#x}, the segment's p_paddr and p_memsz: see up to where load_image() says that it cleared. guest_clear() comes to each byte behind the segment's filesz, page by page, and in each to no more than its
             rest"""
     if len(data) >= CLEARED and not any(data[:CLEARED]):
         return f"""{there}, and many zeros more, and the image has {right[:8].hex(' ')} there (file offset {offset:#x}). A fresh page has no zeros, so somebody has cleared it: guest_clear() is for what lies behind a segment's filesz, and where the image has bytes it was given a place too far down, or has come after

@@ -22,7 +22,7 @@ VERSIONS = range(0x14, 0x19)  # that the kernel tries
 MOST = 4096  # bytes of registers that are looked at
 ERRORS = {"EACCES": "Xen takes domctl with its own version only, and that was none of those that were tried; or, of set_address_size, the domain has memory already",
           "ESRCH": "there is no such domain", "ENOSYS": "Xen knows no such operation", "EPERM": "the caller may not do that",
-          "EEXIST": "there is a domain of that number", "ENOMEM": "Xen has no memory left for it", "EFAULT": "the struct, or what it points to, is not at that address",
+          "EEXIST": "there is a domain of that number", "ENODATA": "a record that it needs is not there", "ENOMEM": "Xen has no memory left for it", "EFAULT": "the struct, or what it points to, is not at that address",
           "EOPNOTSUPP": "it is not for a domain of this kind (PV, PVH), or this Xen was built without it", "EINVAL": "a field of the struct has a value that Xen does not take"}
 TABLE = {level: f"a page table of level {level}" for level in (1, 2, 3, 4)}
 TYPES = TABLE | {5: "a descriptor table", 7: "an ordinary, writable page"}
@@ -32,6 +32,7 @@ STEPS = {
     "set_address_size": "it comes before the domain's memory, or Xen's own mappings of that would have the wrong format",
     "setvcpucontext": "max_vcpus has to be called before; the registers are in the struct of the domain's width, which set_address_size sets; "
     "the flags have VGCF_in_kernel; and cr3 names, by its MFN, a table of the top level",
+    "sethvmcontext": "a row of records, each a struct hvm_save_descriptor (its typecode, HVM_SAVE_CODE(), and its length, HVM_SAVE_LENGTH()) and what that says: HEADER first, then CPU, and at the end a descriptor of zeros",
     "max_vcpus": "a domain gets as many as createdomain said, and only once",
 }
 
@@ -51,7 +52,7 @@ def _(f):
     last = max((n for n, (step, said) in enumerate(steps) if said or step == at), default=0)
     missing = [step for step, said in steps[:last] if not said]
     if missing:
-        return f"""A step of the building of the domain was left out: {', '.join(missing)}, which has printed nothing, before {steps[last][0]}. Each step of build_guest()
+        return f"""A step of the building of the domain was left out, or comes too late: {', '.join(missing)}, which has printed nothing, before {steps[last][0]}. Each step of build_guest()
             (src/stage6-toolstack/main.c) needs those before it."""
 
 

@@ -134,7 +134,7 @@ def _(f):
     asked, pages = re.match(PIN + ", MFN 0x([0-9a-f]+)", f.panic), f.guest(r"^toolstack: ([0-9]+) pages, PFN 0 is MFN 0x([0-9a-f]+)")
     if asked and pages and int(asked[1], 16) < int(pages[1]):
         return f"MMUEXT_PIN got {int(asked[1], 16):#x}, which is a PFN of the domain's, and takes an MFN: that of the top-level table, from the p2m (guest_mfn())."
-    if asked:
+    if asked and f.guest(r"^toolstack: \d+ page tables of"):
         said = [re.sub(r"^\(XEN\) \S*?:(d\d+v\d+ )?", "", line) for line in f.refused.said[:2]] if f.refused else []
         return f"""Xen looked at the page tables that stage 6 wrote, and did not take them{': ' + '; '.join(said) if said else ''}.
             {f'It stopped at {entry_of(f)}.' if entry_of(f) else ''} What it asks of each entry: an MFN of the domain's own, no RW for a page table, a table of the next

@@ -11,6 +11,10 @@ from .numbers import what
 from .rule import rule
 
 LESSON = "10-the-other-side"
+PAGES = {"window": "window_close() has to come after all that is written by the window (guest_write(), guest_clear()), and before the domain ends.",
+         "ring_pages": "console_close() has to unmap it (attend(), src/stage6-toolstack/serve.c).", "store_pages": "store_close() has to unmap it (attend(), src/stage6-toolstack/serve.c).",
+         "shared_page": "mask_guest_events() has to unmap it again (src/stage6-toolstack/context.c)."}  # of dom0's, that show a page of a domain's
+RINGS = ("ring_pages", "store_pages")
 SHUTDOWN = 1 << value("_XEN_DOMINF_shutdown")
 
 
@@ -108,6 +112,17 @@ def _(f):
             come, or spins. Dom0 itself works. `xen guest 1` in `make gdb STAGE=6` leads to it."""
 
 
+def _still(f) -> list[str]:
+    """Dom0's pages that were made to show one of the domain's, by the calls that were seen, and do not any more show their own. The observation may have ended before dom0 gave up the rings."""
+    shown = {}
+    for call in f.calls:
+        if call.name == "update_va_mapping_otherdomain" and not call.refused:
+            shown[call.args[0]] = True
+        elif call.name == "update_va_mapping" and call.args[0] in shown:
+            del shown[call.args[0]]
+    return [name for name in PAGES if any(f.source.name(va).partition("+")[0] == name for va in shown)]
+
+
 @rule("guest-domain-zombie", LESSON + ": The ring still mapped", "failure")
 def _(f):
     found = f.guest(r"PANIC: toolstack: domain [0-9]+ is a zombie, flags 0x([0-9a-f]+)")
@@ -117,6 +132,11 @@ def _(f):
     if flags & 1 << value("_XEN_DOMINF_paused") and not flags & 1 << value("_XEN_DOMINF_shutdown"):
         return """The domain was destroyed and never ran: it is still paused (bit 3 of the flags), as it was made. Serving begins with unpausedomain (serve()), and destroy() comes when the domain has ended.
             And a page of it is still mapped, which serving ends with, too."""
+    still = [name for name in _still(f) if name not in RINGS]
+    if still:
+        return f"""The domain was destroyed, but Xen keeps it for a page of it that is still mapped. By {' and '.join(still)} of dom0's it was mapped before the domain began, and not given up again. {' '.join(PAGES[name] for name in still)}"""
+    if _still(f):
+        return f"""The domain was destroyed, but Xen keeps it for a page of it that is still mapped. Before the domain began, dom0 had given up all but {' and '.join(_still(f))}. {' '.join(PAGES[name] for name in _still(f))}"""
     alive = "" if flags & 1 << value("_XEN_DOMINF_shutdown") else "It had not shut down (bit 2 of the flags): was it served till its end?"
     return f"""The domain was destroyed, but Xen keeps it for a page of it that is still mapped elsewhere: dom0 has to unmap the
             console ring, the store's ring and its window, before it destroys the domain. {alive}"""

@@ -112,6 +112,8 @@ def _(f):
             ring's {shared.answer.at} on, by rsp_cons (take(), store_ring_get())."""
     if shared.asked != read and shared.asked == shared.answer.type:
         return f"""The answer is of type {got}, and so is the question in the ring: dom0 has answered what it was asked. The domain was to ask for a value, by a question of type {read} (XS_READ), and asked by another (ask(), struct xsd_sockmsg)."""
+    if not shared.answer.type and not shared.answer.len and shared.rsp_prod:
+        return f"""Where the domain looks for the answer, in the ring of answers, there are only zeros, and rsp_prod says that {shared.rsp_prod} bytes were put there: so dom0 put them elsewhere. store_answer() ({ANSWERS}) has to put them into page->rsp, from the old rsp_prod on, and page->req is for questions."""
     return f"""The head of dom0's answer says type {shared.answer.type} ({shared.answer.type:#x}) and length {shared.answer.len}. An answer has the type of its question, {read} (XS_READ), or {error} (XS_ERROR): store_reply() (src/stage6-toolstack/store-keys.c) begins
         with a copy of the question's head, and changes its length, and the type only for an error."""
 
