@@ -59,6 +59,8 @@ def _(f):
 @rule("bare-interrupts", PVH, "silence", "timeout")
 def _(f):
     state = f.bare.state if f.bare else None
+    if state and state.halted and not state["EFL"] & INTERRUPTS and f.function == "wait_for_tick":
+        return "The processor waits in HLT, and interrupts are off (EFLAGS.IF is 0): nothing wakes it. STI has to stand right before the HLT, since it takes effect one instruction later, and CLI behind it."
     if not state or not state.halted or not state["EFL"] & INTERRUPTS:
         return None
     told = {name: " ".join(rest.split()) for name, rest in re.findall(r"^(LVTT|Timer|SPIV|ISR|IRR)\t *(.*)$", f.bare.lapic, re.M)}

@@ -80,6 +80,8 @@ def _(f):
     if (asked[1], asked[2]) == (opened[2], opened[3]):
         return f"""{told}: that is the right port, asked for by the right domain. So the call named another domain as its owner (remote_dom, which has to be {opened[1]}: peer/domid), or the
             port was bound already, by an earlier call."""
+    if (asked[1], asked[2]) == (opened[1], opened[3]):
+        return f"""{told}. So domain {asked[1]} has that port itself, and it is for the other to bind to it: the two do each other's part. The domain of the lower number lends, by the port, and the other borrows, and binds (start_kernel(), src/stage6-toolstack/pair/main.c)."""
     if not int(asked[2]):
         return f"""{told}. 0 is no port: the domain took it for an answer of xenstore's (peer/port, read_number()), or handed on something else."""
     return f"{told}. Xen binds only to a port that is unbound, and meant for the domain that asks. The number comes from xenstore (peer/port, peer/domid)."
@@ -93,7 +95,7 @@ def _(f):
         return None
     asked = {n: words for n, words in panics.items() if words.startswith("pair: xenstore")}
     if asked:
-        return f"""Before they lend anything, the two ask xenstore for each other's number and for the channel's port (read_number()), and dom0 has to answer: {'; '.join(f'domain {n} ended by "{words.removeprefix("pair: ")}"' for n, words in asked.items())}."""
+        return f"""Before they lend anything, the two ask xenstore for each other's number and for the channel's port (read_number()), and dom0 has to answer, by its list of keys (find_key(), src/stage6-toolstack/store-keys.c): {'; '.join(f'domain {n} ended by "{words.removeprefix("pair: ")}"' for n, words in asked.items())}."""
     last = {m[1]: m[2] for m in (re.match(r"\[domain (\d+)\] +((?:lent|mapped|given back|taken back).*)", line) for line in f.said.guest) if m}
     lent = re.findall(r"^\[domain (\d+)\] +lent MFN", "\n".join(f.said.guest), re.M)
     back = next((n for n, words in last.items() if words.startswith("given back")), "")

@@ -28,9 +28,14 @@ def kind(type_word: int) -> str:
     return f"a page table of level {number}" if 1 <= number <= 4 else {5: "a descriptor table", 7: "a page that is mapped writable"}.get(number, "an ordinary page")
 
 
+def said(f) -> list[str]:
+    """What Xen said of the pinning; of the whole run, where so many calls were made that this one was not followed."""
+    return f.refused.said if f.refused and f.refused.name == "mmuext_op" else f.said.xen if re.match(PIN, f.panic) else []
+
+
 def bad_type(f) -> Page | None:
     found = next((m for m in (re.search(r"Bad type \(saw ([0-9a-f]+) != exp ([0-9a-f]+)\) for mfn ([0-9a-f]+) \(pfn ([0-9a-f]+)\)", line)
-                              for line in f.refused.said) if m), None) if f.refused else None
+                              for line in said(f)) if m), None)
     if not found:
         return None
     saw, wanted, mfn, pfn = (int(n, 16) for n in found.groups())
@@ -39,7 +44,7 @@ def bad_type(f) -> Page | None:
 
 def entry_of(f) -> str:
     """The entry that Xen stopped at: the slot of which page."""
-    lines = f.refused.said if f.refused else []
+    lines = said(f)
     for line, after in zip(lines, lines[1:]):
         slot = re.search(r"promote_l([1-4])_table: slot (?:0x)?([0-9a-f]+)", line)
         table = re.search(r"validating mfn ([0-9a-f]+) \(pfn ([0-9a-f]+)\)", after)
@@ -80,7 +85,7 @@ def _(f):
             of those pages must be without RW before Xen is asked to pin the top one."""
     if "page table" in page.wanted and "writable" in page.saw:
         where = of_dom0(f, page.mfn)
-        if not where and any("linear p.t. with write perms" in line for line in f.refused.said):
+        if not where and any("linear p.t. with write perms" in line for line in said(f)):
             return f"""{what} is to become {page.wanted}, and a pte of these very tables maps it with RW. A guest may read its page tables and never write to them: the ptes of all of them, the last one's, too, must be without RW. Which PFNs does is_table() take for
                 tables?"""
         return f"""{what} is to become {page.wanted}, and it is still mapped writable somewhere{f': {where}' if where else ''}. Whoever wrote the tables has to give up
@@ -91,8 +96,7 @@ def _(f):
 
 @rule("guest-domain-pin", LESSON + ": A page table that is mapped writable", "failure")
 def _(f):
-    said = "\n".join(f.refused.said) if f.refused else ""
-    value = re.search(r"(?:from L1 entry|Bad L\d flags) ([0-9a-f]+)", said)
+    value = re.search(r"(?:from L1 entry|Bad L\d flags) ([0-9a-f]+)", "\n".join(said(f)))
     if not re.match(PIN, f.panic) or not value:
         return None
     number = int(value[1], 16)
@@ -135,8 +139,8 @@ def _(f):
     if asked and pages and int(asked[1], 16) < int(pages[1]):
         return f"MMUEXT_PIN got {int(asked[1], 16):#x}, which is a PFN of the domain's, and takes an MFN: that of the top-level table, from the p2m (guest_mfn())."
     if asked and f.guest(r"^toolstack: \d+ page tables of"):
-        said = [re.sub(r"^\(XEN\) \S*?:(d\d+v\d+ )?", "", line) for line in f.refused.said[:2]] if f.refused else []
-        return f"""Xen looked at the page tables that stage 6 wrote, and did not take them{': ' + '; '.join(said) if said else ''}.
+        told = [re.sub(r"^\(XEN\) \S*?:(d\d+v\d+ )?", "", line) for line in said(f)[:2]]
+        return f"""Xen looked at the page tables that stage 6 wrote, and did not take them{': ' + '; '.join(told) if told else ''}.
             {f'It stopped at {entry_of(f)}.' if entry_of(f) else ''} What it asks of each entry: an MFN of the domain's own, no RW for a page table, a table of the next
             level above a pte, and no mapping of dom0's that is still writable."""
 

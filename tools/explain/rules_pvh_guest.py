@@ -72,6 +72,12 @@ def _(f):
             that gives no map. pvh_write_start_info() (src/stage6-toolstack/pvh.c) fills both in, and memmap_paddr."""
     if refused:
         unknown = " That is no operation of the hypercall that it was sent to: is it the right one?" if refused[2] == "ENOSYS" else ""
+        if refused[2] in ("EACCES", "EPERM", "ESRCH"):
+            unknown = " It may ask that of itself only: the struct's domid has to be DOMID_SELF."
         return f"The kernel in the PVH domain asked Xen for {refused[1]}, and Xen refused: {refused[2]}.{unknown} Dom0, which built the domain, is well."
+    paddr = re.match("hvm_start_info: (.*) at paddr 0x([0-9a-f]+)", said[1]) if said and f.pvh == "domU" else None
+    if paddr:
+        kind = f.number(int(paddr[2], 16))
+        return f"""The kernel in the PVH domain found that {said[1].removeprefix("hvm_start_info: ")}. The toolstack fills that in, pvh_write_start_info() (src/stage6-toolstack/pvh.c): a paddr of the guest's.{f" 0x{paddr[2]} is an address of dom0's, {kind}." if kind else ""}"""
     if said and f.pvh == "domU" and "hvm_start_info at paddr" not in said[1]:
         return f"The kernel in the PVH domain found something wrong, and says what: {said[1]}. Dom0, which built the domain, is well."

@@ -65,6 +65,8 @@ def asked_time(f) -> str:
 
 def link(f, last: int, count: Counter[str]) -> str:
     """Which one is missing between the timer and the count."""
+    if not count["pvh_entry"]:
+        return "It never came to pvh_entry(), its first function in C, so it waits for nothing: the head goes round, or an instruction of it is tried again and again. What the head begins with are the registers that it was given: CS is 32-bit code, flat (of a domU's, pvh-context.c)."
     if not count["ask_for_tick"] and not count["count_tick"]:
         return "Nobody asked for a timer's event (ask_for_tick())."
     raised = f"The vector was raised {count['pvh_interrupt']} times, and"
