@@ -65,8 +65,10 @@ def no_handler(f) -> str:
         return ""
     idt, found = f.bare.state.idt, fault(f)
     if idt.start < FIRMWARE_END:
-        gdt = " GDTR holds the address of idt: that table is loaded by LIDT, and this one by LGDT." if f.bare.state.gdt.start == f.source.va("idt") else ""
-        meant = "The fault was meant, and is in __ex_table, so there has to be an IDT before: LIDT, in pvh_init_traps()." if found and found.ip in dict(f.source.fixups) and f.pvh != "n" else ""
+        early = found and found.ip in dict(f.source.fixups) and f.pvh != "n"
+        meant = "The fault was meant, and is in __ex_table, so there has to be an IDT before: LIDT, in pvh_init_traps()." if early else ""
+        swapped = f.bare.state.gdt.start == f.source.va("idt")
+        gdt = " GDTR holds the address of idt: that table is loaded by LIDT, and this one by LGDT." if swapped else ""
         return f"There is no IDT yet, so an exception resets the machine. {meant}{gdt}"
     wrong = gate(f, found.vector)
     return f"Nobody handled it, so the machine was reset: {wrong or 'its handler fell over something, too'}."

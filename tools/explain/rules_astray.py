@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from xenpt.memory import PAGE_SIZE
+
 from .bare_questions import NAMES, PVH, fault, left_step
 from .disassembly import branch, memory
 from .facts import Facts
 from .rule import rule
 
+OPS = ("name", "show", "exit")  # of struct paravirt_ops
+STUB = 16  # bytes of a trap stub
 THUNK = "__x86."  # how the compiler reads EIP in 32-bit code
 
 
@@ -72,3 +76,20 @@ def went(f: Facts, n: int) -> str:
 
 def _named(f: Facts, n: int) -> str:
     return f" ({f.number(n)})" if f.number(n) else ""
+
+
+@rule("bare-null-call", PVH, "vanished", "failure")
+def _(f):
+    """The first time: a handler that goes by a pointer may have done the same since."""
+    found, stubs = fault(f, 14), f.source.va("pvh_trap_stubs")
+    if not found or found.cr2 >= PAGE_SIZE or found.ip != found.cr2 or stubs is None:
+        return None
+    stub = stubs + 14 * STUB
+    pairs = ((a.address, f.source.linked(b.address)) for a, b in zip(f.steps, f.steps[1:]))
+    first = next((at for at, to in pairs if to == (stub, "VA") and f.source.function(at) not in ("", "probe_kernel_read")), None)
+    ops = f.source.va("paravirt_ops")
+    size = f.bits // 8
+    data = f.bare.read(ops, len(OPS) * size) if ops is not None else b""
+    unset = [name for n, name in enumerate(OPS) if data and not any(data[n * size:][:size])]
+    empty = f" paravirt_ops has NULL for {', '.join(unset)}: pvh_start_kernel() has to fill it in." if unset else ""
+    return f"""A pointer to a function was called, and it is {"NULL" if not found.cr2 else hex(found.cr2)}{f": first in {f.source.function(first)}(), by what begins at {f.source.place(first)}" if first else ""}.{empty}"""

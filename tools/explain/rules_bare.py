@@ -12,8 +12,6 @@ from .rules_astray import went
 RESERVED = 8  # of a page fault's error code
 FIELDS = 24  # bytes of an entry of the memory map, or of the list of modules
 LOWEST = 0x400  # what is below can be an offset from NULL, too
-OPS = ("name", "show", "exit")  # of struct paravirt_ops
-STUB = 16  # bytes of a trap stub
 SAME = 0x1000  # bytes: so close to the stack pointer is a push
 
 
@@ -59,23 +57,6 @@ def _(f):
         return f"""The stack pointer is {rsp(f):#x}: it began at 0, or was loaded with a 0, and there is no memory below 4 GiB where what is pushed could be kept, so the first RET goes elsewhere. The head has to load the address of init_stack's top, as a number ($) and not what lies there, before
             anything is pushed or called."""
     return None
-
-
-@rule("bare-null-call", PVH, "vanished", "failure")
-def _(f):
-    """The first time: a handler that goes by a pointer may have done the same since."""
-    found, stubs = fault(f, 14), f.source.va("pvh_trap_stubs")
-    if not found or found.cr2 >= PAGE_SIZE or found.ip != found.cr2 or stubs is None:
-        return None
-    stub = stubs + 14 * STUB
-    pairs = ((a.address, f.source.linked(b.address)) for a, b in zip(f.steps, f.steps[1:]))
-    first = next((at for at, to in pairs if to == (stub, "VA") and f.source.function(at) not in ("", "probe_kernel_read")), None)
-    ops = f.source.va("paravirt_ops")
-    size = f.bits // 8
-    data = f.bare.read(ops, len(OPS) * size) if ops is not None else b""
-    unset = [name for n, name in enumerate(OPS) if data and not any(data[n * size:][:size])]
-    empty = f" paravirt_ops has NULL for {', '.join(unset)}: pvh_start_kernel() has to fill it in." if unset else ""
-    return f"""A pointer to a function was called, and it is {"NULL" if not found.cr2 else hex(found.cr2)}{f": first in {f.source.function(first)}(), by what begins at {f.source.place(first)}" if first else ""}.{empty}"""
 
 
 @rule("bare-pv-address", PVH, "vanished", "failure")

@@ -11,7 +11,8 @@ from .rule import rule
 
 LESSON = "10-the-other-side"
 BEGINS = re.compile(r"toolstack: vcpu 0 begins at VA 0x([0-9a-f]+), stack VA 0x([0-9a-f]+)")
-FLAT = {0xE030: "FLAT_KERNEL_CS of 64 bits", 0xE028: "FLAT_KERNEL_SS of 64 bits", 0xE018: "FLAT_KERNEL_CS of 32 bits", 0xE020: "FLAT_KERNEL_SS and _DS of 32 bits"}  # without their ring
+FLAT = {0xE030: "FLAT_KERNEL_CS of 64 bits", 0xE028: "FLAT_KERNEL_SS of 64 bits",
+        0xE018: "FLAT_KERNEL_CS of 32 bits", 0xE020: "FLAT_KERNEL_SS and _DS of 32 bits"}  # without their ring
 FRAME = {32: 12, 64: 56}  # bytes that Xen pushes for an event; an error code is a word more
 
 
