@@ -74,7 +74,8 @@ def _(f):
             outside[1]) < len(headers) else ""
         return f"""Stage 6 finds a segment that is not in the file, and read as Xen reads it there is nothing wrong with the image: {right}{told}. So image_next() (src/stage6-toolstack/image.c) takes another field for the offset, or for the size: classes[] has where each field lies, of either width, and which of them is asked
             for decides."""
-    end, segments = re.match("image: it ends at paddr 0x([0-9a-f]+)", f.panic), Files(os.environ.get("MODULE", ""), False).source.image.segments if right else []
+    end = re.match("image: it ends at paddr 0x([0-9a-f]+)", f.panic)
+    segments = Files(os.environ.get("MODULE", ""), False).source.image.segments if right else []
     if end and int(end[1], 16) in [s.vaddr + s.memsz for s in segments]:
         return f"""Stage 6 takes 0x{end[1]} for the image's end, and that is a VA: p_vaddr and p_memsz of a segment, added. Its paddr is in p_paddr: {right}. classes[] (src/stage6-toolstack/image.c) has where each field of a program header lies, of either width, and image_next() reads them."""
     if right and end:
