@@ -48,6 +48,11 @@ def pushed(f: Facts, call: Call, word: int) -> int:
     return int.from_bytes(call.data[at:at + f.bits // 8], "little")
 
 
+def iret_flags(f: Facts, call: Call) -> int:
+    """What a 64-bit guest's iret was told besides its frame."""
+    return pushed(f, call, CS_IN_FRAME[64] - 2) if f.bits == 64 else 0
+
+
 def pushes(f: Facts, vector: int) -> int | None:
     """The number that the code pushes last before its jump, where the trap table leads a vector."""
     found = PUSH.match(f.source.bytes(dict(gates(f)).get(vector, 0), 16))

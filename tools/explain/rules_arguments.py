@@ -5,7 +5,7 @@ import re
 from errno import EFAULT, EPERM, ESRCH
 
 from xenabi.headers import value
-from xenpt.memory import PAGE_SHIFT
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .calls import ARGUMENTS, MOST_UPDATES, UPDATE, Call
 from .disassembly import function
@@ -122,6 +122,8 @@ def _(f):
     bad = [call.args[i] for i in POINTERS.get(call.name, ()) if call.args[i] and f.seen.peek(call.args[i], 1) is None]
     null = [n for n in POINTERS.get(call.name, ())[:1] if not call.args[n]]
     word = f" VA {say(f, bad[0])} is not mapped." if bad else f" Argument {null[0] + 1}, which is to be the address of a struct, is 0." if null else ""
+    if bad and bad[0] < PAGE_SIZE:
+        return f"""Argument {call.args.index(bad[0]) + 1} of {call.name} is to be an address, and was {bad[0]:#x}: a small number, in place of the address of a struct or variable. The arguments were {", ".join(f"{a:#x}" for a in call.args[:4])}, made at {f.source.place(call.caller)}."""
     return f"""Xen could not read or write an argument of {call.name} at the virtual address it was given:
         {", ".join(f"{a:#x}" for a in call.args[:4])}.{word} Before the remap only P=V addresses work, afterwards both, and once P=V is
         dropped only linked ones."""

@@ -52,8 +52,9 @@ def _elsewhere(f: Facts) -> str:
     kind = "inside init_stack, but not at its upper end" if bottom <= at < top else \
         "just below init_stack: its lower end was taken for its top" if bottom - SLOP <= at < bottom else \
         "init_stack's P=V address, which is mapped no more once P=V is dropped: the stack pointer takes its linked VA, LOAD_OFFSET more (linked_va())" if low and at < f.source.offset else \
+        "that stack by the mapping of all memory, PAGE_OFFSET more than its paddr: what is in the image has its VA LOAD_OFFSET above it (linked_va())" if f.bits == 64 and bottom <= at - f.page_offset + f.source.offset & f.mask <= top else \
         f.number(at) or "no stack of the kernel's"
-    return f"""The jump landed on another stack: VA {at:#x} is {kind}. The top of init_stack is VA {top:#x}, and a stack is used from its
+    return f"""The jump did not land on the top of init_stack: VA {at:#x} is {kind}. The top of init_stack is VA {top:#x}, and a stack is used from its
         upper end downwards."""
 
 

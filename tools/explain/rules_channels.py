@@ -64,8 +64,11 @@ def _(f):
     at, count = (int.from_bytes(part, "little") for part in (data[:word], data[word:]))
     ports = f.seen.peek(at, 4 * min(count, MOST_PORTS)) or b""
     named = [int.from_bytes(ports[n:n + 4], "little") for n in range(0, len(ports), 4)]
-    return f"""SCHEDOP_poll was to wait for {count} ports, {', '.join(map(str, named)) or f'at VA {at:#x}'}, and Xen takes none that is beyond its largest, and 128 at most: one of them is no
-        port, but what a field had that no call has filled in. A port is the answer of bind_virq, alloc_unbound or bind_interdomain (local_port)."""
+    binds = [c for c in f.calls if c.name == "event_channel_op" and c.args[0] in (value("EVTCHNOP_bind_virq"), value("EVTCHNOP_alloc_unbound"), value("EVTCHNOP_bind_interdomain"))]
+    if f.calls and not binds:
+        return f"""SCHEDOP_poll was to wait for port {', '.join(map(str, named)) or f'at VA {at:#x}'}, and this domain has not bound any port: none of bind_virq, alloc_unbound and bind_interdomain was called before. What such a call answers is the port to wait for."""
+    return f"""SCHEDOP_poll was to wait for {count} ports, {', '.join(map(str, named)) or f'at VA {at:#x}'}, and Xen takes none that is beyond its largest, nor more than 128. Does the field hold what a call has
+        answered? A port is the answer of bind_virq, alloc_unbound or bind_interdomain (local_port)."""
 
 
 @rule("poll-unmasked", LESSON, "failure")

@@ -63,6 +63,9 @@ def _(f):
 def mapped(f: Facts, va: int) -> str:
     """How the page at a VA was asked for."""
     call = next((c for c in f.calls if c.name == "update_va_mapping" and c.args[0] == va), None)
+    others = [c.args[0] for c in f.calls if c.name == "update_va_mapping"]
+    if not call and others:
+        return f" update_va_mapping, by which a page is put there, was called for VA {others[0]:#x} ({f.number(others[0]) or 'nothing that is known here'}) instead: the page that was there is hidden now."
     if not call:
         return " update_va_mapping, by which a page is put there, was not called for this VA."
     entry = call.args[1] | (call.args[2] << 32 if f.bits == 32 else 0)

@@ -29,9 +29,22 @@ def _(f):
             return f"""The stub of vector {vector}, {f.source.place(address)}, pushes {vector}, and pops a register afterwards: so that register gets the vector, and what the handler reads in its place is a word of Xen's. What Xen has pushed on top (RCX, R11) is
                 taken off first, before the stub pushes anything."""
         if vector in came and f.code(address, 1) and not (found and found[1][0] == vector):
-            return f"""The trap table leads vector {vector} to {f.source.place(address)} (trap_stubs + {address - f.source.va("trap_stubs"):#x}), where the code does not
-                push {vector}: it is no stub, or another's. In the assembly they have to be as far apart as the table takes them to be, TRAP_STUB_SIZE bytes, each aligned."""
+            offset = address - f.source.va("trap_stubs")
+            return f"""The trap table leads vector {vector} to {f.source.place(address)} (trap_stubs + {offset:#x}), where the code does not push {vector}: {apart(f, vector, offset)}"""
     return None
+
+
+def apart(f, vector: int, offset: int) -> str:
+    """Why the code so far behind the first stub is not that of a vector."""
+    pushed = pushes(f, vector)
+    if offset == vector * STUB_SIZE and pushed is not None:
+        return f"""it pushes {pushed}. It lies where the stub of vector {vector} belongs, {vector} * {STUB_SIZE} bytes behind the first, so it is what the stubs push that is wrong (push_vector, and how vector is counted): the vector has to come last, right before the
+            jump."""
+    if pushed is not None and offset == pushed * STUB_SIZE:
+        return f"""it is the stub of vector {pushed}, which lies where it belongs. So the table's entry names the stub or the vector {abs(vector - pushed)} off: in both, entries and stubs are counted from 0."""
+    if vector and not offset % vector and offset // vector != STUB_SIZE:
+        return f"""that is {vector} * {offset // vector} bytes behind the first stub, and in the assembly the stubs are aligned to {STUB_SIZE} bytes, TRAP_STUB_SIZE. In both places they have to be equally far apart."""
+    return "it is no stub, or another's. In the assembly they have to be as far apart as the table takes them to be, TRAP_STUB_SIZE bytes, each aligned."
 
 
 @rule("iret-frame", JUMP + ": What a kernel sets up first", "crash", "failure")

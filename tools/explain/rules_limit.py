@@ -109,11 +109,19 @@ def source(f, pv: int) -> str:
     if f.bits == 64 and va == f.source.offset % PGD_SLOT:
         return f"""{head} it is {name}, the entry of the P=V pud page that is to become the text's (LOAD_OFFSET's place in its pgd slot). It is written to, and what is copied there is the entry of paddr 0: source and destination are exchanged."""
     if total and total.stop <= va < f.page_offset:
-        return f"{head} it is {name}, of VA {va:#x}, and Xen mapped memory for the start only up to {total.stop:#x} (TOTAL). The limit, or the index, is too large."
+        return f"{head} it is {name}, of VA {va:#x}, and Xen mapped memory for the start only up to {total.stop:#x} (TOTAL). {reach(f)}"
     if f.page_offset and f.page_offset <= va:
         return f"""{head} it is {name}, of VA {va:#x}, a linked address, where there is nothing to copy yet. What is copied is the entry of the P=V address; source and
             destination may be exchanged."""
     return f"{head} it is {name}, of VA {va:#x}. The walk took a wrong index or address."
+
+
+def reach(f) -> str:
+    """How far remap_limit() said that it is; nothing is known of a limit that it did not give."""
+    told = next((t for t in f.seen.probes.told if t.name == "remap_limit"), None) if f.seen and f.seen.probes else None
+    if not told or told.result > told.right:
+        return "The limit, or the index, is too large."
+    return f"remap_limit() gave paddr {told.result:#x}, which is right: the loop over the entries runs beyond it, or the index is too large."
 
 
 @rule("limit-low", REMAP + ": How far the remap must reach", "failure")

@@ -3,12 +3,13 @@
 
 from .calls import IRET
 from .facts import Facts
-from .frames import frame, pushed
+from .frames import frame, iret_flags, pushed
 from .questions import JUMP
 from .returns import returned
 from .rule import rule
 
 KEPT = {32: "rbx rcx rdx rsi rdi rbp", 64: "rbx rdx rsi rdi rbp r8 r9 r10 r12 r13 r14 r15"}  # what iret's stub leaves as it was
+IN_SYSCALL = 0x100  # iret's flags
 DIRECTION = 1 << 10  # of EFLAGS
 PUSHED = {32: "rax", 64: "rax r11 rcx"}  # and what it pushes, the last first
 
@@ -48,6 +49,10 @@ def _(f):
     if lost(f):
         return f"""An exception, or an event, came and was handled, and {'; '.join(lost(f)[:3])} it. Between its entry and its iret a register is not pushed, or another is popped in its
             place: all that a C function may change has to be saved, and taken back in the opposite order."""
+    fast = next((c for c in f.calls if c.name == IRET and iret_flags(f, c) == IN_SYSCALL), None)
+    if fast:
+        return f"""The iret hypercall was given the flags {IN_SYSCALL:#x}, VGCF_in_syscall, to go back to {f.source.place(frame(f, fast))}. With these, Xen returns by SYSRET, as from a system call: RCX and R11 then hold RIP and RFLAGS,
+            and what they held is lost. Behind an exception or an event the flags are 0 (entry_64.S)."""
     kept = returned(f, "registers_kept") if f.panic else None
     if kept is not None and kept & 0xFF:
         return f"""registers_kept() returned true (AL was {kept & 0xFF}): no register was changed. And the kernel says that one was. Where it is called, its result is taken the wrong way round."""

@@ -63,6 +63,8 @@ def instead(f: Facts, paddr: int, va: int) -> str:
     told = f.seen.probes.told if f.seen and f.seen.probes else []
     if not at and told and f.source.va("remap_limit") is not None and not any(t.name == "remap_limit" for t in told):
         return "That page is mapped nowhere but P=V, and remap_limit() was never called, so the end that the remap was given is another number:"
+    if not at and any(not val for c in f.calls if c.name == "mmu_update" for _, val in c.updates):
+        return "An update wrote 0, and that is an empty entry: its val was never set, or is not the entry that was read."
     if not at:
         return "That page is mapped nowhere but P=V: the limit is too small, an entry was left out, or an empty one was copied:"
     return f"""That page is mapped at VA {at[0]:#x}, {abs(at[0] - va):#x} {"lower" if at[0] < va else "higher"}: an entry went to a wrong slot, or the image is linked for an

@@ -90,6 +90,10 @@ def _(f):
     if f.fault and f.fault.vector == 6:
         if f.function == "startup_xen" and f.seen and not f.seen.entered and f.source.va("xen_entry"):
             return """The head came to its ud2 without having called xen_entry(): that was never entered. The call is missing, or leads elsewhere."""
+        at, insns = f.fault.ip, [i for i, to in f.source.fixups if to == f.fault.ip]
+        if insns and at not in dict(f.source.fixups):
+            return f"""The undefined instruction at {f.source.place(at)} is one to go on at, by __ex_table, where the one at VA {insns[0]:#x} has faulted, and is in no entry as one that may fault. If it is meant, the entry's two halves
+                are exchanged: first the instruction that may fault, then where to go on."""
         if f.code(f.fault.ip, 2) == b"\x0f\x0b" or not f.seen:
             return """An undefined instruction: a ud2 that says "this cannot happen" (Linux's BUG(), or the end of a function that must not
                 return). Without a trap table it is mute."""

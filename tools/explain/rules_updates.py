@@ -106,6 +106,9 @@ def _(f):
     if f.refused.name == "update_va_mapping" and f.info and f.refused.args[0] == f.source.va("shared_info_page"):
         return f"""The new entry, {value:#x}, names page {frame:#x}, which is not this guest's. It was to be that of Xen's shared info page, which start_info gives as a machine address, {f.info.shared_info:#x}, to which nothing may be
             added.{mapped(f, f.refused.args[0])}"""
+    if value >> 52 & 0x7FF:
+        words = f"two words of 32 bits that lay there before, {value >> 32:#x} and {value & f.mask:#x}" if f.bits == 32 else f"{f.number(value) or 'what lay there before'}"
+        return f"""The new entry, {value:#x}, is none: bits 52 to 62 of an entry are 0. It is {words}. Its val was never filled in, or it is not the entry that was meant. To clear an entry, val is 0; to fill it, a machine address with flags."""
     kind = f.number(frame, "pfn", "pv") if f.is_a(frame, "pfn") else f.number(frame << PAGE_SHIFT, "linked", "pv", "mfn")
     if f.pfn(value) is not None:
         kind = f"MFN {value:#x} was not shifted by {PAGE_SHIFT}"
