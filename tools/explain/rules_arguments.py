@@ -5,12 +5,12 @@ import re
 from errno import EFAULT, EPERM, ESRCH
 
 from xenabi.headers import value
-from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
+from xenpt.memory import PAGE_SHIFT
 
 from .calls import ARGUMENTS, MOST_UPDATES, UPDATE, Call
 from .disassembly import function
 from .facts import Facts
-from .questions import refused, say
+from .questions import hexadecimals, refused, say
 from .rule import rule
 from .rules_updates import p2m_pointer
 
@@ -122,8 +122,13 @@ def _(f):
     bad = [call.args[i] for i in POINTERS.get(call.name, ()) if call.args[i] and f.seen.peek(call.args[i], 1) is None]
     null = [n for n in POINTERS.get(call.name, ())[:1] if not call.args[n]]
     word = f" VA {say(f, bad[0])} is not mapped." if bad else f" Argument {null[0] + 1}, which is to be the address of a struct, is 0." if null else ""
-    if bad and bad[0] < PAGE_SIZE:
-        return f"""Argument {call.args.index(bad[0]) + 1} of {call.name} is to be an address, and was {bad[0]:#x}: a small number, in place of the address of a struct or variable. The arguments were {", ".join(f"{a:#x}" for a in call.args[:4])}, made at {f.source.place(call.caller)}."""
+    number = next((i for i in POINTERS.get(call.name, ()) if bad and call.args[i] == bad[0]), 0)
+    meant = next((n for n in hexadecimals(f.panic) if n > MOST_COUNT and n not in call.args), 0)
+    if meant and call.name in ("console_io", "set_trap_table"):
+        return f"""The kernel's line speaks of VA {meant:#x}, and Xen got {bad[0] if bad else 0:#x} as argument {number + 1} of {call.name}, in {("E" if f.bits == 32 else "R") + ARGUMENTS[f.bits][number][1:].upper()}: what the function was given did not arrive there. See hypercall(): which register is each argument put into?"""
+    if bad and bad[0] < MOST_COUNT:
+        return f"""Argument {number + 1} of {call.name} is to be an address, and was {bad[0]:#x}{", DOMID_SELF" if bad[0] == SELF else ""}: a small number, in place of the address of a struct or variable. The arguments were {", ".join(f"{a:#x}" for a in call.args[:4])},
+            made at {f.source.place(call.caller)}."""
     return f"""Xen could not read or write an argument of {call.name} at the virtual address it was given:
         {", ".join(f"{a:#x}" for a in call.args[:4])}.{word} Before the remap only P=V addresses work, afterwards both, and once P=V is
         dropped only linked ones."""

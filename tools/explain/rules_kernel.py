@@ -140,5 +140,9 @@ def _(f):
     told = re.match(r"memory: start_info says (\d+) pages, and Xen has given this domain (\d+)", f.panic)
     if told and f.nr_pages and int(told[1]) != f.nr_pages:
         return f"""At its entry start_info's nr_pages was {f.nr_pages}; the kernel itself has changed it to {told[1]} since then, or read another field."""
+    asked = [c for c in f.calls if c.name == "memory_op"]
+    if told and asked and asked[-1].args[0] != value("XENMEM_current_reservation"):
+        return f"""The number that is taken for Xen's count of this domain's pages, {told[2]}, is what memory_op gave for operation {asked[-1].args[0]}, {names("XENMEM_").get(asked[-1].args[0], "which is unknown here")}, at {f.source.place(asked[-1].caller)}. What a domain
+            has is told by XENMEM_current_reservation, {value("XENMEM_current_reservation")}."""
     if told and f.nr_pages:
         return f"""start_info's nr_pages was {told[1]} at the entry, and Xen counts {told[2]} pages as this domain's: whoever built it told it another number."""

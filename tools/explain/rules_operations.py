@@ -11,7 +11,7 @@ from .calls import Call
 from .facts import Facts
 from .questions import refused, say
 from .rule import rule
-from .rules_arguments import LESSON, MMU
+from .rules_arguments import LESSON, MMU, OPERATIONS
 
 BIND_VIRQ = value("EVTCHNOP_bind_virq")
 ON_PORT = {value(f"EVTCHNOP_{name}"): f"EVTCHNOP_{name}" for name in ("close", "send", "unmask")}
@@ -101,4 +101,12 @@ def _(f):
     if call or f.panic.startswith("hypercall refused: "):
         known = f"""The call was {call.name}({', '.join(f'{a:#x}' for a in call.args[:5])}) = {call.result}
             ({errors().get(-call.result, "?")}), made at {f.source.place(call.caller)}.""" if call else ""
-        return f"Xen did not do what it was asked for. {known or f'In the words of the kernel: {f.panic}.'}{port(f, call)}{odd_numbers(f)}"
+        return f"Xen did not do what it was asked for. {known or f'In the words of the kernel: {f.panic}.'}{port(f, call) or struct_of(f, call)}{odd_numbers(f)}"
+
+
+def struct_of(f: Facts, call: Call | None) -> str:
+    """What the struct begins with that an operation was given."""
+    at = call.args[1] if call and call.name in OPERATIONS else 0
+    data = f.seen.peek(at, 16) if at and f.seen else None
+    words = [int.from_bytes(data[n:n + 4], "little") for n in range(0, 16, 4)] if data else []
+    return f" Its struct, at VA {at:#x}, begins with {', '.join(f'{n:#x}' for n in words)} (words of 32 bits): is each field what this operation takes?" if words else ""

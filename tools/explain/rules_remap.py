@@ -41,13 +41,13 @@ def _(f):
 def _(f):
     fault = page_fault(f)
     walk = f.walk(fault.cr2) if fault else None
-    if walk and walk.problem and is_linked(f, fault.cr2) and remapped(f) and any(c.updates for c in f.calls) and walk.path[-1].value <= PAGE_SIZE:
+    if walk and walk.problem and is_linked(f, fault.cr2) and remapped(f) and (f.seen.deaf or any(c.updates for c in f.calls)) and walk.path[-1].value <= PAGE_SIZE:
         paddr = fault.cr2 - (f.source.offset if f.source.linked(fault.cr2) and f.bits == 64 else f.page_offset) & f.mask
         ends = max((r.stop for name, r in f.said.layout.items() if name != "TOTAL"), default=0)
         if paddr >= ends or stray(f) or hits_pv(f):
             return None
         return f"""The remap was made, but VA {fault.cr2:#x} (paddr {paddr:#x}, {f.thing(paddr) or "nothing of Xen's or the image's"}) is not mapped:
-            {walk.problem}. The updates changed {changed(f)}. {twice(f)}{instead(f, paddr, fault.cr2)} mmu_update returns 0 for all of these."""
+            {walk.problem}. {f"The updates changed {changed(f)}. " if any(c.updates for c in f.calls) else ""}{twice(f)}{instead(f, paddr, fault.cr2)} mmu_update returns 0 for all of these."""
 
 
 def instead(f: Facts, paddr: int, va: int) -> str:

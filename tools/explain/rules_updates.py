@@ -147,7 +147,7 @@ def _(f):
         slot = f.update[0] % PAGE_SIZE // 8 if f.update and f.bits == 64 and f.xen_said_then("L4 update") else 0
         which = f"It is pgd slot {slot}, for VAs from {slot << 39 | 0xFFFF << 48:#x} up: Xen has slots 256 to 271" if slot else \
             f'It translates {"VAs from 0xf5800000 up" if f.bits == 32 else "one of pgd slots 256 to 271"}, which belong to Xen'
-        return f"""The entry to change{f", maddr {f.update[0]:#x}," if f.update else ""} is one of Xen's own. {which}."""
+        return f"""The entry to change{f", maddr {f.update[0]:#x}," if f.update else ""} is one of Xen's own. {which}.{" It was to be cleared (val is 0): what is dropped are the entries of P=V alone, so the loop over them goes too far." if f.update and not f.update[1] else ""}"""
 
 
 @rule("page-type", LESSON + ": Two roads", "failure")
