@@ -93,6 +93,7 @@ class Probes:
         self.seen, self.stub, self.bits = seen, seen.stub, seen.bits
         self.told: list[Told] = []
         self.strange: Told | None = None  # the first call that was given something else than start_info
+        self.beyond: Told | None = None  # the first that was asked for the maddr of what is beyond the guest's memory
         self.handled: list[tuple[int, int]] = []  # of each call of the handler: its argument, and where what was pushed before begins
         self.entries = functions
         self.pending: list[tuple[int, int, str, list[int], int]] = []  # return address, stack, function, arguments, memory of the result
@@ -143,6 +144,8 @@ class Probes:
             right = contract.right(self.seen, args)
         except (PagingError, BadPage):
             right = None
+        if right is None and self.beyond is None and name in ("early_p2m", "phys_to_machine"):
+            self.beyond = Told(name, tuple(args), result, 0, at)
         if right is not None:
             self.told.append(Told(name, tuple(args), result, right, at))
         if len(self.told) == MOST:

@@ -5,11 +5,12 @@ import re
 import struct
 from collections.abc import Iterator
 
-from xenabi.headers import value
+from xenabi.headers import names, value
 from xenpt.memory import PAGE_SHIFT
 
 from .rule import rule
 from .rules_domains import LESSON
+from .rules_operations import ON_PORT
 
 ALLOC, BIND = value("EVTCHNOP_alloc_unbound"), value("EVTCHNOP_bind_interdomain")
 SELF = value("DOMID_SELF")
@@ -55,6 +56,12 @@ def _(f):
     return f"""Dom0 was to bind to port {port} of domain {domain}: {why}. Opened were: {', '.join(opened) or 'none'}. Made at {f.source.place(call.caller)}."""
 
 
+def _asked(call) -> str:
+    """An operation on event channels, in words."""
+    port = f" of port {int.from_bytes(call.data[:4], 'little')}" if call.args[0] in ON_PORT and len(call.data) >= 4 else ""
+    return f"EVTCHNOP_{names('EVTCHNOP_').get(call.args[0], str(call.args[0])).removeprefix('EVTCHNOP_')}{port}"
+
+
 @rule("poll-port", LESSON, "failure")
 def _(f):
     call, word = f.refused, f.bits // 8
@@ -65,8 +72,10 @@ def _(f):
     ports = f.seen.peek(at, 4 * min(count, MOST_PORTS)) or b""
     named = [int.from_bytes(ports[n:n + 4], "little") for n in range(0, len(ports), 4)]
     binds = [c for c in f.calls if c.name == "event_channel_op" and c.args[0] in (value("EVTCHNOP_bind_virq"), value("EVTCHNOP_alloc_unbound"), value("EVTCHNOP_bind_interdomain"))]
-    if f.calls and not binds:
-        return f"""SCHEDOP_poll was to wait for port {', '.join(map(str, named)) or f'at VA {at:#x}'}, and this domain has not bound any port: none of bind_virq, alloc_unbound and bind_interdomain was called before. What such a call answers is the port to wait for."""
+    asked = [_asked(c) for c in f.calls if c.name == "event_channel_op"]
+    if f.calls and (not binds or asked[-1].startswith("EVTCHNOP_close")):
+        return f"""SCHEDOP_poll was to wait for port {', '.join(map(str, named)) or f'at VA {at:#x}'}, and that is no port that is open for it. What was asked of event channels before: {', '.join(asked[-4:]) or 'nothing'}. The port to wait for is the answer of bind_virq, alloc_unbound
+            or bind_interdomain, and must not have been closed."""
     return f"""SCHEDOP_poll was to wait for {count} ports, {', '.join(map(str, named)) or f'at VA {at:#x}'}, and Xen takes none that is beyond its largest, nor more than 128. Does the field hold what a call has
         answered? A port is the answer of bind_virq, alloc_unbound or bind_interdomain (local_port)."""
 

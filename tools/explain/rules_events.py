@@ -45,7 +45,7 @@ def _(f):
     started = va is not None and f.info and any(c.name == "set_callbacks" for c in f.calls)
     pointer = f.word("HYPERVISOR_shared_info") if started else None
     if pointer is not None and pointer != va and f.end != "crash":
-        return f"""HYPERVISOR_shared_info is {pointer:#x} ({f.number(pointer) or "nothing that is known here"}), and Xen's page was mapped at shared_info_page, VA {va:#x}: what the
+        return f"""HYPERVISOR_shared_info is {pointer:#x} ({f.number(pointer) or "nothing that is known here"}). Xen's page is to be mapped at shared_info_page, VA {va:#x}, and {"was" if any(c.name == "update_va_mapping" and c.args[0] == va for c in f.calls) else "was not, either"}: what the
             kernel reads and writes there is not what Xen does."""
     walk = f.walk(va) if started else None
     if walk and va % PAGE_SIZE:

@@ -13,6 +13,7 @@ from .rules_stack import STACK_END_MAGIC
 
 NEAR_END, UNUSED = 1024, 1024  # bytes at the lower end of init_stack, and above that
 GET_FEATURES = value("XENVER_get_features")
+COMMANDS = {1: "MMU_MACHPHYS_UPDATE, which changes the m2p", 2: "MMU_PT_UPDATE_PRESERVE_AD"}
 
 
 @rule("stack-overflow", JUMP + ": The jump", "failure")
@@ -71,17 +72,22 @@ def _(f):
             returned early."""
     walk = f.walk(0)
     updates = [u for c in f.calls if c.name == "mmu_update" for u in c.updates if not u[1]]
+    command = updates[0][0] & 3 if len({ptr & 3 for ptr, _ in updates}) == 1 else 0
+    if left and command:
+        return f"""pgd[{left[1]}] is {int(left[2], 16):#x} still. The updates that were to clear the entries of P=V had the command {command} in the low two bits of ptr, {COMMANDS.get(command, "which is none")}. An entry is changed by MMU_NORMAL_PT_UPDATE, 0."""
     if left and updates:
         named = ", ".join(f"{ptr:#x}" for ptr, _ in updates[:4])
         return f"""pgd[{left[1]}] is {int(left[2], 16):#x} still. The updates that were to clear the entries of P=V had as ptr: {named}. Is each the machine address of an
             entry, the next {f.entry_size if f.seen and f.seen.boot else 8} bytes on, with the command (0) in its low two bits, and does the loop begin and end with the right one?"""
-    flushed = any(c.name == "mmuext_op" for c in f.calls)
+    flushed = any(c.name == "mmuext_op" and not c.refused and c.args[1] for c in f.calls)
     dropped = [c for c in f.calls if c.name == "mmu_update"][-1:]
     if walk and walk.problem and f.seen and any(x.page and x.cr2 == 0 for x in f.seen.faults):
         return None  # the read did fault, so no TLB has it
+    if walk and walk.problem and flushed:
+        return f"""The pgd entries of P=V are gone ({walk.problem}), mmuext_op was made and accepted, and no page fault was seen at VA 0. Either that operation was no flush of the TLB (MMUEXT_TLB_FLUSH_LOCAL), or the probe has not read memory there:
+            probe_kernel_read() takes a word from where its register points to, mov (%reg)."""
     if walk and walk.problem:
-        return f"""The pgd entries of P=V are gone ({walk.problem}), but the processor still remembers them: the TLB has to be flushed
-            {"after" if flushed else "(mmuext_op, MMUEXT_TLB_FLUSH_LOCAL) after"} the update."""
+        return f"""The pgd entries of P=V are gone ({walk.problem}), and no flush of the TLB was made (mmuext_op, MMUEXT_TLB_FLUSH_LOCAL): the processor may still remember them. It comes after the update."""
     if dropped and not dropped[0].args[1] and walk and f.info_now and f.info_now.pt_base == f.info.pt_base + f.page_offset & f.mask:
         return f"""No pgd entry was cleared: the last mmu_update had 0 updates, so the loop over the pgd found no entry there, or did not begin, or it was not the pgd (VA {f.info_now.pt_base:#x},
             start_info's pt_base) that it looked at. P=V has

@@ -33,6 +33,8 @@ def _(f):
     added = (pointer or 0) - f.seen.start_info & f.mask if pointer else 0
     if not fault or not added or added % (1 << 20) or added in (f.page_offset, 2 * f.page_offset & f.mask, -f.page_offset & f.mask) or not 0 <= fault.cr2 - pointer < PAGE_SIZE:
         return None
+    if added == f.source.offset + f.page_offset & f.mask:
+        return f"""xen_start_info is {pointer:#x}: that is start_info's P=V address, {f.seen.start_info:#x}, with LOAD_OFFSET and PAGE_OFFSET both added. repoint() adds PAGE_OFFSET, and the pointer that it was given had LOAD_OFFSET already (linked_va()): repoint_start_info() takes P=V's."""
     return f"""xen_start_info is {pointer:#x}: that is start_info's P=V address, {f.seen.start_info:#x}, and {added:#x}. PAGE_OFFSET is {f.page_offset:#x} here, and it is that by which a P=V pointer is repointed (repoint()): VA {f.seen.start_info + f.page_offset & f.mask:#x}
         would be right."""
 

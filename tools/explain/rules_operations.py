@@ -9,7 +9,8 @@ from xenpt.memory import PAGE_SHIFT
 
 from .calls import Call
 from .facts import Facts
-from .questions import refused, say
+from .questions import hexadecimals, refused, say
+from .relation import also
 from .rule import rule
 from .rules_arguments import LESSON, MMU, OPERATIONS
 
@@ -65,7 +66,7 @@ def _(f):
         walk = f.walk(call.args[0]) if call.name == "update_va_mapping" else None
         if walk and walk.problem and len(walk.path) < len(f.levels):
             return f"""update_va_mapping was to change the pte of VA {call.args[0]:#x}, and there is none: {walk.problem}. The address has to lie in a
-                mapping that exists; is it still the P=V one?"""
+                mapping that exists.{"".join(also(f, call.args[0], va) for va in hexadecimals(f.panic)[:1]) or " Is it still the P=V one?"}"""
         table = f.pfn((f.update[1] & (1 << 52) - 1) >> PAGE_SHIFT) if f.update and f.info and call.name == "mmu_update" else None
         if table is not None and f.info.pt_base >> PAGE_SHIFT <= table < (f.info.pt_base >> PAGE_SHIFT) + f.info.nr_pt_frames and "linear" in "".join(call.said):
             return f"""Xen refused mmu_update: {call.result} ({errors().get(-call.result, "?")}), for a page table would lead to itself, or to one of its own level. ptr {say(f, f.update[0] & ~3, "maddr")} is to become {f.update[1]:#x}, and that names

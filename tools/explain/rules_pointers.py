@@ -114,6 +114,9 @@ def _(f):
 def _(f):
     fault = page_fault(f)
     if fault and fault.fetch and not fault.denied and f.is_a(fault.cr2, "pv") and not f.native and not took_pv(f, fault.cr2):
+        vector = next((n for n, a in gates(f) if a == fault.cr2), None)
+        if vector is not None:
+            return f"""The trap table that was registered leads vector {vector} to P=V {fault.cr2:#x} ({f.number(fault.cr2, 'pv')}), whose mapping has been dropped: Xen entered the handler there. The table takes linked VAs, LOAD_OFFSET more."""
         return f"""Code was to be run at P=V {fault.cr2:#x} ({f.number(fault.cr2, 'pv')}), whose mapping has been dropped: the jump did not leave
             P=V, or a function pointer, a return address or a callback still holds such an address."""
 

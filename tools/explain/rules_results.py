@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A function of the kit's that returned something wrong: the first, of all that were called."""
 
-from xenpt.memory import PAGE_SHIFT
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .facts import Facts
 from .probes import CONTRACTS, Told
@@ -51,6 +51,18 @@ def _(f):
                 return f"""early_p2m() was asked for paddr {say(f, call.args[1])}, at {f.source.place(call.caller - 1)}, for the maddr of a page-table entry. {found.name}() had found the entry
                     at {say(f, found.result)} just before, and {call.args[1]:#x} is {words}. On the way from the one to the other it was changed."""
     return None
+
+
+@rule("paddr-beyond", "3-remap: A pseudo-physical address in ptr", "crash", "failure")
+def _(f):
+    """It gave what lies behind the p2m."""
+    told = f.seen.probes.beyond if f.seen and f.seen.probes and not f.wrong_result and f.refused else None
+    paddr = told.args[-1] if told else 0
+    if not told or f.is_a(paddr, "linked", "twice", "maddr", "mfn", "clobbered"):
+        return None
+    tables = f.said.layout.get("Page tables", range(0))
+    behind = f" It is {paddr - tables.start:#x} bytes behind the beginning of the page tables: an index into one of them was too large, and a table has {PAGE_SIZE // 8} entries." if f.bits == 64 and 0 < paddr - tables.start else ""
+    return f"""{told.name}() was asked for the maddr of paddr {paddr:#x}, at {f.source.place(told.caller - 1)}, and the guest's memory ends at {f.nr_pages << PAGE_SHIFT:#x}: the p2m has no entry for it, and what it returned, {told.result:#x}, is not so.{behind}"""
 
 
 @rule("wrong-entry-read", "0-machine: Three kinds of address", "crash", "failure", rank=1)

@@ -7,7 +7,7 @@ import re
 
 from xenabi.headers import names, value
 
-from .clock import SECOND, reading, timers
+from .clock import SECOND, TICK, reading, timers
 from .facts import Facts
 from .questions import say
 from .rule import rule
@@ -16,6 +16,7 @@ from .rules_events import FIRST, TIMER, bound
 FAR = 10 * SECOND
 HANDLERS = 16  # places in the kernel's table
 YEARS = 1 << 56  # ns, two of them: nothing here runs so long
+ROUGHLY = 0.2  # so much an observed time may differ, as a part of it
 
 
 def asked(f: Facts, tick: int = 0) -> int | None:
@@ -65,7 +66,10 @@ def _(f):
             EAX, and are both in a variable of 64 bits?{parts(time)}"""
     early = f"A tick came before its time: {f.panic.partition(': ')[2]}. A timer that is set to a time in the past fires at once"
     if to is not None and to < wanted - SECOND // 2 and time < SECOND << 20:
-        if to <= SECOND:
+        unit = next((n for n in (1000, 1000000) if abs(wanted / n / max(to, 1) - 1) < ROUGHLY), 0)
+        if unit and abs(to - TICK) > TICK // 100:
+            return f"""{early}. The clock is about right, and set_timer_op number {tick} took {to:#x}, which is the time that the kernel names divided by about {unit}: another unit. What it takes is nanoseconds since Xen's start."""
+        if abs(to - TICK) <= TICK // 100:
             return f"""{early}. The clock is about right, and set_timer_op number {tick} took {to:#x} ns, which is {to // 1000000} ms: that is how long to wait, and what it takes is a point in time, in nanoseconds since Xen's start (system_time() and so
                 many more)."""
         halves = ", the lower half of it in one argument and the upper in the next" if f.bits == 32 else ""

@@ -6,7 +6,7 @@ import re
 from xenpt.memory import PAGE_SHIFT
 
 from .calls import IRET
-from .disassembly import operand
+from .disassembly import branch, operand, writers
 from .frames import pushes
 from .questions import JUMP, MACHINE, hexadecimals, say
 from .rule import rule
@@ -35,6 +35,10 @@ def _(f):
 @rule("ran-on", "7-debugging: Reading a crash", "crash", "failure")
 def _(f):
     if f.fault and not f.source.is_code(f.fault.ip) and f.left_at and f.ran_on and not f.source.is_code(f.fault.regs.rsp & f.mask):
+        by = branch(f.source, f.left_from or 0)
+        if by and by.name.startswith("jmp") and "*" in by.operands:
+            behind = f"; that is right behind a CALL, a return address: the one of {f.left_by}(), if it has taken its target from the wrong place on the stack" if f.landed and f.is_behind_call(f.landed) else ""
+            return f"The jump at {f.left_at} goes to what its register holds, and led to {f.landed or f.fault.ip:#x}, behind the last code{behind}."
         last = f.source.function(f.source.code.stop - 1)
         return f"""The processor ran on behind the last code, and took what lies there ({f.source.name(f.fault.ip) or "data"}) for instructions. Last it was at {f.left_at}. The
             function that is last in the code{f", {last}()," if last else ""} came to its end without returning, or is one that the compiler takes not to return (noreturn): behind
@@ -111,6 +115,8 @@ def _(f):
 @rule("stub-of-another-vector", JUMP + ": What a kernel sets up first", "failure")
 def _(f):
     told = re.match(r"traps: the page fault at VA 0 came by the stub of vector (\d+)", f.panic)
+    if told and not writers(f.source, "last_vector"):
+        return f"""No instruction of the image stores to last_vector, so that it is {told[1]} still. do_trap() has to set it, to regs->vector, before anything else."""
     if told and pushes(f, PAGE_FAULT) == PAGE_FAULT:
         return f"""A page fault is vector {PAGE_FAULT}, and the stub that the table names for it pushes {PAGE_FAULT}; what the handler read in the vector's place is {told[1]}. So the stub is right, and struct pt_regs (ptrace_{f.bits}.h) has another field where
             the stub's number stands: its fields have to be in the order of the pushes, the last push first, and each the size of a word."""

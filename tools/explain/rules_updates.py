@@ -157,7 +157,14 @@ def _(f):
         pfn = f.pfn((value & (1 << 52) - 1) >> PAGE_SHIFT)
         return f"""A page was to be used as a page table of another level than it is, or as the one that holds Xen's entries (the pmd page of
             pgd slot 3), which cannot be shared. {f"The new entry {value:#x} leads to {'the pgd itself, ' if f.info and pfn == f.info.pt_base >> PAGE_SHIFT else ''}{f.thing(pfn << PAGE_SHIFT) or f'PFN {pfn:#x}'}; "
-            f"the entry is in {table_of(f)}." if pfn is not None else ""}"""
+            f"the entry is in {table_of(f)}." if pfn is not None else ""}{other_level(f)}"""
+
+
+def other_level(f: Facts) -> str:
+    """Which entry of P=V's, of another level than the one to change, has the value."""
+    entry, walk = f.va_of_entry(f.update[0] & -8) if f.update else None, f.walk(0)
+    same = next((e.name for e in (walk.path if walk else ()) if f.update and e.value == f.update[1]), "")
+    return f" {f.update[1]:#x} is what stands in {same} of VA 0, and the entry to change is {entry[0]}: what is copied has to be an entry of the same level." if entry and same and entry[0][:3] != same[:3] else ""
 
 
 def table_of(f: Facts) -> str:

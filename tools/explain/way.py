@@ -147,14 +147,12 @@ class Way:
     @functools.cached_property
     def left_at(self) -> str:
         """The last place in the image's code, when the processor has left it."""
-        last = self._last_code()
-        return "" if last is None else self.source.place(last)
+        return "" if self.left_from is None else self.source.place(self.left_from)
 
     @property
     def left_by(self) -> str:
         """The function that this is in."""
-        last = self._last_code()
-        return "" if last is None else self.source.function(last)
+        return "" if self.left_from is None else self.source.function(self.left_from)
 
     @property
     def ran_into_next(self) -> str:
@@ -167,7 +165,9 @@ class Way:
                 return self.source.function(step.address - 1)
         return ""
 
-    def _last_code(self) -> int | None:
+    @property
+    def left_from(self) -> int | None:
+        """The address of that place."""
         # What came after an exception that the kernel handled itself is its handler. The few steps before it may all lie outside.
         way, steps = self.fault.way if self.fault else (), [] if self.cut else self.steps
         return next((s.address for part in (way, steps) for s in reversed(part) if self.source.is_code(s.address)), None)
