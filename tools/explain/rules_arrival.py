@@ -48,6 +48,8 @@ def _elsewhere(f: Facts) -> str:
     word = f.bits // 8
     if bottom <= at < top and at % word:
         return f"The stack pointer, VA {at:#x}, is no multiple of {word}: a stack consists of words, and its top is VA {top:#x}, one past its last byte, not that byte."
+    if top <= at < top + SLOP:
+        return f"The frame is at VA {at:#x}, {at - top:#x} bytes above the top of init_stack, VA {top:#x}, or right at it: on the way there nothing was pushed, or more was taken off. A function that is jumped to expects a return address on its stack, for which jump_to() pushes a 0."
     low = bottom <= at + f.source.offset & f.mask < top
     kind = "inside init_stack, but not at its upper end" if bottom <= at < top else \
         "just below init_stack: its lower end was taken for its top" if bottom - SLOP <= at < bottom else \

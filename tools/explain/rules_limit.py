@@ -137,7 +137,9 @@ def _(f):
 @rule("remap-wrong-page", REMAP + ": Walking the tables in software", "failure")
 def _(f):
     if f.panic.startswith(("verify: P=V", "verify: a store")):
-        va = hexadecimals(f.panic)[1]
+        pv, va = hexadecimals(f.panic)[:2]
+        if va - pv & f.mask not in (f.page_offset, f.source.offset):
+            return f"""P=V {pv:#x} was compared with VA {va:#x}, which is {va - pv & f.mask:#x} more: neither PAGE_OFFSET, {f.page_offset:#x}, nor LOAD_OFFSET. So it is not the remap that this speaks of, but the offset that the check was given."""
         walk = f.walk(va)
         pfn = f.pfn(walk.maddr >> PAGE_SHIFT) if walk and walk.maddr is not None else None
         leads = f" VA {va:#x} leads to PFN {pfn:#x} by {', '.join(f'{e.name} = {e.value:#x}' for e in walk.path[1:])}." if pfn is not None else ""

@@ -33,7 +33,8 @@ def _(f):
     made = [known.get(c.args[0], f"operation {c.args[0]}") for c in f.calls if c.name == "vcpu_op"]
     stop = "VCPUOP_stop_periodic_timer"
     if stop in made:
-        return f"""{stop} was made, and an event came at the timer's port all the same, before any set_timer_op: is the port that is waited for VIRQ_TIMER's?"""
+        return f"""{stop} was made, and wait_for_ports() says that an event came all the same, before any set_timer_op. Either one came: is the port that is waited for VIRQ_TIMER's? Or none did, and the result is wrong: it is true only if a port's pending bit was set
+            (poll.c)."""
     return f"""Xen sends a virtual processor a timer event each 10 ms until {stop} ({value(stop)}) stops that, and it was not made before these ticks{f": what was made is {', '.join(made)}" if made else ""}. The ticks that
         come by themselves would prove nothing of set_timer_op."""
 
