@@ -42,9 +42,6 @@ def reading(f: Facts) -> str:
     now = asked - TICK
     more = now - page.ns
     stands = f"When set_timer_op was first made, system_time() gave {now:#x} ns ({asked:#x} less a tick), and the shared page had system_time {page.ns:#x} at {page.tsc:#x} of the counter, and the multiplier {page.mul:#x}"
-    unit = next((n for n in (1000, 1000000) if abs(now - n * page.ns) < 2 * SECOND), 0)
-    if unit:
-        return f" {stands}: that is {unit} times system_time. It is in nanoseconds, and so is what is added to it."
     if 0 <= more <= 1:
         return f""" {stands}: of the cycles since then nothing was added. A product of two numbers of 32 bits has to have 64 before it is shifted back by 32 (cycles_to_ns()), and the difference of the counter's readings has to be that of the
             counter now."""

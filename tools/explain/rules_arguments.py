@@ -111,8 +111,8 @@ def _(f):
     call = refused(f, name=("mmu_update",))
     told = re.search(r": mmu_update, (?:number|after) \d+ of (\d+)\b", f.panic)
     if call and told and call.args[1] > int(told[1]) > 0 and call.done >= int(told[1]):
-        size = f", which is {told[1]} times the {UPDATE.size} bytes of struct mmu_update: it is to be a number of updates" if call.args[1] == int(told[1]) * UPDATE.size else ""
-        return f"""mmu_update was told that there are {call.args[1]:#x} updates{size}. The kernel's line speaks of {told[1]}, and Xen has made as many; what it read behind them is no update."""
+        size = f", {told[1]} times the {UPDATE.size} bytes of struct mmu_update" if call.args[1] == int(told[1]) * UPDATE.size else ""
+        return f"""mmu_update was told that there are {call.args[1]:#x} updates{size}. The kernel's line speaks of {told[1]}, and Xen has made as many; what it read behind them is no update. The count is one of updates."""
     if call and f.seen and not call.updates and call.done == 0 and MOST_UPDATES < call.args[1] <= MOST_COUNT:
         return f"""mmu_update was told that there are {call.args[1]:#x} updates at VA {say(f, call.args[0])}, of {UPDATE.size} bytes each. The count is one of
             updates, not of bytes, and only as many as were filled in."""

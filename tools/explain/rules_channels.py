@@ -16,6 +16,7 @@ ALLOC, BIND = value("EVTCHNOP_alloc_unbound"), value("EVTCHNOP_bind_interdomain"
 SELF = value("DOMID_SELF")
 OWN = ("src/stage2", "src/stage4-start-kernel/poll.c")  # the way from wait_for_ports() to the end
 MOST_PORTS = 128  # that SCHEDOP_poll takes
+BINDS = [value(f"EVTCHNOP_{name}") for name in ("bind_virq", "alloc_unbound", "bind_interdomain")]
 
 
 def channels(f, operation: int, layout: str) -> Iterator[tuple[int, ...]]:
@@ -71,7 +72,7 @@ def _(f):
     at, count = (int.from_bytes(part, "little") for part in (data[:word], data[word:]))
     ports = f.seen.peek(at, 4 * min(count, MOST_PORTS)) or b""
     named = [int.from_bytes(ports[n:n + 4], "little") for n in range(0, len(ports), 4)]
-    binds = [c for c in f.calls if c.name == "event_channel_op" and c.args[0] in (value("EVTCHNOP_bind_virq"), value("EVTCHNOP_alloc_unbound"), value("EVTCHNOP_bind_interdomain"))]
+    binds = [c for c in f.calls if c.name == "event_channel_op" and c.args[0] in BINDS]
     asked = [_asked(c) for c in f.calls if c.name == "event_channel_op"]
     if f.calls and (not binds or asked[-1].startswith("EVTCHNOP_close")):
         return f"""SCHEDOP_poll was to wait for port {', '.join(map(str, named)) or f'at VA {at:#x}'}, and that is no port that is open for it. What was asked of event channels before: {', '.join(asked[-4:]) or 'nothing'}. The port to wait for is the answer of bind_virq, alloc_unbound

@@ -37,8 +37,9 @@ def _(f):
     if f.fault and not f.source.is_code(f.fault.ip) and f.left_at and f.ran_on and not f.source.is_code(f.fault.regs.rsp & f.mask):
         by = branch(f.source, f.left_from or 0)
         if by and by.name.startswith("jmp") and "*" in by.operands:
-            behind = f"; that is right behind a CALL, a return address: the one of {f.left_by}(), if it has taken its target from the wrong place on the stack" if f.landed and f.is_behind_call(f.landed) else ""
-            return f"The jump at {f.left_at} goes to what its register holds, and led to {f.landed or f.fault.ip:#x}, behind the last code{behind}."
+            to = f.landed or f.fault.ip
+            behind = f" That is right behind a CALL: the return address of {f.left_by}(), if it took its target from the wrong place on the stack."
+            return f"The jump at {f.left_at} goes to what its register holds, and led to {to:#x}, behind the last code.{behind if f.is_behind_call(to) else ''}"
         last = f.source.function(f.source.code.stop - 1)
         return f"""The processor ran on behind the last code, and took what lies there ({f.source.name(f.fault.ip) or "data"}) for instructions. Last it was at {f.left_at}. The
             function that is last in the code{f", {last}()," if last else ""} came to its end without returning, or is one that the compiler takes not to return (noreturn): behind
