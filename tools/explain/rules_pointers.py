@@ -5,6 +5,7 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .calls import IRET, MOST_UPDATES, SHUTDOWN
 from .disassembly import absolute, operand
+from .frames import gates
 from .questions import JUMP, REMAP, is_linked, page_fault, remapped, who
 from .rule import rule
 from .unset import unset
