@@ -35,12 +35,16 @@ static bool __attribute__((noinline)) variables_kept(unsigned int before)
 	return mine[0] == 1 && mine[1] == 2 && mine[2] == 3 && mine[3] == 4;
 }
 
-/* An event that comes too early ends the wait, too. */
+/* First the exception alone: what an exception and an event both exchange is
+ * back where it was. An event that comes too early ends the wait, too.
+ */
 //! [xen_verify_entries]
 void xen_verify_entries(void)
 {
 	unsigned int before = timer_ticks;
 
+	if (!registers_kept(&timer_ticks, before - 1))
+		panic("entries: an exception has changed a register");
 	ask_for_event();
 	if (!registers_kept(&timer_ticks, before))
 		panic("entries: an exception or an event has changed a register");

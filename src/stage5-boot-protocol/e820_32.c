@@ -22,6 +22,9 @@ static void check_range(unsigned int number, u64 first, u64 end)
 	if (end < first)
 		panic("e820: range %u, from maddr %#llx, has %#llx bytes: its end is beyond 64 bits",
 		      number, first, end - first);
+	if (number && end > first && first == boot_params.e820_table[0].addr)
+		panic("e820: range %u begins where range 0 does, at maddr %#llx: the BIOS was asked for it once more",
+		      number, first);
 }
 
 /* Where we are there is memory, whatever the table says. */

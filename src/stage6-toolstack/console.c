@@ -12,6 +12,7 @@
  */
 #include "hypercall.h"
 #include "toolstack.h"
+#include "xen-ops.h"
 
 static u8 ring_pages[MAX_GUESTS][PAGE_SIZE]
 	__attribute__((aligned(PAGE_SIZE), section(".bss.page_aligned")));
@@ -53,7 +54,6 @@ void report_nonsense(struct guest *guest, const char *ring, u32 prod, u32 cons)
 void console_drain(struct guest *guest)
 {
 	volatile struct xencons_interface *ring = guest->ring;
-	struct evtchn_send send = {.port = guest->console_ours};
 	u32 at = ring->out_cons, end = ring->out_prod;
 
 	if (at == end)
@@ -68,8 +68,8 @@ void console_drain(struct guest *guest)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	ring->out_cons = at;
 
-	/* It may be waiting for room; if it has ended, nobody listens. */
-	(void)HYPERVISOR_event_channel_op(EVTCHNOP_send, &send);
+	/* It may be waiting for room. */
+	notify_remote(guest->console_ours);
 }
 //! [console_drain]
 

@@ -11,6 +11,7 @@
  */
 #include "hypercall.h"
 #include "store.h"
+#include "xen-ops.h"
 
 static u8 store_pages[MAX_GUESTS][PAGE_SIZE]
 	__attribute__((aligned(PAGE_SIZE), section(".bss.page_aligned")));
@@ -106,7 +107,6 @@ void store_close(const struct guest *guest)
 void store_answer(struct guest *guest)
 {
 	store_page_t *page = (store_page_t *)store_pages[guest->number];
-	struct evtchn_send send = {.port = guest->store_ours};
 	struct message question, answer;
 
 	for (unsigned int i = 0; i < MOST_QUESTIONS; i++) {
@@ -120,8 +120,7 @@ void store_answer(struct guest *guest)
 			       sizeof(answer.head) + answer.head.len);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		page->rsp_prod = end;
-		/* If it has ended, nobody listens. */
-		(void)HYPERVISOR_event_channel_op(EVTCHNOP_send, &send);
+		notify_remote(guest->store_ours);
 	}
 }
 //! [store_answer]

@@ -66,7 +66,10 @@ void *pvh_map_device(u64 paddr)
 void pvh_drop_identity_map(void)
 {
 	pgd_t *pgd = own_pgd();
+	unsigned long value;
 
+	/* Now the TLB has the mapping. If it is not flushed, that shows. */
+	probe_kernel_read(0, &value);
 	for (unsigned int i = 0; i < pgd_index(PAGE_OFFSET); i++)
 		pgd[i].pgd = 0;
 	asm volatile("mov %0, %%cr3" : : "r"(read_cr3()) : "memory");

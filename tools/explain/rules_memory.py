@@ -44,6 +44,9 @@ def _(f):
         return None
     count = data[ENTRIES]
     right = next((s for s in STRIDES if _good(data[TABLE:], min(count, (PAGE_SIZE - TABLE) // s), s)), 0)
+    if told[1] and "begins where range 0 does" in f.panic:
+        return f"""Range {told[1]} is range 0 once more: the BIOS tells its ranges one by one, with a number in EBX that is to be given back unchanged, and EBX is 0 when the last has been told. Asked again then, it begins from the beginning. The loop in setup.S has to end by that, and
+            boot_params names {data[ENTRIES]} ranges."""
     said = f"The loader's e820_table is at {TABLE:#x} of boot_params (paddr {params:#x}), and has {count} ranges"
     if right and right != ENTRY:
         return f"""{said}. Read with {right} bytes from one to the next it makes sense: they ascend, none overlaps another, and each is of a known kind. struct boot_e820_entry has {ENTRY} bytes without a gap. setup.S asks the
