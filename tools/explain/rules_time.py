@@ -60,7 +60,7 @@ def _(f):
         return None
     tick, time, wanted = (int(n, 0) for n in told.groups())
     to = asked(f, tick)
-    if f.seen and f.calls and asked(f) is None:
+    if f.seen and not f.seen.deaf and f.calls and asked(f) is None:
         return None  # nobody asked for it
     if wanted > time + SECOND:
         return f"""system_time() went back, by {(wanted - time) // SECOND} s, from one reading to the next: {f.panic.partition(': ')[2]}. What is read of the counter differs by far more than has passed: is its upper half that of EDX (RDTSC), the lower that of
@@ -122,8 +122,9 @@ def handler(f: Facts) -> str:
 def _(f):
     ready = asked(f) and any(virq == TIMER and f.shared_info and port not in f.shared_info.masked for virq, port in bound(f))
     if f.panic.startswith("timer: ") and ("ticks came" in f.panic or " came at 0x" in f.panic):
-        calls = sum(c.name == "set_timer_op" for c in f.calls)
-        return f"""{f.panic.removeprefix("timer: ").capitalize()}. set_timer_op was made {calls} times{", so nobody asked for an event: wait_for_tick() was not called, or returned at once" if f.seen and f.calls and not calls else ""}."""
+        calls = len(timers(f))
+        made = f" set_timer_op was made {calls} times{', so nobody asked for an event: wait_for_tick() was not called, or returned at once' if not calls else ''}." if f.seen and not f.seen.deaf and f.calls else ""
+        return f"{f.panic.removeprefix('timer: ').capitalize()}.{made}"
     if not f.panic.startswith("timer: woken") and not (f.where_said == "idle" and (f.called_back and bound(f) or ready)):
         return None
     far = (asked(f) or 0) - f.shared_info.system_time if f.shared_info and f.where_said == "idle" else 0

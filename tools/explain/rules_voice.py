@@ -45,6 +45,6 @@ def _(f):
 
 @rule("ring-in-dom0", LESSON + ": The code", "crash", "failure", "silence", "timeout")
 def _(f):
-    if f.info and f.info.is_dom0 and f.seen and f.function in RING:
+    if f.info and f.info.is_dom0 and f.seen and (f.function in RING or f.refused and f.source.line(f.refused.caller).startswith("src/stage2-hypercall/ring.c")):
         return """The kernel prints into a ring that is shared with dom0, and this is dom0: start_info's flags have SIF_INITDOMAIN, and its field console.domU, from which console_select_ring() takes the ring's page, has something else in dom0 (console.dom0). Only a domain without that flag has a ring
-            to print to; setup_hypercall_page() chooses by it."""
+            to print to. Who calls console_select() has to look at the flag first, as setup_hypercall_page() does."""
