@@ -59,8 +59,12 @@ def _order(data: bytes) -> str:
 
 def _sequence(data: bytes) -> str:
     """Goes from note to note, as a loader does."""
-    at = 0
+    at, before = 0, ""
+    value_at = size = 0
     while at + _HEADER.size <= len(data):
+        begin = data.find(OWNER, at, at + 64) - _HEADER.size - value_at  # of the next note, behind the value of the one before
+        if before and begin >= 0 and begin % 4 == 0 and begin < size and begin + 4 >= size:
+            return f"of the one before offset {at:#x}, {before}, the value's size is {size}, and behind {begin} bytes of it, padded, the next note begins: the size counts what is not the value's (the name's {len(OWNER)} bytes?)"
         owner_size, size, kind = _HEADER.unpack_from(data, at)
         owner = data[at + _HEADER.size:at + _HEADER.size + owner_size]
         value_at = at + _HEADER.size + (owner_size + 3 & ~3)
@@ -70,7 +74,7 @@ def _sequence(data: bytes) -> str:
         name = note_names().get(kind, f"type {kind}")
         if owner == OWNER and name in NUMBERS and size not in (4, 8):
             return f"the one at offset {at:#x}, {name}, has a value of {size} bytes where a number of 4 or 8 is wanted"
-        at = value_at + (size + 3 & ~3)
+        at, before = value_at + (size + 3 & ~3), name
     return ""
 
 

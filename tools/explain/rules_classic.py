@@ -68,7 +68,7 @@ def _(f):
             {fault.why if fault else f"the image is at {loading(f).kstart:#x} to {loading(f).kend:#x}, and what is mapped for it ends little behind it"}. {f"It is a {f.number(page.number, 'linked')}. " if f.number(page.number, "linked") else ""}{how}."""
 
 
-@rule("hypercall-page-note", CLASSIC, "crash", "failure", "silence", "timeout")
+@rule("hypercall-page-note", CLASSIC, "crash", "failure", "silence", "timeout", "mute")
 def _(f):
     """Xen wrote its stubs elsewhere."""
     page, right = note(f, "HYPERCALL_PAGE"), f.source.va("hypercall_page")

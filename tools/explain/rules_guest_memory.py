@@ -82,7 +82,7 @@ def _(f):
     if over and at < int(over[2]):
         return f"""{allows}, and it had them all when PFN {at:#x} was asked for: some were asked for more than once. Does the loop in populate() come to each PFN once?"""
     if over:
-        return f"""{allows}, and it had them when PFN {at:#x} was asked for: it is to have more. max_mem is told guest->nr_pages, as the loop in populate() is."""
+        return f"""{allows}, and it had them when PFN {at:#x} was asked for: it is to have more. max_memkb is in KiB: guest->nr_pages times PAGE_SIZE / 1024, and nr_pages is as many as the loop in populate() asks for."""
     return """Xen gave the domain that stage 6 builds fewer pages than it was asked for, and max_mem is not the reason (Xen would say Over-allocation): the machine has no more. GUEST_MEM=MiB makes it larger."""
 
 

@@ -112,7 +112,13 @@ def _(f):
 
 @rule("entry-elsewhere", LESSON + ": The first instructions", "crash", "failure", "silence", "timeout")
 def _(f):
+    if entered_elsewhere(f):
+        start, entry = f.source.va("startup_xen"), f.said.entry
+        place = f"VA {start:#x}" if note(f, "VIRT_BASE") else f"P=V {start - f.source.offset & f.mask:#x}"
+        return f"""Xen enters at {entry:#x} ({f.number(entry, "pv", "linked") or "no address of the image"}), which {"the note ENTRY" if note(f, "ENTRY") else "the ELF header"} names as the entry, and startup_xen, where the image means
+            to begin, is {place}."""
+
+
+def entered_elsewhere(f) -> bool:
     start, entry = f.source.va("startup_xen"), f.said.entry
-    if start is not None and entry is not None and entry not in (start, start - f.source.offset & f.mask):
-        return f"""Xen enters at {entry:#x} ({f.number(entry, "pv", "linked") or "no address of the image"}), and startup_xen, where the image means
-            to begin, is P=V {start - f.source.offset & f.mask:#x}."""
+    return start is not None and entry is not None and entry not in (start, start - f.source.offset & f.mask)

@@ -47,7 +47,7 @@ def _(f):
         if paddr >= ends or stray(f) or hits_pv(f):
             return None
         return f"""The remap was made, but VA {fault.cr2:#x} (paddr {paddr:#x}, {f.thing(paddr) or "nothing of Xen's or the image's"}) is not mapped:
-            {walk.problem}. {f"The updates changed {changed(f)}. " if any(c.updates for c in f.calls) else ""}{twice(f)}{instead(f, paddr, fault.cr2)} mmu_update returns 0 for all of these."""
+            {walk.problem}. {f"The updates changed {changed(f)}. " if any(c.updates for c in f.calls) else ""}{twice(f) or instead(f, paddr, fault.cr2)} mmu_update returns 0 for all of these."""
 
 
 def instead(f: Facts, paddr: int, va: int) -> str:
@@ -136,7 +136,7 @@ def twice(f: Facts) -> str:
     places = [ptr for ptr, _ in made(f)]
     again = next((ptr for ptr in places if places.count(ptr) > 1), None)
     entry = f.va_of_entry(again) if again is not None else None
-    return f"{entry[0]} of VA {entry[1]:#x} was changed twice: one of the two updates was meant for another entry, so its index was made of a wrong address (PAGE_OFFSET, LOAD_OFFSET). " if entry else ""
+    return f"{entry[0]} of VA {entry[1]:#x} was changed twice: one of the two updates was meant for another entry, so its index was made of a wrong address (PAGE_OFFSET, LOAD_OFFSET):" if entry else ""
 
 
 def changed(f: Facts) -> str:

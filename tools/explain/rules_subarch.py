@@ -104,8 +104,15 @@ def _(f):
     if field(f, "xen_boot_params", SUBARCH) == SUBARCH_XEN and came not in (None, shim):
         return f"""{drives}: boot_params says that this is a PC. The common head copied it from where ESI (RSI) led, and that was {came:#x}{f" ({f.number(came)})" if f.number(came) else ""}: the shim has filled in xen_boot_params, at P=V {shim:#x}, and has to pass that address on."""
     if field(f, "xen_boot_params", SUBARCH) == SUBARCH_XEN:
+        version = field(f, "xen_boot_params", VERSION, 2) or 0
+        if version < WITH_SUBARCH:
+            return f"""{drives}: boot_params says that this is a PC. xen_boot_params, which the shim writes, says that it is Xen (hardware_subarch, 0x23c, is 2), and its version (0x206) is {version:#x}: before {WITH_SUBARCH:#x} there was no such field, so the common head does not look at it. The shim
+                has to write the version, too."""
+        if field(f, "boot_params", VERSION, 2) == version:
+            return f"""{drives}: boot_params says that this is a PC. The common head has copied it from xen_boot_params, where it was Xen (hardware_subarch, 0x23c, was 2), and the version (0x206) is {version:#x} in both. Only with one below {WITH_SUBARCH:#x} has startup_32 to put 0 there: see its
+                comparison, and the jump behind it."""
         return f"""{drives}: boot_params says that this is a PC. xen_boot_params, which the shim
-            writes, says that it is Xen (hardware_subarch, 0x23c, is 2): the common head's copy of it, or its look at the version (0x206), lost that."""
+            writes, says that it is Xen (hardware_subarch, 0x23c, is 2): the common head's copy of it lost that."""
     return f"""{drives}: boot_params says that this is a PC. The shim in front of
         the common head has to write a version (0x206) of 2.07 or more, and a hardware_subarch (0x23c) of 2."""
 

@@ -3,6 +3,7 @@
 
 from .questions import say
 from .rule import rule
+from .rules_image import entered_elsewhere
 from .rules_msr import LESSON, about
 
 FIRST_LEAF = 0x40000000  # of the hypervisor's
@@ -32,7 +33,7 @@ def _(f):
 
 @rule("start_info-lost", "1-notes: The first instructions", "crash", "failure")
 def _(f):
-    lost = f.seen.lost_start_info if f.seen and not f.bzimage else None
+    lost = f.seen.lost_start_info if f.seen and not f.bzimage and not entered_elsewhere(f) else None
     if lost is not None and f.seen.returns == f.seen.start_info:
         return f"""xen_entry() was jumped to, not called: start_info, P=V {f.seen.start_info:#x}, which the head has pushed, stands where the return
             address belongs, and its argument is what lies above, {lost:#x}{about(f, lost)}. CALL pushes a return address; with JMP the head has to
