@@ -81,3 +81,10 @@ def say(f: Facts, n: int, *words: str) -> str:
 def hexadecimals(text: str) -> list[int]:
     """All of a line's."""
     return [int(n, 16) for n in re.findall(r"0x([0-9a-f]+)", text)]
+
+
+def misplaced_info(f: Facts) -> tuple[int, int] | None:
+    """After the jump: what the kernel's pointer to start_info is, and what it should be, if it is wrong."""
+    pointer = f.word("xen_start_info") if f.seen and any(c.name == "set_trap_table" for c in f.calls) else None
+    right = f.seen.start_info + f.page_offset & f.mask if f.seen else 0
+    return (pointer, right) if pointer not in (None, right) else None

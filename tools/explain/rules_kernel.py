@@ -5,7 +5,7 @@ import re
 
 from xenabi.headers import names, value
 
-from .questions import JUMP, REMAP, hexadecimals, say
+from .questions import JUMP, REMAP, hexadecimals, misplaced_info, say
 from .relation import repointed
 from .rule import rule
 from .rules_events import BLOCK
@@ -36,10 +36,9 @@ def _(f):
 
 @rule("start-info-not-repointed", JUMP + ": What still points low", "failure", "crash", "silence")
 def _(f):
-    pointer = f.word("xen_start_info") if f.seen else None
-    right = f.seen.start_info + f.page_offset & f.mask if f.seen else 0
-    dropping = any(c.name == "set_trap_table" for c in f.calls) and not any(c.name == "set_callbacks" for c in f.calls)
-    if pointer is not None and pointer != right and dropping and not f.fault and not f.panic.startswith("hypercall page: "):
+    dropping = not any(c.name == "set_callbacks" for c in f.calls)
+    if misplaced_info(f) and dropping and not f.fault and not f.panic.startswith("hypercall page: "):
+        pointer, right = misplaced_info(f)
         return f"""xen_start_info is {pointer:#x}{f" ({f.number(pointer)})" if f.number(pointer) else ""}, and should be VA {right:#x}: start_info was not
             repointed before the jump, or something else was put there.{repointed(f, pointer, right) if pointer else ""} What it pointed to was used all the same, since page 0 is an ordinary page while P=V holds."""
 

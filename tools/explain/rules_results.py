@@ -6,7 +6,7 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 from .facts import Facts
 from .probes import CONTRACTS, Told
 from .numbers import M2P
-from .questions import page_fault, say
+from .questions import misplaced_info, page_fault, say
 from .relation import also, offset_or_cut, relation
 from .rule import rule
 
@@ -58,7 +58,7 @@ def _(f):
     """It gave what lies behind the p2m."""
     told = f.seen.probes.beyond if f.seen and f.seen.probes and not f.wrong_result and f.refused else None
     paddr = told.args[-1] if told else 0
-    if not told or f.is_a(paddr, "linked", "twice", "maddr", "mfn", "clobbered"):
+    if not told or f.is_a(paddr, "linked", "twice", "maddr", "mfn", "clobbered") or misplaced_info(f):
         return None
     tables = f.said.layout.get("Page tables", range(0))
     behind = f" It is {paddr - tables.start:#x} bytes behind the beginning of the page tables: an index into one of them was too large, and a table has {PAGE_SIZE // 8} entries." if f.bits == 64 and 0 < paddr - tables.start else ""
