@@ -35,8 +35,8 @@ static bool __attribute__((noinline)) variables_kept(unsigned int before)
 	return mine[0] == 1 && mine[1] == 2 && mine[2] == 3 && mine[3] == 4;
 }
 
-/* First the exception alone: what an exception and an event both exchange is
- * back where it was. An event that comes too early ends the wait, too.
+/* First the exception alone: if it and the event exchange the same registers,
+ * the two together undo it. An event that comes too early ends the wait, too.
  */
 //! [xen_verify_entries]
 void xen_verify_entries(void)

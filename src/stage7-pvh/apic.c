@@ -63,7 +63,7 @@ void apic_init(void)
 //! [apic_init]
 
 /* Writing the count starts it; at 0 it raises the vector, once. A controller
- * that is off raises none, but QEMU's does.
+ * that is off raises none; QEMU's does all the same.
  */
 void apic_one_shot(void)
 {
