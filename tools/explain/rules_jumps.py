@@ -14,7 +14,7 @@ from .trail import Step
 
 INDIRECT = {0xD0: "CALL", 0xE0: "JMP"}  # FF /2 and FF /4
 STUB = 32  # bytes
-PAGE_FAULT = 14
+GENERAL_PROTECTION, PAGE_FAULT = 13, 14
 INT3 = 3  # its address is that of the next instruction
 
 
@@ -48,8 +48,8 @@ def _(f):
 @rule("stub-missed", "2-hypercall-page: Why a page", "crash", "failure")
 def _(f):
     page = f.source.va("hypercall_page")
-    if not f.fault or page is None or not f.left_at:
-        return None
+    if not f.fault or page is None or not f.left_at or f.fault.vector == GENERAL_PROTECTION and f.fault.error:
+        return None  # with an error code it is about a selector, at an iret, and says where that was to go back to
     at = f.landed or f.fault.ip - (f.fault.vector == INT3)
     found = f.source.linked(at)
     offset = found[0] - page if found else -1
