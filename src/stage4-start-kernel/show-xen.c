@@ -66,6 +66,9 @@ static void ports_are_apart(void)
 	if (port == xen_start_info->console.domU.evtchn)
 		panic("start_info: port %u is that of the console and that of xenstore, and each has its own",
 		      port);
+	if (ring_port != xen_start_info->console.domU.evtchn)
+		panic("console: it rings port %u, and start_info says %u: no ring was selected, or another port",
+		      ring_port, xen_start_info->console.domU.evtchn);
 }
 
 /* Dom0 has nobody to ask: it is the one that answers. No toolstack builds a

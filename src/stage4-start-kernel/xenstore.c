@@ -77,6 +77,8 @@ bool xenstore_read(const char *path, char *value, u32 room)
 		      head.len);
 	mask_events(false);
 
+	if (!answered && !page->req_prod)
+		panic("xenstore: nothing was asked: its ring of questions is still empty");
 	if (!answered) {
 		memcpy(value, "no answer", 10);
 		return false;

@@ -30,6 +30,9 @@ static void find_ring(void)
 	ring_paddr = paddr_x(pfn_to_paddr(pfn));
 	ring_port = parameter(HVM_PARAM_CONSOLE_EVTCHN);
 	console_select(CONSOLE_RING);
+	if (ring_port == parameter(HVM_PARAM_STORE_EVTCHN))
+		panic("console: port %u is that of xenstore, too, and each has its own",
+		      ring_port);
 }
 
 //! [pvh_select_console]
