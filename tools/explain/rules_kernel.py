@@ -114,7 +114,7 @@ def _(f):
             return f"""Events are masked: the kernel's line speaks of {said}, which leaves the mask as it is. SCHEDOP_block, {BLOCK}, alone unmasks events and sleeps in one step."""
         slept = [c for c in f.calls if c.name == "sched_op" and f.source.function(c.caller) != "wait_for_ports"]
         if f.calls and f.seen and (not slept or slept[-1].args[0] != BLOCK):
-            what = f"sched_op was made with operation {slept[-1].args[0]} ({names('SCHEDOP_').get(slept[-1].args[0], 'none that there is')})" if slept else "no sched_op was made at all"
+            what = f"sched_op was made with operation {slept[-1].args[0]} ({names('SCHEDOP_').get(slept[-1].args[0], 'none that there is')})" if slept else "no sched_op was made for that"
             return f"""Events are masked, and no event was waited for: {what}. SCHEDOP_block, {BLOCK}, alone unmasks events and sleeps in one step. SCHEDOP_yield (0) and SCHEDOP_poll leave the mask
                 as it is."""
         return """Events are masked after an event was handled. Xen masks them when it calls the kernel back, and takes the mask away when the kernel
