@@ -4,6 +4,7 @@
 import itertools
 import re
 
+from xenabi.headers import names
 from xenabi.hypercalls import TRAP
 from xenpt.memory import PAGE_SHIFT
 
@@ -88,3 +89,10 @@ def misplaced_info(f: Facts) -> tuple[int, int] | None:
     pointer = f.word("xen_start_info") if f.seen and any(c.name == "set_trap_table" for c in f.calls) else None
     right = f.seen.start_info + f.page_offset & f.mask if f.seen else 0
     return (pointer, right) if pointer not in (None, right) else None
+
+
+def operation_meant(f: Facts) -> tuple[re.Match[str] | None, int | None]:
+    """Which operation of which hypercall the kernel's line speaks of that was refused, and its number."""
+    told = re.match(r"hypercall refused: (\w+)\(((?:[A-Z]+OP|MMUEXT|XENMEM|XENVER)_\w+)\)", f.panic)
+    known = names(told[2].partition("_")[0] + "_") if told else {}
+    return told, next((n for n, name in known.items() if told and name == told[2]), None)

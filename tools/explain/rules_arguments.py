@@ -10,7 +10,7 @@ from xenpt.memory import PAGE_SHIFT
 from .calls import ARGUMENTS, MOST_UPDATES, UPDATE, Call
 from .disassembly import function
 from .facts import Facts
-from .questions import hexadecimals, refused, say
+from .questions import hexadecimals, operation_meant, refused, say
 from .rule import rule
 from .rules_updates import p2m_pointer
 
@@ -121,7 +121,7 @@ def _(f):
 @rule("address-not-mapped", LESSON + ": Asking Xen", "failure", "silence")
 def _(f):
     call = refused(f, EFAULT)
-    if not call:
+    if not call or call.name != "mmuext_op" and operation_meant(f)[1] not in (None, call.args[0]):
         return None
     bad = [call.args[i] for i in POINTERS.get(call.name, ()) if call.args[i] and f.seen.peek(call.args[i], 1) is None]
     null = [n for n in POINTERS.get(call.name, ())[:1] if not call.args[n]]

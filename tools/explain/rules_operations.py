@@ -9,7 +9,7 @@ from xenpt.memory import PAGE_SHIFT
 
 from .calls import Call
 from .facts import Facts
-from .questions import hexadecimals, refused, say
+from .questions import hexadecimals, operation_meant, refused, say
 from .relation import also
 from .rule import rule
 from .rules_arguments import LESSON, MMU, OPERATIONS
@@ -31,12 +31,11 @@ def _(f):
 @rule("another-operation", "7-debugging: Every hypercall", "failure")
 def _(f):
     """What the kernel's line speaks of is not what Xen was asked for."""
-    told = re.match(r"hypercall refused: (\w+)\(((?:[A-Z]+OP|MMUEXT|XENMEM|XENVER)_\w+)\)", f.panic)
+    told, meant = operation_meant(f)
     call = refused(f, name=(told[1],)) if told else None
     if not told or not call:
         return None
     known = names(told[2].partition("_")[0] + "_")
-    meant = next((n for n, name in known.items() if name == told[2]), None)
     first = f.seen.peek(call.args[0], 4) if f.seen and call.name == "mmuext_op" else None
     got = int.from_bytes(first, "little") if first else call.args[0]
     if meant is None or got == meant or call.name == "mmuext_op" and not first:
