@@ -74,4 +74,11 @@ def from_kernel(said: Transcript) -> Fault | None:
     at = said.guest_said(r"^ +[ER]IP VA 0x([0-9a-f]+) .*[ER]SP VA 0x([0-9a-f]+)")
     if not head or not at:
         return None
-    return Fault(int(head[1]), int(head[2], 16), int(head[3], 16), Saved({"rip": int(at[1], 16), "rsp": int(at[2], 16)}))
+    rows = (line for line in said.guest if re.match(r" +[ER](AX|SI|9|13) ", line))
+    registers = {_name(name): int(number, 16) for line in rows for name, number in re.findall(r"\b([ER][A-Z0-9]{1,2}) +([0-9a-f]{8,16})\b", line)}
+    return Fault(int(head[1]), int(head[2], 16), int(head[3], 16), Saved({**registers, "rip": int(at[1], 16), "rsp": int(at[2], 16)}))
+
+
+def _name(register: str) -> str:
+    """As Xen saves it: EAX is rax."""
+    return "r" + register[1:].lower()

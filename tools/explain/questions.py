@@ -84,6 +84,14 @@ def hexadecimals(text: str) -> list[int]:
     return [int(n, 16) for n in re.findall(r"0x([0-9a-f]+)", text)]
 
 
+def all_repointed(f: Facts) -> bool:
+    """Whether start_info's pointers, and the kernel's to it, are linked ones at the end."""
+    now, then = f.info_now, f.info
+    fields = ("mfn_list", "pt_base", *(["mod_start"] if then and then.mod_start else []))
+    linked = f.seen and f.word("xen_start_info") == f.seen.start_info + f.page_offset & f.mask
+    return bool(now and then and linked) and all(getattr(now, name) == getattr(then, name) + f.page_offset & f.mask for name in fields)
+
+
 def misplaced_info(f: Facts) -> tuple[int, int] | None:
     """After the jump: what the kernel's pointer to start_info is, and what it should be, if it is wrong."""
     pointer = f.word("xen_start_info") if f.seen and any(c.name == "set_trap_table" for c in f.calls) else None

@@ -41,7 +41,7 @@ STEPS = {
 SAID = {"created domain": "create_domain()", "layout, PFNs": "lay_out()", r"\d+ pages, ": "populate()", "loaded paddr": "load_image()", "channels: ": "open_channels()",
         "(hvm_)?start_info is at": "write_start_info()", r"\d+ page tables of": "write_page_tables()*", "pinned, ": "pin_page_tables()*", "vcpu 0 begins": "set_context()"}
 
-ENDED_IN = {"memory_op(populate": "populate()", "hypercall refused: mmuext_op(MMUEXT_PIN": "pin_page_tables()",
+ENDED_IN = {"memory_op(populate": "populate()", "hypercall refused: update_va_mapping_otherdomain": "load_image()", "hypercall refused: mmuext_op(MMUEXT_PIN": "pin_page_tables()",
             "hypercall refused: domctl(setvcpucontext": "set_context()"}
 
 
@@ -52,7 +52,7 @@ def _(f):
     last = max((n for n, (step, said) in enumerate(steps) if said or step == at), default=0)
     missing = [step for step, said in steps[:last] if not said]
     if missing:
-        return f"""A step of the building of the domain was left out, or comes too late: {', '.join(missing)}, which has printed nothing, before {steps[last][0]}. Each step of build_guest()
+        return f"""A step of the building of the domain was left out, or comes too late: {', '.join(missing)}, which has printed nothing, before {steps[last][0]}. Each step of {"build_guest" if f.pvh == "n" else "build_pvh_guest"}()
             (src/stage6-toolstack/main.c) needs those before it."""
 
 

@@ -23,6 +23,8 @@ def _(f):
 
 @rule("fault", "7-debugging: Reading a crash", "failure", rank=2)
 def _(f):
+    if f.fault and f.fault.page:
+        return f"The kernel's own trap handler caught a page fault, {f.fault.doing}. {plain(f)}"
     if f.fault:
         return f"""The kernel's own trap handler caught an exception that no rule knows: its number is in the Intel and AMD manuals' table
             of exceptions (0 is a division by zero). {plain(f)}"""

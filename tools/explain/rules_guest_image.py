@@ -15,6 +15,7 @@ from .source import Source
 
 SMALL = 32 << 20  # bytes: half of what a guest can have at most
 MAX = 1 << 64
+NO_ADDRESS = MAX - 1  # src/include/image.h: of a note that an image has not
 
 
 def _reads_well(f) -> str:
@@ -33,12 +34,21 @@ def _fits(f) -> str:
     return f"The guest's image is small: it ends at paddr {end:#x}, page {end >> PAGE_SHIFT:#x}." if 0 < end < SMALL else ""
 
 
-def _offset(end: int, right: int) -> str:
+def _offset(end: int, right: int, notes: dict) -> str:
     """What paddr_offset then holds."""
     taken = (right - end) % MAX
     text = taken.to_bytes(8, "little").rstrip(b"\0")
+    note = next((name for name, note in notes.items() if taken and not text.isalnum() and note.number == taken), "")
+    if note and note != "PADDR_OFFSET":
+        return f""" They are off by {taken:#x}, which is what the note {note} says{"" if "PADDR_OFFSET" in notes else ", and the file has no note PADDR_OFFSET"}: take_note() (src/stage6-toolstack/notes.c) put that into image->paddr_offset, too. Does each case of it
+            end with a break, and set its own field?"""
     kind = f', the characters "{text.decode()}"' if text.isalnum() else ""
     return f" They are off by {taken:#x}{kind}: was something else taken for the note PADDR_OFFSET (take_all(), take_note())?" if kind else ""
+
+
+def _module_is_there(f) -> bool:
+    """Whether dom0's pointer to its module leads to an ELF file."""
+    return bool(f.info_now and f.info_now.mod_start >= f.page_offset and f.seen.peek(f.info_now.mod_start, 4) == b"\x7fELF")
 
 
 @rule("guest-domain-refused", LESSON, "failure")
@@ -64,6 +74,9 @@ def _(f):
     if right and packed:
         return f"""GUEST is a bzImage, and nothing is wrong with it: {'; '.join(packed)}. What stage 6 then took for the kernel's ELF file, "{f.panic}", is not what the payload unpacks to: unpack_bzimage()
             (src/stage6-toolstack/bzimage.c) has to find the payload by the setup header, to unpack it, and to pass on what came out and its size."""
+    if right and "neither an ELF file" in f.panic and _module_is_there(f):
+        return f"""What stage 6 took for the guest's image is not what it was given: that is an ELF file, and {right}. start_info's mod_start is repointed to it, VA {f.info_now.mod_start:#x}, and there it begins (7f 45 4c 46). So it was lost between find_files() and image_parse(): find_files() puts the first file into *image, and the second,
+            which is empty if there is one alone, into *module. Are the two in this order in its definition, and wherever it and build() are called?"""
     if right and "neither an ELF file" in f.panic:
         return f"""What stage 6 took for the guest's image is not what it was given: that is an ELF file, and {right}. Dom0's module begins at start_info's mod_start, which has to be
             repointed like the others, and find_files() takes the image and the guest's module from it."""
@@ -79,7 +92,12 @@ def _(f):
     if end and int(end[1], 16) in [s.vaddr + s.memsz for s in segments]:
         return f"""Stage 6 takes 0x{end[1]} for the image's end, and that is a VA: p_vaddr and p_memsz of a segment, added. Its paddr is in p_paddr: {right}. classes[] (src/stage6-toolstack/image.c) has where each field of a program header lies, of either width, and image_next() reads them."""
     if right and end:
-        return f"""Stage 6 takes 0x{end[1]} for the image's end; as Xen reads it, {right}. image_next() (src/stage6-toolstack/image.c) adds p_paddr and p_memsz, and takes image->paddr_offset off.{_offset(int(end[1], 16), max(s.paddr + s.memsz for s in segments))}"""
+        return f"""Stage 6 takes 0x{end[1]} for the image's end; as Xen reads it, {right}. image_next() (src/stage6-toolstack/image.c) adds p_paddr and p_memsz, and takes image->paddr_offset off.{_offset(int(end[1], 16), max(s.paddr + s.memsz for s in segments), Loading(Source(os.environ.get("MODULE", "")).image).notes)}"""
+    if right and f"{NO_ADDRESS:#x} is not in the guest's memory" in f.panic:
+        notes = Loading(Source(os.environ.get("MODULE", "")).image).notes
+        name = f.panic.split()[1]
+        told = f"the file has one, {notes[name].number:#x}, which take_note() did not take" if name in notes else f"the file has no note {name}, and then there is nothing to do there"
+        return f"{NO_ADDRESS:#x} is NO_ADDRESS, which image_parse() puts in for a note that there is not: {told}. The line came from {f.where}: what is asked before it?"
     if right and "it has nothing to load" in f.panic:
         loads = [n for n, s in enumerate(Files(os.environ.get("MODULE", ""), False).source.image.segments) if s.type == "PT_LOAD"]
         return f"""Stage 6 finds no segment to load, and the file has them: program header {', '.join(map(str, loads))}, counted from 0. next_header() (src/stage6-toolstack/image.c) looks at each in turn, from e_phoff on, one e_phentsize behind the other, for the type PT_LOAD (1)."""

@@ -8,8 +8,11 @@ from xenabi.headers import value
 from xenabi.structs import struct
 from xenpt.memory import PAGE_SHIFT
 
+from .disassembly import operand
 from .domain import DomainTranscript
+from .handed import handed
 from .numbers import built
+from .questions import page_fault
 from .rule import rule
 from .rules_domains import LESSON
 
@@ -53,6 +56,19 @@ def _written(said: DomainTranscript) -> list[int]:
     if places and any(" page tables of " in line for line in said.toolstack):
         tables = range(places["tables"], places["tables"] + places["nr_tables"])
     return [*range(loaded.start >> PAGE_SHIFT, -(-loaded.stop >> PAGE_SHIFT)), *tables]
+
+
+@rule("guest-domain-paddr", LESSON, "failure")
+def _(f):
+    """An address of the guest's, which dom0 has not."""
+    fault, end = page_fault(f), f.guest(r"^toolstack: image of \d+ bits, ends at paddr 0x([0-9a-f]+)")
+    if not fault or not end or not 1 << PAGE_SHIFT <= fault.cr2 < int(end[1], 16) or f.thing(fault.cr2) or fault.fetch:
+        return None
+    used = operand(f.source, fault.ip, fault.regs)
+    base = used[1] if used and used[0] == fault.cr2 and used[1] <= fault.cr2 and not used[2] else fault.cr2
+    behind = f" (what was to be reached lies {fault.cr2 - base:#x} bytes behind it)" if base < fault.cr2 else ""
+    return f"""{base:#x} was used as a pointer{behind}, at {f.source.place(fault.ip)}. Nothing is mapped there in dom0. As a number it is a paddr of the guest's, below its image's end at paddr 0x{end[1]}: dom0 reaches that by the window alone (window_open()). Was it given in the place of a
+        pointer, with two arguments exchanged?{handed(f)}"""
 
 
 @rule("guest-domain-layout", LESSON, "failure")

@@ -6,10 +6,12 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 from .calls import UPDATE
 from .disassembly import function, operand, variable
 from .facts import Facts
-from .questions import JUMP, MACHINE, REMAP, is_linked, page_fault, remapped, say, who
+from .handed import handed
+from .questions import JUMP, MACHINE, REMAP, all_repointed, is_linked, page_fault, remapped, say, who
 from .rule import rule
 
 NEAR = 12  # instructions
+SIZES = range(2, 65)  # bytes of an element of a table
 
 
 @rule("address-as-pfn", "0-machine: Three kinds of address", "crash", "failure")
@@ -83,9 +85,24 @@ def _(f):
         if field and field in thing or field == "mfn_list" and not holders:
             whose.append(f"start_info's {field} was not repointed")
         elif not holders:
-            whose.append("not all of start_info's were repointed, or one was saved before the jump")
-        whose = ("" if holders else "Some pointer still holds it: ") + "; ".join(whose)
+            whose.append("one was saved before the jump, or a number that is no pointer was taken for one" if all_repointed(f) else
+                         "not all of start_info's were repointed, or one was saved before the jump")
+        whose = ("" if holders else "All of start_info's pointers are repointed: " if all_repointed(f) else "Some pointer still holds it: ") + "; ".join(whose)
         return f"""P=V {fault.cr2:#x} ({thing or "a page of this guest"}) was used after its mapping was dropped: {walk.problem}. {whose}.{who(f, fault.cr2)}"""
+
+
+@rule("pointer-as-index", JUMP + ": A null pointer", "crash", "failure")
+def _(f):
+    """A pointer, times the size of an element, and little more."""
+    fault = page_fault(f)
+    values = fault.regs.values.values() if fault and not f.is_a(fault.cr2, "pv", "linked") and f.source.image else ()
+    symbols = {s.value: s for s in (f.source.image.symbol_at(v & f.mask) for v in values) if s and s.value not in f.source.code}
+    for symbol in symbols.values():
+        size = next((k for k in SIZES if (fault.cr2 - k * symbol.value) & f.mask < symbol.size), 0)
+        if size:
+            return f"""VA {fault.cr2:#x} is {size} times the address of {symbol.name} (VA {symbol.value:#x}), cut to {f.bits} bits, plus {(fault.cr2 - size * symbol.value) & f.mask:#x}: a pointer was used as the index into a table whose entries have {size} bytes. Are two arguments
+                exchanged, at the call of {f.source.function(fault.ip)}() or in it?{handed(f)}"""
+    return None
 
 
 @rule("wild-jump", JUMP + ": The jump", "crash", "failure", rank=1)

@@ -5,8 +5,9 @@ from xenpt.memory import PAGE_SHIFT
 
 from .facts import Facts
 from .fault import Fault
+from .handed import handed, indexed
 from .numbers import M2P
-from .questions import JUMP, REMAP, by_stack, page_fault, who
+from .questions import JUMP, REMAP, all_repointed, by_stack, page_fault, who
 from .rule import rule
 
 
@@ -27,7 +28,7 @@ def p2m_index(f: Facts, fault: Fault) -> int:
 def _(f):
     fault = page_fault(f)
     pv = (p2m_index(f, fault) << PAGE_SHIFT) + f.page_offset & f.mask if fault and f.info else 0
-    if pv and p2m_index(f, fault) >= f.nr_pages and in_register(f, fault, p2m_index(f, fault)) and f.thing(pv) and f.source.linked(fault.ip) in ((fault.ip, "VA"), None):
+    if pv and p2m_index(f, fault) >= f.nr_pages and in_register(f, fault, p2m_index(f, fault)) and f.thing(pv) and f.source.linked(fault.ip) in ((fault.ip, "VA"), None) and not all_repointed(f):
         return f"""VA {fault.cr2:#x} is entry {p2m_index(f, fault):#x} of the p2m: the number of P=V page {pv:#x} ({f.thing(pv)}) less PAGE_OFFSET. A
             pointer that is still P=V was taken for a linked one: start_info's {"pt_base" if "page tables" in f.thing(pv) else "pointer"}
             was not repointed."""
@@ -48,6 +49,16 @@ def _(f):
             {why}."""
 
 
+def _not_start_info(f: Facts, pv: int) -> str:
+    """Of a pointer that is P=V after all of start_info's were repointed."""
+    if not all_repointed(f):
+        return ""
+    made = indexed(f, pv)
+    told = f"{made}. So the pointer itself is a small number and no address, and the index ran far. Are two arguments exchanged, at the call or in the function?" if made else \
+        "it is another one that is P=V, or a number that is no pointer."
+    return f" All of start_info's pointers are repointed; {told}{handed(f)}"
+
+
 @rule("table-index", "0-machine: Three kinds of address", "crash", "failure")
 def _(f):
     """The p2m is indexed by a PFN, the m2p by an MFN: whether the index that leads to the address was something else."""
@@ -60,7 +71,7 @@ def _(f):
         index = (fault.cr2 - begin & f.mask) // word
         address = index << PAGE_SHIFT & f.mask
         if name == "p2m" and index >= f.nr_pages and f.is_a(address, "minus"):
-            return f"""VA {fault.cr2:#x} is the p2m's entry number {index:#x}, and there are {f.nr_pages:#x} pages. As a PFN that is address {address:#x}: {f.number(address, "minus")}.{who(f, fault.cr2)}"""
+            return f"""VA {fault.cr2:#x} is the p2m's entry number {index:#x}, and there are {f.nr_pages:#x} pages. As a PFN that is address {address:#x}: {f.number(address, "minus")}.{_not_start_info(f, address + f.page_offset & f.mask)}{who(f, fault.cr2)}"""
         kinds = ("maddr", "entry") if name == "m2p" else ("maddr", "entry", "pv", "linked", "mfn")
         if index >= f.nr_pages and in_register(f, fault, index) and f.is_a(index, *kinds) and (fault.cr2 - begin & f.mask) % word == 0:
             return f"""VA {fault.cr2:#x} is the {name}'s entry number {index:#x}, and that number is {f.number(index, *kinds)}. The index is

@@ -46,7 +46,9 @@ def _(f):
         mfn = int(page[2], 16)
         pages = f.guest(r"^toolstack: ([0-9]+) pages, PFN 0 is MFN")
         kind = "A domain can lend only what is its own"
-        if pages and mfn < int(pages[1]):
+        if not mfn:
+            kind = "0 is what the field has that nobody has written: grant->frame takes the page's MFN (lend(), src/stage6-toolstack/pair/grant.c)"
+        elif pages and mfn < int(pages[1]):
             kind = "As a number it is a PFN of that domain's, and a grant entry takes an MFN (phys_to_machine())"
         return f"The grant's frame is MFN {mfn:#x}, and Xen says that this page is not domain {page[3]}'s. {kind}."
 

@@ -4,8 +4,9 @@
 import re
 from typing import NamedTuple
 
-from xenpt.memory import PAGE_SHIFT, BadPage
+from xenpt.memory import PAGE_SHIFT
 
+from .guest_tables import entry, no_table, not_written, stopped_at
 from .numbers import built
 from .rule import rule
 
@@ -44,25 +45,16 @@ def bad_type(f) -> Page | None:
 
 def entry_of(f) -> str:
     """The entry that Xen stopped at: the slot of which page."""
-    lines = said(f)
-    for line, after in zip(lines, lines[1:]):
-        slot = re.search(r"promote_l([1-4])_table: slot (?:0x)?([0-9a-f]+)", line)
-        table = re.search(r"validating mfn ([0-9a-f]+) \(pfn ([0-9a-f]+)\)", after)
-        if slot and table:
-            return f"entry {int(slot[2], 16):#x} of the table of level {slot[1]} at the guest's PFN {int(table[2], 16):#x} (MFN {int(table[1], 16):#x})"
-    return ""
+    at = stopped_at(said(f))
+    return str(at) if at else ""
 
 
 def built_unshifted(f) -> str:
     """That the entry which Xen stopped at is the MFN of a page of the domain's with flags, and no address, if it is."""
-    at = re.match("entry 0x([0-9a-f]+) of .*MFN 0x([0-9a-f]+)", entry_of(f))
-    try:
-        table = f.seen.read_page(int(at[2], 16) << PAGE_SHIFT) if at and f.seen else b""
-    except BadPage:
-        return ""
-    entry = int.from_bytes(table[8 * int(at[1], 16):][:8], "little") if table else 0
-    mfn = next((m for m in range(entry & ~7, (entry & ~7) + 8) if m | entry & 7 == entry and built(f, m) is not None), None) if entry else None
-    return "" if mfn is None else f"""The {entry_of(f)} is {entry:#x}, which is the MFN of a page of the guest's ({mfn:#x}, if no bit of it is a flag's, too), with flags in its low bits: an entry takes the machine address, MFN << PAGE_SHIFT (mfn_to_maddr())."""
+    at = stopped_at(said(f))
+    value = at and entry(f, at) or 0
+    mfn = next((m for m in range(value & ~7, (value & ~7) + 8) if m | value & 7 == value and built(f, m) is not None), None) if value else None
+    return "" if mfn is None else f"""The {at} is {value:#x}, which is the MFN of a page of the guest's ({mfn:#x}, if no bit of it is a flag's, too), with flags in its low bits: an entry takes the machine address, MFN << PAGE_SHIFT (mfn_to_maddr())."""
 
 
 def of_dom0(f, mfn: int) -> str:
@@ -72,6 +64,11 @@ def of_dom0(f, mfn: int) -> str:
     except Exception:  # whatever the tables of a run that failed are like
         ways = []
     return f"dom0 has it mapped at VA {ways[0].va:#x}{f', {f.source.name(ways[0].va)}' if f.source.name(ways[0].va) else ''}" if ways else ""
+
+
+@rule("guest-domain-pin", LESSON, "failure")
+def _(f):
+    return no_table(f, stopped_at(said(f))) if re.match(PIN, f.panic) else None
 
 
 @rule("guest-domain-pin", LESSON + ": A page table that is mapped writable", "failure")
@@ -144,8 +141,9 @@ def _(f):
         return f"MMUEXT_PIN was to pin MFN 0x{asked[1]}, and Xen got {got:#x}, which is the PFN of a page table: arg1.mfn takes an MFN, the one from the p2m (guest_mfn())."
     if asked and f.guest(r"^toolstack: \d+ page tables of"):
         told = [re.sub(r"^\(XEN\) \S*?:(d\d+v\d+ )?", "", line) for line in said(f)[:2]]
-        return f"""Xen looked at the page tables that stage 6 wrote, and did not take them{': ' + '; '.join(told) if told else ''}.
-            {f'It stopped at {entry_of(f)}.' if entry_of(f) else ''} What it asks of each entry: an MFN of the domain's own, no RW for a page table, a table of the next
+        begin = f"Xen looked at the page tables that stage 6 wrote, and did not take them{': ' + '; '.join(told) if told else ''}. {f'It stopped at {entry_of(f)}.' if entry_of(f) else ''}"
+        empty = not_written(f, stopped_at(said(f)))
+        return f"{begin} {empty}" if empty else f"""{begin} What it asks of each entry: an MFN of the domain's own, no RW for a page table, a table of the next
             level above a pte, and no mapping of dom0's that is still writable."""
 
 

@@ -6,9 +6,10 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 from .calls import IRET, MOST_UPDATES, SHUTDOWN
 from .disassembly import absolute, operand
 from .frames import gates
+from .handed import handed
 from .questions import JUMP, REMAP, is_linked, page_fault, remapped, who
 from .rule import rule
-from .unset import unset
+from .unset import unset, unset_variable
 
 PAGE_FLAGS = 0x067  # of a page in use: PRESENT, RW, USER, ACCESSED, DIRTY
 
@@ -84,9 +85,9 @@ def _(f):
         return f"""The instruction at {f.source.place(fault.ip)} takes its operand from memory, at the fixed address {fault.cr2:#x}, and nothing is mapped there. In this assembly a number is an address, unless a $ stands before it."""
     if fault and fault.cr2 < PAGE_SIZE and f.source.function(fault.ip) != "probe_kernel_read" and not fault.returned_to and (f.source.is_code(fault.ip) or fault.fetch):
         used = operand(f.source, fault.ip, fault.regs)
-        if used and used[0] == fault.cr2 and 0 < used[1] <= fault.cr2 and not used[2]:
+        if used and used[0] == fault.cr2 and 0 < used[1] <= fault.cr2 and not used[2] and not unset_variable(f, fault.ip):
             return f"""VA {fault.cr2:#x} was used: the pointer is {used[1]:#x}{f", and what was to be reached lies {fault.cr2 - used[1]:#x} bytes behind it" if fault.cr2 > used[1] else ""}. That is no address and not NULL, but a small number (a
-                count, an index, a port, a domain) in the place of a pointer: are two arguments exchanged, at the call of {f.source.function(fault.ip)}() or in it?"""
+                count, an index, a port, a domain) in the place of a pointer: are two arguments exchanged, at the call of {f.source.function(fault.ip)}() or in it?{handed(f)}"""
         return f"""A NULL pointer was used, or a member of what it should point to, {fault.cr2:#x} bytes behind it. While P=V is mapped this goes
             unnoticed: page 0 is an ordinary page then.{unset(f, fault.ip)}"""
 

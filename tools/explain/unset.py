@@ -25,12 +25,17 @@ def _empty(f: Facts) -> str:
 
 
 def unset(f: Facts, ip: int) -> str:
-    """Of an instruction that used an address near 0: the variable that it was read from, if that is 0."""
+    """Of an instruction that used an address near 0: what has not been set."""
+    return unset_variable(f, ip) or _empty(f)
+
+
+def unset_variable(f: Facts, ip: int) -> str:
+    """The variable that the address was read from, if that is 0."""
     at = f.source.linked(ip)
     load = last_load(f.source, at[0]) if at else None
     name = variable(f.source, load) if load else ""
     if not name or _value(f, f.source.va(name) or 0) != 0:
-        return _empty(f)
+        return ""
     which = writers(f.source, name)
     ran = {f.source.function(step.address) for step in f.steps}
     known = bool(ran) and not f.cut and f.bare is not None  # of a run under Xen the log has the last part only

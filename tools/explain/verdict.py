@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import re
 
+from xenabi.headers import value
+
 from .disassembly import function
 from .facts import Facts
 from .returns import entered
 
+ASKED, OPERATION = value("__HYPERVISOR_physdev_op"), value("PHYSDEVOP_set_iopl")  # for the right to touch ports
 TELLS, PORT, VERDICTS = "tell_host", 0xF4, {16: "success", 17: "failure"}
 
 
@@ -21,14 +24,28 @@ def ports(f: Facts) -> list[int]:
     return [int(m[1], 16) for m in found if m]
 
 
+def _not_asked(f: Facts) -> str:
+    """Why there was no physdev_op, as far as that is seen."""
+    swapped = next((c for c in f.calls if (c.number, c.args[0]) == (OPERATION, ASKED)), None)
+    if swapped:
+        return f""" Here the right to touch ports was not asked for: Xen got hypercall {OPERATION} ({swapped.name}) with {ASKED} as its first argument. PHYSDEVOP_set_iopl is {OPERATION}, and __HYPERVISOR_physdev_op is {ASKED}:
+            the hypercall's number and the operation are exchanged. Made at {f.source.place(swapped.caller)}."""
+    said = " Here xen_exit() did not ask Xen for the right to touch ports (physdev_op, PHYSDEVOP_set_iopl):"
+    flag = f.word("first_domain")
+    if flag is not None and not flag & 0xFF:
+        return f"{said} it took itself for another domain than the first, for the variable first_domain is false. exit_without_ports() makes it that."
+    last = next((n for n in reversed(range(len(f.calls))) if f.calls[n].name == "console_io"), -1)
+    between = [f"{c.name}({', '.join(f'{a:#x}' for a in c.args[:2])})" for c in f.calls[last + 1:-1]]
+    return f"{said} {f'what it asked for before it shut down was {between[-1]}' if between else 'the call was left out, or what decides whether it is made'}."
+
+
 def nothing_written(f: Facts) -> str:
     """Why nothing was written to the port, as far as that is seen."""
     asked = [c for c in f.calls if c.name == "physdev_op"]
     if not f.calls or f.calls[-1].name != "sched_op":
         return ""
     if not asked:
-        return """ Here xen_exit() did not ask Xen for the right to touch ports (PHYSDEVOP_set_iopl): it took itself for another domain than the first, or the
-            call was left out."""
+        return _not_asked(f)
     if asked[-1].result:
         return f" Here Xen refused the right to touch ports: physdev_op({asked[-1].args[0]:#x}, {asked[-1].args[1]:#x}) returned {asked[-1].result}."
     given = " Here Xen gave the right to touch ports, physdev_op returned 0, and"

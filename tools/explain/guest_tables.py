@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stage 6: the entries of the page tables that it wrote for a domain, as they stand in memory when Xen has refused them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from xenpt.memory import PAGE_SHIFT, BadPage
+
+from .facts import Facts
+from .numbers import built
+
+WRITERS = "link_tables() and write_page_tables() (src/stage6-toolstack/pagetables.c)"
+SIZE, TOP = 8, {3: 4, 4: 256}  # bytes of an entry; entries of the top level that are the guest's
+_FRAME = (1 << 52) - (1 << PAGE_SHIFT)
+
+
+class Slot(NamedTuple):
+    """An entry: the level of its table, and the table."""
+    number: int
+    level: int
+    pfn: int
+    mfn: int
+
+    def __str__(self) -> str:
+        return f"entry {self.number:#x} of the table of level {self.level} at the guest's PFN {self.pfn:#x} (MFN {self.mfn:#x})"
+
+
+def stopped_at(lines: list[str]) -> Slot | None:
+    """Where Xen stopped, of its lines: the slot of which page."""
+    for line, after in zip(lines, lines[1:]):
+        slot = re.search(r"promote_l([1-4])_table: slot (?:0x)?([0-9a-f]+)", line)
+        table = re.search(r"validating mfn ([0-9a-f]+) \(pfn ([0-9a-f]+)\)", after)
+        if slot and table:
+            return Slot(int(slot[2], 16), int(slot[1]), int(table[2], 16), int(table[1], 16))
+    return None
+
+
+def entry(f: Facts, slot: Slot) -> int | None:
+    """What it holds."""
+    try:
+        table = f.seen.read_page(slot.mfn << PAGE_SHIFT) if f.seen else b""
+    except BadPage:
+        return None
+    return int.from_bytes(table[SIZE * slot.number:][:SIZE], "little") if table else None
+
+
+def _below(f: Facts, level: int, mfn: int, count: int) -> Iterator[Slot]:
+    """All the entries of a table that are present, and those of the tables below."""
+    for number in range(count):
+        slot = Slot(number, level, built(f, mfn) or 0, mfn)
+        value = entry(f, slot) or 0
+        if value & 1:
+            yield slot
+            if level > 2:
+                yield from _below(f, level - 1, (value & _FRAME) >> PAGE_SHIFT, 512)
+
+
+def tables(f: Facts) -> range:
+    """The PFNs that were laid out for them; empty if that is not known."""
+    laid = f.guest(r"^toolstack: layout, PFNs: .* (\d+) tables 0x([0-9a-f]+)")
+    return range(int(laid[2], 16), int(laid[2], 16) + int(laid[1])) if laid else range(0)
+
+
+def no_table(f: Facts, at: Slot | None) -> str:
+    """That Xen stopped in a page that is no table, and by which entry it came there."""
+    asked = re.match(r"hypercall refused: mmuext_op\(MMUEXT_PIN_L([34])_TABLE\), MFN 0x([0-9a-f]+)", f.panic)
+    laid = tables(f)
+    if not at or not asked or not laid or at.pfn in laid:
+        return ""
+    top = int(asked[1])
+    slots = (s for s in _below(f, top, int(asked[2], 16), TOP[top]) if s.level == at.level + 1)
+    above = next((s for s in slots if (entry(f, s) or 0) & _FRAME == at.mfn << PAGE_SHIFT), None)
+    told = f" What led Xen there is {above}, which holds {entry(f, above):#x}." if above else ""
+    return f"""Xen took the guest's PFN {at.pfn:#x} (MFN {at.mfn:#x}) for a page table of level {at.level}, and it is none: PFN {laid.start:#x} to {laid.stop - 1:#x} are the tables.{told} An entry above level 1 leads to a table of the next level and nothing else: which levels and pages do
+        {WRITERS} give to set_entry()?"""
+
+
+def not_written(f: Facts, at: Slot | None) -> str:
+    """That the entry at which Xen stopped is 0."""
+    if not at or entry(f, at) != 0:
+        return ""
+    pae = f"With PAE each of the top level's {TOP[3]} entries has to lead to a table. " if "PIN_L3" in f.panic else ""
+    return f"""That entry is 0: nobody has written it. {pae}link_tables() (src/stage6-toolstack/pagetables.c) writes one entry of a level for each table of the level below."""
