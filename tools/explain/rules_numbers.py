@@ -87,7 +87,8 @@ def _(f):
         elif not holders:
             whose.append("one was saved before the jump, or a number that is no pointer was taken for one" if all_repointed(f) else
                          "not all of start_info's were repointed, or one was saved before the jump")
-        whose = ("" if holders else "All of start_info's pointers are repointed: " if all_repointed(f) else "Some pointer still holds it: ") + "; ".join(whose)
+        begin = "All of start_info's pointers are repointed: " if all_repointed(f) else "Some pointer still holds it: "
+        whose = ("" if holders else begin) + "; ".join(whose)
         return f"""P=V {fault.cr2:#x} ({thing or "a page of this guest"}) was used after its mapping was dropped: {walk.problem}. {whose}.{who(f, fault.cr2)}"""
 
 
