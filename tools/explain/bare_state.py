@@ -15,7 +15,7 @@ CR0_PE, CR0_PG, CR4_PSE, CR4_PAE, EFER_LME, EFER_LMA = 1, 1 << 31, 1 << 4, 1 << 
 _EXCEPTION = re.compile(r"^ *\d+: v=([0-9a-f]{2}) e=([0-9a-f]{4}) i=(\d) .*?pc=([0-9a-f]+).*$", re.M)
 _NUMBER = re.compile(r"\b(CR[0234]|EFER|[ER]FL|[ER][A-DS][XIP]|[ER]BP|[ER]SP|[ER]IP|R[ 0-9][0-9])=\s*([0-9a-f]+)")
 _CODE = re.compile(r"\bCS(16|32|64)\b")
-_SELECTOR = re.compile(r"^([CES]S) =([0-9a-f]{4}) ([0-9a-f]+) [0-9a-f]+ ([0-9a-f]{8})", re.M)
+_SELECTOR = re.compile(r"^([CDES]S) =([0-9a-f]{4}) ([0-9a-f]+) [0-9a-f]+ ([0-9a-f]{8})", re.M)
 _HALT = re.compile(r"HLT=1")
 _TABLE = re.compile(r"^([GI])DT= *([0-9a-f]+) ([0-9a-f]+)", re.M)
 
@@ -30,7 +30,7 @@ class State(NamedTuple):
     cs: int = 0
     ss: int = 0
     ss_flags: int = 0  # the upper half of its descriptor, as the processor holds it
-    es_base: int = 0
+    bases: tuple[tuple[str, int, int], ...] = ()  # segment registers: name, selector, base
 
     @classmethod
     def of(cls, dump: str) -> State:
@@ -38,7 +38,7 @@ class State(NamedTuple):
         numbers = {name: int(value, 16) for name, value in _NUMBER.findall(dump)}
         code, selectors = _CODE.search(dump), {name: (int(number, 16), int(flags, 16), int(base, 16))
                                                for name, number, base, flags in _SELECTOR.findall(dump)}
-        return cls(numbers, tables.get("G", range(0)), tables.get("I", range(0)), int(code[1]) if code else 0, rests(dump), selectors.get("CS", (0,))[0], *selectors.get("SS", (0, 0))[:2], selectors.get("ES", (0, 0, 0))[2])
+        return cls(numbers, tables.get("G", range(0)), tables.get("I", range(0)), int(code[1]) if code else 0, rests(dump), selectors.get("CS", (0,))[0], *selectors.get("SS", (0, 0))[:2], tuple((name, number, base) for name, (number, _, base) in selectors.items()))
 
     def __getitem__(self, name: str) -> int:
         return self.numbers.get(name, self.numbers.get("R" + name[1:], 0))

@@ -4,6 +4,7 @@
 import re
 
 from xenpt.memory import PAGE_SIZE
+from xenpt.paging import PRESENT
 
 from .bare_questions import PVH, fault
 from .rule import rule
@@ -38,8 +39,8 @@ def _why_there(f, va: int, walk) -> str:
     if page == va - f.page_offset & LARGE_PAGE & f.mask:
         return f" Its entry, {entry.name}, is {entry.value:#x}, that of memory, as it was filled in at first: what pvh_map_device() stored went into another place than this entry, so see own_pmd(), and next_table() (pvh-mmu.c)."
     if page != APIC & LARGE_PAGE:
-        return f" Its entry, {entry.name}, is {entry.value:#x}: pvh_map_device() was to store the large page that the APIC is in, {APIC & LARGE_PAGE:#x}, and its flags there."
-    return f" Its entry, {entry.name}, is {entry.value:#x}, which is the right large page: the APIC is {APIC - (APIC & LARGE_PAGE):#x} bytes behind its beginning."
+        return f" Its entry, {entry.name}, is {entry.value:#x}: pvh_map_device() was to store the large page that the APIC is in, {APIC & LARGE_PAGE:#x}, and its flags there{'' if entry.value & PRESENT else ', PRESENT (bit 0) among them'}."
+    return f" Its entry, {entry.name}, is {entry.value:#x}, which is the right large page: the APIC is {APIC - (APIC & LARGE_PAGE):#x} bytes behind its beginning, and apic {va - device:#x}."
 
 
 @rule("bare-apic-register", PVH, "failure", "vanished")
@@ -54,6 +55,16 @@ def _(f):
         return None
     return f"""VA {found.cr2:#x} was written to at {f.place(found.ip)}: that is {offset:#x} bytes behind apic, {base:#x}. The APIC's registers lie in one page, and the first argument of apic_write() is such a register, below {PAGE_SIZE:#x}; the
         second is what it gets. Here {offset:#x}, a value, came first: the two are exchanged."""
+
+
+@rule("bare-apic-elsewhere", PVH, "failure", "vanished")
+def _(f):
+    """The APIC's registers were looked for in another place."""
+    found = fault(f, 14)
+    if f.bare and (f.panic.startswith("APIC: it is not on") or found and f.source.function(found.ip) in APIC_CODE):
+        fell = f"A page fault at VA {found.cr2:#x}, at {f.place(found.ip)}." if found else "The kernel found that the APIC is not on, after it had written to its registers."
+        return elsewhere(f) and fell + elsewhere(f)
+    return None
 
 
 @rule("bare-interrupts", PVH, "silence", "timeout")

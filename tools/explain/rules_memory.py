@@ -13,6 +13,7 @@ from .rule import rule
 
 ENTRIES, TABLE, ENTRY = 0x1E8, 0x2D0, 20  # of boot_params: how many, where the first is, and its bytes
 MOST_RANGES, KIND = 128, 16  # of an e820_table; where an entry has its type
+HEADER, MAGIC, REP_MOVS = 0x202, b"HdrS", b"\xf3\xa5"  # of boot_params: where its setup header has a magic number; bytes of code
 STRIDES = (16, 18, 20, 22, 24, 28, 32)
 LARGE, ADDRESS = 0x83, ((1 << 52) - 1) & ~0xFFF  # of an entry
 LARGE_PAGE = 2 << 20  # bytes; without PAE it is twice that
@@ -27,6 +28,18 @@ def _good(data: bytes, count: int, stride: int) -> bool:
             return False
         end = first + size
     return count > 1
+
+
+def _copied_elsewhere(f: Facts) -> str:
+    """Where the common head put its copy of boot_params, if the kernel's own is empty and the loader's is not."""
+    own = f.source.va("boot_params")
+    if own is None or not f.bare or not f.bare.info or f.bare.read_paddr(f.bare.info + HEADER, 4) != MAGIC or any(f.bare.read_paddr(own - f.source.offset & f.mask, PAGE_SIZE)):
+        return ""
+    copy = next((s for s in f.steps if f.source.linked(s.address) and f.source.bytes(f.source.linked(s.address)[0], 2) == REP_MOVS), None)
+    to = copy.registers["EDI"] + 4 * copy.registers["ECX"] - PAGE_SIZE & f.mask if copy else 0
+    where = f": at {f.place(copy.address)} EDI led to {to:#x}{f' ({f.number(to)})' if f.number(to) else ''}" if copy else ""
+    return f"""The kernel's boot_params, paddr {own - f.source.offset & f.mask:#x}, is all zeros, and the boot loader's, at paddr {f.bare.info:#x}, which ESI held at startup_32, has HdrS and {f.bare.read_paddr(f.bare.info + ENTRIES, 1)[0]} ranges of memory (e820_entries). So the common head's copy (head_32.S, rep movsl) did not go to boot_params{where}. It takes the destination from EDI, the source
+        from ESI, and the number of words from ECX."""
 
 
 def _same(f: Facts, own: int, data: bytes, count: int) -> bool:
@@ -70,6 +83,8 @@ def _(f):
     told = re.match(r"e820: boot_params names no usable memory in (\d+) ranges", f.panic)
     if told:
         data = f.bare.read_paddr(f.bare.infos[-1] + TABLE, MOST_RANGES * ENTRY) if f.bare and f.bare.infos else b""
+        if _copied_elsewhere(f):
+            return _copied_elsewhere(f)
         usable = sum(1 for n in range(int(told[1])) if len(data) >= (n + 1) * ENTRY and data[n * ENTRY + KIND] == 1)
         if usable:
             return f"""boot_params names usable memory: of its {told[1]} ranges {usable} are of type 1 (e820_table, 0x2d0). So it is native_show_e820() (src/stage5-boot-protocol/e820_32.c) that did not add it up: the entry that it looks at, its type, the sum, or the comparison behind the loop."""

@@ -7,10 +7,10 @@ from .bare_questions import NAMES, NATIVE, PVH, descriptor, fault, is_code_segme
 from .bare_state import CR0_PE, EFER_LMA
 from .disassembly import branch
 from .facts import Facts
+from .lgdt import lgdt
 from .rule import rule
 from .unpacker import SETUP
 
-LGDT = b"\x0f\x01\x16"  # with an offset of 16 bits behind it
 FAR_JUMP_16 = b"\xff\x2e"  # without the prefix 66, in a segment of 16 bits
 FAR_RETURN, NEXT = b"\xcb", 16  # LRET; bytes: so near behind the beginning of what was logged as one
 SELECTORS = (10, 11, 12, 13)  # exceptions that name one
@@ -42,18 +42,6 @@ def _(f):
     return None
 
 
-def _lgdt(f: Facts) -> str:
-    """What the setup part's LGDT takes, if it has one."""
-    source = f.unpacker.source if f.unpacker and not f.bare.entered else None
-    part = source.image.loaded()[0] if source and source.image else None
-    code = source.image.data[part.offset:part.offset + part.filesz] if part else b""
-    at = code.find(LGDT)
-    if at < 0:
-        return "nobody has loaded it"
-    operand = SETUP + int.from_bytes(code[at + len(LGDT):at + len(LGDT) + 2], "little")
-    return f"LGDT, at {f.place(SETUP + at)}, takes limit and base from {operand:#x}, where {code[operand - SETUP:operand - SETUP + 6].hex(' ')} stand in the file"
-
-
 def _tables(f: Facts) -> list[int]:
     """Where the table of segments is that the code which runs would load: each address that it may have."""
     setup = f.unpacker.source.va("gdt") if f.unpacker and f.unpacker.source and not f.bare.entered else None
@@ -73,7 +61,7 @@ def _(f):
     if idt.start in right:
         return f"""{began}, and GDTR is {gdt.start:#x} with limit {gdt.stop - gdt.start - 1:#x}, as it was before. The kernel's table of segments, gdt ({idt.start:#x}, {len(idt)} bytes), is in IDTR: it was loaded by LIDT, which is for the gates of exceptions. For segments it is LGDT. {no_handler(f)}"""
     if len(gdt) <= 1:
-        return f"""{began}, and GDTR is {gdt.start:#x} with limit {gdt.stop - gdt.start - 1:#x}: {_lgdt(f)}. LGDT has to be executed before the first selector of the kernel's is loaded, and its operand is the six bytes with gdt's limit and base. gdt is at {right[-1]:#x}. {no_handler(f)}"""
+        return f"""{began}, and GDTR is {gdt.start:#x} with limit {gdt.stop - gdt.start - 1:#x}: {lgdt(f)}. The operand is the six bytes with gdt's limit and base, and gdt is at {right[-1]:#x}. {no_handler(f)}"""
     if selector and not f.bare.entered and len(right) == 1:
         return f"""A selector was to be loaded at {f.place(found.ip)}, from the GDT at {gdt.start:#x}, and setup.S's table, gdt, is at {right[0]:#x}: {right[0] - SETUP:#x} bytes behind the beginning of the page, which lies at {SETUP:#x}. What was added to gdt_base is {gdt.start + SETUP - right[0]:#x}, and that address, DS * 16, has to be. {no_handler(f)}"""
     return None
@@ -129,6 +117,20 @@ def _(f):
         return None  # what real mode has left there: SS was not loaded since
     return f"""SS is {state.ss:#x}, and of its descriptor in the GDT the upper half is {state.ss_flags:#010x}, in which B (bit 54 of all) is 0: each PUSH, CALL and RET then uses the lower 16 bits of ESP alone ({state["ESP"] & 0xFFFF:#x} of {state["ESP"]:#x}), and so another place than the stack's. A flat data segment of
         32 bits is 0x00cf93000000ffff."""
+
+
+@rule("bare-segment-base", PVH, "vanished", "silence", "timeout", "failure")
+def _(f):
+    """Code of 32 bits, and a segment of the kernel's table does not begin at 0."""
+    state = f.bare.state if f.bare and f.bare.entered else None
+    if not state or state.code != 32 or state["EFER"] & EFER_LMA or not state["CR0"] & CR0_PE:
+        return None
+    for name, selector, base in state.bases:
+        word = descriptor(f, selector)[0] if base and selector else 0
+        if base and base == (word >> 16 & 0xFFFFFF | word >> 56 << 24):
+            return f"""{name} is {selector:#x}, and its segment begins at {base:#x}: that is the base in its descriptor, {word:#018x} in the GDT at {state.gdt.start:#x}{f" ({f.number(state.gdt.start)})" if f.number(state.gdt.start) else ""} (bits 16 to 39 and 56 to 63). So each address that is used by {name} leads
+                {base:#x} bytes further on than it says. All segments have to be flat: base 0, as in 0x00cf9b000000ffff (code) and 0x00cf93000000ffff (data)."""
+    return None
 
 
 def _is_far_jump(f: Facts, address: int) -> bool:

@@ -6,9 +6,9 @@ from .bare_state import CR0_PE
 from .rule import rule
 from .rules_bzimage import header_word
 from .rules_refused import says
-from .unpacker import CODE32, SETUP_ENTRY
+from .unpacker import CODE32, SETUP_ENTRY, pages
 
-HEADER, CODE32_START, PAYLOAD_OFFSET, LOADFLAGS = 0x202, 0x214, 0x248, 0x211  # fields of the setup header
+HEADER, CODE32_START, PAYLOAD_OFFSET, PAYLOAD_LENGTH, LOADFLAGS = 0x202, 0x214, 0x248, 0x24C, 0x211  # fields of the setup header
 LOADED_HIGH = 1
 ELF_BEGIN = b"\x7fELF\1\1\1\0"
 GZIP = b"\x1f\x8b"
@@ -61,7 +61,7 @@ def _(f):
 @rule("unpacker-not-copied", NATIVE, "vanished", "silence", "timeout", "failure")
 def _(f):
     differs = f.unpacker.not_copied(f.bare) if came_to(f) == 2 else None
-    base = f.bare.state.es_base if differs else 0
+    base = next((base for name, _, base in f.bare.state.bases if name == "ES"), 0) if differs else 0
     segment = f""" ES still begins at {base:#x}, and what REP MOVS writes goes there and behind, since it writes by ES: the segment registers have to be flat, all of them, when the unpacker is entered (setup.S, behind the far jump).""" if base else ""
     return differs and f"""The kernel was never entered. {left_for(f)} The unpacker is not where it is linked to run: at {differs[0]:#x} the bytes are
         {differs[1].hex(' ')}, and should be {differs[2].hex(' ')}. Its first instructions (head.S) copy all of it there from code32_start: ESI, EDI, ECX and the direction have
@@ -138,6 +138,20 @@ def _(f):
         startup_32, at 1 MiB and STARTUP_32_OFFSET, in protected mode without paging."""
 
 
+def _unpacked(f) -> str:
+    """How much of the unpacked file is right."""
+    payload = pages(f.bare, f.unpacker.head + header_word(f, PAYLOAD_OFFSET), header_word(f, PAYLOAD_LENGTH)) if came_to(f) == 2 and f.unpacker.source else b""
+    found = f.unpacker.right_bytes(f.bare, payload) if payload[:2] == GZIP else None
+    if not found:
+        return ""
+    at, size, right = found
+    if right < size:
+        return f". The unpacked file, which begins at {at:#x} (_end), is right up to byte {right:#x} of {size:#x}, and wrong from there: that is for inflate.c to make of the deflate stream"
+    checksum, told = (int.from_bytes(payload[len(payload) - n:][:4], "little") for n in (8, 4))
+    return f""". The unpacked file, from {at:#x} (_end) on, is in memory with all its {size:#x} bytes as they should be, so inflate.c has done its part, and gunzip.c is wrong in what it compares. The payload's last 8 bytes are {payload[-8:].hex(' ')}: the checksum, {checksum:#x}, which crc32() has to make of the unpacked bytes, and their
+            number, {told:#x}. get_u32() reads each of the two, the lowest byte first"""
+
+
 @rule("unpacker-wrong", NATIVE, "failure")
 def _(f):
     said = f.guest(r"^bzImage: (the payload\b.*)\. Stop\.$") if f.native else None
@@ -149,5 +163,5 @@ def _(f):
         return f"""The unpacker came to the end of the room that it has for the unpacked file before it was done. tools/bzimage says of the payload: {f.bzimage[-2].removeprefix('bzImage: ').removeprefix('payload: ')}. The room is what unpack() (unpack.c) gives gunzip(), ELF_ROOM bytes; if that is
             enough, inflate.c puts more there than the file has."""
     if said and f.bzimage and not f.bzimage_bad and "unpack.c" not in says(said[1]):
-        return f"""The unpacker says that {said[1]}, and tools/bzimage finds nothing wrong with the file: {f.bzimage[-2].removeprefix('bzImage: ')}. So it is the unpacker that is, which says so in {says(said[1])}: gunzip.c looks at
-            the packed file's two ends, inflate.c at all between, which is the deflate stream: from byte 10 of the payload, behind gzip's header, to 8 bytes before its end."""
+        return f"""The unpacker says that {said[1]}, and tools/bzimage finds nothing wrong with the file: {f.bzimage[-2].removeprefix('bzImage: ')}. So it is the unpacker that is, which says so in {says(said[1])}{_unpacked(f) or
+            ": gunzip.c looks at the packed file's two ends, inflate.c at all between, which is the deflate stream: from byte 10 of the payload, behind gzip's header, to 8 bytes before its end"}."""

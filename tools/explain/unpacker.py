@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from typing import TYPE_CHECKING
 
 from xenpt.memory import PAGE_SIZE
@@ -17,8 +18,15 @@ if TYPE_CHECKING:
 
 SETUP, CODE32 = 0x10000, 0x100000  # where QEMU loads the two parts
 SETUP_ENTRY = 0x200  # of the first
+GZIP_BITS = 31  # zlib: a gzip file, of any window
 SAMPLE = 8  # bytes
 HEAD, END = "unpack_head", "_unpack_end"  # of the unpacker, where it is linked to run
+
+
+def pages(bare: Bare, paddr: int, count: int) -> bytes:
+    """Bytes of more than one page."""
+    begins = range(paddr & -PAGE_SIZE, paddr + count, PAGE_SIZE)
+    return b"".join(bare.read_paddr(max(paddr, page), min(paddr + count, page + PAGE_SIZE) - max(paddr, page)) for page in begins)
 
 
 class Unpacker:
@@ -63,6 +71,16 @@ class Unpacker:
                 byte = next(n for n, (a, b) in enumerate(zip(now, right)) if a != b)
                 return self.head + at + byte, now[byte:byte + SAMPLE], right[byte:byte + SAMPLE]
         return None
+
+    def right_bytes(self, bare: Bare, payload: bytes) -> tuple[int, int, int] | None:
+        """Where the unpacked file is in memory, how many bytes it should have, and how many are right from its beginning on; None if the payload is no gzip file."""
+        at = self.source.va("_end") if self.source else None
+        try:
+            right = zlib.decompress(payload, GZIP_BITS)
+        except zlib.error:
+            return None
+        now = pages(bare, at, len(right)) if at else b""
+        return None if not at else (at, len(right), next((n for n, (a, b) in enumerate(zip(now, right)) if a != b), len(now)))
 
     def is_linked(self, address: int) -> bool:
         return address in range(self.head, self.end)
