@@ -4,6 +4,7 @@
 import re
 
 from xenabi.headers import names, value
+from xenabi.loader import Loading
 
 from .questions import JUMP, REMAP, hexadecimals, misplaced_info, say
 from .relation import repointed
@@ -136,8 +137,8 @@ def _(f):
 @rule("console-by-gate", "2-hypercall-page: Without the page", "failure")
 def _(f):
     if f.panic.startswith("console: still by Xen's gate"):
-        return """The kernel has printed by Xen's gate (int $0x82, or SYSCALL), which needs no hypercall page, to its end: console_select(CONSOLE_XEN) was not called, or was given another way. setup_hypercall_page() does that
-            as soon as the page works, so that all text shows that it does."""
+        return f"""The kernel has printed by Xen's gate (int $0x82, or SYSCALL), which needs no hypercall page, to its end: console_select(CONSOLE_XEN) was not called, or was given another way. {"In this image Xen fills the page before the entry (note HYPERCALL_PAGE), so xen_entry() can call console_select() first of all" if f.source.image and "HYPERCALL_PAGE" in Loading(f.source.image).notes else
+            "setup_hypercall_page() does that as soon as the page works"}, so that all text shows that the page works."""
 
 
 @rule("memory-count", "0-machine", "failure")

@@ -130,6 +130,8 @@ def _(f):
         limit, stack = hexadecimals(f.panic)[:2]
         ends = {name: r.stop for name, r in f.said.layout.items() if name != "TOTAL"}
         last = max(ends, key=lambda name: ends[name]) if ends else "Boot stack"
+        if f.seen and f.seen.probes and f.source.va("remap_limit") is not None and not any(t.name == "remap_limit" for t in f.seen.probes.told):
+            return f"""The limit is paddr {limit:#x}, and remap_limit(), which works it out, was never called. The kernel has to ask it for the limit before it calls remap_kernel(), which takes that."""
         return f"""The limit, paddr {limit:#x}, is lower than what the kernel goes on using: the last of that, {last}, ends at paddr {ends.get(last, stack):#x}.{also(f, limit, ends.get(last, 0))}
             One entry maps far more than a page, so that a limit that is too low need not do harm. remap_limit() is to give the highest end of all."""
 

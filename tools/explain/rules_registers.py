@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Registers and variables that code did not find as it had left them, when it was interrupted. Stage 4."""
 
+import re
+
 from .calls import IRET
+from .disassembly import BLOCK, function, instructions
 from .facts import Facts
 from .frames import frame, iret_flags, pushed
 from .questions import JUMP
@@ -28,6 +31,30 @@ def lost(f: Facts) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def taken_off(f: Facts) -> list[str]:
+    """Registers that held another number at the check's exception than is taken off them afterwards."""
+    at = next((x for x in f.seen.faults if x.vector == 6 and f.source.function(x.ip) == "registers_kept"), None) if f.seen else None
+    code = instructions(f.source, at.ip, at.ip + BLOCK) if at else ()  # the assembly gives it no size
+    code = code[:next((n for n, i in enumerate(code) if i.name.startswith('ret')), 0)]
+    taken: dict[str, int] = {}
+    for match in (re.fullmatch(r"\$0x([0-9a-f]+),%(\w+)", i.operands) for i in code if i.name.startswith("sub")):
+        if match:
+            taken[match[2]] = taken.get(match[2], 0) + int(match[1], 16)
+    looked = [m[1] for m in (re.fullmatch(r"%(\w+),%\w+", i.operands) for i in code if i.name.startswith("or")) if m]
+    held = {name: at.regs.values.get("r" + name.removeprefix("r").removeprefix("e"), 0) & f.mask for name in [*taken, *looked]} if at else {}
+    return [f"{name.upper()} held {n:#x}, and {taken.get(name, 0)} is taken off it" for name, n in held.items() if n != taken.get(name, 0)]
+
+
+def given_and_compared(f: Facts) -> str:
+    """Numbers that a function's variables are given, and that they are compared with, if these differ."""
+    at = f.source.va("variables_kept")
+    code = function(f.source, at) if at is not None else ()
+    stored, compared = ([m[1] for m in (re.fullmatch(rf"\$0x([0-9a-f]+),{where}", i.operands) for i in code if i.name.startswith(name)) if m]
+                        for name, where in (("mov", r".*\(%[er]sp\)"), ("cmp", r".*")))
+    stored = stored[-len(compared):]  # the compiler may fill in a copy first
+    return f"variables_kept() gives them {', '.join(stored)}, and compares them with {', '.join(compared)}" if stored and compared and stored != compared else ""
+
+
 def register(f: Facts, name: str) -> str:
     return name.upper() if name[1].isdigit() else ("R" if f.bits == 64 else "E") + name[1:].upper()
 
@@ -44,7 +71,7 @@ def _(f):
 @rule("register-lost", JUMP + ": What a kernel sets up first", "failure", rank=-1)
 def _(f):
     went_on = f.fault and f.fault.page and f.fault.ip in dict(f.source.fixups).values()
-    if not went_on and not f.panic.startswith("entries: an exception or an event"):
+    if not went_on and not f.panic.startswith("entries: an exception "):
         return None
     if lost(f):
         return f"""An exception, or an event, came and was handled, and {'; '.join(lost(f)[:3])} it. Between its entry and its iret a register is not pushed, or another is popped in its
@@ -58,8 +85,9 @@ def _(f):
         return f"""registers_kept() returned true (AL was {kept & 0xFF}): no register was changed. And the kernel says that one was. Where it is called, its result is taken the wrong way round."""
     came = [c for c in f.calls if c.name == IRET and f.source.function(frame(f, c)) == "registers_kept"]
     if f.panic and came:
+        unequal = taken_off(f)
         return f"""The kernel says that a register was changed. {"An exception and an event were" if len(came) > 1 else "An exception was"} seen to come, and to go back with all registers as they were, and nothing else
-            interrupted it: so the check is at fault, registers_kept(). What is loaded into the registers, and what is taken off afterwards, has to be the same, number by number."""
+            interrupted it: so the check is at fault, registers_kept(). What is loaded into the registers, and what is taken off afterwards, has to be the same, number by number.{f" At its UD2 {'; '.join(unequal)}." if unequal else ""}"""
     if f.panic:
         return f"""A register was changed by an exception or an event. What could be seen of the exception's way back was right. So either it is xen_hypervisor_callback and
             what it saves, or the check itself loads other numbers into the registers than it takes off. An event comes between any two instructions, so all that a C function may change ({"EAX, ECX, EDX" if f.bits == 32 else "RAX, RCX, RDX, RSI, RDI, R8 to R11"}) has to be pushed, and
@@ -85,7 +113,9 @@ def _(f):
     if f.panic.startswith("entries: an event has changed a variable"):
         if (returned(f, "variables_kept") or 0) & 0xFF:
             return "variables_kept() returned true: its variables were what they had been. And the kernel says that one was changed. Where it is called, its result is taken the wrong way round."
+        if given_and_compared(f):
+            return f"""The kernel says that an event has changed a function's variables, and {given_and_compared(f)}: the check itself is wrong, whatever the event does."""
         zone = """The function keeps them below its stack pointer, if it is compiled with -mred-zone, in the 128 bytes that the ABI of 64 bits calls the red zone, and Xen, as the processor does, puts
             its frame right there (-mno-red-zone)""" if f.bits == 64 else "With 32 bits nothing lies below the stack pointer"
         return f"""A function's variables did not hold what they were given when an event had come and gone. {zone}. Else the entry of the event puts back another stack pointer, or writes above its
-            frame; or the variables are compared with something else than they were given."""
+            frame."""
