@@ -8,12 +8,13 @@ from xenpt.memory import PAGE_SIZE
 from .rule import rule
 from .rules_msr import MSR_BASE, WRMSR
 from .rules_pvh_guest import LESSON, address, kernel
-from .rules_pvh_run import ran
+from .rules_pvh_run import ran, text
 from .rules_stack import STACK_SIZE
 
 PAGE_FAULT = 14
 PAGING, PROTECTED = 1 << 31, 1  # of CR0
 NO_STACK = (1 << 32) - (1 << 20)  # a stack pointer that began at 0 has come no further
+MOST_TEXT = 100  # bytes
 STUB = 32  # bytes of a hypercall's code
 MOV_FROM_CR, MOV_TO_CR, SYSCALL, PRINTS = b"\x0f\x20", b"\x0f\x22", b"\x0f\x05", ("console_write", "write_by_page", "printk")
 FAR = 4  # sizes of the stack: so far below it the page of stubs and the read-only data are written over before anything fails
@@ -85,7 +86,7 @@ def _(f):
         if f.pvh == "dom0":
             return """The kernel printed by Xen's gate, SYSCALL, which only a PV guest has: in ring 0 there is nothing it leads to, so the exception found no handler. The gate is what console_write() starts with: nobody has chosen another way. pvh_select_console() does, and has to be called before
                 anything is printed."""
-        return """The kernel printed by Xen's gate, SYSCALL, which only a PV guest has: in ring 0 there is nothing it leads to, so the exception found no handler. The gate is what console_write() starts with, and goes back to when Xen
+        return f"""The kernel printed by Xen's gate, SYSCALL, which only a PV guest has: in ring 0 there is nothing it leads to, so the exception found no handler. {_to_say(f)} The gate is what console_write() starts with, and goes back to when Xen
             has refused console_io, which a domU has no right to where Xen is no debug build. A domU prints into its ring: pvh_select_console() takes that if it is no first domain (SIF_INITDOMAIN), and if HVM_PARAM_CONSOLE_PFN, which the toolstack sets, names its page."""
     used = f"If it was a page fault, it was at {address(f, dumped['cr2'], paged(dumped))}." if dumped.get("cr2") and not expected else ""
     linked = linked_at(f, dumped)
@@ -104,6 +105,16 @@ def _(f):
         RSP is {address(f, dumped.get('rsp', 0), paged(dumped))}. {'' if expected else no_handler(f, dumped.get('rsp', 0))}"""
 
 
+def _to_say(f) -> str:
+    """What the kernel's panic() was to print, and the hypercall that was refused before."""
+    source = kernel(f).source
+    step = next((s for s in ran(f).steps if ran(f).linked(s) == source.va("panic")), None) if ran(f) else None
+    at = source.linked(ran(f).register(step, "DI")) if step and source.bits == 64 else None
+    words = source.bytes(at[0], MOST_TEXT).split(b"\0")[0].decode("latin-1") if at else ""
+    refused = next((c for c in reversed(ran(f).calls) if c.result is not None and c.result < 0 and c.name != "console_io"), None) if ran(f) else None
+    return (f'panic() was called, with "{words}". ' if words else "") + (f"Before that Xen refused {text(f, refused)}{', and hypercall_must() was to say so' if ran(f).functions['hypercall_must'] else ''}." if refused else "")
+
+
 def _got(f, dumped) -> str:
     """What the hypercall page's MSR was to get."""
     value, page = dumped.get("rdx", 0) << 32 | dumped.get("rax", 0) & 0xFFFFFFFF, kernel(f).source.va("hypercall_page")
@@ -120,7 +131,7 @@ def linked_at(f, dumped) -> int:
 def no_gate(f) -> str:
     """Why a page fault that was meant found no handler, by IDTR and the code that makes the gates."""
     source, run = kernel(f).source, ran(f)
-    table = run.trail.idt() if run else None
+    table = run.trail.table("IDT") if run else None
     if not table or table[0] != source.va("idt"):
         return "The IDT has to be loaded before." + (" pvh_init_traps(), which does that, was never entered." if run and not run.functions["pvh_init_traps"] else "")
     gate = 16 if source.bits == 64 else 8

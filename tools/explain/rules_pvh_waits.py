@@ -17,6 +17,7 @@ CALLBACK = 2 << 56 | VECTOR  # HVM_PARAM_CALLBACK_TYPE_VECTOR, and the vector
 TICK, FAR = 10_000_000, 10_000_000_000_000  # ns: what is asked for, and more than Xen has ever run here
 HLT = b"\xf4"
 INDEX = re.compile(r"\$0x([0-9a-f]+),0x4\(%rsp\)$")  # of struct xen_hvm_param on the stack, where it is not 0
+DESCRIPTOR = 8  # bytes
 IRET = {32: b"\xcf", 64: b"\x48\xcf"}
 
 
@@ -139,5 +140,11 @@ def _(f):
     source = kernel(f).source
     if vector not in (10, 11, 12, 13) or source.bytes(ip, 2)[:1 + (source.bits == 64)] != IRET[source.bits]:
         return None
-    return f"""The way back from a handler, IRET at {source.place(ip)}, was refused: #{'GP' if vector == 13 else vector}, error code {error:#x}. What the stack pointer led to was no frame of the processor's, whose second word is the code segment. What the entry
+    refused = f"The way back from a handler, IRET at {source.place(ip)}, was refused: #{'GP' if vector == 13 else vector}, error code {error:#x}."
+    gdt, selector = source.va("gdt"), error & ~7
+    loaded = ran(f).trail.table("GDT") if selector and ran(f) else None
+    if loaded and loaded[0] == gdt and loaded[1] < selector + DESCRIPTOR <= (source.va("gdt_pointer") or 0) - gdt:
+        return f"""{refused} The error code is a selector, which is one of the kernel's own, and could not be loaded: GDTR holds VA {gdt:#x} (gdt) with the limit {loaded[1] - 1:#x}, the last byte that may be read, and this descriptor ends at byte {selector + DESCRIPTOR - 1:#x}. IRET is the first
+            to load a selector again since LGDT. The limit is the table's size less 1 (pvh_init_traps())."""
+    return f"""{refused} What the stack pointer led to was no frame of the processor's, whose second word is the code segment. What the entry
         pushes (PUSH_SCRATCH, a vector, an error code) has to be taken off again, word by word."""

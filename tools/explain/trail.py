@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES, WINDOW = 20 << 20, 8 << 20
 LAST = 16 << 10  # bytes: some twenty steps
-_IDT = re.compile(r"^IDT= *([0-9a-f]+) ([0-9a-f]+)", re.M)
+_TABLE = re.compile(r"^([GI]DT)= *([0-9a-f]+) ([0-9a-f]+)", re.M)
 _REGISTER = re.compile(r"\b([ER][A-Z][A-Z]|R[ 0-9][0-9])=([0-9a-f]+)")
 
 
@@ -66,13 +66,13 @@ class Trail:
         """The last few, so far: whoever asks later may find them gone with their window."""
         return () if self.cut else tuple(self._read(LAST))
 
-    def idt(self) -> tuple[int, int] | None:
-        """The table of gates at the end: address and bytes."""
+    def table(self, name: str) -> tuple[int, int] | None:
+        """The GDT or the IDT at the end: address and bytes."""
         if not os.path.exists(self.path):
             return None
         with open(self.path, encoding="latin-1") as log:
             log.seek(max(0, _size(self.path) - LAST))
-            found = _IDT.findall(log.read())
+            found = [(base, limit) for kind, base, limit in _TABLE.findall(log.read()) if kind == name]
         return (int(found[-1][0], 16), int(found[-1][1], 16) + 1) if found else None
 
     def _read(self, tail: int = 0) -> Iterator[Step]:
