@@ -19,7 +19,8 @@ def _(f):
     said = f.guest(r"PANIC: memory map: no RAM at paddr 0x[0-9a-f]+")
     source = kernel(f).source
     begin = source.va("show_range")
-    steps = [s for s in ran(f).steps if ran(f).linked(s) == begin] if said and ran(f) and not ran(f).trail.cut and begin is not None and source.bits == 64 else []
+    whole = said and ran(f) and not ran(f).trail.cut and begin is not None and source.bits == 64
+    steps = [s for s in ran(f).steps if ran(f).linked(s) == begin] if whole else []
     if not steps:
         return None
     ranges, at = [tuple(ran(f).register(s, name) for name in ("DI", "SI", "DX")) for s in steps], hexadecimals(said[0])[-1]

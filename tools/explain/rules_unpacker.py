@@ -140,15 +140,16 @@ def _(f):
 
 def _unpacked(f) -> str:
     """How much of the unpacked file is right."""
-    payload = pages(f.bare, f.unpacker.head + header_word(f, PAYLOAD_OFFSET), header_word(f, PAYLOAD_LENGTH)) if came_to(f) == 2 and f.unpacker.source else b""
+    at = f.unpacker.head + header_word(f, PAYLOAD_OFFSET) if came_to(f) == 2 and f.unpacker.source else 0
+    payload = pages(f.bare, at, header_word(f, PAYLOAD_LENGTH)) if at else b""
     found = f.unpacker.right_bytes(f.bare, payload) if payload[:2] == GZIP else None
     if not found:
         return ""
-    at, size, right = found
+    begin, size, right = found
     if right < size:
-        return f". The unpacked file, which begins at {at:#x} (_end), is right up to byte {right:#x} of {size:#x}, and wrong from there: that is for inflate.c to make of the deflate stream"
+        return f". The unpacked file, which begins at {begin:#x} (_end), is right up to byte {right:#x} of {size:#x}, and wrong from there: that is for inflate.c to make of the deflate stream"
     checksum, told = (int.from_bytes(payload[len(payload) - n:][:4], "little") for n in (8, 4))
-    return f""". The unpacked file, from {at:#x} (_end) on, is in memory with all its {size:#x} bytes as they should be, so inflate.c has done its part, and gunzip.c is wrong in what it compares. The payload's last 8 bytes are {payload[-8:].hex(' ')}: the checksum, {checksum:#x}, which crc32() has to make of the unpacked bytes, and their
+    return f""". The unpacked file, from {begin:#x} (_end) on, is in memory with all its {size:#x} bytes as they should be, so inflate.c has done its part, and gunzip.c is wrong in what it compares. The payload's last 8 bytes are {payload[-8:].hex(' ')}: the checksum, {checksum:#x}, which crc32() has to make of the unpacked bytes, and their
             number, {told:#x}. get_u32() reads each of the two, the lowest byte first"""
 
 
