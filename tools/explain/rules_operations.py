@@ -2,6 +2,7 @@
 """Hypercalls that Xen refused: one that there is not, another operation than was meant, and what no other rule knows."""
 
 import re
+from collections import Counter
 from errno import ENOENT, ENOSYS
 
 from xenabi.headers import errors, names, value
@@ -87,9 +88,14 @@ def port(f: Facts, call: Call | None) -> str:
     """Of an operation on an event channel: which one, of which that the kernel was given."""
     if not call or call.name != "event_channel_op" or call.args[0] not in ON_PORT or len(call.data) < 4:
         return ""
+    number = int.from_bytes(call.data[:4], "little")
+    if not number:
+        made = Counter(c.args[0] for c in f.calls if c.name == "event_channel_op" and not c.refused)
+        told = ", ".join(f"{names('EVTCHNOP_').get(operation, operation)} {count} times" for operation, count in made.items())
+        return f" It is {ON_PORT[call.args[0]]}, and its struct names port 0, which is none: what was kept is a field that no call has filled in. Where a port is dom0's end, it is local_port of bind_interdomain. Made were {told or 'none of these operations'}."
     bound = [c.data for c in f.calls if c.name == "event_channel_op" and c.args[0] == BIND_VIRQ and not c.refused]
     given = [int.from_bytes(data[8:12], "little") for data in bound if len(data) >= 12]
-    return f" It is {ON_PORT[call.args[0]]}, and its struct names port {int.from_bytes(call.data[:4], 'little')}; bind_virq has given the kernel {', '.join(f'port {n}' for n in given) or 'none'}."
+    return f" It is {ON_PORT[call.args[0]]}, and its struct names port {number}; bind_virq has given the kernel {', '.join(f'port {n}' for n in given) or 'none'}."
 
 
 @rule("hypercall-refused", "7-debugging: Every hypercall", "failure", rank=2)

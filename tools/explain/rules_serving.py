@@ -132,14 +132,16 @@ def _(f):
     if flags & 1 << value("_XEN_DOMINF_paused") and not flags & 1 << value("_XEN_DOMINF_shutdown"):
         return """The domain was destroyed and never ran: it is still paused (bit 3 of the flags), as it was made. Serving begins with unpausedomain (serve()), and destroy() comes when the domain has ended.
             And a page of it is still mapped, which serving ends with, too."""
+    if not flags & 1 << value("_XEN_DOMINF_shutdown"):
+        return """The domain was destroyed while it ran: it had not shut down (bit 2 of the flags). So what serving ends with was not done, and its rings are still mapped. serve() has to go on for as long as attend_all() says that a domain
+            is still running."""
     still = [name for name in _still(f) if name not in RINGS]
     if still:
         return f"""The domain was destroyed, but Xen keeps it for a page of it that is still mapped. By {' and '.join(still)} of dom0's it was mapped before the domain began, and not given up again. {' '.join(PAGES[name] for name in still)}"""
     if _still(f):
         return f"""The domain was destroyed, but Xen keeps it for a page of it that is still mapped. Before the domain began, dom0 had given up all but {' and '.join(_still(f))}. {' '.join(PAGES[name] for name in _still(f))}"""
-    alive = "" if flags & 1 << value("_XEN_DOMINF_shutdown") else "It had not shut down (bit 2 of the flags): was it served till its end?"
-    return f"""The domain was destroyed, but Xen keeps it for a page of it that is still mapped elsewhere: dom0 has to unmap the
-            console ring, the store's ring and its window, before it destroys the domain. {alive}"""
+    return """The domain was destroyed, but Xen keeps it for a page of it that is still mapped elsewhere: dom0 has to unmap the
+            console ring, the store's ring and its window, before it destroys the domain."""
 
 
 @rule("guest-domain-number", LESSON, "failure")
