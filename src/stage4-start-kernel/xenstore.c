@@ -90,9 +90,6 @@ bool xenstore_read(const char *path, char *value, u32 room)
 	if (head.type == XS_ERROR && memcmp(value, "ENOENT", 7) != 0)
 		panic("xenstore: the question for %s is refused: %s", path,
 		      value);
-	if (head.type == XS_READ && strlen(value) != head.len)
-		panic("xenstore: the value of %s is %s, and has %u bytes", path,
-		      value, head.len);
 	return head.type == XS_READ;
 }
 //! [xenstore_read]
