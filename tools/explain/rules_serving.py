@@ -12,7 +12,6 @@ from .rule import rule
 
 LESSON = "10-the-other-side"
 PAGES = {"window": "window_close() has to come after all that is written by the window (guest_write(), guest_clear()), and before the domain ends.",
-         "ring_pages": "console_close() has to unmap it (attend(), src/stage6-toolstack/serve.c).", "store_pages": "store_close() has to unmap it (attend(), src/stage6-toolstack/serve.c).",
          "shared_page": "mask_guest_events() has to unmap it again (src/stage6-toolstack/context.c)."}  # of dom0's, that show a page of a domain's
 RINGS = ("ring_pages", "store_pages")
 SHUTDOWN = 1 << value("_XEN_DOMINF_shutdown")
@@ -139,7 +138,7 @@ def _(f):
     if still:
         return f"""The domain was destroyed, but Xen keeps it for a page of it that is still mapped. By {' and '.join(still)} of dom0's it was mapped before the domain began, and not given up again. {' '.join(PAGES[name] for name in still)}"""
     if _still(f):
-        return f"""The domain was destroyed, but Xen keeps it for a page of it that is still mapped. Before the domain began, dom0 had given up all but {' and '.join(_still(f))}. {' '.join(PAGES[name] for name in _still(f))}"""
+        return f"""The domain was destroyed, but Xen keeps it for a page of it that is still mapped. Before the domain began, dom0 had given up all but {' and '.join(_still(f))}. When it has ended, console_close() unmaps ring_pages, and store_close() unmaps store_pages (attend(), src/stage6-toolstack/serve.c): one of them was not."""
     return """The domain was destroyed, but Xen keeps it for a page of it that is still mapped elsewhere: dom0 has to unmap the
             console ring, the store's ring and its window, before it destroys the domain."""
 
