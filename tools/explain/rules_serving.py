@@ -119,7 +119,7 @@ def _still(f) -> list[str]:
             shown[call.args[0]] = True
         elif call.name == "update_va_mapping" and call.args[0] in shown:
             del shown[call.args[0]]
-    return [name for name in PAGES if any(f.source.name(va).partition("+")[0] == name for va in shown)]
+    return [name for name in (*PAGES, *RINGS) if any(f.source.name(va).partition("+")[0] == name for va in shown)]
 
 
 @rule("guest-domain-zombie", LESSON + ": The ring still mapped", "failure")
