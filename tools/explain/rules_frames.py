@@ -11,7 +11,6 @@ from .rule import rule
 STUB_SIZE, STUBS = 16, 20 * 16  # bytes of one, and of all
 RPL = 0xFFFC  # a selector without its ring, which Xen clears for a 64-bit kernel
 STUB = re.compile(rb"\x59?(?:\x41\x5b)?(?:\x6a\0)?\x6a(.)[\xe9\xeb]", re.S)  # pop %rcx, pop %r11, push $0, push $vector, jmp
-EXCHANGED = b"\x41\x5b\x59"  # pop %r11, pop %rcx
 JUMP_AFTER_POP = re.compile(rb"(?:\x41?[\x58-\x5f])+[\xe9\xeb]")  # pop %r11, jmp
 RUNS_ON = re.compile(rb"(?:\x41\x5b|[\x58-\x5f]|\x6a\0)*\x6a.[^\xe8\xe9\xeb\x6a]", re.S)  # and if it does neither
 
@@ -29,8 +28,6 @@ def _(f):
         if vector in came and not found and at >= 0 and JUMP_AFTER_POP.match(code[at + 2:]):
             return f"""The stub of vector {vector}, {f.source.place(address)}, pushes {vector}, and pops a register afterwards: so that register gets the vector, and what the handler reads in its place is a word of Xen's. What Xen has pushed on top (RCX, R11) is
                 taken off first, before the stub pushes anything."""
-        if vector in came and not found and code.startswith(EXCHANGED) and pushes(f, vector) == vector:
-            return f"""The stub of vector {vector}, {f.source.place(address)}, takes R11 off the stack first, and then RCX. Xen has pushed R11 and then RCX, so RCX is on top: the two are exchanged. (The way in of an event has the same two.)"""
         if vector in came and f.code(address, 1) and not (found and found[1][0] == vector) and pushes(f, vector) != vector:
             offset = address - f.source.va("trap_stubs")
             return f"""The trap table leads vector {vector} to {f.source.place(address)} (trap_stubs + {offset:#x}), where the code does not push {vector}: {apart(f, vector, offset)}"""
