@@ -96,7 +96,7 @@ def _(f):
 def _(f):
     """A pointer, times the size of an element, and little more."""
     fault = page_fault(f)
-    values = fault.regs.values.values() if fault and not f.is_a(fault.cr2, "pv", "linked") and f.source.image else ()
+    values = fault.regs.values.values() if fault and f.source.is_code(fault.ip) and not f.is_a(fault.cr2, "pv", "linked") and f.source.image else ()
     symbols = {s.value: s for s in (f.source.image.symbol_at(v & f.mask) for v in values) if s and s.value not in f.source.code}
     for symbol in symbols.values():
         size = next((k for k in SIZES if (fault.cr2 - k * symbol.value) & f.mask < symbol.size), 0)
