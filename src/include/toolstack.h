@@ -133,6 +133,9 @@ void *window_open(const struct guest *guest, unsigned long pfn);
 /** Unmaps what the window shows. */
 void window_close(void);
 
+/** @return whether it shows a page, which keeps the domain from going */
+bool window_is_open(void);
+
 /** Copies @p count bytes to a paddr of the guest's, or clears it: @p from NULL.
  */
 void guest_write(const struct guest *guest, u64 paddr, const void *from,

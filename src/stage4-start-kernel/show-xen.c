@@ -66,6 +66,9 @@ static void ports_are_apart(void)
 	if (port == xen_start_info->console.domU.evtchn)
 		panic("start_info: port %u is that of the console and that of xenstore, and each has its own",
 		      port);
+	/* Xen's own console would show what is printed, too, and any event
+	 * wakes dom0, which then looks at all rings.
+	 */
 	if (ring_port != xen_start_info->console.domU.evtchn)
 		panic("console: it rings port %u, and start_info says %u: no ring was selected, or another port",
 		      ring_port, xen_start_info->console.domU.evtchn);

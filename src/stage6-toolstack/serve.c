@@ -104,6 +104,9 @@ void serve(struct guest *guests, unsigned int count)
 	struct xen_domctl op = {};
 	u64 limit;
 
+	/* What it shows would keep the domain when it has ended. */
+	if (window_is_open())
+		panic("toolstack: the guest is complete, and the window still shows a page of it");
 	mask_events(true);
 	ports[nr_ports++] = exception_port = bind_virq(VIRQ_DOM_EXC, NULL);
 	for (unsigned int i = 0; i < count; i++) {

@@ -45,9 +45,14 @@ void *window_open(const struct guest *guest, unsigned long pfn)
 	return window;
 }
 
+bool window_is_open(void)
+{
+	return shown != ~0UL;
+}
+
 void window_close(void)
 {
-	if (shown != ~0UL)
+	if (window_is_open())
 		unmap_foreign(window);
 	shown = ~0UL;
 }
