@@ -84,7 +84,7 @@ for rule in explain.RULES: print(rule.name, rule.rank, ",".join(rule.ends) or "-
 }
 
 # The machine shows what is wrong; what was done last, its owner may have forgotten.
-@test "what differs from the last commit is named, and only then" {
+@test "what differs from the last commit is named, with what was said of it, and only then" {
 	good_tree x86_32/stage2
 	git init -q "$good"
 	git -C "$good" add src
@@ -96,6 +96,9 @@ for rule in explain.RULES: print(rule.name, rule.rank, ",".join(rule.ends) or "-
 	boot "$good/build/x86_32/stage2.elf"
 	ends 1 "changed         the source differs from the last commit (git diff);"
 	ends 1 ", in xen_entry()"$'\n'"                    - xen_exit(VERDICT_SUCCESS);"$'\n'"                    + panic(\"enough\");"$'\n'
+	ends 1 "+ panic(\"enough\");"$'\n'"                    Its comment: \"Stage 2: the kernel calls Xen, and prints."
+	ends 1 "xen_exit(): \"Ends the run with a"
+	ends 1 "Shown in lessons/2-hypercall-page.md, \"The"
 	[[ $output =~ early.c:[0-9]+$'\n'\ +\+\ \#define\ OUTSIDE\ 0$'\n  likely' ]] || { echo "$output"; return 1; }
 	git -C "$good" -c user.name=reader -c user.email=reader@example.org commit -q -a -m "as it is now"
 	boot "$good/build/x86_32/stage2.elf"

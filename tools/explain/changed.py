@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which lines of the source differ from the last commit: git knows. No rule asks for that, since a kernel that was changed
-need not fail by the change; but whoever reads an explanation compares it with what was done last, and may have forgotten it."""
+need not fail by the change; but whoever reads an explanation compares it with what was done last, and may have forgotten it, or why it was so."""
 
 from __future__ import annotations
 
@@ -8,10 +8,24 @@ import itertools
 import pathlib
 import re
 import subprocess
+import textwrap
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from .committed import Committed
+from .glossary import meaning
 
 MOST, LINES, LONGEST = 3, 4, 100  # places, lines of each, and characters of a line
-_FILE, _HUNK = re.compile(r"^\+\+\+ b/(\S+)"), re.compile(r"^@@ -\S+ \+(\d+)(?:,\d+)? @@(?: (?:.*?(\w+)\(.*|(\w+):)?)?")
+_FILE, _HUNK = re.compile(r"^\+\+\+ b/(\S+)"), re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,\d+)? @@(?: (?:.*?(\w+)\(.*|(\w+):)?)?")
+
+
+class Place(NamedTuple):
+    """A piece of a diff: its file; file:line, in function(); the lines of the committed file that went, last < first if none did; what went and came."""
+    file: str
+    where: str
+    first: int
+    last: int
+    lines: list[str]
 
 
 def changed(image: str) -> list[str]:
@@ -28,14 +42,28 @@ def changed(image: str) -> list[str]:
         return []
     found = list(places(said.splitlines()))
     told = ["the source differs from the last commit (git diff); if that one ran, the cause is among these lines:"]
-    for where, lines in found[:MOST]:
-        told += [where, *("  " + line[:LONGEST] for line in lines[:LINES]), *(["  ..."] if len(lines) > LINES else [])]
+    comments: set[str] = set()
+    for place in found[:MOST]:
+        told += [place.where, *("  " + line[:LONGEST] for line in place.lines[:LINES]), *(["  ..."] if len(place.lines) > LINES else [])]
+        told += _words(tree, place, comments)
     return told + [f"and {len(found) - MOST} places more"] * (len(found) > MOST) if found else []
 
 
-def places(diff: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """file:line, in function(), and the lines that went and came: one for each piece of a diff. Git's word for where a piece is, is
-    the last function that begins before it, which is no word for a line that stands outside of all."""
+def _words(tree: pathlib.Path, place: Place, told: set[str]) -> list[str]:
+    """What was committed with the lines, as a paragraph; nothing that was told before."""
+    file = Committed.of(tree, place.file)
+    comment, shown = file.comment(place.first, place.last), file.shown(place.first)
+    named = meaning(tree, file, place.lines)
+    twice = named.partition(": ")[2].strip('"') in comment
+    parts = [f'Its comment: "{comment}"' if comment else "", "" if twice else named, f"Shown in {shown}." if shown else ""]
+    new = [part for part in parts if part and part not in told]
+    told.update(new)
+    return textwrap.wrap(" ".join(new), LONGEST, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def places(diff: Sequence[str]) -> Iterator[Place]:
+    """One for each piece of a diff. Git's word for where a piece is, is the last function that begins before it, which is no word for
+    a line that stands outside of all."""
     file = ""
     for number, line in enumerate(diff):
         named, piece = _FILE.match(line), _HUNK.match(line)
@@ -44,5 +72,8 @@ def places(diff: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         elif piece:
             lines = list(itertools.takewhile(lambda text: text[:1] in ("-", "+") and not text.startswith("--- a/"), diff[number + 1:]))
             inside = re.match(r"[-+]\s", lines[0])
-            function = f"{piece[2]}()" if piece[2] else piece[3]
-            yield f"{file}:{piece[1]}" + (f", in {function}" if inside and function else ""), [f"{text[0]} {' '.join(text[1:].split())}" for text in lines]
+            name = f"{piece[4]}()" if piece[4] else piece[5]
+            count = int(piece[2] or 1)
+            first = int(piece[1]) + (not count)  # git names the line before what was only added
+            yield Place(file, f"{file}:{piece[3]}" + (f", in {name}" if inside and name else ""), first, first + count - 1,
+                        [f"{text[0]} {' '.join(text[1:].split())}" for text in lines])

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a name means that a changed line has lost, or has got: the comment where the kit declares it."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Iterator, Sequence
+
+from .committed import Comment, Committed
+
+NAME = re.compile(r"\b[A-Za-z_]\w{2,}\b(\(?)")
+COMMON = {"printk(", "panic(", "hypercall_must(", "memcpy(", "memset(", "strlen("}  # they stand everywhere
+COMMENTS = re.compile(r"/\*.*?\*/| # .*|\"[^\"]*\"")
+
+
+def meaning(tree: pathlib.Path, file: Committed, lines: Sequence[str]) -> str:
+    """Of the names in the lines of a diff the first that has a comment, and that: of those that went, those that came, and those that are called."""
+    went, came = (list(_names(lines, sign)) for sign in "-+")
+    others = [*(n for n in went if n not in came), *(n for n in came if n not in went)]
+    calls = [name for name in (*went, *came) if name.endswith("(") and name not in COMMON]
+    for name in dict.fromkeys([*others, *calls]):
+        comment = _declared(tree, file, name.rstrip("("))
+        if comment and comment.text:
+            return f'{name}{")" if name.endswith("(") else ""}: "{comment.text}"'
+    return ""
+
+
+def _names(lines: Sequence[str], sign: str) -> Iterator[str]:
+    for line in lines:
+        if line.startswith(sign):
+            yield from (match[0] for match in NAME.finditer(COMMENTS.sub("", line)))
+
+
+def _declared(tree: pathlib.Path, file: Committed, name: str) -> Comment | None:
+    constant = rf"|\t{name}(?: = .*)?,(?:\s*/\*.*)?$" if name.isupper() else ""
+    declared = re.compile(rf"(?!return|typedef)[a-z].*[\s*]{name}\(|#define {name}\b|{name}:{constant}")
+    for other in (file, *Committed.headers(tree)):
+        for number, line in enumerate(other.lines, 1):
+            if name in line and declared.match(line):
+                comment = other.own_comment(number)
+                if comment:
+                    return comment
+    return None
