@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from .committed import Committed
-from .glossary import meaning
+from .glossary import meaning, names_in
 
 MOST, LINES, LONGEST = 3, 4, 100  # places, lines of each, and characters of a line
 _FILE, _HUNK = re.compile(r"^\+\+\+ b/(\S+)"), re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,\d+)? @@(?: (?:.*?(\w+)\(.*|(\w+):)?)?")
@@ -27,26 +27,41 @@ class Place(NamedTuple):
     last: int
     lines: list[str]
 
+    @property
+    def names(self) -> set[str]:
+        """The function that it is in, and what its lines name."""
+        return {*re.findall(r", in (\w+)", self.where), *names_in(self.lines)}
 
-def changed(image: str) -> list[str]:
-    """What is to be said of it, in lines, or none: what the image was built of is no checkout, or is as it was committed."""
-    folders = pathlib.Path(image).absolute().parents
-    tree = next((folder for folder in folders if (folder / "src" / "include").is_dir()), None)
-    if not tree:
-        return []
+
+class Changes:
+    """Since the last commit, in the tree that an image was built in. None, if that is no checkout, or is as it was committed."""
+
+    def __init__(self, image: str) -> None:
+        folders = pathlib.Path(image).absolute().parents
+        self.tree = next((folder for folder in folders if (folder / "src" / "include").is_dir()), None)
+        self.places = list(places(_diff(self.tree))) if self.tree else []
+
+    def lines(self) -> list[str]:
+        """What is to be said of them."""
+        told = ["the source differs from the last commit (git diff); if that one ran, the cause is among these lines:"] if self.places else []
+        comments: set[str] = set()
+        for place in self.places[:MOST]:
+            told += [place.where, *("  " + line[:LONGEST] for line in place.lines[:LINES]), *(["  ..."] if len(place.lines) > LINES else [])]
+            told += _words(self.tree, place, comments)
+        return told + [f"and {len(self.places) - MOST} places more"] * (len(self.places) > MOST)
+
+    def named_in(self, text: str) -> bool:
+        """Whether one of them is: its file, the function that it is in, or a name that it has."""
+        return any(pathlib.Path(place.file).name in text or any(re.search(rf"\b{name}\b", text) for name in place.names) for place in self.places)
+
+
+def _diff(tree: pathlib.Path) -> list[str]:
+    """Git's, if there is a git."""
     try:
-        said = subprocess.run(["git", "-C", str(tree), "diff", "--unified=0", "--no-color", "--no-ext-diff", "--src-prefix=a/", "--dst-prefix=b/",
-                               "--relative", "HEAD", "--", "src"],
-                              capture_output=True, text=True, errors="replace", check=False, stdin=subprocess.DEVNULL).stdout
+        return subprocess.run(["git", "-C", str(tree), "diff", "--unified=0", "--no-color", "--no-ext-diff", "--src-prefix=a/", "--dst-prefix=b/", "--relative", "HEAD",
+                               "--", "src"], capture_output=True, text=True, errors="replace", check=False, stdin=subprocess.DEVNULL).stdout.splitlines()
     except OSError:
         return []
-    found = list(places(said.splitlines()))
-    told = ["the source differs from the last commit (git diff); if that one ran, the cause is among these lines:"]
-    comments: set[str] = set()
-    for place in found[:MOST]:
-        told += [place.where, *("  " + line[:LONGEST] for line in place.lines[:LINES]), *(["  ..."] if len(place.lines) > LINES else [])]
-        told += _words(tree, place, comments)
-    return told + [f"and {len(found) - MOST} places more"] * (len(found) > MOST) if found else []
 
 
 def _words(tree: pathlib.Path, place: Place, told: set[str]) -> list[str]:

@@ -26,6 +26,11 @@ def meaning(tree: pathlib.Path, file: Committed, lines: Sequence[str]) -> str:
     return ""
 
 
+def names_in(lines: Sequence[str]) -> set[str]:
+    """All that were taken away or added, and are long enough to be told from other words."""
+    return {name.rstrip("(") for sign in "-+" for name in _names(lines, sign) if len(name) > 4 and name not in COMMON}
+
+
 def _names(lines: Sequence[str], sign: str) -> Iterator[str]:
     for line in lines:
         if line.startswith(sign):

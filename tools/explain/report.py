@@ -8,12 +8,13 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from .bare_questions import NATIVE, PVH
-from .changed import changed
+from .changed import Changes
 from .facts import Facts
 from .fault import NAMES
 from .rule import Cause
 
 WIDTH, INDENT = 114, 18
+LED = "This names no changed line, and may be what one led to: "
 
 
 def paragraph(title: str, text: str) -> Iterator[str]:
@@ -36,9 +37,11 @@ def lines(facts: Facts, found: list[Cause], inside: Facts | None = None, causes:
         yield from paragraph("what was seen" if not number else "", line)
     if facts.where:
         yield from paragraph("where", facts.where)
-    for number, line in enumerate(changed(facts.source.path)):
+    changes = Changes(facts.source.path)
+    for number, line in enumerate(changes.lines()):
         yield "  " + ("" if number else "changed").ljust(INDENT - 2) + line
-    yield from paragraph("likely cause", first.text)
+    led = changes.places and not any(map(changes.named_in, (first.text, facts.where, *(cause.text for cause in causes[:1]))))
+    yield from paragraph("likely cause", (LED if led else "") + first.text)
     if first.unlike:
         yield from paragraph("to be sure", first.unlike)
     for other in found[1:] if not inside else ():
