@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from .committed import Comment, Committed
 
 NAME = re.compile(r"\b[A-Za-z_]\w{2,}\b(\(?)")
+LEAST = 4  # letters
 COMMON = {"printk(", "panic(", "hypercall_must(", "memcpy(", "memset(", "strlen("}  # they stand everywhere
 COMMENTS = re.compile(r"/\*.*?\*/| # .*|\"[^\"]*\"")
 
@@ -27,8 +28,9 @@ def meaning(tree: pathlib.Path, file: Committed, lines: Sequence[str]) -> str:
 
 
 def names_in(lines: Sequence[str]) -> set[str]:
-    """All that were taken away or added, and are long enough to be told from other words."""
-    return {name.rstrip("(") for sign in "-+" for name in _names(lines, sign) if len(name) > 4 and name not in COMMON}
+    """The words of all that were taken away or added, if they are long enough to be told from others."""
+    names = [name for sign in "-+" for name in _names(lines, sign) if name not in COMMON]
+    return {word.rstrip("(") for name in names for word in (name, *name.split("_")) if len(word) > LEAST}
 
 
 def _names(lines: Sequence[str], sign: str) -> Iterator[str]:

@@ -65,9 +65,16 @@ def _left_before_again(f: Facts) -> tuple[Step | None, int | None]:
 
 
 def came_by_stub(f: Facts) -> bool:
-    """Whether the image's code was left for the hypercall page."""
+    """Whether the image's code was left for the hypercall page, now or before it ran on through zeros."""
+    behind = next((n for n in range(len(f.steps) - 1, 0, -1) if f.source.is_code(f.steps[n - 1].address)), 0)
     return any(f.thing(s.address).startswith("the hypercall page") or
-               f.thing(s.address - f.source.offset & f.mask).startswith("the hypercall page") for s in f.steps[-400:])
+               f.thing(s.address - f.source.offset & f.mask).startswith("the hypercall page") for s in (*f.steps[behind:behind + 1], *f.steps[-400:]))
+
+
+def called_from(f: Facts) -> str:
+    """Where the call of a stub was made; by the stack, where too much ran before for the log."""
+    found = f.on_stack(f.fault.regs) if f.cut else []
+    return f.left_at if came_by_stub(f) else f.source.place(found[0]) if found and "/include/hypercall" in f.source.line(found[0]) else ""
 
 
 @rule("code-outside-image", LESSON + ": A hypercall before there is a page", "crash", "failure")
@@ -77,8 +84,8 @@ def _(f):
     named, right = note(f, "HYPERCALL_PAGE"), f.source.va("hypercall_page")
     if named and named.number == right:
         return None  # Xen has filled the page at the start
-    if not f.seen.msrs and f.seen.places.stops and came_by_stub(f):
-        return f"""The processor ran on where there is no code, up to {f.fault.ip:#x}. A hypercall was made, at {f.left_at}, before Xen had
+    if not f.seen.msrs and f.seen.places.stops and called_from(f):
+        return f"""The processor ran on where there is no code, up to {f.fault.ip:#x}. A hypercall was made, at {called_from(f)}, before Xen had
             filled the hypercall page (the MSR was never written, and {no_note(f)}): it is all zeros, which are harmless instructions, and execution
             slides through them into whatever follows."""
 

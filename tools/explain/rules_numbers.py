@@ -4,13 +4,12 @@
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .calls import UPDATE
-from .disassembly import function, operand, variable
+from .disassembly import operand
 from .facts import Facts
 from .handed import handed
-from .questions import JUMP, MACHINE, REMAP, all_repointed, is_linked, page_fault, remapped, say, who
+from .questions import JUMP, MACHINE, REMAP, all_repointed, is_linked, page_fault, say, who
 from .rule import rule
 
-NEAR = 12  # instructions
 SIZES = range(2, 65)  # bytes of an element of a table
 
 
@@ -142,29 +141,3 @@ def _(f):
     if fault and not fault.fetch and f.bits == 32 and 0x1000000 <= fault.cr2 < 0x4000000 and not f.is_a(fault.cr2, "linked"):
         return f"""VA {fault.cr2:#x} lies beyond dom0's memory, where nothing was ever P=V, and is in the range of machine addresses: an MFN that was
             not translated, or translated as if it were a PFN.{who(f, fault.cr2)}"""
-
-
-def array_of(f: Facts, fault) -> int:
-    """The pointer into the image that an address was made of, by an index in a register or by the addition of a variable; 0 if there is none."""
-    used = operand(f.source, fault.ip, fault.regs)
-    held = [n for n in used[1:] if n != fault.cr2 and f.source.linked(n)] if used and used[2] else []
-    at = f.source.linked(fault.ip)
-    code = [i for i in function(f.source, fault.ip) if at and i.address < at[0]][-NEAR:]
-    added = [f.word(variable(f.source, i)) or 0 for i in code if i.name.startswith("add") and variable(f.source, i)]
-    return next((n for n in (*held, *reversed(added)) if f.source.linked(n)), 0)
-
-
-@rule("linked-beyond", REMAP + ": How far the remap must reach", "crash", "failure", rank=1)
-def _(f):
-    fault = page_fault(f)
-    if fault and f.source.is_code(fault.ip) and fault.cr2 >= f.page_offset > 0 and remapped(f) and not f.is_a(fault.cr2, "xen", "clobbered") and not fault.denied:
-        paddr = fault.cr2 - f.page_offset & f.mask
-        array = array_of(f, fault)
-        if array:
-            return f"""VA {fault.cr2:#x} lies {fault.cr2 - array & f.mask:#x} bytes behind a pointer, {say(f, array)}: much further than what that points to is long. So it is the number that was added to it, an index, that is wrong. Where does it come from, and what
-                is its bound?{who(f, fault.cr2)}"""
-        beyond = "beyond the guest's memory" if f.nr_pages and paddr >= f.nr_pages << PAGE_SHIFT else "beyond all that the remap had to reach"
-        if f.pfn(paddr >> PAGE_SHIFT) is not None and paddr >> PAGE_SHIFT > f.nr_pages:
-            return f"""Linked VA {fault.cr2:#x} would be paddr {paddr:#x}, and that is the {f.number(paddr, "maddr")}: an MFN was taken for a PFN. It has to go
-                through the m2p first.{who(f, fault.cr2)}"""
-        return f"Linked VA {fault.cr2:#x} would be paddr {paddr:#x}, which is {beyond}: compare it with the limit.{who(f, fault.cr2)}"
