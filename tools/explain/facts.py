@@ -80,7 +80,7 @@ class Facts(Building, Ending, Refusal, Tables, Things):
         begin = self.source.va("xen_entry") if self.source.va("boot_params") is None else None
         self.seen = Observation(self.boots, self.said.entry, self.bits, exits,
                                 [] if begin is None else [begin - self.source.offset & self.mask, begin],
-                                self.end in ENDLESS, self.at_entry or self.builds_others(), self.others, self._functions())
+                                self.end in ENDLESS, self.at_entry or self.builds_others(), self.others, self._functions(), self.end == "failure")
         self.calls = self.seen.calls
         self.entered_as_told, self.qemu_hangs = self.seen.ended != "not entered", self.seen.ended == "stuck"
         if self.another_panic() or self.seen.ended not in SAME_END.get(self.end, (self.seen.ended,)) and not (self.seen.ended in CUT_SHORT and self.repeated):

@@ -35,12 +35,14 @@ EXIT = "xen_exit"  # src/stage2-hypercall/exit.c: the function that reports
 class Observation(Again, Stops):
     """A boot of an image; see above. entry is the address that Xen says it enters at; exits and starts are the addresses of
     the functions at which it ends and begins; functions are those whose arguments and results are looked at, name by
-    address. loops: nothing new is seen by looking longer. hook is called at the entry, which others come to before."""
+    address. loops: nothing new is seen by looking longer. hook is called at the entry, which others come to before.
+    fails: a success that is reported is not the end, for the last checks are made after that."""
 
     def __init__(self, image: str, entry: int, bits: int, exits: list[int], starts: list[int], loops: bool,
-                 hook: Callable[[Observation], None] | None = None, others: int = 0, functions: dict[int, str] | None = None) -> None:
+                 hook: Callable[[Observation], None] | None = None, others: int = 0, functions: dict[int, str] | None = None,
+                 fails: bool = False) -> None:
         self.bits, self.entry, self.exits, self.starts, self.hook = bits, entry, exits, starts, hook
-        self.functions = functions or {}
+        self.functions, self.fails = functions or {}, fails
         self.probes: Probes | None = None
         self.others = others
         self.cr3: int | None = None  # of the guest that is followed, if there are others

@@ -63,7 +63,10 @@ def register(f: Facts, name: str) -> str:
 def _(f):
     regs = f.fault.regs if f.fault else f.seen.regs if f.seen else None
     astray = f.address is not None and not f.source.is_code(f.address)  # what was taken for flags may be anything
-    if f.panic.startswith("the direction flag is set") or not astray and regs and getattr(regs, "eflags", 0) & DIRECTION:
+    said = f.panic.startswith("the direction flag is set")
+    if said and f.seen and regs and not getattr(regs, "eflags", DIRECTION) & DIRECTION:
+        return f"""The kernel says that the direction flag is set, and it is not: EFLAGS is {regs.eflags:#x}, and its bit 10 is clear. So the check is at fault, direction_is_up(): which bit of what PUSHF pushed does it look at, and how?"""
+    if said or not astray and regs and getattr(regs, "eflags", 0) & DIRECTION:
         return """The direction flag is set (bit 10 of EFLAGS): string instructions (rep movs, rep stos) run towards lower addresses, and what is to be copied or cleared lies above. C code takes it to be clear, so a kernel's head clears it
             (cld) before anything else."""
 

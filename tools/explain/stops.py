@@ -41,6 +41,7 @@ class Stops(Looking):
     regs: Saved | None
     entered: int
     returns: int
+    fails: bool
     deaf_from: int | None
     enough: bool
     listen_no_more: Callable[[], None]
@@ -55,7 +56,7 @@ class Stops(Looking):
         if what is not None:
             self._xens(what, regs)
         elif regs.rip in self.exits:
-            self.ended, self.regs = "success" if self._argument(regs) == SUCCESS else "exit", Saved.now(regs)
+            self._exits(regs)
         elif regs.rip == self.deaf_from and self.watch:
             self.listen_no_more()
             if self.enough:
@@ -71,6 +72,11 @@ class Stops(Looking):
             if self.watch.final:
                 self.ended, self.regs = "shutdown", self.calls[-1].regs
         return self.ended in ENDS
+
+    def _exits(self, regs: Registers) -> None:
+        success = self._argument(regs) == SUCCESS
+        if not (success and self.fails):
+            self.ended, self.regs = "success" if success else "exit", Saved.now(regs)
 
     def _another(self, regs: Registers) -> bool:
         """Another guest's stop: whether it is one that gives this one up."""
