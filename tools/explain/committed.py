@@ -10,13 +10,14 @@ import functools
 import pathlib
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-LONGEST, FEW = 260, 50  # characters of a comment, which ends with a sentence, if one ends in that; and of one that says little
+from .phrases import brief, has_one, plain, sentences
+
+FEW = 50  # characters of a comment that says little
 _COMMENT = re.compile(r"/\*.*?\*/|(?<=[^#\n]\t)# [^\n]+", re.S)
 _MARK, _SHOWN, _HEADING = re.compile(r"\s*//! \[(\w+)\]"), re.compile(r"<!-- \\snippet (\S+) (\S+) -->"), re.compile(r"#+ (.*)")
-_DOXYGEN, _PARAMETERS = re.compile(r"@(?:p|c|ref|brief)\s+|@(?:file|snippet)\b.*|@[{}]|^<\s+"), re.compile(r"@(?:param|return|retval|note|see)\b")
 
 
 class Comment(NamedTuple):
@@ -48,7 +49,7 @@ class Committed:
             if "SPDX-License-Identifier" in match[0]:
                 continue
             first = self.text.count("\n", 0, match.start()) + 1
-            yield Comment(first, first + match[0].count("\n"), _plain(match[0]))
+            yield Comment(first, first + match[0].count("\n"), plain(match[0]))
 
     @classmethod
     def headers(cls, tree: pathlib.Path) -> Iterator[Committed]:
@@ -56,15 +57,24 @@ class Committed:
         for path in sorted((tree / "src" / "include").glob("*.h")):
             yield cls(tree, path.name, path.read_text(encoding="utf-8", errors="replace"))
 
-    def comment(self, first: int, last: int) -> str:
+    def comment(self, first: int, last: int, names: Collection[str] = ()) -> str:
         """What is said of lines: in them or beside them, above their paragraph, above their function, here or where that is declared, or of the
-        file. What is said in a few words leaves room for the next."""
+        file. What is said in a few words leaves room for the next; of the others there are the sentences that have one of the names."""
         begins = self._begins(first)
         beside = next((c for c in self.comments if first <= c.first <= last), None)
         function = self._above(begins) or self._declared(begins)
-        found = [c.text for c in (beside, self._above(first), function, *self.comments[:1]) if c and c.text and not c.text.endswith(":")]
+        all_found = (c.text for c in (beside, self._above(first), function, *self.comments[:1]) if c)
+        found = list(dict.fromkeys(text for text in all_found if text and not text.endswith(":")))
         few = 2 if found and len(found[0]) < FEW else 1
-        return " / ".join(dict.fromkeys(found[:few]))
+        told = [brief(text, names) for text in found[:few]]
+        told += [" ".join(s for s in sentences(text) if has_one(s, names)) for text in found[few:]]
+        return " / ".join(text for text in told if text)
+
+    def within(self, first: int) -> str:
+        """The function, macro or label that a line is in."""
+        line = (self.lines[self._begins(first) - 1:self._begins(first)] or [""])[0]
+        match = re.match(r"#define (\w+)|(\w+):|(?:.*?[\s*])?(\w+)\(", line)
+        return (match[1] or match[2] or f"{match[3]}()") if match else ""
 
     def own_comment(self, number: int) -> Comment | None:
         """Of the line alone, in which a name is declared."""
@@ -73,26 +83,31 @@ class Committed:
         return beside[0] if beside else alone if alone and not any(map(self._line, range(alone.last + 1, number))) else None
 
     def _declared(self, begins: int) -> Comment | None:
-        """A public function's comment is in a header. Of a name that several files define, each has another meaning."""
+        """A public function's comment is in a header. A name that several files define, or several headers declare, has more than one meaning."""
         match = re.match(r"(?:(?!static).)*?(\w+)(?:\(|:)", (self.lines[begins - 1:begins] or [""])[0])
         declared = re.compile(rf"^[a-z].*\b{match[1]}\(", re.M) if match else None
         sources = (path.read_text(encoding="utf-8", errors="replace") for path in (self.tree / "src").glob("*/*.c")) if match else ()
         if not declared or sum(map(bool, map(declared.search, sources))) > 1:
             return None
-        found = ((header, declared.search(header.text)) for header in self.headers(self.tree))
-        return next((header._above(header.text.count("\n", 0, at.start()) + 1) for header, at in found if at), None)
+        found = [(header, at) for header in self.headers(self.tree) for at in [declared.search(header.text)] if at]
+        return found[0][0]._above(found[0][0].text.count("\n", 0, found[0][1].start()) + 1) if len(found) == 1 else None
 
     def _above(self, number: int) -> Comment | None:
-        """The one that ends directly above the paragraph that a line is in."""
+        """The one that ends directly above the paragraph that a line is in, and does not belong to a block inside of that."""
         alone = {c.last: c for c in self.comments if self._line(c.first).startswith("/*")}
         for above in range(number - 1, 0, -1):
             if above in alone or not self.lines[above - 1].strip():
-                return alone.get(above)
+                found = alone.get(above)
+                return found if found and self._depth(found.first) <= self._depth(number) else None
         return None
+
+    def _depth(self, number: int) -> int:
+        line = self.lines[number - 1] if number <= len(self.lines) else ""
+        return len(line) - len(line.lstrip())
 
     def _begins(self, number: int) -> int:
         """The line at which its function, struct or macro begins: the last one that has a name in the first column."""
-        return next((n for n in range(number, 0, -1) if re.match(r"[A-Za-z_#.]", (self.lines[n - 1:n] or [""])[0])), 1)
+        return next((n for n in range(number, 0, -1) if re.match(r"[A-Za-z_.]|#define", (self.lines[n - 1:n] or [""])[0])), 1)
 
     def _line(self, number: int) -> str:
         """Without the marks of snippets."""
@@ -121,13 +136,3 @@ class Committed:
 
 def _number(page: pathlib.Path) -> int:
     return int(re.match(r"\d+", page.name)[0])
-
-
-def _plain(comment: str) -> str:
-    """Its sentences, as many as there is room for."""
-    lines = (re.sub(r"^\s*\*(?:\s|$)", "", line).strip() for line in re.sub(r"^(?:/\*+|#)|\*+/$", "", comment).splitlines())
-    text = " ".join(_PARAMETERS.split(" ".join(_DOXYGEN.sub("", line) for line in lines))[0].split())
-    if len(text) <= LONGEST:
-        return text
-    ends = [match.end() for match in re.finditer(r"[.:](?= [A-Z-])", text[:LONGEST])]
-    return text[:ends[-1]] if ends else text[:LONGEST].rpartition(" ")[0] + " ..."

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from .committed import Comment, Committed
+from .phrases import brief
 
 NAME = re.compile(r"\b[A-Za-z_]\w{2,}\b(\(?)")
 LEAST = 4  # letters
@@ -23,7 +24,7 @@ def meaning(tree: pathlib.Path, file: Committed, lines: Sequence[str]) -> str:
     for name in dict.fromkeys([*others, *calls]):
         comment = _declared(tree, file, name.rstrip("("))
         if comment and comment.text:
-            return f'{name}{")" if name.endswith("(") else ""}: "{comment.text}"'
+            return f'{name}{")" if name.endswith("(") else ""}: "{brief(comment.text)}"'
     return ""
 
 
@@ -42,10 +43,14 @@ def _names(lines: Sequence[str], sign: str) -> Iterator[str]:
 def _declared(tree: pathlib.Path, file: Committed, name: str) -> Comment | None:
     constant = rf"|\t{name}(?: = .*)?,(?:\s*/\*.*)?$" if name.isupper() else ""
     declared = re.compile(rf"(?!return|typedef)[a-z].*[\s*]{name}\(|#define {name}\b|{name}:{constant}")
-    for other in (file, *Committed.headers(tree)):
-        for number, line in enumerate(other.lines, 1):
-            if name in line and declared.match(line):
-                comment = other.own_comment(number)
-                if comment:
-                    return comment
+    for places in ([file], list(Committed.headers(tree))):
+        found = [other.own_comment(number) for other in places for number, line in enumerate(other.lines, 1) if name in line and declared.match(line)]
+        if any(found):
+            return next(filter(None, found)) if len({c.text for c in found if c}) == 1 else None
     return None
+
+
+def technical(lines: Sequence[str]) -> set[str]:
+    """Names that were taken away or added and are no words of English: registers, macros, those of two words."""
+    went, came = (set(_names(lines, sign)) for sign in "-+")
+    return {name.rstrip("(") for name in went ^ came if re.search(r"[\dA-Z_]", name)}
