@@ -44,6 +44,7 @@ class Segment(NamedTuple):
     paddr: int
     filesz: int
     memsz: int
+    flags: int  # PF_X, PF_W, PF_R: bits 0 to 2
 
 
 class Image:
@@ -60,7 +61,7 @@ class Image:
         self.machine = str(self._elf["e_machine"])  # EM_386, EM_X86_64, ...
         self.entry: int = self._elf["e_entry"]
         self.segments: list[Segment] = self._whole(lambda: [
-            Segment(str(s["p_type"]), s["p_offset"], s["p_vaddr"], s["p_paddr"], s["p_filesz"], s["p_memsz"])
+            Segment(str(s["p_type"]), s["p_offset"], s["p_vaddr"], s["p_paddr"], s["p_filesz"], s["p_memsz"], s["p_flags"])
             for s in self._elf.iter_segments()])
 
     def _whole(self, read: Callable[[], T]) -> T:

@@ -23,6 +23,7 @@ _TEXT = "INFO XEN_VERSION GUEST_OS GUEST_VERSION LOADER PAE_MODE FEATURES BSD_SY
 _RAW = ("L1_MFN_VALID", "PHYS32_RELOC")  # neither text nor one number
 _FEATURES = ("writable_page_tables", "writable_descriptor_tables", "auto_translated_physmap", "supervisor_mode_kernel",
              "pae_pgdir_above_4gb", "hvm_callback_vector", "dom0")  # those that the loader knows by name
+ANY = 7  # of a segment's flags: Xen loads none that has none of them
 _OUT_OF_BOUNDS = "ELF start or entries are out of bounds"
 
 
@@ -61,7 +62,7 @@ class Loading:
         self.image = image
         self.source, self.all = self._find()
         self.notes = {placed.note.name: placed for placed in self.all}  # of two, the last one counts
-        parts = image.loaded()
+        parts = [p for p in image.loaded() if p.flags & ANY]
         self.pstart = min((p.paddr for p in parts), default=0)
         self.pend = max((p.paddr + p.memsz for p in parts), default=0)
         offset = self.number("PADDR_OFFSET", 0)
@@ -137,6 +138,11 @@ class Loading:
         return "it" if name in self.notes else "there is none; it"
 
     def _addresses(self) -> Iterator[Fault]:
+        unused = [p for p in self.image.loaded() if not p.flags & ANY]
+        if unused and self.pend == 0:
+            yield Fault("", _OUT_OF_BOUNDS, f"nothing of the image is loaded: of its segments of type PT_LOAD, p_flags is {', '.join(hex(p.flags) for p in unused)}, and Xen "
+                        "takes those alone that may be read (4), written (2) or executed (1)")
+            return
         if "PADDR_OFFSET" in self.notes and "VIRT_BASE" not in self.notes:
             yield Fault("PADDR_OFFSET", "ELF_PADDR_OFFSET set, VIRT_BASE unset", "it says what to take off, and nothing says of what")
         where = f"the image is at {self.kstart:#x} to {self.kend:#x}"

@@ -13,6 +13,7 @@ from .way import Way
 
 if TYPE_CHECKING:
     from .calls import Call
+    from .pvh_run import PvhRun
     from .transcript import Transcript
 
 _ENDING = ("panic.c", "exit.c", "printk.c", "console.c", "string.c", "ring.c", "serial.c")  # files of stage 2 by which a run ends
@@ -28,6 +29,7 @@ class Ending(Way):
     where_said: str
     said: Transcript
     calls: list[Call]
+    ran: PvhRun | None
     panic: str
     thing: Callable[[int], str]
 
@@ -102,12 +104,20 @@ class Ending(Way):
             return self.fault.ip
         if self.end == "crash" and self.seen and self.seen.regs is not None:
             return self.seen.regs.rip & self.mask
+        if self.panic and (self.bare or self.ran and self.ran.source.path == self.source.path):
+            return self._panicked_at()
         if (self.panic or not self.guest("^FAULT: vector")) and self.seen and self.seen.ended == "exit":
             found = (*self.callers(), *self.on_stack()[:MOST_FRAMES])
             return next((a for a in found if not self.source.line(a).partition(":")[0].endswith(_ENDING)), None)
         dumped = [self.xen(r"RIP: .*<([0-9a-f]+)>"), self.guest(r"^ +[ER]IP VA 0x([0-9a-f]+) ")]
         found = [int(m[1], 16) for m in dumped if m]
         return found[-1] if found else None
+
+    def _panicked_at(self) -> int | None:
+        """Where the kernel called panic(), if there is no Xen to stop at, or none is stopped."""
+        begin, steps = self.source.va("panic"), self.ran.steps if self.ran else self.steps
+        last = next((n for n in range(len(steps) - 1, 0, -1) if (self.source.linked(steps[n].address) or (None,))[0] == begin), 0)
+        return steps[last - 1].address if last else None
 
     @property
     def function(self) -> str:

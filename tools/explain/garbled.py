@@ -22,6 +22,10 @@ VALUES = {"XEN_VERSION": ("xen-3.0",), "LOADER": ("generic",), "PAE_MODE": ("yes
 
 def wrong(image: Image) -> str:
     """What is wrong with the first note that is; empty if all are well."""
+    places = [image.data[offset:offset + size] for offset, size in (*image.note_segments(), *image.note_sections()) if offset]
+    if places and not any(OWNER[:3].lower() in data.lower() for data in places):
+        first = ", ".join(f"{n:#x}" for n in _HEADER.unpack_from(places[0].ljust(_HEADER.size, b"\0")))
+        return f'"Xen" is nowhere in them, and the first begins {first}: what has to stand behind the three words, name and value, is in another section, or is not emitted'
     for offset, size in image.note_segments() or image.note_sections():
         data = image.data[offset:offset + size] if offset else b""
         what = _order(data) or _sequence(data)

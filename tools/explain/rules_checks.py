@@ -13,6 +13,7 @@ from .rule import rule
 from .rules_events import failsafe_for_events
 
 ARRIVAL = ("stack: ", "jump: ")  # these are made without Xen, too
+PRINTED = "memory map: "  # this contradicts what was printed
 Contradiction = Callable[[Facts], "str | None"]
 
 
@@ -71,6 +72,20 @@ def port(f: Facts) -> str | None:
     return f"Port {told[1]} is below {told[2]}, so it has a place in the table of handlers" if told and int(told[1]) < int(told[2]) else None
 
 
+def itself(f: Facts) -> str | None:
+    """Two numbers of one line that are to differ."""
+    told = re.search(r"\b(0x[0-9a-f]+|\d+), (?:and )?(?:is )?not \1\b", f.panic)
+    return f"{told[1]} is what it finds, and what it wants" if told else None
+
+
+def ram(f: Facts) -> str | None:
+    """Of stage 7: what was printed of the map of memory."""
+    told = re.match(r"memory map: no RAM at paddr (0x[0-9a-f]+)", f.panic)
+    ranges = [re.match(r"^(?:\[domain \d+\] |\(d\d+\) )?\s*memory: paddr (0x[0-9a-f]+) to (0x[0-9a-f]+)", line) for line in f.said.guest] if told else []
+    held = next((m for m in ranges if m and int(m[1], 16) <= int(told[1], 16) <= int(m[2], 16)), None)
+    return f"Paddr {told[1]} is in the range of usable memory that it has printed, {held[1]} to {held[2]}" if held else None
+
+
 def features(f: Facts) -> str | None:
     known = (f.word("features") or 0) & 0xFFFFFFFF
     return f"The features of Xen are known: features[0] is {known:#x}, and not 0" if known else None
@@ -87,14 +102,14 @@ def upcalls(f: Facts) -> str | None:
 
 CHECKS: dict[str, Contradiction] = {
     "events: masked": events, "hypercall refused: ": result, "verify: P=V": of.same_page, "verify: a store": of.same_page, "remap: limit paddr": of.limit, "stack: ": of.stack, "jump: ": of.jump, "P=V is still mapped": of.dropped,
-    "hypercall page: ": page, "remap: the entry at": of.entry, "page table walk: ": of.table, "virq ": port, "Xen could not return": failsafe, "start_info at": of.magic, "memory: start_info says": of.memory, "verify: no byte": of.none_run, "timer: ": ticks, "features: ": features, "events: xen_hypervisor_callback": upcalls,
+    "hypercall page: ": page, "remap: the entry at": of.entry, "page table walk: ": of.table, "virq ": port, "Xen could not return": failsafe, "start_info at": of.magic, "memory: start_info says": of.memory, "verify: no byte": of.none_run, "timer: ": ticks, "features: ": features, "events: xen_hypervisor_callback": upcalls, "memory map: ": ram,
 }
 
 
 @rule("check-wrong", "7-debugging", "failure", rank=-1)
 def _(f):
     about = next((check for begin, check in CHECKS.items() if f.panic.startswith(begin)), None)
-    looked = f.seen or f.bare and f.panic.startswith(ARRIVAL)
-    told = about(f) if about and looked and not f.wrong_result else None
+    looked = f.seen or f.panic.startswith(PRINTED) or f.bare and f.panic.startswith(ARRIVAL)
+    told = (about(f) if about and looked and not f.wrong_result else None) or itself(f)
     if told:
         return f"What the kernel says of itself is not so. {' '.join(told.split())}. The check is at fault, or what it compares: {f.where or 'where it panics'}, and what leads there."

@@ -98,6 +98,10 @@ def _(f):
         name = f.panic.split()[1]
         told = f"the file has one, {notes[name].number:#x}, which take_note() did not take" if name in notes else f"the file has no note {name}, and then there is nothing to do there"
         return f"{NO_ADDRESS:#x} is NO_ADDRESS, which image_parse() puts in for a note that there is not: {told}. The line came from {f.where}: what is asked before it?"
+    noted = re.match(r"image: its note (\w+), (0x[0-9a-f]+)", f.panic) if right else None
+    stands = noted and Loading(Source(os.environ.get("MODULE", "")).image).notes.get(noted[1])
+    if stands and stands.number == int(noted[2], 16):
+        return f"""Stage 6 refuses the note {noted[1]}, {noted[2]}, and that is what the file has: it was read rightly, and Xen takes the image: {right}. So it is the check that is wrong, {f.where}, or what it compares the number with."""
     if right and "it has nothing to load" in f.panic:
         loads = [n for n, s in enumerate(Files(os.environ.get("MODULE", ""), False).source.image.segments) if s.type == "PT_LOAD"]
         return f"""Stage 6 finds no segment to load, and the file has them: program header {', '.join(map(str, loads))}, counted from 0. next_header() (src/stage6-toolstack/image.c) looks at each in turn, from e_phoff on, one e_phentsize behind the other, for the type PT_LOAD (1)."""

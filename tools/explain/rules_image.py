@@ -3,9 +3,11 @@
 
 import os
 
+from xenabi.loader import ANY
+
 from .facts import Facts
 from .rule import rule
-from .rules_notes import note
+from .rules_notes import loading, note
 
 LESSON = "1-notes"
 MACHINES = {32: "EM_386", 64: "EM_X86_64"}
@@ -34,6 +36,9 @@ def _(f):
     if not f.source.loads:
         return """The image has no program header of type PT_LOAD, and it is by these alone that Xen, or any loader, knows what to put into memory. In the linker script, PHDRS has to give one,
             and each section of code and data has to name it (`readelf -lW` shows them)."""
+    parts = f.source.image.loaded() if f.source.image else []
+    if parts and not any(p.flags & ANY for p in parts):
+        return f"""Xen loads no segment of the image: it takes those of type PT_LOAD that may be read (4), written (2) or executed (1), and p_flags is {', '.join(hex(p.flags) for p in parts)}. In the linker script that is FLAGS() in PHDRS: 7 for all three."""
 
 
 @rule("p_paddr-virtual", ADDRESSES, "refusal", "panic")
@@ -41,7 +46,7 @@ def _(f):
     if not f.source.loads:
         return None
     start, entry = said(f, "virt_kstart"), said(f, "virt_entry")
-    if f.xen(BOUNDS) and start >= HIGH and not note(f, "VIRT_BASE"):
+    if f.xen(BOUNDS) and start >= HIGH and loading(f).pend and not note(f, "VIRT_BASE"):
         return f"""The program headers' p_paddr holds a virtual address, {start:#x}, and the entry is {entry:#x}. Without a VIRT_BASE note
             Xen takes p_paddr for the place to load at, so the linker script has to subtract LOAD_OFFSET from every section's load
             address: AT(...)."""

@@ -96,6 +96,10 @@ def _(f):
     if hasattr(f, "broken") or not any(words.startswith("pair: ") for words in panics.values()):
         return None
     asked = {n: words for n, words in panics.items() if words.startswith("pair: xenstore")}
+    wanted = re.search(r"\bguests=(\d+)", os.environ.get("CMDLINE", ""))
+    created = sum(1 for line in f.said.guest if line.startswith("toolstack: created domain "))
+    if asked and wanted and created < int(wanted[1]):
+        return f"""Dom0 was to build {wanted[1]} domains (guests={wanted[1]} on its command line), and has created {created}: there is no peer to tell of, and that is what the guest says. How many it builds main.c has from option_number() (src/stage6-toolstack/options.c): what did that read, and what does main() make of it?"""
     if asked:
         return f"""Before they lend anything, the two ask xenstore for each other's number and for the channel's port (read_number()), and dom0 has to answer, by its list of keys (find_key(), src/stage6-toolstack/store-keys.c): {'; '.join(f'domain {n} ended by "{words.removeprefix("pair: ")}"' for n, words in asked.items())}."""
     last = {m[1]: m[2] for m in (re.match(r"\[domain (\d+)\] +((?:lent|mapped|given back|taken back).*)", line) for line in f.said.guest) if m}
