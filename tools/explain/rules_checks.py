@@ -81,7 +81,7 @@ def itself(f: Facts) -> str | None:
 def ram(f: Facts) -> str | None:
     """Of stage 7: what was printed of the map of memory."""
     told = re.match(r"memory map: no RAM at paddr (0x[0-9a-f]+)", f.panic)
-    ranges = [re.match(r"^(?:\[domain \d+\] |\(d\d+\) )?\s*memory: paddr (0x[0-9a-f]+) to (0x[0-9a-f]+)", line) for line in f.said.guest] if told else []
+    ranges = [re.match(r"^\s*memory: paddr (0x[0-9a-f]+) to (0x[0-9a-f]+)", line) for line in f.said.guest] if told else []
     held = next((m for m in ranges if m and int(m[1], 16) <= int(told[1], 16) <= int(m[2], 16)), None)
     return f"Paddr {told[1]} is in the range of usable memory that it has printed, {held[1]} to {held[2]}" if held else None
 
