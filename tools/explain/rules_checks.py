@@ -74,7 +74,9 @@ def port(f: Facts) -> str | None:
 
 def itself(f: Facts) -> str | None:
     """Two numbers of one line that are to differ."""
-    told = re.search(r"\b(0x[0-9a-f]+|\d+), (?:and )?(?:is )?not \1\b", f.panic)
+    told = re.search(r"\b(0x[0-9a-f]+|\d+), (?:not |and .* (?:is|says) (?:at )?(?:paddr |P=V |VA )?)\1\b", f.panic)
+    if re.match(r"grant_table_op\(\w+\): status 0$", f.panic):
+        return "Status 0 is GNTST_okay: Xen has done what it was asked for"
     return f"{told[1]} is what it finds, and what it wants" if told else None
 
 

@@ -76,7 +76,7 @@ def _(f):
             (src/stage6-toolstack/bzimage.c) has to find the payload by the setup header, to unpack it, and to pass on what came out and its size."""
     if right and "neither an ELF file" in f.panic and _module_is_there(f):
         return f"""What stage 6 took for the guest's image is not what it was given: that is an ELF file, and {right}. start_info's mod_start is repointed to it, VA {f.info_now.mod_start:#x}, and there it begins (7f 45 4c 46). So it was lost between find_files() and image_parse(): find_files() puts the first file into *image, and the second,
-            which is empty if there is one alone, into *module. Are the two in this order in its definition, and wherever it and build() are called?"""
+            which is empty if there is one alone, into *module. Are the two in this order in its definition, and wherever it and build() are called? Or it came there, and the check that refuses it is wrong: {f.where}."""
     if right and "neither an ELF file" in f.panic:
         return f"""What stage 6 took for the guest's image is not what it was given: that is an ELF file, and {right}. Dom0's module begins at start_info's mod_start, which has to be
             repointed like the others, and find_files() takes the image and the guest's module from it."""

@@ -117,5 +117,5 @@ def _(f):
         return None
     pfn, pages = int(said[1], 16), int(said[2])
     shifted = f"As a paddr it is that of PFN {pfn >> PAGE_SHIFT:#x}, which the guest has: it was not shifted by PAGE_SHIFT. " if 0 < pfn >> PAGE_SHIFT < pages else ""
-    ways = [f.source.place(a) for a in f.on_stack() if f.source.function(a) not in ENDING] if f.seen and f.seen.regs else []
+    ways = [f.source.place(a) for a in f.callers() if f.source.function(a) not in (*ENDING, "fail", "guest_mfn")] if f.seen and f.seen.regs else []
     return f"""guest_mfn() was asked for PFN {pfn:#x}, and the guest has {pages} ({pages:#x}). {shifted}{f"It was called by way of {', '.join(dict.fromkeys(ways[:3]))}." if ways else ""}"""
