@@ -207,4 +207,7 @@ void serve(struct guest *guests, unsigned int count);
 /** Removes the domain, and waits until the last of it is gone. */
 void destroy(struct guest *guest);
 
+/** Panics if Xen has a domain besides this one. */
+void none_is_left(void);
+
 #endif

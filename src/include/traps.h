@@ -21,7 +21,7 @@
 #define TRAP_STUB_SIZE 16
 
 /** The stubs, in entry_32.S and entry_64.S. */
-extern const u8 trap_stubs[NR_TRAPS * TRAP_STUB_SIZE];
+extern const u8 trap_stubs[NR_TRAPS * TRAP_STUB_SIZE], trap_stubs_end[];
 
 /** @{ Where an event enters, and where Xen goes if it cannot return to us. */
 extern const u8 xen_hypervisor_callback[], xen_failsafe_callback[];
@@ -32,11 +32,16 @@ extern const u8 xen_hypervisor_callback[], xen_failsafe_callback[];
  * @return whether the registers have kept what they held */
 bool registers_kept(volatile unsigned int *count, unsigned int before);
 
-/** A page fault's vector, as the processor's manuals number them. */
+/** @{ Vectors, as the processor's manuals number them. */
+#define PROTECTION_FAULT_VECTOR 13
 #define PAGE_FAULT_VECTOR 14
+/** @} */
 
 /** The last exception's vector, as its stub has pushed it. */
 extern volatile unsigned long last_vector;
+
+/** Whether events were masked while the last one that was meant was handled. */
+extern volatile bool masked_in_handler;
 
 /** Called by the stubs for every exception. Returning resumes at regs->ip. */
 void do_trap(struct pt_regs *regs);

@@ -127,6 +127,9 @@ void xen_init_events(void);
 /** Keeps Xen from calling back, or lets it. */
 void mask_events(bool masked);
 
+/** Whether it is kept from that now. */
+bool events_are_masked(void);
+
 /** Panics if events are masked. @p when names the moment, for the message. */
 void events_are_on(const char *when);
 

@@ -51,9 +51,14 @@ void mask_events(bool masked)
 	vcpu->evtchn_upcall_mask = masked;
 }
 
+bool events_are_masked(void)
+{
+	return HYPERVISOR_shared_info->vcpu_info[0].evtchn_upcall_mask;
+}
+
 void events_are_on(const char *when)
 {
-	if (HYPERVISOR_shared_info->vcpu_info[0].evtchn_upcall_mask)
+	if (events_are_masked())
 		panic("events: masked %s", when);
 }
 

@@ -29,7 +29,7 @@ bool wait_for_ports(evtchn_port_t *ports, unsigned int count, u64 until)
 	struct sched_poll poll = {.nr_ports = count, .timeout = until};
 	bool any = false;
 
-	if (!HYPERVISOR_shared_info->vcpu_info[0].evtchn_upcall_mask)
+	if (!events_are_masked())
 		panic("poll: events are not masked, and an upcall takes the bit that is waited for");
 	set_xen_guest_handle(poll.ports, ports);
 	hypercall_must(HYPERVISOR_sched_op(SCHEDOP_poll, &poll),

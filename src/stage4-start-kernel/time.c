@@ -72,6 +72,8 @@ static void wait_for_tick(unsigned int number)
 		if (++wakes > 1000)
 			panic("timer: woken %u times, and tick %u has not come",
 			      wakes, number);
+		if (!events_are_masked())
+			panic("timer: events are on before SCHEDOP_block, and a tick that comes now is slept through");
 		hypercall_must(HYPERVISOR_sched_op(SCHEDOP_block, NULL),
 			       "sched_op(SCHEDOP_block)");
 		events_are_on("after SCHEDOP_block, which unmasks them");

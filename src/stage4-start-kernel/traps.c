@@ -30,6 +30,11 @@ void xen_init_traps(void)
 		table[vector].address =
 			(vaddr_t)(trap_stubs + vector * TRAP_STUB_SIZE);
 	}
+	/* Without a stub of its own a vector leads into what lies behind. */
+	if (trap_stubs_end - trap_stubs != sizeof(trap_stubs))
+		panic("trap table: %u vectors, and %lu bytes of stubs, each %u bytes long",
+		      NR_TRAPS, (unsigned long)(trap_stubs_end - trap_stubs),
+		      TRAP_STUB_SIZE);
 	/* The last entry is left with address 0: the end. Xen would read on. */
 	if (table[ARRAY_SIZE(table) - 1].address)
 		panic("trap table: its last entry has an address, and is to end it");
@@ -50,11 +55,16 @@ static vaddr_t read_cr2(void)
 /* Kept for identity_map_is_gone(), whose fault is handled without a word. */
 volatile unsigned long last_vector;
 
+/* Kept for xen_verify_entries(), likewise. */
+volatile bool masked_in_handler;
+
 void do_trap(struct pt_regs *regs)
 {
 	last_vector = regs->vector;
-	if (fixup_exception(regs))
+	if (fixup_exception(regs)) {
+		masked_in_handler = events_are_masked();
 		return;
+	}
 
 	printk("FAULT: vector %lu, error code %#lx, CR2 VA %#lx\n",
 	       regs->vector, regs->error_code, read_cr2());

@@ -35,6 +35,28 @@ static bool __attribute__((noinline)) variables_kept(unsigned int before)
 	return mine[0] == 1 && mine[1] == 2 && mine[2] == 3 && mine[3] == 4;
 }
 
+/** A selector that is beyond Xen's GDT. */
+#define NO_SELECTOR 0xfff8
+
+/* A stub pushes no error code where Xen has pushed one, or the frame is a word
+ * off. Of these exceptions the page fault has been seen by now; this is a
+ * general protection fault.
+ */
+static void protection_fault_returns(void)
+{
+	asm volatile("1:	mov %0, %%es\n"
+		     "2:\n"
+		     "	.pushsection __ex_table, \"a\"\n"
+		     "	.balign 4\n"
+		     "	.long 1b - ., 2b - .\n"
+		     "	.popsection"
+		     :
+		     : "r"(NO_SELECTOR));
+	if (last_vector != PROTECTION_FAULT_VECTOR)
+		panic("traps: a selector that is in no table led to vector %lu",
+		      last_vector);
+}
+
 /* First the exception alone: if it and the event exchange the same registers,
  * the two together undo it. An event that comes too early ends the wait, too.
  */
@@ -45,6 +67,9 @@ void xen_verify_entries(void)
 
 	if (!registers_kept(&timer_ticks, before - 1))
 		panic("entries: an exception has changed a register");
+	if (!masked_in_handler)
+		panic("traps: events are on while an exception is handled");
+	protection_fault_returns();
 	ask_for_event();
 	if (!registers_kept(&timer_ticks, before))
 		panic("entries: an exception or an event has changed a register");

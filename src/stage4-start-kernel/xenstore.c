@@ -40,17 +40,22 @@ static void ask(store_page_t *page, const char *path)
 	notify_remote(xen_start_info->store_evtchn);
 }
 
-/* Waits until the ring holds so many bytes of the answer, and takes them. */
+/* Waits until the ring holds so many bytes of the answer, and takes them. An
+ * answer without an event is found, too, but only when the time is over.
+ */
 static bool take(store_page_t *page, void *to, u32 count)
 {
 	u64 until = system_time() + NS_TO_ANSWER;
 	u32 at = page->rsp_cons;
+	bool rung = true;
 
 	while (page->rsp_prod - at < count) {
 		if (system_time() >= until)
 			return false;
-		wait_for_ports(&xen_start_info->store_evtchn, 1, until);
+		rung = wait_for_ports(&xen_start_info->store_evtchn, 1, until);
 	}
+	if (!rung && system_time() >= until)
+		panic("xenstore: the answer is in the ring, and no event said so");
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	store_ring_get(page->rsp, &at, to, count);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);

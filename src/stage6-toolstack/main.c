@@ -125,6 +125,7 @@ void start_kernel(void)
 		if (!report(&guests[i]))
 			verdict = VERDICT_FAILURE;
 	}
+	none_is_left();
 	paravirt_ops.exit(verdict);
 }
 //! [start_kernel]
