@@ -34,7 +34,7 @@ bool registers_kept(volatile unsigned int *count, unsigned int before);
 
 /** @{ Vectors, as the processor's manuals number them. */
 #define PROTECTION_FAULT_VECTOR 13
-#define PAGE_FAULT_VECTOR 14
+#define PAGE_FAULT_VECTOR	14
 /** @} */
 
 /** The last exception's vector, as its stub has pushed it. */

@@ -36,6 +36,9 @@ def broken(seen: Observation, source: Source, layout: Layout) -> Iterator[str]:
     if seen.info is None:
         yield _no_start_info(seen, base + (layout.get("start_info", 0) << PAGE_SHIFT))
         return
+    if _apart(seen, base):
+        yield _apart(seen, base)
+        return
     yield from _p2m(seen, base, layout)
     yield from _tables(seen, base, layout)
     yield from _pages(seen, layout)
@@ -85,6 +88,17 @@ def _p2m(seen: Observation, base: int, layout: Layout) -> Iterator[str]:
             yield (f"mfn_list says that PFN {pfn:#x} is MFN {seen.p2m[pfn]:#x}, and the page tables say MFN {maddr >> PAGE_SHIFT:#x}"
                    + ("" if there is None else f", which mfn_list has as its entry {there:#x} (an entry has {seen.bits // 8} bytes, and so the first PFNs' MFNs stand at 0, {seen.bits // 8}, {seen.bits // 4}, ...)"))
             return
+
+
+def _apart(seen: Observation, base: int) -> str:
+    """That mfn_list's entries are of another width than the guest's words."""
+    first, second = (maddr >> PAGE_SHIFT if maddr else 0 for maddr in (seen.guest().space.walk(base + (pfn << PAGE_SHIFT)).maddr for pfn in (0, 1)))
+    told = ""
+    if first and second and seen.bits == 64 and seen.p2m[:1] == [second << 32 | first]:
+        told = f"is {seen.p2m[0]:#x}: that is PFN 0's, {first:#x}, in its lower half, and PFN 1's, {second:#x}, in the upper. So the entries were written 4 bytes apart"
+    elif first and second and seen.bits == 32 and seen.p2m[:3:2] == [first, second] != seen.p2m[:2]:
+        told = f"is that, {first:#x}, the next one is {seen.p2m[1]:#x}, and the one after that is PFN 1's, {second:#x}. So the entries were written 8 bytes apart"
+    return told and f"mfn_list's first word, which is to be PFN 0's MFN, {told}, and a guest of {seen.bits} bits has {seen.bits // 8} for each (write_mfn_list(), src/stage6-toolstack/p2m.c)"
 
 
 def _m2p(seen: Observation) -> Iterator[str]:

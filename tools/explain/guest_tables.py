@@ -82,5 +82,9 @@ def not_written(f: Facts, at: Slot | None) -> str:
     """That the entry at which Xen stopped is 0."""
     if not at or entry(f, at) != 0:
         return ""
-    pae = f"With PAE each of the top level's {TOP[3]} entries has to lead to a table. " if "PIN_L3" in f.panic else ""
-    return f"""That entry is 0: nobody has written it. {pae}link_tables() (src/stage6-toolstack/pagetables.c) writes one entry of a level for each table of the level below."""
+    pae = count = ""
+    if "PIN_L3" in f.panic:
+        pae = f"With PAE each of the top level's {TOP[3]} entries has to lead to a table. "
+        written = sum(bool(entry(f, at._replace(number=n))) for n in range(TOP[3])) if at.level == 3 else 0
+        count = f" It has written {written}, so for so many tables of level 2 (guest->level[2].count, which count_tables() sets, and with PAE that is {TOP[3]})." if written else ""
+    return f"""That entry is 0: nobody has written it. {pae}link_tables() (src/stage6-toolstack/pagetables.c) writes one entry of a level for each table of the level below.{count}"""

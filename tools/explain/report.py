@@ -15,6 +15,9 @@ from .rule import Cause
 
 WIDTH, INDENT = 114, 18
 LED = "This names no changed line, and may be what one led to: "
+CRASHED = "guest-domain-crashed"  # which says nothing of the cause
+MOST_WHY = 400  # characters
+SENTENCE = re.compile(r"(?<=[.?]) (?=[A-Z])")
 
 
 def paragraph(title: str, text: str) -> Iterator[str]:
@@ -40,8 +43,8 @@ def lines(facts: Facts, found: list[Cause], inside: Facts | None = None, causes:
     changes = Changes(facts.source.path)
     for number, line in enumerate(changes.lines()):
         yield "  " + ("" if number else "changed").ljust(INDENT - 2) + line
-    led = changes.places and not any(map(changes.named_in, (first.text, facts.where, *(cause.text for cause in causes[:1]))))
-    yield from paragraph("likely cause", (LED if led else "") + first.text)
+    effect = changes.places and not any(map(changes.named_in, (first.text, facts.where, *(cause.text for cause in causes[:1]))))
+    yield from paragraph("likely cause", (LED if effect else "") + led(first, inside, causes))
     if first.unlike:
         yield from paragraph("to be sure", first.unlike)
     for other in found[1:] if not inside else ():
@@ -53,6 +56,18 @@ def lines(facts: Facts, found: list[Cause], inside: Facts | None = None, causes:
     # What goes for each kernel without Xen is told in lesson 11, and before that for stage 5.
     pages = dict.fromkeys(lesson(NATIVE if facts.native and facts.pvh == "n" and cause.read == PVH else cause.read) for cause in (first, *causes[:1]))
     yield from paragraph("read", " and ".join(pages))
+
+
+def led(first: Cause, inside: Facts | None, causes: Sequence[Cause]) -> str:
+    """The first cause's text; if that is no more than that the domain has crashed, then why it has, in a sentence."""
+    if first.name != CRASHED or not inside or not causes:
+        return first.text
+    if "/stage1." in inside.source.path:
+        return f"{first.text} Here: {causes[0].name}."
+    why, *more = SENTENCE.split(causes[0].text)
+    while more and len(why) + len(more[0]) < MOST_WHY:
+        why += f" {more.pop(0)}"
+    return f"The domain that stage 6 built has crashed; dom0, which built it, is well. Why: {why}"
 
 
 def evidence(facts: Facts) -> list[str]:

@@ -5,6 +5,7 @@ import re
 from errno import EFAULT, EPERM, ESRCH
 
 from xenabi.headers import value
+from xenabi.hypercalls import ARGUMENTS as TAKES
 from xenpt.memory import PAGE_SHIFT
 
 from .calls import ARGUMENTS, MOST_UPDATES, UPDATE, Call
@@ -12,6 +13,8 @@ from .disassembly import function
 from .facts import Facts
 from .questions import hexadecimals, operation_meant, refused, say
 from .rule import rule
+from .rules_calling import REGISTERS, SAMPLE, is_text
+from .rules_hypercall import in_page
 from .rules_updates import p2m_pointer
 
 LESSON = "3-remap"
@@ -37,6 +40,23 @@ def _(f):
     call = refused(f, name=("update_va_mapping",))
     if call and f.is_a(call.args[1], "linked", "pv") and not f.is_a(call.args[0], "linked", "pv"):
         return f"""update_va_mapping got {call.args[0]:#x} as the VA of which the pte is to change, and {say(f, call.args[1], "linked", "pv")} as the entry: the two are exchanged. The VA comes first."""
+    return None
+
+
+@rule("argument-register", "2-hypercall-page: Why a page", "mute", "silence", "timeout", "failure")
+def _(f):
+    """An argument of console_io that came in a register which it does not take."""
+    own, names = len(TAKES["console_io"].split()), REGISTERS[f.bits]
+    for call in (c for c in f.calls if c.name == "console_io" and in_page(f, c.regs.rip & f.mask)):
+        wrong = [n for n in range(1, own) if not call.args[n]]
+        spare = [n for n in range(own, len(call.args)) if call.args[n]]
+        pointer = spare[0] if wrong == [own - 1] and len(spare) == 1 else own - 1
+        text = f.code(call.args[pointer], SAMPLE)
+        if len(wrong) == len(spare) == 1 and len(text) == SAMPLE and is_text(text):
+            number, other = wrong[0], spare[0]
+            found = f'{call.args[other]:#x}, the address of a text, "{text.decode()}..."' if pointer == other else f"{call.args[other]}, which may be the text's length"
+            return f"""console_io takes operation, count and address, in {", ".join(n.upper() for n in names[:own])}. Through the page Xen got 0 as argument {number + 1}, in {names[number].upper()}, and in {names[other].upper()}, where argument {other + 1} goes, which console_io does not have, stood {found}.
+                In hypercall()'s asm the registers of a{number + 1} and a{other + 1} are exchanged, or, where it is called, the two arguments."""
     return None
 
 

@@ -68,8 +68,11 @@ def _(f):
         features = [c for c in calls if c.name == "xen_version" and c.args[0] == GET_FEATURES]
         lost = next((c for c in features if not c.args[1] or f.seen.peek(c.args[1], 8) is None), None)
         if lost and "features" in f.panic:
+            astray = next((n for n in range(2, len(lost.args)) if on_stack(f, lost.args[n]) and in_page(f, lost.regs.rip & f.mask)), 0)
+            where = f"{REGISTERS[f.bits][astray].upper()}, where argument {astray + 1} goes, has {lost.args[astray]:#x}, an address on the stack: in hypercall()'s asm the registers of a2 and a{astray + 1} are exchanged, or the arguments are where it is called" if astray else \
+                "The argument is the address of a variable"
             return f"""Of two calls that are to be the same, the one {"through the page" if in_page(f, lost.regs.rip & f.mask) else "by Xen's gate"} gave Xen {lost.args[1]:#x} as the address of its struct, and nothing of this
-                kernel's is there: Xen wrote its answer elsewhere, or nowhere. The argument is the address of a variable."""
+                kernel's is there: Xen wrote its answer elsewhere, or nowhere. {where}."""
         twice = next((c for c in features if f.seen and on_stack(f, c.args[1]) and on_stack(
             f, int.from_bytes(f.seen.peek(c.args[1], f.bits // 8) or b"", "little")) and c.result), None)
         if twice:

@@ -81,6 +81,13 @@ def _(f):
         answered? A port is the answer of bind_virq, alloc_unbound or bind_interdomain (local_port)."""
 
 
+@rule("block-unmasked", "4-start-kernel: What a kernel sets up first", "failure")
+def _(f):
+    if f.panic.startswith("timer: events are on before SCHEDOP_block"):
+        return f"""At {f.where or "the place shown"} the kernel was about to sleep by SCHEDOP_block, with events on (evtchn_upcall_mask is 0). A tick that comes after it looked at timer_ticks, and before it sleeps, is handled in between, and nothing wakes it any more. mask_events(true) comes before timer_ticks is looked at, each time:
+            once before the loop, and again behind each SCHEDOP_block, which takes the mask away and sleeps in one step."""
+
+
 @rule("poll-unmasked", LESSON, "failure")
 def _(f):
     if f.panic.startswith("poll: events are not masked"):

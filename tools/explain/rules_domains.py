@@ -3,6 +3,7 @@
 
 import re
 
+from xenabi.headers import value
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .numbers import built
@@ -41,6 +42,19 @@ def _(f):
     if f.guest(r"^toolstack: the guest ended with reason 3 \(crash\)"):
         return """The domain that stage 6 built has crashed; dom0, which built it, is well. What the guest or Xen printed before that
             tells why: (d1) or [domain 1] begins the guest's lines. GUEST=1 has to end so: it can do nothing else."""
+
+
+@rule("guest-domain-left", LESSON, "failure")
+def _(f):
+    told = re.match(r"toolstack: all guests are at their end, and Xen still has domain (\d+), flags 0x([0-9a-f]+)", f.panic)
+    if not told:
+        return None
+    said = "\n".join(f.said.guest)
+    created, gone = (re.findall(rf"^toolstack: {words}", said, re.M) for words in (r"created domain (\d+),", r"domain (\d+) is gone"))
+    flags = int(told[2], 16)
+    state = "It has ended, and was not destroyed" if flags & 1 << value("_XEN_DOMINF_shutdown") else \
+        "It is paused still, as it was created: it never ran, and was not destroyed" if flags & 1 << value("_XEN_DOMINF_paused") else "It runs still"
+    return f"""Dom0 has created domain{'s' if len(created) > 1 else ''} {', '.join(created)}, and destroyed {', '.join(gone) or 'none'}: domain {told[1]} is left. {state}. start_kernel() (src/stage6-toolstack/main.c) has a loop that builds the guests, and one that destroys them, and serve() lets them run: each has to go through the same guests, as many as count says."""
 
 
 def _pushed(f) -> str:

@@ -13,7 +13,7 @@ from .rule import rule
 from .trail import Step
 
 INDIRECT = {0xD0: "CALL", 0xE0: "JMP"}  # FF /2 and FF /4
-STUB = 32  # bytes
+STUB, STUBS = 32, 128  # bytes of one, and how many a page has
 GENERAL_PROTECTION, PAGE_FAULT = 13, 14
 INT3 = 3  # its address is that of the next instruction
 
@@ -23,6 +23,33 @@ def last_in_code(f: Facts) -> Step | None:
     ways = zip(reversed(f.steps[:-1]), reversed(f.steps)) if f.fault and not f.cut else ()
     return next((a for a, b in ways if f.source.is_code(a.address) and b.address in (f.landed, f.fault.ip)), None) or \
         (f.steps[-1] if f.steps and not f.cut and f.fault and f.fault.vector == PAGE_FAULT and f.source.is_code(f.steps[-1].address) else None)
+
+
+def stub_as_pointer(f: Facts) -> tuple[Step, int, int] | None:
+    """The last call that took its target from a stub of the hypercall page: the step, where in the page, and the target. By now the page may have been written over."""
+    page = f.source.va("hypercall_page")
+    if page is None or f.cut or not f.steps or not f.fault:
+        return None
+    after_each = [*(s.address for s in f.steps[1:]), f.landed or f.fault.ip]
+    for step, after in zip(reversed(f.steps), reversed(after_each)):
+        code = f.code(step.address, 2) if f.source.is_code(step.address) and not f.source.is_code(after) else b""
+        if len(code) < 2 or code[0] != 0xFF or code[1] & 0xC0 == 0xC0 or code[1] & 0x38 not in (0x10, 0x20):
+            continue
+        read = operand(f.source, step.address, Saved({name.lower(): value for name, value in step.registers.items()}))
+        linked = f.source.linked(read[0]) if read else None
+        return (step, linked[0] - page, after) if linked and 0 <= linked[0] - page < STUB * STUBS else None
+    return None
+
+
+@rule("stub-as-pointer", "2-hypercall-page: Why a page", rank=-1)
+def _(f):
+    found = stub_as_pointer(f)
+    if not found:
+        return None
+    step, offset, target = found
+    name = names("__HYPERVISOR_").get(offset // STUB, "").removeprefix("__HYPERVISOR_")
+    return f"""The call at {f.source.place(step.address)} took its target from memory, at byte {offset:#x} of the hypercall page, where the stub of hypercall {offset // STUB}{f" ({name})" if name else ""} is. What stands there is the stub's code, {target.to_bytes(f.bits // 8, "little").hex(" ")}, and as an address that is {target:#x}. The stub itself is to be called,
+        by its address (call *%{"e" if f.bits == 32 else "r"}ax), and not what it contains (call *(%{"e" if f.bits == 32 else "r"}ax)): a pointer was followed once too often."""
 
 
 @rule("jump-through-memory", JUMP + ": The jump", "crash", "failure", rank=-1)

@@ -16,6 +16,8 @@ from .rule import rule
 from .rules_arguments import LESSON, MMU, OPERATIONS
 
 BIND_VIRQ = value("EVTCHNOP_bind_virq")
+FIELDS = {"EVTCHNOP_bind_virq": "virq vcpu port", "EVTCHNOP_bind_ipi": "vcpu port",
+          "EVTCHNOP_send": "port", "EVTCHNOP_unmask": "port", "EVTCHNOP_close": "port"}  # of 32 bits
 ON_PORT = {value(f"EVTCHNOP_{name}"): f"EVTCHNOP_{name}" for name in ("close", "send", "unmask")}
 
 
@@ -49,7 +51,11 @@ def _(f):
 
 @rule("no-such-vcpu", "4-start-kernel: What a kernel sets up first", "failure")
 def _(f):
-    call = refused(f, ENOENT, name=("vcpu_op",))
+    call = refused(f, ENOENT, name=("vcpu_op", "event_channel_op"))
+    if call and call.name == "event_channel_op":
+        virq, vcpu = (int.from_bytes(call.data[at:at + 4], "little") for at in (0, 4))
+        return f"""EVTCHNOP_bind_virq was to bind virtual interrupt {virq} of virtual processor {vcpu} (the field vcpu of struct evtchn_bind_virq), and this domain has no such one: {errors()[ENOENT]}. They are counted from 0, and here there is only that. Made at {f.source.place(call.caller)}.""" \
+            if call.args[0] == BIND_VIRQ and vcpu else None
     if call and call.args[1]:
         return f"""vcpu_op was made for virtual processor {say(f, call.args[1], "pv", "linked")}, and this domain has no such one: {errors()[ENOENT]}. They are counted from 0, and here there is only that. Its arguments are operation, vcpu, and the address
             of a struct. Made at {f.source.place(call.caller)}."""
@@ -115,4 +121,7 @@ def struct_of(f: Facts, call: Call | None) -> str:
     at = call.args[1] if call and call.name in OPERATIONS else 0
     data = f.seen.peek(at, 16) if at and f.seen else None
     words = [int.from_bytes(data[n:n + 4], "little") for n in range(0, 16, 4)] if data else []
+    fields = FIELDS.get(names("EVTCHNOP_").get(call.args[0], ""), "").split() if call and call.name == "event_channel_op" else []
+    if words and fields:
+        return f" Its struct, at VA {at:#x}, has {', '.join(f'{name} {n:#x}' for name, n in zip(fields, words))}: is each what this operation takes?"
     return f" Its struct, at VA {at:#x}, begins with {', '.join(f'{n:#x}' for n in words)} (words of 32 bits): is each field what this operation takes?" if words else ""

@@ -17,13 +17,13 @@ DIRECTION = 1 << 10  # of EFLAGS
 PUSHED = {32: "rax", 64: "rax r11 rcx"}  # and what it pushes, the last first
 
 
-def lost(f: Facts) -> list[str]:
-    """Registers that were not what they had been, when the last exception that was meant, or an event right after it, had been handled."""
+def lost(f: Facts, events: bool = True) -> list[str]:
+    """Registers that were not what they had been, when the last exception that was meant, or an event right after it, had been handled; events: whether those count."""
     fixups = dict(f.source.fixups)
     fault = next((x for x in reversed(f.seen.faults if f.seen else []) if x.ip in fixups), None)
     backs = [c for c in f.calls[fault.calls:] if c.name == IRET] if fault else []
     found = []
-    for back in backs[:1] + [b for b in backs[1:] if f.source.function(frame(f, b)) == "registers_kept"]:
+    for back in backs[:1] + [b for b in backs[1:] if events and f.source.function(frame(f, b)) == "registers_kept"]:
         after = {name: back.regs.values[name] for name in KEPT[f.bits].split()} | {name: pushed(f, back, n)
                                                                                    for n, name in enumerate(PUSHED[f.bits].split())}
         found += [f"{register(f, name)} was {fault.regs.values[name] & f.mask:#x} before and {value & f.mask:#x} after"
@@ -77,7 +77,10 @@ def _(f):
     if not went_on and not f.panic.startswith("entries: an exception "):
         return None
     if lost(f):
-        return f"""An exception, or an event, came and was handled, and {'; '.join(lost(f)[:3])} it. Between its entry and its iret a register is not pushed, or another is popped in its
+        entry = f"entry_{f.bits}.S"
+        how = f"An exception came and was handled, by its stub and trap_common ({entry}, call_do_trap)" if lost(f, events=False) else \
+            f"An exception came and was handled, and all registers were as before. Then an event came and was handled, by xen_hypervisor_callback ({entry})"
+        return f"""{how}, and {'; '.join(lost(f)[:3])} it. Between that entry and its iret a register is not pushed, or another is popped in its
             place: all that a C function may change has to be saved, and taken back in the opposite order."""
     fast = next((c for c in f.calls if c.name == IRET and iret_flags(f, c) == IN_SYSCALL), None)
     if fast:

@@ -100,6 +100,20 @@ def _(f):
             (rsp_prod). So {unanswered(shared.req_prod, shared.req_cons, shared.rsp_prod)}"""
 
 
+@rule("xenstore-no-event", STORE, "failure")
+def _(f):
+    if not f.panic.startswith("xenstore: the answer is in the ring, and no event said so"):
+        return None
+    shared = page(f)
+    if not shared:
+        return f"""The domain asked xenstore, and the answer came without an event: either dom0 sent none by its end of the channel (store_answer(), {ANSWERS}: notify_remote(guest->store_ours)), or the domain waited for another port than start_info's store_evtchn (take(), src/stage4-start-kernel/xenstore.c)."""
+    port = f.info.store_evtchn
+    found = f"Dom0's answer was in the ring ({shared.rsp_prod} bytes, by rsp_prod), and in the second that the domain waits, "
+    if f.shared_info and port in f.shared_info.pending:
+        return f"""{found}an event came by port {port}, start_info's store_evtchn: its bit is set in shared_info still. So the domain waited for another port, or did not look at this one's bit (take(), src/stage4-start-kernel/xenstore.c; wait_for_ports(), poll.c)."""
+    return f"""{found}no event came by port {port}, start_info's store_evtchn. Who has put something into a ring sends an event to who waits for it: store_answer() ({ANSWERS}) has to call notify_remote(guest->store_ours), dom0's end of that channel, once rsp_prod says that the answer is there."""
+
+
 @rule("xenstore-answer-type", STORE, "failure")
 def _(f):
     told = re.match(r"xenstore: the answer is of type (\d+), not (\d+) as the question, nor (\d+), an error", f.panic)
