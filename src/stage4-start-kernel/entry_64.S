@@ -27,10 +27,9 @@ trap_stubs:
 	jmp	trap_common
 	.set	vector, vector + 1
 	.endr
-	.balign 16
-	.globl	trap_stubs_end
-trap_stubs_end:
 
+	.balign	16
+	.globl	trap_common
 trap_common:
 	call_do_trap
 	push	$0			# flags for the iret hypercall

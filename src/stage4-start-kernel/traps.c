@@ -31,9 +31,9 @@ void xen_init_traps(void)
 			(vaddr_t)(trap_stubs + vector * TRAP_STUB_SIZE);
 	}
 	/* Without a stub of its own a vector leads into what lies behind. */
-	if (trap_stubs_end - trap_stubs != sizeof(trap_stubs))
+	if (trap_common - trap_stubs != sizeof(trap_stubs))
 		panic("trap table: %u vectors, and %lu bytes of stubs, each %u bytes long",
-		      NR_TRAPS, (unsigned long)(trap_stubs_end - trap_stubs),
+		      NR_TRAPS, (unsigned long)(trap_common - trap_stubs),
 		      TRAP_STUB_SIZE);
 	/* The last entry is left with address 0: the end. Xen would read on. */
 	if (table[ARRAY_SIZE(table) - 1].address)

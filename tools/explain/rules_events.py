@@ -42,10 +42,11 @@ def _(f):
 @rule("shared-info-elsewhere", FIRST, "silence", "timeout", "failure", "crash")
 def _(f):
     va = f.source.va("shared_info_page")
-    started = va is not None and f.info and any(c.name == "set_callbacks" for c in f.calls)
-    pointer = f.word("HYPERVISOR_shared_info") if started else None
+    made = [c.name for c in f.calls] if va is not None and f.info else []
+    started = "set_callbacks" in made
+    pointer = f.word("HYPERVISOR_shared_info") if "set_trap_table" in made else None
     if pointer is not None and pointer != va and f.end != "crash":
-        return f"""HYPERVISOR_shared_info is {pointer:#x} ({f.number(pointer) or "nothing that is known here"}). Xen's page is to be mapped at shared_info_page, VA {va:#x}, and {"was" if any(c.name == "update_va_mapping" and c.args[0] == va for c in f.calls) else "was not, either"}: what the
+        return f"""HYPERVISOR_shared_info is {pointer:#x} ({f.number(pointer) or "nothing that is known here"}). Xen's page is to be mapped at shared_info_page, VA {va:#x}, and {"was" if any(c.name == "update_va_mapping" and c.args[0] == va for c in f.calls) else "was not, either" if started else "is not yet"}: what the
             kernel reads and writes there is not what Xen does."""
     walk = f.walk(va) if started else None
     if walk and va % PAGE_SIZE:
