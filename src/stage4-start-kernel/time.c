@@ -138,7 +138,7 @@ void xen_wait_for_ticks(unsigned int count)
 		tick_took_time(number, start);
 		printk("  tick %u\n", number);
 	}
-	if (timer_ticks < count)
+	if (timer_ticks != count)
 		panic("timer: %u ticks came, and %u were waited for",
 		      timer_ticks, count);
 	clock_is_not_ahead();

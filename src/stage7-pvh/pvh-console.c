@@ -33,6 +33,8 @@ static void find_ring(void)
 	if (ring_port == parameter(HVM_PARAM_STORE_EVTCHN))
 		panic("console: port %u is that of xenstore, too, and each has its own",
 		      ring_port);
+	if (!parameter(HVM_PARAM_STORE_PFN))
+		panic("xenstore: HVM_PARAM_STORE_PFN names no page, and a domU has one for it");
 }
 
 //! [pvh_select_console]

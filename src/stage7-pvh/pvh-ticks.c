@@ -75,4 +75,7 @@ void pvh_wait_for_ticks(unsigned int count)
 			tick_took_time(number, start);
 		printk("  tick %u\n", number);
 	}
+	if (ticks != count)
+		panic("timer: %u ticks came, and %u were waited for", ticks,
+		      count);
 }

@@ -14,7 +14,7 @@ from .fault import NAMES
 from .rule import Cause
 
 WIDTH, INDENT = 114, 18
-LED = "This names no changed line, and may be what one led to: "
+EFFECT = "This names no changed line, and may be what one led to: "
 CRASHED = "guest-domain-crashed"  # which says nothing of the cause
 MOST_WHY = 400  # characters
 SENTENCE = re.compile(r"(?<=[.?]) (?=[A-Z])")
@@ -44,7 +44,7 @@ def lines(facts: Facts, found: list[Cause], inside: Facts | None = None, causes:
     for number, line in enumerate(changes.lines()):
         yield "  " + ("" if number else "changed").ljust(INDENT - 2) + line
     effect = changes.places and not any(map(changes.named_in, (first.text, facts.where, *(cause.text for cause in causes[:1]))))
-    yield from paragraph("likely cause", (LED if effect else "") + led(first, inside, causes))
+    yield from paragraph("likely cause", (EFFECT if effect else "") + led(first, inside, causes))
     if first.unlike:
         yield from paragraph("to be sure", first.unlike)
     for other in found[1:] if not inside else ():

@@ -95,7 +95,7 @@ def features(f: Facts) -> str | None:
 
 def ticks(f: Facts) -> str | None:
     told = re.match(r"timer: (\d+) ticks came, and (\d+) were waited for", f.panic)
-    return f"{told[1]} ticks are not fewer than {told[2]}" if told and int(told[1]) >= int(told[2]) else None
+    return f"{told[1]} ticks came, and so many were waited for" if told and told[1] == told[2] else None
 
 
 def upcalls(f: Facts) -> str | None:

@@ -118,6 +118,16 @@ def handler(f: Facts) -> str:
         left of the pending bits (& ~evtchn_mask), which port is made of them (word * BITS_PER_LONG + bit), whether its handler is called; or in what the handler does."""
 
 
+@rule("ticks-miscounted", FIRST, "failure", rank=-1)
+def _(f):
+    told = re.match(r"timer: (\d+) ticks came, and (\d+) were waited for|timer: tick (\d+) came at", f.panic)
+    held = f.word("timer_ticks")
+    counted, asked_for = (int(told[1] or (held or 0) & 0xFFFFFFFF), int(told[2] or told[3])) if told else (0, 0)
+    if counted > asked_for:
+        down = f" {counted} is {counted - (1 << 32)} as a signed number: it counts down." if counted >> 31 else ""
+        return f"""More ticks were counted, {counted}, than were asked for, {asked_for}, one at a time.{down} Each event adds 1, in the timer's handler and nowhere else; so either that adds something else, or another counts too, or more events came: Xen's periodic timer, or one that was asked for elsewhere."""
+
+
 @rule("timer-never-ticked", FIRST, "failure", "silence", rank=1)
 def _(f):
     ready = asked(f) and any(virq == TIMER and f.shared_info and port not in f.shared_info.masked for virq, port in bound(f))
