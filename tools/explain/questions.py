@@ -67,6 +67,12 @@ def by_stack(f: Facts, fault: Fault) -> bool:
     return abs(fault.cr2 - (fault.regs.rsp & f.mask)) < NEAR_STACK or bool(f.xen("fault at .*crash_page_fault"))
 
 
+def stack_in_code(f: Facts) -> bool:
+    """Whether the exception came with a stack pointer that is in the image's code, by which any number may have been read."""
+    esp = f.fault.regs.rsp & f.mask if f.fault and f.seen else 0
+    return bool(esp) and f.source.is_code(esp - 1) and f.source.is_code(f.fault.ip)
+
+
 def refused(f: Facts, *numbers: int, name: tuple[str, ...] = ()) -> Call | None:
     """The call that was refused, if with one of these errors and of this name."""
     call = f.refused

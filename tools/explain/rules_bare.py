@@ -46,7 +46,8 @@ def told_by_loader(f, n: int) -> str:
         at = data.find((n - back).to_bytes(f.bits // 8, "little")) if n - back >= LOWEST else -1
         if at >= 0 and at % 4 == 0:
             beyond = f"{back:#x} bytes behind the address " if back else ""
-            return f.number(n, "pv") or f"{beyond}{'which' if not back else 'that'} {f.thing(f.bare.info)} + {at:#x} holds"
+            passed = f.thing(f.bare.info) or f"what was passed, paddr {f.bare.info:#x}"
+            return f.number(n, "pv") or f"{beyond}{'which' if not back else 'that'} {passed} + {at:#x} holds"
     return f.number(n, "pv")
 
 

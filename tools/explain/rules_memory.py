@@ -81,6 +81,10 @@ def _(f):
 @rule("no-memory-map", "5-boot-protocol", "failure")
 def _(f):
     told = re.match(r"e820: boot_params names no usable memory in (\d+) ranges", f.panic)
+    passed = f.bare.infos if f.bare else []
+    if told and passed and f.bare.read_paddr(passed[-1] + HEADER, 4) != MAGIC:
+        return None if len(set(passed[-2:])) > 1 else f"""ESI was {passed[-1]:#x} at startup_32 ({f.number(passed[-1]) or "nothing that is known here"}), and there is no boot_params: {HEADER:#x} bytes behind that there is no HdrS. The unpacker was entered with the same number, so it was the setup part (setup.S) that
+            jumped with another ESI than boot_params' address."""
     if told:
         data = f.bare.read_paddr(f.bare.infos[-1] + TABLE, MOST_RANGES * ENTRY) if f.bare and f.bare.infos else b""
         if _copied_elsewhere(f):

@@ -7,7 +7,7 @@ from .calls import IRET, MOST_UPDATES, SHUTDOWN
 from .disassembly import absolute, operand
 from .frames import gates
 from .handed import handed
-from .questions import JUMP, REMAP, is_linked, page_fault, remapped, who
+from .questions import JUMP, REMAP, is_linked, page_fault, remapped, stack_in_code, who
 from .rule import rule
 from .unset import unset, unset_variable
 
@@ -35,7 +35,7 @@ def _(f):
 def _(f):
     fault = page_fault(f)
     pfn = f.pfn(fault.cr2 >> PAGE_SHIFT) if fault else None
-    if pfn is not None and f.is_a(fault.cr2 & ~0xFFF | PAGE_FLAGS, "entry") and not f.is_a(fault.cr2, "pv", "linked") and fault.cr2 > PAGE_SIZE:
+    if pfn is not None and f.is_a(fault.cr2 & ~0xFFF | PAGE_FLAGS, "entry") and not f.is_a(fault.cr2, "pv", "linked") and fault.cr2 > PAGE_SIZE and not stack_in_code(f):
         return f"""VA {fault.cr2:#x} is a machine address, in PFN {pfn:#x} ({f.thing(pfn << PAGE_SHIFT) or "a page of this guest"}), used as a
             virtual one. An entry's MFN has to go through the m2p before the table behind it can be read, P=V
             {pfn << PAGE_SHIFT | fault.cr2 & 0xFFF:#x}.{who(f, fault.cr2)}"""

@@ -57,7 +57,7 @@ def instead(f: Facts, paddr: int, va: int) -> str:
     waiting = (f.word("batched") or 0) & 0xFFFFFFFF
     if not at and 0 < waiting < MOST_UPDATES:
         return f"{waiting} more were collected (batched) and never sent: mmu_update was called before all were there."
-    missed = beside(f, va)
+    missed = too_few(f, paddr, va) or beside(f, va)
     if not at and missed:
         return missed
     told = f.seen.probes.told if f.seen and f.seen.probes else []
@@ -77,6 +77,23 @@ def beside(f: Facts, va: int) -> str:
     near = next((ptr for ptr, val in made(f) if val and ptr >> PAGE_SHIFT == entry.maddr >> PAGE_SHIFT and 0 < abs(ptr - entry.maddr) <= NEXT), 0)
     found = f.va_of_entry(near) if near else None
     return f"{entry.name} is at maddr {entry.maddr:#x}, and the update went to maddr {near:#x}, {found[0]}: the index is {abs(near - entry.maddr) // 8} too {'small' if near < entry.maddr else 'large'}:" if found else ""
+
+
+def too_few(f: Facts, paddr: int, va: int) -> str:
+    """Whether the table in which an entry is missing got fewer updates than it has entries to be set."""
+    entry = f.walk(va).path[-1]
+    told = [t.right for t in (f.seen.probes.told if f.seen.probes else []) if t.name == "remap_limit"]
+    end = told[-1] if told else max((r.stop for name, r in f.said.layout.items() if name != "TOTAL"), default=0)
+    begin, count = entry.index - paddr // entry.size, -(-end // entry.size)
+    wanted = range(begin, begin + count)
+    size = f.seen.guest().mode.entry_size
+    places = sorted({(ptr - entry.table) // size for ptr, _ in made(f) if ptr >> PAGE_SHIFT == entry.maddr >> PAGE_SHIFT})
+    if begin < 0 or entry.index not in wanted or not places or len(places) >= count or not set(places) <= set(wanted):
+        return ""
+    names = ", ".join(f"{entry.level.name}[{n}]" for n in places)
+    steps = {b - a for a, b in zip(places, places[1:])}
+    why = f"the loop's step is {min(steps)} entries" if min(steps, default=1) > 1 else "the loop ends too early, or its step is larger than what one entry maps"
+    return f"""Up to paddr {end:#x} {count} entries are needed, {entry.level.name}[{begin}] to [{wanted[-1]}], one for each {entry.size:#x} bytes, and {len(places)} {"was" if len(places) < 2 else "were"} updated, {names}: {why};"""
 
 
 def made(f: Facts) -> list[tuple[int, int]]:

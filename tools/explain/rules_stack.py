@@ -2,10 +2,11 @@
 """The stack pointer, and the stacks that exist."""
 
 from .facts import Facts
-from .questions import JUMP, MACHINE, by_stack, page_fault
+from .questions import JUMP, MACHINE, by_stack, page_fault, stack_in_code
 from .rule import rule
 
 STACK_SIZE, STACK_END_MAGIC = 0x2000, 0x57AC6E9D  # THREAD_SIZE; linux/magic.h
+NEAR_ENTRY = 0x200  # bytes: so much a few calls push
 
 
 def right_stack(f: Facts, esp: int) -> bool:
@@ -52,6 +53,17 @@ def _(f):
         return f"""The stack pointer, VA {esp:#x}, is in {f.source.name(esp)}, and not in init_stack, which is VA {f.source.va("init_stack"):#x} to
             {f.source.top_of("init_stack"):#x}: where it was set, another end, or another size (THREAD_SIZE), was taken for init_stack's. Whatever is put into that
             variable is put over return addresses, and the other way round."""
+
+
+@rule("stack-in-code", JUMP + ": The jump", "crash", "failure")
+def _(f):
+    if not stack_in_code(f):
+        return None
+    esp = f.fault.regs.rsp & f.mask
+    to = [a for a in (f.source.begin(s.address) for s in f.steps) if a is not None and 0 <= a - f.source.linked(esp)[0] < NEAR_ENTRY]
+    jumped = f" It lies right below {f.source.name(to[-1])}(), which was jumped to: so the stack pointer got the address of the code." if to else ""
+    return f"""The stack pointer is VA {esp:#x}, and that is in the image's code: {f.source.place(esp)}.{jumped} What is pushed there is written over instructions, and what a function takes for its arguments and variables is code. A stack pointer is to be in
+        a stack: the top of init_stack, VA {(f.source.va("init_stack") or 0) + STACK_SIZE:#x}."""
 
 
 @rule("stack-pointer", JUMP + ": The jump", "crash", "failure")

@@ -8,7 +8,7 @@ from xenpt.memory import PAGE_SHIFT
 from .calls import IRET
 from .disassembly import branch, operand, writers
 from .frames import pushes
-from .questions import JUMP, MACHINE, hexadecimals, say
+from .questions import JUMP, MACHINE, hexadecimals, say, stack_in_code
 from .rule import rule
 from .rules_msr import WRMSR
 from .rules_numbers import stack_for_code
@@ -92,7 +92,7 @@ def _(f):
 
 @rule("undefined-instruction", "7-debugging: Reading a crash", "crash", "failure")
 def _(f):
-    if f.fault and f.fault.vector == 6 and f.function != "proof_of_life":
+    if f.fault and f.fault.vector == 6 and f.function != "proof_of_life" and not stack_in_code(f):
         if f.function == "startup_xen" and f.seen and not f.seen.entered and f.source.va("xen_entry"):
             return """The head came to its ud2 without having called xen_entry(): that was never entered. The call is missing, or leads elsewhere."""
         at, insns = f.fault.ip, [i for i, to in f.source.fixups if to == f.fault.ip]

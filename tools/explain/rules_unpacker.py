@@ -89,8 +89,8 @@ def _(f):
     if len(told) > 1 and told[-1] != told[-2] and f.bare.jumped_to != f.bare.way[-1]:
         return None  # it was jumped to somewhere else before
     if len(told) > 1 and told[-1] != told[-2]:
-        kind = f.number(told[-1])
-        return f"""The kernel was entered (startup_32) with ESI {told[-1]:#x}{f' ({kind})' if kind else ''}, and the unpacker was with ESI {told[-2]:#x}, where boot_params is: what the common head copied is something else. The
+        kind = f.unpacker.name(told[-1]) or f.number(told[-1])
+        return f"""The kernel was entered (startup_32) with ESI {told[-1]:#x}{f' ({kind})' if kind else ''}, and the unpacker was with ESI {told[-2]:#x}{", where boot_params is" if f.bare.read_paddr(told[-2] + HEADER, 4) == b"HdrS" else ""}: what the common head copied is something else. The
             unpacker's head.S keeps ESI in EBP, and has to load it again before it jumps to the kernel, since its copy (rep movsl) has changed it."""
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _NAMES = {"Phys-Mach map": "the p2m (mfn_list)", "Start info": "start_info", "Page tables": "the page tables",
           "Boot stack": "Xen's boot stack", "Init. ramdisk": "the module"}
+INFO_MAGIC = {"n": (0x202, b"HdrS"), "y": (0, (0x336EC578).to_bytes(4, "little"))}  # where in it, and which
 INFO_SIZE = 0x80  # so much behind what a loader passed counts as that
 
 
@@ -42,7 +43,7 @@ class Things:
             if page is not None and 0 <= va - page < PAGE_SIZE:
                 return f"the hypercall page, stub {(va - page) // 32}" + (f" + {(va - page) % 32}" if (va - page) % 32 else "")
             return self.source.name(va) or "the image"
-        if self.bare and self.bare.info and 0 <= paddr - self.bare.info < INFO_SIZE:
+        if self.bare and self.bare.info and 0 <= paddr - self.bare.info < INFO_SIZE and self._is_info(self.bare.info):
             offset = paddr - self.bare.info
             return ("boot_params" if self.pvh == "n" else "hvm_start_info") + (f" + {offset:#x}" if offset else "")
         for name, extent in self.said.layout.items():
@@ -50,6 +51,11 @@ class Things:
                 offset = paddr - extent.start
                 return _NAMES.get(name, name) + (f" + {offset:#x}" if offset else "")
         return ""
+
+    def _is_info(self, paddr: int) -> bool:
+        """Whether what a loader has to pass lies there, and not only what was passed for it: by its magic number."""
+        at, magic = INFO_MAGIC["n" if self.pvh == "n" else "y"]
+        return bool(self.bare) and self.bare.read_paddr(paddr + at, len(magic)) == magic
 
     def number(self, n: int, *words: str) -> str:
         """What a number is, in a few words; of these kinds only, if any are named."""

@@ -20,6 +20,7 @@ SETUP, CODE32 = 0x10000, 0x100000  # where QEMU loads the two parts
 SETUP_ENTRY = 0x200  # of the first
 GZIP_BITS = 31  # zlib: a gzip file, of any window
 SAMPLE = 8  # bytes
+STACK = 4096  # bytes of its stack: head.S
 HEAD, END = "unpack_head", "_unpack_end"  # of the unpacker, where it is linked to run
 
 
@@ -56,6 +57,13 @@ class Unpacker:
         # The setup part's symbols are few, and numbers among them: its lines say more. Without one it is its data.
         words = [] if linked is None else [line or "no code of setup.S"] if self.in_setup(address) else [self.source.function(linked), line]
         return f"{address:#x}: {', '.join(word for word in words if word)}" if any(words) else ""
+
+    def name(self, address: int) -> str:
+        """What an address in the unpacker, or in its .bss, is: its stack, or a symbol; empty if it is none of its own."""
+        bottom, top = (self.source.va(name) if self.source else None for name in ("_bss", "stack_end"))
+        if bottom is not None and top is not None and bottom <= address <= top and top - address <= STACK:
+            return f"stack_end - {top - address}, on the unpacker's stack" if top != address else "stack_end, the top of the unpacker's stack"
+        return f"{self.source.name(address)}, in the unpacker" if self.source and self.is_linked(address) and self.source.name(address) else ""
 
     def in_setup(self, address: int) -> bool:
         linked = self.linked(address)
