@@ -8,6 +8,7 @@ from xenpt.paging import PRESENT
 
 from .facts import Facts
 
+DROPS = "pvh_drop_identity_map"
 MOST_RUNS = 4  # of entries that are named
 
 
@@ -22,8 +23,14 @@ def present(f: Facts, walk: Walk | None) -> str:
     runs = [f"{entry.level.name}[{a}]" if a == b else f"{entry.level.name}[{a}] to [{b}]" for a, b in _runs(there)]
     more = f" and so on, {len(there)} of {entry.level.entries}," if len(runs) > MOST_RUNS else ""
     top = len(walk.path) == 1 and walk.va >> entry.level.shift == f.page_offset >> entry.level.shift
-    kind = " is PAGE_OFFSET's, where all memory is to have its second mapping" if top else " is missing"
+    kind = f" is PAGE_OFFSET's, where all memory is to have its second mapping{_dropped(f, entry.index)}" if top else " is missing"
     return f". Of that table {', '.join(runs[:MOST_RUNS]) or 'no entry'}{more} {'is' if len(there) < 2 else 'are'} present, and {entry.name}{kind}"
+
+
+def _dropped(f: Facts, index: int) -> str:
+    """Whether the entry went with those of P=V, below it."""
+    ran = any(f.source.function(s.address) == DROPS for s in f.steps) or f.function == DROPS
+    return f". {DROPS}() has run, which clears the entries of P=V, those below pgd[{index}]: it went on to this one" if ran else ""
 
 
 def _runs(numbers: list[int]) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ APIC = 0xFEE00000  # paddr
 APIC_CODE = ("apic_write", "apic_init", "apic_one_shot", "apic_acknowledge")
 LARGE_PAGE = (1 << 52) - 1 & ~0x1FFFFF  # the address in an entry
 INTERRUPTS = 0x200  # EFLAGS.IF
+RESERVED = 8  # of a page fault's error code
 
 
 def elsewhere(f) -> str:
@@ -23,14 +24,19 @@ def elsewhere(f) -> str:
     walk = f.bare.walk(va) if va else None
     if not walk or walk.maddr == APIC:
         return ""
-    return f" The variable apic is {va:#x}, which leads to {f'paddr {walk.maddr:#x}' if walk.maddr is not None else 'nothing'}, and the APIC is at paddr {APIC:#x}: what the kernel wrote went elsewhere.{_why_there(f, va, walk)}"
+    faulted = fault(f, 14)
+    went = "what the kernel wrote went elsewhere" if walk.maddr is not None and not faulted else "nothing could be written there"
+    return f" The variable apic is {va:#x}, which leads to {f'paddr {walk.maddr:#x}' if walk.maddr is not None else 'nothing'}, and the APIC is at paddr {APIC:#x}: {went}.{_why_there(f, va, walk)}"
 
 
 def _why_there(f, va: int, walk) -> str:
     """What is in the entry that pvh_map_device() was to store."""
-    entry = walk.path[-1] if walk.path else None
+    entry, found = walk.path[-1] if walk.path else None, fault(f, 14)
     if not entry:
         return ""
+    if found and found.error & RESERVED and walk.problem:
+        return f""" Its entry, {entry.name}, is {entry.value:#x}, and {walk.problem} (bit 3 of the error code, {found.error:#x}). It stands for {entry.size >> 20} MiB, so pvh_map_device() has to store the paddr of the large page that the APIC is in, a multiple of {entry.size:#x}, and flags: the APIC is {
+            APIC % entry.size:#x} bytes behind one, {APIC & -entry.size:#x}."""
     page = entry.value & LARGE_PAGE
     size = 1 << (22 if f.guest("^  paging on: two") else 21)
     device = f.page_offset + (1 << 30) - size
@@ -38,9 +44,9 @@ def _why_there(f, va: int, walk) -> str:
         return f" pvh_map_device() maps the large page at VA {device:#x} (PAGE_OFFSET + PVH_MAPPED), and apic does not lead into that: the VA that it returned is wrong."
     if page == va - f.page_offset & LARGE_PAGE & f.mask:
         return f" Its entry, {entry.name}, is {entry.value:#x}, that of memory, as it was filled in at first: what pvh_map_device() stored went into another place than this entry, so see own_pmd(), and next_table() (pvh-mmu.c)."
-    if page != APIC & LARGE_PAGE:
-        return f" Its entry, {entry.name}, is {entry.value:#x}: pvh_map_device() was to store the large page that the APIC is in, {APIC & LARGE_PAGE:#x}, and its flags there{'' if entry.value & PRESENT else ', PRESENT (bit 0) among them'}."
-    return f" Its entry, {entry.name}, is {entry.value:#x}, which is the right large page: the APIC is {APIC - (APIC & LARGE_PAGE):#x} bytes behind its beginning, and apic {va - device:#x}."
+    if page != APIC & -size:
+        return f" Its entry, {entry.name}, is {entry.value:#x}: pvh_map_device() was to store the large page that the APIC is in, {APIC & -size:#x}, and its flags there{'' if entry.value & PRESENT else ', PRESENT (bit 0) among them'}."
+    return f" Its entry, {entry.name}, is {entry.value:#x}, which is the right large page: the APIC is {APIC % size:#x} bytes behind its beginning, and apic {va - device:#x}."
 
 
 @rule("bare-apic-register", PVH, "failure", "vanished")

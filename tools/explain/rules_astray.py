@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from xenpt.memory import PAGE_SIZE
 
-from .bare_questions import NAMES, PVH, fault, left_step
+from .bare_questions import NAMES, PVH, descriptor, fault, is_code_segment, left_step
 from .disassembly import branch, memory
 from .facts import Facts
 from .rule import rule
 
 OPS = ("name", "show", "exit")  # of struct paravirt_ops
-STUB = 16  # bytes of a trap stub
+STUB, STUBS = 16, 20 * 16  # bytes of a trap stub, and of all
+PAGE_FAULT = 14  # its vector
 THUNK = "__x86."  # how the compiler reads EIP in 32-bit code
 
 
@@ -55,7 +56,9 @@ def went(f: Facts, n: int) -> str:
     step, to = f.steps[n], f.steps[n + 1].address
     last = branch(f.source, step.address)
     if last and last.name.startswith(("ret", "iret")):
-        return "a return takes whatever ESP points to for its address. Was everything popped that had been pushed, and nothing more; and is a handler of exceptions left by IRET?"
+        handler = _came_back(f, n)
+        left = f" The last one was not: it ended with RET, at {handler}, which takes one word off the frame and leaves the others there." if handler else ""
+        return f"a return takes whatever ESP points to for its address. Was everything popped that had been pushed, and nothing more; and is a handler of exceptions left by IRET?{left}"
     if not last or not last.operands.startswith("*"):
         return f"the last instruction there is {last.name} {last.operands}." if last else "no jump and no return ends the code there, so it ran on."
     said = f"the instruction is {last.name.upper()} {last.operands}, at {f.source.line(last.address)}"
@@ -78,18 +81,79 @@ def _named(f: Facts, n: int) -> str:
     return f" ({f.number(n)})" if f.number(n) else ""
 
 
+def _came_back(f: Facts, before: int) -> str:
+    """Which handler was left by RET, before a step: what began at a gate, or in a stub, and ended so in assembly."""
+    begin = next((n for n in range(before, -1, -1) if _is_handler(f, f.steps[n].address)), None)
+    for step in f.steps[begin:before + 1] if begin is not None else ():
+        last = branch(f.source, step.address) if f.source.line(step.address).partition(":")[0].endswith(".S") else None
+        if last and last.name.startswith(("ret", "iret")):
+            return "" if last.name.startswith("iret") else f.source.place(last.address)
+    return ""
+
+
+def _is_handler(f: Facts, address: int) -> bool:
+    """Whether an interrupt or an exception enters the kernel there."""
+    found, stubs = f.source.linked(address), f.source.va("pvh_trap_stubs")
+    if not found or stubs is None:
+        return False
+    return found[0] == f.source.va("pvh_interrupt") or 0 <= found[0] - stubs < STUBS and not (found[0] - stubs) % STUB
+
+
+def _in_frame(f: Facts, n: int) -> str:
+    """What a small number on the stack may be that is no address."""
+    if f.is_a(n, "flags"):
+        return f"{f.number(n, 'flags')}"
+    if n and not n % 8 and descriptor(f, n)[0]:
+        return f"the selector of a segment of the kernel's, as a frame has for {'CS' if is_code_segment(descriptor(f, n)[0]) else 'SS'}"
+    return "no address: jump_to() pushes a 0 below the first frame, and a stub one in an error code's place" if not n else "no address: an error code, a vector, or another number that was pushed"
+
+
+@rule("frame-shifted", PVH, "vanished", "failure")
+def _(f):
+    """A RET, and no call, led to a number that is no address."""
+    found = fault(f, 14)
+    n = None if not found or found.cr2 >= PAGE_SIZE or found.ip != found.cr2 else left_by_return(f, found.cr2)
+    if n is None:
+        return None
+    last = branch(f.source, f.steps[n].address)
+    handler = _came_back(f, n)
+    how = f"That is the end of a handler, which is left by IRET{'Q' if f.bits == 64 else ''}: it takes all of the frame that the processor has pushed, so nothing of that is to be popped before." if handler == f.source.place(last.address) else f"Before that a handler was left by RET, at {handler}: that takes one word, where to go on, off the frame that the processor has pushed, and leaves the others on the stack, where the next RET finds them. A handler is left by IRET{'Q' if f.bits == 64 else ''}." if handler else \
+        "Was everything popped that had been pushed, and nothing more, and was that function called, not jumped to?"
+    return f"""A RET, at {f.source.place(last.address)}, took {found.cr2:#x} off the stack, which is {_in_frame(f, found.cr2)}. {how}"""
+
+
+def left_by_return(f: Facts, to: int) -> int | None:
+    """The step in the image's code that the processor left by RET for an address, if it did so the first time that it came there."""
+    n = None if f.cut else next((n for n, (a, b) in enumerate(zip(f.steps, f.steps[1:])) if f.source.is_code(a.address) and (
+        b.address == to or _is_stub_of_page_fault(f, b.address)) and not _may_fault(f, a.address)), None)
+    last = branch(f.source, f.steps[n].address) if n is not None else None
+    return n if last and last.name.startswith("ret") else None
+
+
+def _may_fault(f: Facts, address: int) -> bool:
+    """Whether the run of instructions that begins there has one that is in __ex_table."""
+    at, last = f.source.linked(address), branch(f.source, address)
+    return bool(at and last) and any(at[0] <= insn <= last.address for insn, _ in f.source.fixups)
+
+
+def _is_stub_of_page_fault(f: Facts, address: int) -> bool:
+    stubs = f.source.va("pvh_trap_stubs")
+    return stubs is not None and f.source.linked(address) == (stubs + PAGE_FAULT * STUB, "VA")
+
+
 @rule("bare-null-call", PVH, "vanished", "failure")
 def _(f):
     """The first time: a handler that goes by a pointer may have done the same since."""
     found, stubs = fault(f, 14), f.source.va("pvh_trap_stubs")
-    if not found or found.cr2 >= PAGE_SIZE or found.ip != found.cr2 or stubs is None:
+    if not found or found.cr2 >= PAGE_SIZE or found.ip != found.cr2 or stubs is None or left_by_return(f, found.cr2) is not None:
         return None
-    stub = stubs + 14 * STUB
-    pairs = ((a.address, f.source.linked(b.address)) for a, b in zip(f.steps, f.steps[1:]))
-    first = next((at for at, to in pairs if to == (stub, "VA") and f.source.function(at) not in ("", "probe_kernel_read")), None)
+    pairs = zip(f.steps, f.steps[1:])
+    first = next((a.address for a, b in pairs if _is_stub_of_page_fault(f, b.address) and f.source.function(a.address) and not _may_fault(f, a.address)), None)
     ops = f.source.va("paravirt_ops")
     size = f.bits // 8
     data = f.bare.read(ops, len(OPS) * size) if ops is not None else b""
     unset = [name for n, name in enumerate(OPS) if data and not any(data[n * size:][:size])]
     empty = f" paravirt_ops has NULL for {', '.join(unset)}: pvh_start_kernel() has to fill it in." if unset else ""
+    if first is None and not unset:
+        return f"""The processor was to run code at {hex(found.cr2)}, which is no address: either a pointer to a function was called that is {"NULL" if not found.cr2 else "none"}, or a RET took that off the stack."""
     return f"""A pointer to a function was called, and it is {"NULL" if not found.cr2 else hex(found.cr2)}{f": first in {f.source.function(first)}(), by what begins at {f.source.place(first)}" if first else ""}.{empty}"""

@@ -90,7 +90,8 @@ def _(f):
         return None
     doing = "writing" if found.error & 2 else "reading"
     walk, kind = f.bare.walk(found.cr2), f.number(found.cr2)
-    problem = "a bit is set in an entry on the way that is reserved there (bit 3 of the error code)" if found.error & RESERVED else \
+    last = f": {walk.path[-1].name} is {walk.path[-1].value:#x}, and {walk.problem}" if walk and walk.path and walk.problem else ""
+    problem = f"a bit is set in an entry on the way that is reserved there (bit 3 of the error code){last}" if found.error & RESERVED else \
         walk.problem if walk and walk.problem else f"it is mapped, {walk.rights}, and that is not allowed there" if walk and found.error & 1 else "nothing is mapped there"
     lacks = wanted(f)
     first = f.first_seen(found.cr2)

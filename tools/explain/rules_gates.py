@@ -6,7 +6,7 @@ import re
 from xenpt.memory import PAGE_SIZE
 
 from .bare_state import FIRMWARE_END, IDT
-from .bare_questions import EXTERNAL, NAMES, OVERWRITTEN, PVH, descriptor, fault, gate, is_code_segment, no_handler
+from .bare_questions import EXTERNAL, LEADS, NAMES, OVERWRITTEN, PVH, descriptor, fault, gate, is_code_segment, no_handler
 from .fault import from_kernel
 from .rule import rule
 
@@ -125,5 +125,5 @@ def _(f):
             the handler take off just what was pushed, after it was called?"""
     if wrong:
         expected = " was expected, and is in __ex_table; but the" if found.ip in [at for at, _ in f.source.fixups] else " has a gate, but its"
-        return f"""The exception at {f.place(found.ip)}{expected} handler was never reached: {wrong}. The processor looks
-            at bit 47 (present), at the type, and at the selector of a gate, which has to be that of the kernel's code."""
+        return f"""The exception at {f.place(found.ip)}{expected} handler was never reached: {wrong}. {"" if LEADS in wrong else
+            "The processor looks at bit 47 (present), at the type, and at the selector of a gate, which has to be that of the kernel's code."}"""

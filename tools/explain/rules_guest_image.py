@@ -46,6 +46,18 @@ def _offset(end: int, right: int, notes: dict) -> str:
     return f" They are off by {taken:#x}{kind}: was something else taken for the note PADDR_OFFSET (take_all(), take_note())?" if kind else ""
 
 
+def _virtual(f) -> str:
+    """A note's VA that was read rightly, with the right VIRT_BASE, and is said not to be in the guest's memory."""
+    said, base = re.match(r"image: (\w+) 0x([0-9a-f]+) is not in the guest's memory", f.panic), f.guest(r"^toolstack: image of .* paddr 0 at VA 0x([0-9a-f]+)")
+    loading = Loading(Source(os.environ.get("MODULE", "")).image) if said and base else None
+    note = loading.notes.get(said[1]) if said and loading else None
+    offset = loading.notes["VIRT_BASE"].number if loading and "VIRT_BASE" in loading.notes else 0
+    if not said or not note or note.number != int(said[2], 16) or int(base[1], 16) != offset or not 0 <= note.number - offset < loading.pend:
+        return ""
+    return f"""The image and what stage 6 has read of it are right: the note {said[1]} says VA {note.number:#x}, and paddr 0 is at VA {offset:#x} (VIRT_BASE), so that page is at paddr {note.number - offset:#x}, in the guest's memory. What was compared at {f.where or "the line that says so"} is another number: where
+        a paddr is wanted VIRT_BASE has to be taken off the VA, once."""
+
+
 def _module_is_there(f) -> bool:
     """Whether dom0's pointer to its module leads to an ELF file."""
     return bool(f.info_now and f.info_now.mod_start >= f.page_offset and f.seen.peek(f.info_now.mod_start, 4) == b"\x7fELF")
@@ -102,6 +114,8 @@ def _(f):
     stands = noted and Loading(Source(os.environ.get("MODULE", "")).image).notes.get(noted[1])
     if stands and stands.number == int(noted[2], 16):
         return f"""Stage 6 refuses the note {noted[1]}, {noted[2]}, and that is what the file has: it was read rightly, and Xen takes the image: {right}. So it is the check that is wrong, {f.where}, or what it compares the number with."""
+    if right and _virtual(f):
+        return _virtual(f)
     if right and "it has nothing to load" in f.panic:
         loads = [n for n, s in enumerate(Files(os.environ.get("MODULE", ""), False).source.image.segments) if s.type == "PT_LOAD"]
         return f"""Stage 6 finds no segment to load, and the file has them: program header {', '.join(map(str, loads))}, counted from 0. next_header() (src/stage6-toolstack/image.c) looks at each in turn, from e_phoff on, one e_phentsize behind the other, for the type PT_LOAD (1)."""
@@ -111,7 +125,8 @@ def _(f):
         return f"""Stage 6 finds no notes of a Xen guest in the file, and they are there: {told}. A note is three words, the lengths of its name and of its contents and its type, then the name, "Xen" and its final 0, 4 bytes, then the contents, each padded to 4 bytes: take_all() goes through them, take_note() looks at the type and the
             contents (src/stage6-toolstack/notes.c)."""
     if right:
-        return f"""Stage 6 refuses the image that it got, and read as Xen reads it there is nothing wrong with it: {right}. So it is stage 6's own reading that is: src/stage6-toolstack/image.c,
+        says = f" The line comes from {f.where}." if f.where else ""
+        return f"""Stage 6 refuses the image that it got, and read as Xen reads it there is nothing wrong with it: {right}.{says} So it is what stage 6 makes of the file that is wrong: what that line compares, or what was read before by src/stage6-toolstack/image.c and
             notes.c, and the order in which image_parse() calls them."""
     needs = re.match(r"layout: the guest needs (\d+) pages", f.panic)
     if needs and _fits(f):

@@ -21,7 +21,7 @@ def _(f):
     if f.guest("^  paging on: "):
         return None  # it was on long before
     lacks = wanted(f)
-    small = next((e for e in walk.path if f.bits == 32 and e.name.startswith("pmd") and e.value & 1 and not e.value & PSE), None)
+    small = next((e for e in walk.path if e.name.startswith("pmd") and e.value & 1 and not e.value & PSE), None)
     if small and not lacks:
         lacks = f"""{small.name} is {small.value:#x}, without PSE (bit 7): the processor takes it for the address of a table of ptes, at paddr {small.value & -0x1000 & (1 << 52) - 1:#x}, and
             it is to be that of a large page"""

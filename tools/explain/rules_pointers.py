@@ -43,7 +43,7 @@ def _(f):
 
 @rule("null-call", JUMP + ": No trap table", "crash", "failure")
 def _(f):
-    fault = page_fault(f)
+    fault = page_fault(f) if not f.bare else None
     if fault and fault.fetch and fault.cr2 < PAGE_SIZE and fault.returned_to and fault.cr2:
         return None if f.is_a(fault.cr2, "flags") else f"""A RET took {fault.cr2:#x} off the stack, which is no address: the function was jumped to, not called, or something that was pushed lies above the
             return address."""
@@ -83,7 +83,7 @@ def _(f):
     fixed = f.source.line(fault.ip).partition(":")[0].endswith(".S") and absolute(f.source, fault.ip) == fault.cr2 if fault else False
     if fault and fixed:
         return f"""The instruction at {f.source.place(fault.ip)} takes its operand from memory, at the fixed address {fault.cr2:#x}, and nothing is mapped there. In this assembly a number is an address, unless a $ stands before it."""
-    if fault and fault.cr2 < PAGE_SIZE and f.source.function(fault.ip) != "probe_kernel_read" and not fault.returned_to and (f.source.is_code(fault.ip) or fault.fetch):
+    if fault and fault.cr2 < PAGE_SIZE and f.source.function(fault.ip) != "probe_kernel_read" and not fault.returned_to and (f.source.is_code(fault.ip) or fault.fetch and not f.bare):
         used = operand(f.source, fault.ip, fault.regs)
         if used and used[0] == fault.cr2 and 0 < used[1] <= fault.cr2 and not used[2] and not unset_variable(f, fault.ip):
             return f"""VA {fault.cr2:#x} was used: the pointer is {used[1]:#x}{f", and what was to be reached lies {fault.cr2 - used[1]:#x} bytes behind it" if fault.cr2 > used[1] else ""}. That is no address and not NULL, but a small number (a

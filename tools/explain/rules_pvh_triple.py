@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Stage 7 on Xen: a guest that ended by a triple fault, of which Xen has dumped the registers."""
 
+import re
+
 from xenabi.headers import names, value
 from xenabi.loader import Loading
-from xenpt.memory import PAGE_SIZE
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
+from .calls import Saved
+from .disassembly import operand
+from .relation import relation
 from .rule import rule
 from .rules_msr import MSR_BASE, WRMSR
-from .rules_pvh_guest import LESSON, address, kernel
+from .rules_pvh_guest import LESSON, MAPPED, address, kernel
 from .rules_pvh_run import ran, text
 from .rules_stack import STACK_SIZE
 
@@ -17,6 +22,7 @@ NO_STACK = (1 << 32) - (1 << 20)  # a stack pointer that began at 0 has come no 
 MOST_TEXT = 100  # bytes
 STUB = 32  # bytes of a hypercall's code
 MOV_FROM_CR, MOV_TO_CR, SYSCALL, PRINTS = b"\x0f\x20", b"\x0f\x22", b"\x0f\x05", ("console_write", "write_by_page", "printk")
+REGISTER = r"\b(r(?:[a-d]x|[sd]i|bp|8|9|1[0-5])): +([0-9a-f]{16})"  # of Xen's dump
 FAR = 4  # sizes of the stack: so far below it the page of stubs and the read-only data are written over before anything fails
 
 
@@ -28,6 +34,8 @@ def triple_fault(f):
             found = f.xen(pattern)
             if found:
                 dumped[name] = int(found[1], 16)
+        for name, number in re.findall(REGISTER, "\n".join(f.said.xen)):
+            dumped.setdefault(name, int(number, 16))
     return dumped
 
 
@@ -88,7 +96,7 @@ def _(f):
                 anything is printed."""
         return f"""The kernel printed by Xen's gate, SYSCALL, which only a PV guest has: in ring 0 there is nothing it leads to, so the exception found no handler. {_to_say(f)} The gate is what console_write() starts with, and goes back to when Xen
             has refused console_io, which a domU has no right to where Xen is no debug build. A domU prints into its ring: pvh_select_console() takes that if it is no first domain (SIF_INITDOMAIN), and if HVM_PARAM_CONSOLE_PFN, which the toolstack sets, names its page."""
-    used = f"If it was a page fault, it was at {address(f, dumped['cr2'], paged(dumped))}." if dumped.get("cr2") and not expected else ""
+    used = f"If it was a page fault, it was at {address(f, dumped['cr2'], paged(dumped))}." if dumped.get("cr2") and not expected else "" if expected else _operand(f, dumped)
     linked = linked_at(f, dumped)
     if linked and kernel(f).source.bytes(linked, 2) == WRMSR and "rcx" in dumped:
         msr = dumped["rcx"] & 0xFFFFFFFF
@@ -103,6 +111,19 @@ def _(f):
             if register != 3 else "The instruction is a move to CR3, which takes a paddr of a table."
     return f"""An exception found no handler, and the fault of not finding one found none, too. It came at {at}. {why} {used}
         RSP is {address(f, dumped.get('rsp', 0), paged(dumped))}. {'' if expected else no_handler(f, dumped.get('rsp', 0))}"""
+
+
+def _operand(f, dumped) -> str:
+    """The address that the instruction named, and of which page that toolstack laid out it may have been made; Xen's dump may lack CR2."""
+    used = operand(kernel(f).source, dumped.get("rip", 0), Saved(dumped))
+    if not used:
+        return ""
+    said = f.guest(r"^toolstack: layout, PFNs: (.*)")
+    pages = {name: int(pfn, 16) << PAGE_SHIFT for name, pfn in re.findall(r"(\w+) 0x([0-9a-f]+)", said[1] if said else "")}
+    made = next((f" The register that it counts from, {used[1]:#x}, is {words}: that is the page of {name}, PFN {paddr >> PAGE_SHIFT:#x}, paddr {paddr:#x}." for name, paddr in pages.items()
+                 if (words := relation(kernel(f), used[1], paddr)) and not used[1] & PAGE_SIZE - 1), "")
+    beyond = f", and the kernel's tables map {MAPPED:#x} bytes from 0 on" if paged(dumped) and MAPPED <= used[0] < kernel(f).page_offset else ""
+    return f"The instruction's operand is at {address(f, used[0], paged(dumped))}{beyond}.{made}"
 
 
 def _to_say(f) -> str:
