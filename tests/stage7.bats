@@ -208,7 +208,7 @@ long=stage7-pvh/pvh-head_64.S
 @test "paging without tables, and long mode in the wrong order: QEMU's log has the exception" {
 	fault x86_32/stage7 $head 's/^\tpush\t%ebx.*/\tmov %cr0, %eax; or $0x80000000, %eax; mov %eax, %cr0\n&/'
 	by_qemu "$image"
-	diagnosed 7 pvh-paging-too-early
+	diagnosed 7 paging-too-early
 	ends 7 "where           P=V 0x10"
 	fault x86_64/stage7 $long 's/or\t\$CR4_PAE, %eax/nop/'
 	by_qemu "$image"
@@ -219,9 +219,9 @@ long=stage7-pvh/pvh-head_64.S
 @test "a triple fault under Xen: paging without tables, and one that is none of the known" {
 	fault x86_32-nopae/stage7 $head 's/^\tpush\t%ebx.*/\tmov %cr0, %eax; or $0x80000000, %eax; mov %eax, %cr0\n&/'
 	as_dom0 "$image"
-	diagnosed 7 pvh-paging-too-early
+	diagnosed 7 paging-too-early
 	as_domU "$image"
-	diagnosed 1 pvh-paging-too-early
+	diagnosed 1 paging-too-early
 	fault x86_64/stage7 $long 's/^\tlea\tinit_stack.*/&\n\tud2/'
 	as_dom0 "$image"
 	diagnosed 7 pvh-triple-fault

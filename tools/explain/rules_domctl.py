@@ -97,6 +97,9 @@ def _(f):
     said, wrote = f.xen("Could not get page ref for mfn 0*([0-9a-f]+)"), re.search(r"domctl\(setvcpucontext\), cr3 of MFN 0x([0-9a-f]+)", f.panic)
     if said and wrote and int(said[1], 16) and int(said[1], 16) == int(wrote[1], 16) >> PAGE_SHIFT:
         return f"""Xen found MFN {int(said[1], 16):#x} in cr3, which is {int(wrote[1], 16):#x}, the top table's MFN, shifted right by {PAGE_SHIFT}: ctrlreg[3] got the MFN as it is. A cr3 is an address, which xen_pfn_to_cr3() makes of it."""
+    if said and wrote and int(said[1], 16) != int(wrote[1], 16) and f.seen and not in_context(f, int(wrote[1], 16)):
+        return f"""The registers that setvcpucontext was given have no cr3 that names MFN {int(wrote[1], 16):#x}, the top-level table: Xen found MFN {int(said[1], 16):#x} there. ctrlreg[3] has to be
+            xen_pfn_to_cr3() of it."""
 
 
 @rule("guest-domain-width", LESSON + ": No width set", "failure")
@@ -106,8 +109,7 @@ def _(f):
     if said and wrote and created and int(said[1], 16) != int(wrote[1], 16) and created[1] == "32":
         mfn = int(wrote[1], 16)
         if f.seen and not in_context(f, mfn):
-            return f"""The registers that setvcpucontext was given have no cr3 that names MFN {mfn:#x}, the top-level table: Xen found MFN {int(said[1], 16):#x} there. ctrlreg[3] has to be
-                xen_pfn_to_cr3() of it."""
+            return None
         return f"""Xen found MFN {int(said[1], 16):#x} in cr3 where the toolstack wrote MFN {mfn:#x}: it read the registers in another layout than they were written
             in. Every PV domain begins as one of 64 bits, with a vcpu_guest_context of 64 bits; a 32-bit guest needs domctl(set_address_size) with 32
             before it has memory. Or ctrlreg[3] was not made by xen_pfn_to_cr3()."""

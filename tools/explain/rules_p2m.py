@@ -24,7 +24,7 @@ def p2m_index(f: Facts, fault: Fault) -> int:
     return (fault.cr2 - begin & f.mask) // (f.bits // 8)
 
 
-@rule("p2m-not-repointed", JUMP + ": The p2m not repointed", "crash", "failure")
+@rule("pointer-not-repointed", JUMP + ": The p2m not repointed", "crash", "failure")
 def _(f):
     fault = page_fault(f)
     pv = (p2m_index(f, fault) << PAGE_SHIFT) + f.page_offset & f.mask if fault and f.info else 0

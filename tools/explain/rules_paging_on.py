@@ -12,7 +12,7 @@ LONG, LONG_OR_32 = 1 << 53, 3 << 53  # L, and D, of a code descriptor
 MOV_CR, MSR, MOV_TO_CR0 = {0xC0: "CR0", 0xD8: "CR3", 0xE0: "CR4"}, b"\x0f\x30", b"\x0f\x22\xc0"
 
 
-@rule("pvh-paging-too-early", PVH, "vanished")
+@rule("paging-too-early", PVH, "vanished")
 def _(f):
     found = fault(f, 14)
     walk = f.bare.walk(found.ip) if found else None

@@ -10,6 +10,7 @@ from .disassembly import function
 from .rule import rule
 from .rules_pvh_guest import LESSON, kernel
 from .rules_pvh_run import WAITS, calls, ran, text
+from .rules_pvh_struct import fields
 
 ROUND, MOST_NAMED = 400, 4  # steps of a loop that are looked at; functions that are named
 VECTOR = 0x20  # PVH_VECTOR of src/include/pvh.h
@@ -60,7 +61,7 @@ def asked_time(f) -> str:
     asked = [c.args[0] for c in calls(f) if c.name == "set_timer_op"] if kernel(f).bits == 64 else []
     if asked and asked[-1] <= 2 * TICK:
         return f"""The event was asked for at {asked[-1]:#x} ns after Xen's start, which is long past: system_time() was 0, or was not added. It reads the time from shared_info, so that page is not the one that Xen writes to: place_shared_info() gives Xen
-            its PFN (XENMEM_add_to_physmap, XENMAPSPACE_shared_info), and HYPERVISOR_shared_info is that page."""
+            its PFN (XENMEM_add_to_physmap, XENMAPSPACE_shared_info), and HYPERVISOR_shared_info is that page. {next((fields(f, c) for c in calls(f) if c.name == "memory_op"), "")}"""
     return f"The event was asked for at {asked[-1]:#x} ns after Xen's start, {asked[-1] // 10**9} s: set_timer_op takes ns, system_time() and NS_PER_TICK added." if asked and asked[-1] > FAR else ""
 
 

@@ -60,7 +60,7 @@ def _(f):
             MFN is none."""
 
 
-@rule("p2m-not-repointed", "4-start-kernel: The p2m not repointed", "failure")
+@rule("pointer-not-repointed", "4-start-kernel: The p2m not repointed", "failure")
 def _(f):
     call = refused(f, name=("mmu_update",))
     if call and f.update and not p2m_pointer(f) and not any(ptr >> PAGE_SHIFT for ptr, _ in call.updates) and any(ptr for ptr, _ in call.updates):
