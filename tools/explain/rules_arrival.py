@@ -8,6 +8,7 @@ from .facts import Facts
 from .questions import JUMP, hexadecimals
 from .rule import rule
 
+NEAR_ENTRY = 0x200  # bytes: so much a few calls push
 SLOP = 64  # bytes below a stack's lower end: what a function has pushed there
 
 
@@ -41,6 +42,13 @@ def _caller(name: str) -> str:
     return {"native_start_kernel": "native_entry()", "pvh_start_kernel": "pvh_entry()"}.get(name, "what leads there")
 
 
+def _below_code(f: Facts, at: int) -> str:
+    """That a stack pointer was the address of the function that was jumped to."""
+    name = arrived(f, "stack")
+    begin = f.source.va(name) or 0
+    return f"in the code, {begin - at:#x} bytes below {name}(), which was jumped to: the stack pointer got the address of the code, jump_to()'s first argument, and not the second" if 0 <= begin - at < NEAR_ENTRY and f.source.is_code(at) else ""
+
+
 def _elsewhere(f: Facts) -> str:
     at, top = hexadecimals(f.panic)[:2]
     begin, end = f.source.va("init_stack"), f.source.top_of("init_stack")
@@ -55,7 +63,7 @@ def _elsewhere(f: Facts) -> str:
         "just below init_stack: its lower end was taken for its top" if bottom - SLOP <= at < bottom else \
         "init_stack's P=V address, which is mapped no more once P=V is dropped: the stack pointer takes its linked VA, LOAD_OFFSET more (linked_va())" if low and at < f.source.offset else \
         "that stack by the mapping of all memory, PAGE_OFFSET more than its paddr: what is in the image has its VA LOAD_OFFSET above it (linked_va())" if f.bits == 64 and bottom <= at - f.page_offset + f.source.offset & f.mask <= top else \
-        f.number(at) or "no stack of the kernel's"
+        _below_code(f, at) or f.number(at) or "no stack of the kernel's"
     return f"""The jump did not land on the top of init_stack: VA {at:#x} is {kind}. The top of init_stack is VA {top:#x}, and a stack is used from its
         upper end downwards."""
 
