@@ -152,7 +152,8 @@ def _handler(f, vector: int, to: int) -> str:
     """Its own stub has to push the vector."""
     if not f.source.is_code(to) or f.source.linked(to)[1] != "VA":
         whole = to & 0xFFFFFFFF | f.source.offset >> 32 << 32
-        upper = f". Its lower half is that of VA {whole:#x} ({f.source.name(whole)}), and the upper one, the gate's third word of 4 bytes, is {to >> 32:#x}, and should be {whole >> 32:#x}" if f.bits == 64 and f.source.is_code(whole) else ""
+        halves = f". Its lower half is that of VA {whole:#x} ({f.source.name(whole)}), and the upper one, the gate's third word of 4 bytes, is {to >> 32:#x}, and should be {whole >> 32:#x}"
+        upper = halves if f.bits == 64 and f.source.is_code(whole) else ""
         return f"{LEADS}{to:#x}, {f.source.place(to)}{upper}"
     stubs = f.source.va("pvh_trap_stubs")
     code = f.bare.read(to, 4).removeprefix(b"\x6a\0")

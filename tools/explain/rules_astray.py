@@ -148,7 +148,8 @@ def _(f):
     if not found or found.cr2 >= PAGE_SIZE or found.ip != found.cr2 or stubs is None or left_by_return(f, found.cr2) is not None:
         return None
     pairs = zip(f.steps, f.steps[1:])
-    first = next((a.address for a, b in pairs if _is_stub_of_page_fault(f, b.address) and f.source.function(a.address) and not _may_fault(f, a.address)), None)
+    faulted = (a.address for a, b in pairs if _is_stub_of_page_fault(f, b.address))
+    first = next((at for at in faulted if f.source.function(at) and not _may_fault(f, at)), None)
     ops = f.source.va("paravirt_ops")
     size = f.bits // 8
     data = f.bare.read(ops, len(OPS) * size) if ops is not None else b""

@@ -48,7 +48,8 @@ def _offset(end: int, right: int, notes: dict) -> str:
 
 def _virtual(f) -> str:
     """A note's VA that was read rightly, with the right VIRT_BASE, and is said not to be in the guest's memory."""
-    said, base = re.match(r"image: (\w+) 0x([0-9a-f]+) is not in the guest's memory", f.panic), f.guest(r"^toolstack: image of .* paddr 0 at VA 0x([0-9a-f]+)")
+    said = re.match(r"image: (\w+) 0x([0-9a-f]+) is not in the guest's memory", f.panic)
+    base = f.guest(r"^toolstack: image of .* paddr 0 at VA 0x([0-9a-f]+)")
     loading = Loading(Source(os.environ.get("MODULE", "")).image) if said and base else None
     note = loading.notes.get(said[1]) if said and loading else None
     offset = loading.notes["VIRT_BASE"].number if loading and "VIRT_BASE" in loading.notes else 0

@@ -96,7 +96,9 @@ def _(f):
                 anything is printed."""
         return f"""The kernel printed by Xen's gate, SYSCALL, which only a PV guest has: in ring 0 there is nothing it leads to, so the exception found no handler. {_to_say(f)} The gate is what console_write() starts with, and goes back to when Xen
             has refused console_io, which a domU has no right to where Xen is no debug build. A domU prints into its ring: pvh_select_console() takes that if it is no first domain (SIF_INITDOMAIN), and if HVM_PARAM_CONSOLE_PFN, which the toolstack sets, names its page."""
-    used = "" if expected else f"If it was a page fault, it was at {address(f, dumped['cr2'], paged(dumped))}." if dumped.get("cr2") else _operand(f, dumped)
+    used = "" if expected else _operand(f, dumped)
+    if dumped.get("cr2") and not expected:
+        used = f"If it was a page fault, it was at {address(f, dumped['cr2'], paged(dumped))}."
     linked = linked_at(f, dumped)
     if linked and kernel(f).source.bytes(linked, 2) == WRMSR and "rcx" in dumped:
         msr = dumped["rcx"] & 0xFFFFFFFF

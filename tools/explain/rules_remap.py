@@ -92,7 +92,8 @@ def too_few(f: Facts, paddr: int, va: int) -> str:
         return ""
     names = ", ".join(f"{entry.level.name}[{n}]" for n in places)
     steps = {b - a for a, b in zip(places, places[1:])}
-    why = f"the loop's step is {min(steps)} entries" if min(steps, default=1) > 1 else "the loop ends too early, or its step is larger than what one entry maps"
+    step = min(steps, default=1)
+    why = f"the loop's step is {step} entries" if step > 1 else "the loop ends too early, or its step is larger than what one entry maps"
     return f"""Up to paddr {end:#x} {count} entries are needed, {entry.level.name}[{begin}] to [{wanted[-1]}], one for each {entry.size:#x} bytes, and {len(places)} {"was" if len(places) < 2 else "were"} updated, {names}: {why};"""
 
 
