@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The stack pointer, and the stacks that exist."""
 
+from .disassembly import branch
 from .facts import Facts
 from .questions import JUMP, MACHINE, by_stack, page_fault, stack_in_code
 from .rule import rule
 
 STACK_SIZE, STACK_END_MAGIC = 0x2000, 0x57AC6E9D  # THREAD_SIZE; linux/magic.h
-NEAR_ENTRY = 0x200  # bytes: so much a few calls push
+NEAR_ENTRY = 0x200  # bytes
 
 
 def right_stack(f: Facts, esp: int) -> bool:
@@ -55,13 +56,23 @@ def _(f):
             variable is put over return addresses, and the other way round."""
 
 
+def _is_near(f: Facts, address: int, esp: int) -> bool:
+    """Whether a function begins at an address, and the stack pointer is so little below it as a few calls push."""
+    return f.source.is_code(address) and f.source.begin(address) == f.source.linked(address)[0] and 0 <= address - esp < NEAR_ENTRY
+
+
+def _jumps(f: Facts, address: int) -> bool:
+    last = branch(f.source, address)
+    return bool(last and last.name.startswith("jmp"))
+
+
 @rule("stack-in-code", JUMP + ": The jump", "crash", "failure")
 def _(f):
     if not stack_in_code(f):
         return None
     esp = f.fault.regs.rsp & f.mask
-    to = [a for a in (f.source.begin(s.address) for s in f.steps) if a is not None and 0 <= a - f.source.linked(esp)[0] < NEAR_ENTRY]
-    jumped = f" It lies right below {f.source.name(to[-1])}(), which was jumped to: so the stack pointer got the address of the code." if to else ""
+    to = next((b.address for a, b in zip(f.steps, f.steps[1:]) if _is_near(f, b.address, esp) and _jumps(f, a.address)), None)
+    jumped = f" It lies right below {f.source.name(to)}(), which was jumped to: so the stack pointer got the address of the code." if to is not None else ""
     return f"""The stack pointer is VA {esp:#x}, and that is in the image's code: {f.source.place(esp)}.{jumped} What is pushed there is written over instructions, and what a function takes for its arguments and variables is code. A stack pointer is to be in
         a stack: the top of init_stack, VA {(f.source.va("init_stack") or 0) + STACK_SIZE:#x}."""
 
