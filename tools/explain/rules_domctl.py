@@ -144,6 +144,8 @@ def _(f):
     if not found:
         return None
     step, error = found.groups()
+    if f.seen and not f.seen.deaf and not any(c.name == "domctl" for c in f.calls):
+        return f"""The kernel says that Xen refused domctl({step}), and no domctl was made: {error} is what the variable held before. The call is missing, at {f.where}, or its result goes elsewhere."""
     wants = f" What Xen asks of {step}: {STEPS[step]}." if step in STEPS and error != "ESRCH" else ""
     meant, named = re.search(r"of domain (\d+):", f.panic), re.search(r"interface_version \S+, domain (\d+)", asked(f))
     if meant and named and meant[1] != named[1]:

@@ -102,6 +102,9 @@ def _(f):
     if hasattr(f, "broken") or not any(words.startswith("pair: ") for words in panics.values()):
         return None
     asked = {n: words for n, words in panics.items() if words.startswith("pair: xenstore")}
+    number = next((m for m in (re.search(r'(\S+) is "(\d+)", which is no number', words) for words in asked.values()) if m), None)
+    if number:
+        return f"""What the guest says of itself is not so: it refuses what xenstore has answered for {number[1]}, "{number[2]}", as no number, and that is one. It came as it should; the check is at fault, read_number() (src/stage6-toolstack/pair/main.c)."""
     wanted = re.search(r"\bguests=(\d+)", os.environ.get("CMDLINE", ""))
     created = sum(1 for line in f.said.guest if line.startswith("toolstack: created domain "))
     if asked and wanted and created < int(wanted[1]):
