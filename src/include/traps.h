@@ -20,8 +20,10 @@
 /** Bytes from one stub to the next. */
 #define TRAP_STUB_SIZE 16
 
-/** The stubs, in entry_32.S and entry_64.S, and what is behind the last. */
-extern const u8 trap_stubs[NR_TRAPS * TRAP_STUB_SIZE], trap_common[];
+/** @{ The stubs, in entry_32.S and entry_64.S, and what is behind the last. */
+extern const u8 trap_stubs[NR_TRAPS * TRAP_STUB_SIZE];
+extern const u8 trap_common[];
+/** @} */
 
 /** @{ Where an event enters, and where Xen goes if it cannot return to us. */
 extern const u8 xen_hypervisor_callback[], xen_failsafe_callback[];
