@@ -16,13 +16,13 @@ def options(data: bytes) -> set[str]:
     return {word for producer in producers for word in re.findall(r"-\S+", producer.decode("utf-8", "replace"))}
 
 
-def size_of(path: str, typedef: str) -> int:
-    """Bytes of a type that has a name by typedef; 0 if there is none. A file may have it in another size than the next: the
+def size_of(path: str, name: str) -> int:
+    """Bytes of a type that has a name by typedef, or of a struct; 0 if there is none. A file may have it in another size than the next: the
     first counts."""
     said = subprocess.run(["readelf", "--debug-dump=info", "--dwarf-depth=2", path], capture_output=True, text=True, check=False,
                           stdin=subprocess.DEVNULL).stdout
     dies = {die[1]: (die[2], dict(_FIELD.findall(die[3]))) for die in _DIE.finditer(said)}
-    wanted = next((fields for tag, fields in dies.values() if tag == "DW_TAG_typedef" and fields.get("DW_AT_name") == typedef), {})
+    wanted = next((fields for tag, fields in dies.values() if tag in ("DW_TAG_typedef", "DW_TAG_structure_type") and fields.get("DW_AT_name") == name), {})
     while "DW_AT_byte_size" not in wanted and wanted.get("DW_AT_type") in dies:
         wanted = dies[wanted["DW_AT_type"]][1]
     return int(wanted.get("DW_AT_byte_size", "0"), 0)

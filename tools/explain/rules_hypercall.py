@@ -4,8 +4,10 @@
 from xenabi.headers import names
 from xenpt.memory import PAGE_SIZE
 
+from .compiled import size_of
 from .facts import Facts
 from .rule import rule
+from .rules_jumps import entered_page
 from .rules_ran_into import open_ends
 from .rules_msr import about, page
 from .rules_notes import note
@@ -100,6 +102,22 @@ def from_call(f: Facts, step: Step) -> bool:
     return f.is_behind_call(int.from_bytes(f.code(at, f.bits // 8), "little"))
 
 
+@rule("stub-number", LESSON + ": Why a page", "crash", "failure", "silence", "timeout", "mute", "shutdown", rank=-1)
+def _(f):
+    """A stub's place in the page is its number times the size of what the kernel takes for one."""
+    size = size_of(f.source.path, "hypercall_entry") if f.source.image and not f.native else STUB
+    if size in (0, STUB):
+        return None
+    calls = (c.number * STUB for c in f.calls if f.is_behind_call(c.caller))
+    offset = next((at for at in (entered_page(f), *calls) if at and not at % size and at // size in range(STUBS)), None)
+    known = names("__HYPERVISOR_")
+    stub, name = divmod(offset or 0, STUB), known.get((offset or 0) // size, "a hypercall").removeprefix("__HYPERVISOR_")
+    called = f" Here {name}, number {offset // size}, was called at byte {offset} = {offset // size} * {size}, " + (
+        f"{stub[1]} bytes behind the beginning of stub {stub[0]}." if stub[1] else
+        f"where stub {stub[0]} begins, {f'that of {known[stub[0]]}'.replace('__HYPERVISOR_', '') if stub[0] in known else 'which is for no hypercall'}.") if offset else ""
+    return f"""The kernel takes a stub of the hypercall page to have {size} bytes (struct hypercall_entry, src/include/hypercall.h), and so looks for that of hypercall n at byte {size} * n. Xen has put one every {STUB} bytes.{called}"""
+
+
 @rule("stub-number", LESSON + ": Why a page", "crash", "failure")
 def _(f):
     if not f.fault or not f.seen or page(f) is None or not f.seen.msrs or f.source.is_code(f.fault.ip):
@@ -115,8 +133,7 @@ def _(f):
                 if offset >= PAGE_SIZE:
                     return f"""A hypercall was made by calling {step.address:#x}, stub {offset // STUB} of a page that has {PAGE_SIZE // STUB}
                         of {STUB} bytes: beyond its end lies something else. There is no such hypercall."""
-                return f"""A call went into the hypercall page at byte {offset}, which is in the middle of stub {offset // STUB} (int3, {STUB}
-                    bytes each): stub n begins at byte {STUB} * n. What size does the kernel take a stub to have?"""
+                return f"""A call went into the hypercall page at byte {offset}, which is {offset % STUB} bytes behind the beginning of stub {offset // STUB}: stub n begins at byte {STUB} * n, and can be entered there alone."""
         if f.source.is_code(step.address):
             break
     return None

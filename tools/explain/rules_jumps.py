@@ -72,15 +72,19 @@ def _(f):
         {why}"""
 
 
-@rule("stub-missed", "2-hypercall-page: Why a page", "crash", "failure")
-def _(f):
+def entered_page(f: Facts) -> int | None:
+    """How far behind the beginning of the hypercall page the processor came, from the image's code, if it fell there."""
     page = f.source.va("hypercall_page")
     if not f.fault or page is None or not f.left_at or f.fault.vector == GENERAL_PROTECTION and f.fault.error:
         return None  # with an error code it is about a selector, at an iret, and says where that was to go back to
-    at = f.landed or f.fault.ip - (f.fault.vector == INT3)
-    found = f.source.linked(at)
-    offset = found[0] - page if found else -1
-    if not 0 <= offset < STUB * STUB or not offset % STUB:
+    found = f.source.linked(f.landed or f.fault.ip - (f.fault.vector == INT3))
+    return found[0] - page if found else None
+
+
+@rule("stub-missed", "2-hypercall-page: Why a page", "crash", "failure")
+def _(f):
+    offset = entered_page(f)
+    if offset is None or not 0 <= offset < STUB * STUB or not offset % STUB:
         return None
     name = names("__HYPERVISOR_").get(offset, "").removeprefix("__HYPERVISOR_")
     meant = f" {offset} is the number of {name}: a stub's place is the number times {STUB}." if name else ""
