@@ -7,6 +7,7 @@ from .fault import Fault
 from .frames import frame, gates
 from .questions import JUMP, misread, page_fault, vectors
 from .rule import rule
+from .rules_frames import bad_iret
 
 NEAR_POINTER = 0x1000  # bytes between a pointer on the stack and what it points to there
 
@@ -66,7 +67,7 @@ def _(f):
     if at is not None and other is not None:
         return f"""The fault at {f.source.place(meant.ip)} was meant, and __ex_table has an entry for it, by which the code goes on at VA {dict(f.source.fixups)[meant.ip]:#x}. The handler returned to VA {at:#x}, as the entry of another instruction says, the one at
             {f.source.place(other)}. fixup_exception() has to take the entry whose instruction is where the exception came, regs->ip, and no other."""
-    if at is not None:
+    if at is not None and not bad_iret(f):
         return f"""The fault at {f.source.place(meant.ip)} was meant, and was caught. The code was to go on at VA {dict(f.source.fixups)[meant.ip]:#x}, as __ex_table says, and the handler returned to VA {at:#x}: what it
             put into its frame (fixup_exception(), regs->ip) is not what the table says."""
     fixups, faults = dict(f.source.fixups), f.seen.faults if f.seen else []

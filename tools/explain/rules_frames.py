@@ -4,6 +4,7 @@
 import re
 
 from .calls import AROUND, IRET
+from .entry_code import by_code
 from .frames import CS_IN_FRAME, gates, pushes, right_cs, selectors, words_off
 from .questions import JUMP, misread
 from .rule import rule
@@ -47,23 +48,30 @@ def apart(f, vector: int, offset: int) -> str:
     return "it is no stub, or another's. In the assembly they have to be as far apart as the table takes them to be, TRAP_STUB_SIZE bytes, each aligned."
 
 
-@rule("iret-frame", JUMP + ": What a kernel sets up first", "crash", "failure")
-def _(f):
+def bad_iret(f) -> str:
+    """What the iret hypercall was given that is no frame of Xen's."""
     before = f.calls[:f.fault.calls] if f.fault else f.calls  # a handler may have printed since
     last = before[-1] if before else None
     word = f.bits // 8
     words = [int.from_bytes(last.data[at:at + word], "little") for at in range(0, len(last.data), word)] if last and last.name == "iret" else []
     at = AROUND + CS_IN_FRAME[f.bits]
     if len(words) <= at or words[at] & RPL == right_cs(f) & RPL:
-        return None
+        return ""
     near = [n - at for n, w in enumerate(words) if w & RPL == right_cs(f) & RPL and f.source.linked(words[n - 1])]
     off = min(near, key=abs) if near else 0
     if not off and f.source.linked(words[at - 1]):
-        return None  # where it was interrupted is right: CS itself was changed, which bad-selector says
-    how = f"the frame that Xen had pushed lies {abs(off)} words {'further up: so much was left on the stack' if off > 0 else 'below: so much too much was taken off the stack'}" \
+        return ""  # where it was interrupted is right: CS itself was changed, which bad-selector says
+    count = f"{abs(off)} word{'s' if abs(off) > 1 else ''}"
+    how = f"the frame that Xen had pushed lies {count} {'further up: so much was left on the stack' if off > 0 else 'below: so much too much was taken off the stack'}" \
         if off else "EIP is the segment and CS the flags, so one word too much was taken off the stack" if words[at - 1] == right_cs(f) else "no frame of Xen's is near"
+    below = ", and EIP (RIP) is the word right below it" if off == 1 else ""
     return f"""The way back from a handler, the iret hypercall, was given a frame with EIP (RIP) {words[at - 1]:#x} and CS {words[at] & 0xFFFF:#x}, and the code segment is
-        {right_cs(f):#x}: {how}. What the entry pushes has to be taken off again, word by word{", with the flags for iret, one word, pushed last" if f.bits == 64 else ""}."""
+        {right_cs(f):#x}: {how}{below}. {by_code(f) or f"What the entry pushes has to be taken off again, word by word{', with the flags for iret, one word, pushed last' if f.bits == 64 else ''}."}"""
+
+
+@rule("iret-frame", JUMP + ": What a kernel sets up first", "crash", "failure")
+def _(f):
+    return bad_iret(f)
 
 
 @rule("iret-by-processor", JUMP + ": What a kernel sets up first", "crash", "failure", rank=-1)
@@ -107,7 +115,7 @@ def _(f):
 
 @rule("frame-shifted", JUMP + ": What a kernel sets up first", "crash", "failure", "timeout", "silence")
 def _(f):
-    if f.fault and f.is_a(f.fault.ip, "selector", "flags"):
+    if f.fault and f.is_a(f.fault.ip, "selector", "flags") and not bad_iret(f):
         return f"""The processor was to go on at {f.fault.ip:#x}, which is {f.number(f.fault.ip, "selector", "flags")}.{" A RET took it off the stack: the function that it ends was jumped to, not called, or what was pushed before it has not been taken off." if f.fault.returned_to else ""} So the frame that was returned by is a word
             off: something more was taken off the stack, or left on it, between the entry of the handler and its iret."""
 
@@ -144,7 +152,7 @@ def _(f):
     if off:
         return f"""{came}, and the handler looked for it {abs(off)} word{"s" if abs(off) > 1 else ""} too {"high" if off > 0 else "low"} on the stack, and took it for vector {told.vector} at EIP (RIP) {told.ip:#x}.
             Between Xen's frame and do_trap() so many words {"fewer" if off > 0 else "more"} were pushed than struct pt_regs has: an error code or a 0 for it, the vector, then {
-            "PUSHA's eight" if f.bits == 32 else "fifteen registers"}."""
+            "PUSHA's eight" if f.bits == 32 else "fifteen registers"}. {by_code(f)}"""
     if told.vector != real.vector:
         return f"""{came}, and the handler took it for vector {told.vector} at EIP (RIP) {told.ip:#x}. Its frame is a word or more off: what the stub pushes (an error code
             or 0 for it, then the vector) and then all registers have to be struct pt_regs, word by word."""

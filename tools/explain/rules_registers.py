@@ -5,6 +5,7 @@ import re
 
 from .calls import IRET
 from .disassembly import BLOCK, function, instructions
+from .entry_code import by_code
 from .facts import Facts
 from .frames import frame, iret_flags, pushed
 from .questions import JUMP
@@ -14,6 +15,7 @@ from .rule import rule
 KEPT = {32: "rbx rcx rdx rsi rdi rbp", 64: "rbx rdx rsi rdi rbp r8 r9 r10 r12 r13 r14 r15"}  # what iret's stub leaves as it was
 IN_SYSCALL = 0x100  # iret's flags
 DIRECTION = 1 << 10  # of EFLAGS
+REGISTERS_KEPT = "Between that entry and its iret a register is not pushed, or another is popped in its place: all that a C function may change has to be saved, and taken back in the opposite order."
 PUSHED = {32: "rax", 64: "rax r11 rcx"}  # and what it pushes, the last first
 
 
@@ -80,8 +82,7 @@ def _(f):
         entry = f"entry_{f.bits}.S"
         how = f"An exception came and was handled, by its stub and trap_common ({entry}, call_do_trap)" if lost(f, events=False) else \
             f"An exception came and was handled, and all registers were as before. Then an event came and was handled, by xen_hypervisor_callback ({entry})"
-        return f"""{how}, and {'; '.join(lost(f)[:3])} it. Between that entry and its iret a register is not pushed, or another is popped in its
-            place: all that a C function may change has to be saved, and taken back in the opposite order."""
+        return f"{how}, and {'; '.join(lost(f)[:3])} it. {by_code(f) or REGISTERS_KEPT}"
     fast = next((c for c in f.calls if c.name == IRET and iret_flags(f, c) == IN_SYSCALL), None)
     if fast:
         return f"""The iret hypercall was given the flags {IN_SYSCALL:#x}, VGCF_in_syscall, to go back to {f.source.place(frame(f, fast))}. With these, Xen returns by SYSRET, as from a system call: RCX and R11 then hold RIP and RFLAGS,
@@ -95,6 +96,8 @@ def _(f):
         return f"""The kernel says that a register was changed. {"An exception and an event were" if len(came) > 1 else "An exception was"} seen to come, and to go back with all registers as they were, and nothing else
             interrupted it: so the check is at fault, registers_kept(). What is loaded into the registers, and what is taken off afterwards, has to be the same, number by number.{f" At its UD2 {'; '.join(unequal)}." if unequal else ""}"""
     if f.panic:
+        if by_code(f):
+            return f"A register was changed by an exception or an event. {by_code(f)}"
         return f"""A register was changed by an exception or an event. What could be seen of the exception's way back was right. So either it is xen_hypervisor_callback and
             what it saves, or the check itself loads other numbers into the registers than it takes off. An event comes between any two instructions, so all that a C function may change ({"EAX, ECX, EDX" if f.bits == 32 else "RAX, RCX, RDX, RSI, RDI, R8 to R11"}) has to be pushed, and
             popped in the opposite order."""
@@ -109,7 +112,8 @@ def _(f):
     if f.function == "registers_kept" and f.fault.regs.rdi & f.mask == counter != f.fault.cr2:
         return f"""registers_kept() has the address of the counter, VA {counter:#x} (timer_ticks), in {"RDI" if f.bits == 64 else "EDI"}, as it should be, and the instruction at {f.source.place(f.fault.ip)} takes its operand from VA {f.fault.cr2:#x}: by another register."""
     if f.function == "registers_kept":
-        return f"""registers_kept() was interrupted, and went on with VA {f.fault.cr2:#x} in the register that holds the address of a counter ({"RDI" if f.bits == 64 else "EDI"}): the entry of an exception, or of an event
+        where = f"registers_kept() was interrupted, and went on with VA {f.fault.cr2:#x} in the register that holds the address of a counter ({'RDI' if f.bits == 64 else 'EDI'})"
+        return f"{where}. {by_code(f)}" if by_code(f) else f"""{where}: the entry of an exception, or of an event
             (xen_hypervisor_callback), does not save and restore all that a C function may change."""
     return None
 

@@ -10,6 +10,7 @@ from .disassembly import branch, operand, writers
 from .frames import pushes
 from .questions import JUMP, MACHINE, hexadecimals, say, stack_in_code
 from .rule import rule
+from .rules_frames import bad_iret
 from .rules_msr import WRMSR
 from .rules_numbers import stack_for_code
 
@@ -25,6 +26,8 @@ def _(f):
         if code[:1] == INT and len(code) == 2:
             return f"""INT {code[1]:#x}, and there is no gate by that number that a guest's kernel may use. {"A 64-bit guest enters Xen by SYSCALL; INT 0x82 is the way of 32-bit guests."
                 if f.bits == 64 else "A 32-bit guest enters Xen by INT 0x82."}"""
+        if bad_iret(f):
+            return None
         selector = f.fault.error & 0xFFFC
         word = f"an interrupt gate, {f.fault.error >> 3:#x}" if f.fault.error & 2 else f"the segment selector {selector:#x}"
         return f"""A general protection fault whose error code, {f.fault.error:#x}, is not 0: it names {word}. Segments are Xen's flat
