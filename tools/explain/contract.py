@@ -34,7 +34,7 @@ def broken(seen: Observation, source: Source, layout: Layout) -> Iterator[str]:
     base = Loading(source.image).virt_base if source.image else 0  # VA of paddr 0
     yield from mapped(seen, base, layout)
     if seen.info is None:
-        yield _no_start_info(seen, base + (layout.get("start_info", 0) << PAGE_SHIFT))
+        yield _no_start_info(seen, base + (layout.get("start_info", 0) << PAGE_SHIFT), layout)
         return
     if _apart(seen, base):
         yield _apart(seen, base)
@@ -47,13 +47,13 @@ def broken(seen: Observation, source: Source, layout: Layout) -> Iterator[str]:
     yield from image(seen, source, base)
 
 
-def _no_start_info(seen: Observation, right: int) -> str:
+def _no_start_info(seen: Observation, right: int, layout: Layout) -> str:
     told = f"ESI (RSI) holds {seen.start_info:#x}, and there is no start_info"
     magic = seen.peek(seen.start_info, 32)
     if seen.start_info != right:
         return f"{told}: the toolstack laid it out at VA {right:#x}"
     if magic is None:
-        return f"{told}: nothing is mapped there{missing(seen, seen.start_info)}"
+        return f"{told}: nothing is mapped there{missing(seen, seen.start_info, layout)}"
     # The fields behind it tell a wrong magic from a page that was never written.
     info = StartInfo(seen.peek(right, StartInfo.size(seen.bits)) or b"", seen.bits)
     if info.pt_base and info.nr_pages:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE, BadPage
 
+from .numbers import M2P
+
 if TYPE_CHECKING:
     from .observe import Observation
 
@@ -18,7 +20,7 @@ FRAME = VA_MASK & -PAGE_SIZE
 
 def mapped(seen: Observation, base: int, layout: dict[str, int]) -> Iterator[str]:
     """The tables' number, and what they have to map: the first instruction, and all from PFN 0 to behind the stack."""
-    needed = _needed(seen.bits, base, layout["stack"] + 1 + SPARE) if layout else {}
+    needed = needed_tables(seen.bits, base, layout["stack"] + 1 + SPARE) if layout else {}
     if layout and layout["nr_tables"] < sum(needed.values()):
         yield (f"the toolstack counted {layout['nr_tables']} page tables, and PFN 0 to {layout['stack']:#x} and {SPARE} pages more, from VA {base:#x}, take "
                f"{sum(needed.values())}: {', '.join(f'{count} of level {level}' for level, count in needed.items())}")
@@ -27,7 +29,7 @@ def mapped(seen: Observation, base: int, layout: dict[str, int]) -> Iterator[str
         yield f"its first instruction, VA {seen.entry:#x}, is not mapped: {walk.problem}"
 
 
-def _needed(bits: int, base: int, pages: int) -> dict[int, int]:
+def needed_tables(bits: int, base: int, pages: int) -> dict[int, int]:
     """Page tables of each level; with three, of the second all four, since the last slot is Xen's, too."""
     first = base & VA_MASK
     last = first + (pages << PAGE_SHIFT) - 1
@@ -35,14 +37,19 @@ def _needed(bits: int, base: int, pages: int) -> dict[int, int]:
     return counts | ({2: 4} if bits == 32 else {})
 
 
-def missing(seen: Observation, va: int) -> str:
+def missing(seen: Observation, va: int, layout: dict[str, int]) -> str:
     """The entry that is not present on the way to it, from CR3 on, where there is not enough of a guest to walk its tables. Of 32 bits Xen has put one level above."""
-    table = seen.at_entry.cr3 & FRAME
+    table, word = seen.at_entry.cr3 & FRAME, seen.bits // 8
+    laid = range(layout.get("tables", 0), layout.get("tables", 0) + layout.get("nr_tables", 0))
     for level in (4, 3, 2, 1):
         try:
             entries = seen.read_page(table)
         except BadPage:
             return f"; the table of level {level} would be at maddr {table:#x}, where the machine has no memory"
+        pfn = int.from_bytes(seen.peek(M2P[seen.bits] + (table >> PAGE_SHIFT) * word, word) or b"", "little")
+        if laid and pfn not in laid and (seen.bits == 64 or level < 4) and pfn < layout.get("pages", 0):
+            return f""": the tables lead to MFN {table >> PAGE_SHIFT:#x} as a table of level {level}. That is PFN {pfn:#x}, which is none: PFN {laid.start:#x} to {laid.stop - 1:#x} are the tables. Where the entries of level {level + 1} lead to is what link_tables() (src/stage6-toolstack/pagetables.c) gives to
+                set_entry()"""
         index = va >> PAGE_SHIFT + 9 * (level - 1) & 0x1FF
         entry = int.from_bytes(entries[8 * index:8 * index + 8], "little")
         if not entry & 1:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from xenpt.memory import PAGE_SHIFT, BadPage
 
+from .contract_tables import SPARE, VA_MASK, needed_tables
 from .facts import Facts
 from .numbers import built
 
@@ -62,6 +63,58 @@ def tables(f: Facts) -> range:
     """The PFNs that were laid out for them; empty if that is not known."""
     laid = f.guest(r"^toolstack: layout, PFNs: .* (\d+) tables 0x([0-9a-f]+)")
     return range(int(laid[2], 16), int(laid[2], 16) + int(laid[1])) if laid else range(0)
+
+
+class Level(NamedTuple):
+    """The tables of a level: PFNs, and which number the first has, counted from VA 0."""
+    tables: range
+    base: int
+
+
+def levels(f: Facts) -> dict[int, Level]:
+    """As stage 6 has laid them out, the top first; empty if that is not known."""
+    said, stack = f.guest(r"^toolstack: \d+ page tables of ([34]) levels, PFN 0 at VA 0x([0-9a-f]+)"), f.guest(r"^toolstack: layout, PFNs: .* stack 0x([0-9a-f]+)")
+    if not said or not stack or not tables(f):
+        return {}
+    top, base, found, first = int(said[1]), int(said[2], 16) & VA_MASK, {}, tables(f).start
+    counts = needed_tables(64 if top == 4 else 32, base, int(stack[1], 16) + 1 + SPARE)
+    for level in range(top, 0, -1):
+        end = first + counts[level] if level > 1 else tables(f).stop
+        found[level] = Level(range(first, end), 0 if (top, level) == (3, 2) else base >> PAGE_SHIFT + 9 * level)
+        first = end
+    return found
+
+
+def _is(f: Facts, pfn: int) -> str:
+    """What a page of the guest's is, by the layout."""
+    for level, all_of_it in levels(f).items():
+        if pfn in all_of_it.tables:
+            return f"page table {pfn - all_of_it.tables.start + 1} of {len(all_of_it.tables)} of level {level}" if len(all_of_it.tables) > 1 else f"the page table of level {level}"
+    laid = f.guest(r"^toolstack: layout, PFNs: (.*)")
+    return next((f"{name}'s page" for name, at in re.findall(r"(p2m|start_info|store|console|stack) 0x([0-9a-f]+)", laid[1] if laid else "") if int(at, 16) == pfn), "no page table")
+
+
+def _meant(f: Facts, slot: Slot) -> int | None:
+    """The PFN that it is to lead to."""
+    known = levels(f)
+    said, mine, below = f.guest(r"^toolstack: \d+ page tables of [34] levels, PFN 0 at VA 0x([0-9a-f]+)"), known.get(slot.level), known.get(slot.level - 1)
+    if not said or not mine or slot.pfn not in mine.tables:
+        return None
+    index = (mine.base + slot.pfn - mine.tables.start << 9) + slot.number
+    if not below:
+        return index - ((int(said[1], 16) & VA_MASK) >> PAGE_SHIFT)
+    return below.tables.start + index - below.base if index - below.base in range(len(below.tables)) else None
+
+
+def holds(f: Facts, slot: Slot | None) -> str:
+    """What the entry that Xen stopped at is, names, and is to name."""
+    value = entry(f, slot) if slot else None
+    if not slot or not value:
+        return ""
+    pfn, right = built(f, (value & _FRAME) >> PAGE_SHIFT), _meant(f, slot)
+    named = "no page of this guest's" if pfn is None else f"the guest's PFN {pfn:#x}, {'the very table that it stands in' if pfn == slot.pfn else _is(f, pfn)}"
+    wanted = "" if right is None else " That is the page that it has to lead to." if pfn == right else f" It has to lead to PFN {right:#x}{f', {_is(f, right)}' if slot.level > 1 else ''}."
+    return f"That entry is {value:#x}: MFN {(value & _FRAME) >> PAGE_SHIFT:#x}, {named}, with flags {value & 0xFFF:#x}.{wanted}"
 
 
 def no_table(f: Facts, at: Slot | None) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from xenpt.memory import PAGE_SHIFT
 
-from .guest_tables import entry, no_table, not_written, stopped_at
+from .guest_tables import entry, holds, no_table, not_written, stopped_at
 from .numbers import built
 from .rule import rule
 
@@ -76,19 +76,20 @@ def _(f):
     page = bad_type(f) if re.match(PIN, f.panic) else None
     if not page:
         return None
+    at = stopped_at(said(f))
     what = f"MFN {page.mfn:#x}, the guest's PFN {page.pfn:#x},"
     if "writable" in page.wanted and "page table" in page.saw:
         return f"""The {entry_of(f) or 'tables'} maps {what} with RW, and that page is itself {page.saw}. A guest may read its page tables and never write to them: the ptes
-            of those pages must be without RW before Xen is asked to pin the top one."""
+            of those pages must be without RW before Xen is asked to pin the top one. {holds(f, at)}"""
     if "page table" in page.wanted and "writable" in page.saw:
         where = of_dom0(f, page.mfn)
         if not where and any("linear p.t. with write perms" in line for line in said(f)):
             return f"""{what} is to become {page.wanted}, and a pte of these very tables maps it with RW. A guest may read its page tables and never write to them: the ptes of all of them, the last one's, too, must be without RW. Which PFNs does is_table() take for
-                tables?"""
+                tables? {holds(f, at)}"""
         return f"""{what} is to become {page.wanted}, and it is still mapped writable somewhere{f': {where}' if where else ''}. Whoever wrote the tables has to give up
             that mapping (the window of window.c, the page shared for a ring) before Xen is asked to pin them; or two things were laid out at
-            the same PFN."""
-    return f"{what} was wanted as {page.wanted}, and is {page.saw}: {entry_of(f) or 'an entry'} leads to it."
+            the same PFN. {holds(f, at)}"""
+    return f"{what} was wanted as {page.wanted}, and is {page.saw}: {entry_of(f) or 'an entry'} leads to it. {holds(f, at)}"
 
 
 @rule("guest-domain-pin", LESSON + ": A page table that is mapped writable", "failure")
@@ -102,7 +103,7 @@ def _(f):
     if "flags" in value[0]:
         return f"""The {entry_of(f) or 'entry that Xen names'} has flags that Xen allows nobody, {' '.join(name for bit, name in FLAGS.items() if number & bit) or f'{number:#x}'}: a guest's
             entries have PRESENT, RW, USER, ACCESSED, DIRTY, and those of the top level of PAE PRESENT alone need be there. Xen's number is that of
-            the bits, with those from 52 on moved down."""
+            the bits, with those from 52 on moved down. {holds(f, stopped_at(said(f)))}"""
     pages = f.guest(r"^toolstack: ([0-9]+) pages, PFN 0 is MFN 0x([0-9a-f]+)")
     mfn = number >> PAGE_SHIFT
     return f"""The {entry_of(f) or 'entry that Xen names'} is {number:#x}, which names MFN {mfn:#x}, and that page is not the domain's
@@ -141,9 +142,9 @@ def _(f):
         return f"MMUEXT_PIN was to pin MFN 0x{asked[1]}, and Xen got {got:#x}, which is the PFN of a page table: arg1.mfn takes an MFN, the one from the p2m (guest_mfn())."
     if asked and f.guest(r"^toolstack: \d+ page tables of"):
         told = [re.sub(r"^\(XEN\) \S*?:(d\d+v\d+ )?", "", line) for line in said(f)[:2]]
-        begin = f"Xen looked at the page tables that stage 6 wrote, and did not take them{': ' + '; '.join(told) if told else ''}. {f'It stopped at {entry_of(f)}.' if entry_of(f) else ''}"
-        empty = not_written(f, stopped_at(said(f)))
-        return f"{begin} {empty}" if empty else f"""{begin} What it asks of each entry: an MFN of the domain's own, no RW for a page table, a table of the next
+        begin = f"Xen looked at the page tables that stage 6 wrote, and did not take them{f'. It stopped at {entry_of(f)}.' if entry_of(f) else ': ' + '; '.join(told) + '.' if told else '.'}"
+        seen = not_written(f, stopped_at(said(f))) or holds(f, stopped_at(said(f)))
+        return f"{begin} {seen}" if seen else f"""{begin} What Xen asks of each entry: an MFN of the domain's own, no RW for a page table, a table of the next
             level above a pte, and no mapping of dom0's that is still writable."""
 
 
