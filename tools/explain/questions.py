@@ -13,6 +13,7 @@ from .facts import Facts
 from .fault import Fault, from_kernel
 
 REMAP, JUMP, MACHINE = "3-remap", "4-start-kernel", "0-machine"
+WAYS = ("CONSOLE_XEN_GATE", "CONSOLE_XEN", "CONSOLE_RING", "CONSOLE_SERIAL")  # that text takes: enum console
 NEAR_STACK = 4096  # so close to the stack pointer is a push, a call or a local variable
 
 
@@ -77,6 +78,11 @@ def refused(f: Facts, *numbers: int, name: tuple[str, ...] = ()) -> Call | None:
     """The call that was refused, if with one of these errors and of this name."""
     call = f.refused
     return call if call and (not numbers or -call.result in numbers) and (not name or call.name in name) else None
+
+
+def way_name(number: int) -> str:
+    """A way that text takes."""
+    return WAYS[number] if number < len(WAYS) else f"{number}, which is none of them"
 
 
 def say(f: Facts, n: int, *words: str) -> str:

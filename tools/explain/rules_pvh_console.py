@@ -5,6 +5,7 @@ import re
 
 from xenpt.memory import PAGE_SHIFT
 
+from .questions import way_name
 from .rule import rule
 from .rules_pvh_guest import LESSON, kernel
 from .rules_pvh_run import MSR, ran
@@ -29,6 +30,20 @@ def _(f):
         return """The hypercall page was made, and then the kernel took its machine for a bare one: it prints to the serial port, which is Xen's. What tells it is pvh_on_xen, which pvh_find_hypervisor() has to set when it has written the MSR."""
     return f"""The kernel knows that it is on Xen, and printed to the serial port all the same: serial_write() was entered {count["serial_write"]} times. That port is Xen's, and what is written there does not arrive. On Xen pvh_select_console() has to choose CONSOLE_XEN, and CONSOLE_SERIAL only where nobody is
         below."""
+
+
+@rule("pvh-ring-unused", LESSON, "mute")
+def _(f):
+    """A domU that printed another way than by its ring."""
+    count = ran(f).functions if ran(f) and f.pvh == "domU" else {}
+    if not count.get("console_write") or count.get("ring_write") or not count.get("pvh_select_console"):
+        return None
+    source, way = kernel(f).source, [f"{name}() {count[name]} times" for name in ("serial_write", "write_by_page") if count[name]]
+    given = [way_name(ran(f).register(s, "DI") & 0xFFFFFFFF) for s in ran(f).steps if source.bits == 64 and ran(f).linked(s) == source.va("console_select")]
+    called = f"console_select() was given {', then '.join(given)}." if given else f"console_select() was entered {count['console_select']} times."
+    asked = "" if len(given) != 1 else " It is called once more if HVM_PARAM_CONSOLE_PFN, which the toolstack sets (pvh_set_parameters()), names a page, and the kernel is no first domain (SIF_INITDOMAIN)."
+    return f"""The kernel wrote nothing into its console ring: ring_write() was never entered, and console_write() {count["console_write"]} times{f', of which text went on by {" and ".join(way)}' if way else ''}. Which way it takes is the variable console. {called}{asked} A domU's is CONSOLE_RING, which find_ring()
+        (pvh-console.c) has to choose."""
 
 
 @rule("pvh-console-page", LESSON, "mute")

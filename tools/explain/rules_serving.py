@@ -8,6 +8,7 @@ from xenabi.structs import struct
 from xenpt.memory import PAGE_SHIFT
 
 from .numbers import what
+from .questions import WAYS, way_name
 from .rule import rule
 
 LESSON = "10-the-other-side"
@@ -61,7 +62,21 @@ def _(f):
         taken, written = ring.number(data, "out_cons"), ring.number(data, "out_prod")
         who = "so the guest wrote them where it should, and dom0 did not read them (console_drain()), or mapped another page" if written and not taken else \
             "so dom0 has read them, and did not print them" if written else "so the guest wrote its text elsewhere, or never moved the index"
+        way = None if written or f.source.va("console") is None else (f.word("console") or 0) & 0xFFFFFFFF
+        if way is not None and way != WAYS.index("CONSOLE_RING"):
+            return f"""At the domain's end its console page says that nothing was written (out_prod is 0), and its kernel's variable console is {way}, {way_name(way)}: so printk() did not take the ring. A domU's is CONSOLE_RING ({WAYS.index("CONSOLE_RING")}), which console_select() has to be given last, by
+                console_select_ring()."""
         return f"""At the domain's end its console page, MFN {f.info.console_0:#x}, says that {written} bytes were written (out_prod), and dom0 has taken {taken} of them (out_cons), {who}. The guest sent {rung} events."""
+
+
+@rule("guest-domain-ring", LESSON + ": The console ring", "failure")
+def _(f):
+    """Of the domain: it reported failure, and what it said of that did not arrive."""
+    way = None if not hasattr(f, "broken") or f.said.guest or f.source.va("ring_write") is None or not f.seen or f.seen.ended != "exit" else (f.word("console") or 0) & 0xFFFFFFFF
+    if way is None or way == WAYS.index("CONSOLE_RING"):
+        return None
+    back = " That is what it begins with, and what it is set back to when Xen refuses console_io, which a domU has no right to where Xen is no debug build." if not way else ""
+    return f"""The kernel reported failure, and nothing that it printed arrived: its variable console is {way}, {way_name(way)}, so printk() does not take the ring.{back} A domU's is CONSOLE_RING ({WAYS.index("CONSOLE_RING")}), which console_select() has to be given last, by console_select_ring()."""
 
 
 @rule("guest-domain-ring", LESSON + ": The console ring", "failure")
