@@ -6,6 +6,7 @@ from xenpt.memory import PAGE_SIZE
 
 from .bare_questions import NAMES, NATIVE, NO_STACK, PVH, cr3, fault, left, left_step, no_handler, rsp, wanted
 from .present import present
+from .reserved import reserved
 from .rule import rule
 from .rules_astray import went
 
@@ -91,12 +92,12 @@ def _(f):
     doing = "writing" if found.error & 2 else "reading"
     walk, kind = f.bare.walk(found.cr2), f.number(found.cr2)
     last = f": {walk.path[-1].name} is {walk.path[-1].value:#x}, and {walk.problem}" if walk and walk.path and walk.problem else ""
-    problem = f"a bit is set in an entry on the way that is reserved there (bit 3 of the error code){last}" if found.error & RESERVED else \
+    problem = reserved(f, walk) or f"a bit is set in an entry on the way that is reserved there (bit 3 of the error code){last}" if found.error & RESERVED else \
         walk.problem if walk and walk.problem else f"it is mapped, {walk.rights}, and that is not allowed there" if walk and found.error & 1 else "nothing is mapped there"
     lacks = wanted(f)
     first = f.first_seen(found.cr2)
     there = present(f, walk)
-    return f"""A page fault {doing} VA {found.cr2:#x} ({kind or 'nothing that is known here'}), at {f.place(found.ip)}: {problem}. {cr3(f)}{f'; {lacks}' if lacks else there}.
+    return f"""A page fault {doing} VA {found.cr2:#x} ({kind or 'nothing that is known here'}), at {f.place(found.ip)}: {problem.rstrip(".")}. {cr3(f)}{f'; {lacks}' if lacks else there}.
         {f'The number was first in a register after {first}.' if first else ''} {f'ESP is {rsp(f):#x}.' if abs(found.cr2 - rsp(f)) < SAME else ''} {no_handler(f)}"""
 
 

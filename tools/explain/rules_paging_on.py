@@ -5,6 +5,7 @@ import re
 
 from .bare_state import CR0_PE, CR0_PG, CR4_PAE, EFER_LMA, EFER_LME, IDT
 from .bare_questions import EXTERNAL, NAMES, PVH, cr3, descriptor, fault, no_handler, wanted
+from .reserved import reserved
 from .rule import rule
 
 PSE = 1 << 7  # of an entry
@@ -26,7 +27,7 @@ def _(f):
         lacks = f"""{small.name} is {small.value:#x}, without PSE (bit 7): the processor takes it for the address of a table of ptes, at paddr {small.value & -0x1000 & (1 << 52) - 1:#x}, and
             it is to be that of a large page"""
     last = walk.path[-1] if walk.path and walk.path[-1].present else None
-    how = f"could not be fetched: {f'{last.name} is {last.value:#x}, and ' if last and walk.problem else ''}{walk.problem or 'a bit is set in an entry that is reserved there'}" if found.fetch else \
+    how = f"could not be fetched: {reserved(f, walk).rstrip('.')}" if found.fetch and reserved(f, walk) else f"could not be fetched: {f'{last.name} is {last.value:#x}, and ' if last and walk.problem else ''}{walk.problem or 'a bit is set in an entry that is reserved there'}" if found.fetch else \
         f"was not what the processor ran there, since the tables lead to paddr {walk.maddr:#x}" if walk.maddr is not None else f"is not mapped any more: {walk.problem}"
     return f"""Paging is on, and the instruction at {f.place(found.ip)} {how}. {cr3(f)}{f'; {lacks}' if lacks else ''}. From the moment on that CR0.PG is set, each instruction is
         fetched through the tables, so they have to map the code where it runs (P=V), and CR3 has to lead to them before. {no_handler(f)}"""
