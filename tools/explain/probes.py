@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MOST = 60  # calls that are looked at, of two stops each
 REGISTERS = "rdi rsi rdx".split()  # 64 bits: of the arguments
+SELECT = "console_select"  # which is told the way that text takes
 HANDLER = "do_trap"  # of exceptions; what it returns is of no account
 MSR_BASE = 0x40000000  # what Xen answers a PV guest's CPUID for the MSR
 
@@ -79,6 +80,7 @@ CONTRACTS = {
     "early_m2p": Contract("info MFN", "its PFN", 0, True, _pfn),
     "get_pud": Contract("info VA", "the P=V address of its entry", 0, False, lambda seen, args: _entry(seen, args[1], "pud" if seen.bits == 64 else "pgd")),
     "get_pmd": Contract("info VA", "the P=V address of its entry", 0, False, lambda seen, args: _entry(seen, args[1], "pmd")),
+    SELECT: Contract("way", "nothing", 0, False, lambda seen, args: None),
     "setup_hypercall_page": Contract("info", "nothing", 0, False, lambda seen, args: None),
     "remap_limit": Contract("info", "the end of all that the kernel goes on using", 0, True, _limit, at_least=True),
     "phys_to_machine": Contract("paddr", "its maddr", 64, True, _maddr),
@@ -95,6 +97,7 @@ class Probes:
         self.strange: Told | None = None  # the first call that was given something else than start_info
         self.beyond: Told | None = None  # the first that was asked for the maddr of what is beyond the guest's memory
         self.handled: list[tuple[int, int]] = []  # of each call of the handler: its argument, and where what was pushed before begins
+        self.selected: list[tuple[int, int]] = []  # of each call of console_select(): its argument, and the address behind it
         self.entries = functions
         self.pending: list[tuple[int, int, str, list[int], int]] = []  # return address, stack, function, arguments, memory of the result
         for address in functions:
@@ -125,6 +128,8 @@ class Probes:
         words = [int.from_bytes(data[at:at + word], "little") for at in range(0, len(data), word)]
         args = words[1 + in_memory:1 + in_memory + count] if self.bits == 32 else [getattr(regs, r) for r in REGISTERS[:count]]
         behind = regs.rsp + word + (word if in_memory else 0) & (1 << self.bits) - 1  # the callee takes the hidden argument away
+        if name == SELECT:
+            self.selected.append((args[0] & 0xFFFFFFFF, words[0]))
         if contract.args.startswith("info") and args[0] != self.seen.start_info and self.strange is None:
             self.strange = Told(name, tuple(args), 0, self.seen.start_info, words[0])
         self.pending.append((words[0], behind, name, args, words[1] if in_memory else 0))

@@ -11,6 +11,7 @@ from xenpt.memory import PAGE_SHIFT
 from .calls import IRET, Call
 from .facts import Facts
 from .fault import Fault, from_kernel
+from .numbers import what
 
 REMAP, JUMP, MACHINE = "3-remap", "4-start-kernel", "0-machine"
 WAYS = ("CONSOLE_XEN_GATE", "CONSOLE_XEN", "CONSOLE_RING", "CONSOLE_SERIAL")  # that text takes: enum console
@@ -88,6 +89,12 @@ def way_name(number: int) -> str:
 def say(f: Facts, n: int, *words: str) -> str:
     """The number, and what it is."""
     kind = f.number(n, *words)
+    return f"{n:#x}" + (f" ({kind})" if kind else "")
+
+
+def say_number(f: Facts, n: int) -> str:
+    """The same of a number that is no address, and so, if it is small, not one near NULL."""
+    kind = next((k.text for k in what(f, n) if k.word != "null"), "")
     return f"{n:#x}" + (f" ({kind})" if kind else "")
 
 

@@ -6,7 +6,8 @@ import re
 from xenabi.headers import names, value
 from xenabi.loader import Loading
 
-from .questions import JUMP, REMAP, hexadecimals, misplaced_info, say
+from .disassembly import function, symbol_of
+from .questions import JUMP, REMAP, hexadecimals, misplaced_info, say, way_name
 from .relation import repointed
 from .rule import rule
 from .rules_events import BLOCK
@@ -136,9 +137,23 @@ def _(f):
 
 @rule("console-by-gate", "2-hypercall-page: Without the page", "failure")
 def _(f):
-    if f.panic.startswith("console: still by Xen's gate"):
-        return f"""The kernel has printed by Xen's gate (int $0x82, or SYSCALL), which needs no hypercall page, to its end: console_select(CONSOLE_XEN) was not called, or was given another way. {"In this image Xen fills the page before the entry (note HYPERCALL_PAGE), so xen_entry() can call console_select() first of all" if f.source.image and "HYPERCALL_PAGE" in Loading(f.source.image).notes else
-            "setup_hypercall_page() does that as soon as the page works"}, so that all text shows that the page works."""
+    if not f.panic.startswith("console: still by Xen's gate"):
+        return None
+    by_gate = "The kernel has printed by Xen's gate (int $0x82, or SYSCALL), which needs no hypercall page, to its end:"
+    probes = f.seen.probes if f.seen else None
+    if probes and probes.selected:
+        given = " and ".join(f"with {way_name(way)}, at {f.source.place(caller - 1)}" for way, caller in probes.selected)
+        begin, console = f.source.va("console_select"), f.source.va("console")
+        stores = (i for i in function(f.source, begin or 0) if i.name.startswith("mov") and re.match(r"[%$][^(]*,.*\)$", i.operands))
+        stored = not console or any((symbol_of(f.source, i) or i).name == "console" for i in stores)
+        why = "" if stored else ": no instruction of console_select() stores to that variable, which is to get what the function is given"
+        refused = next((c for c in f.calls if c.name == "console_io" and c.refused), None)
+        back = f" Xen refused console_io ({refused.result}), and write_by_page() then goes back to the gate." if refused else ""
+        if not any(way for way, _ in probes.selected):
+            return f"{by_gate} console_select() was called {given}, which is the gate. It is to be given CONSOLE_XEN as soon as the page works."
+        return f"{by_gate} console_select() was called {given}, and the variable console is {way_name((f.word('console') or 0) & 0xFFFFFFFF)} all the same{why}.{back}"
+    return f"""{by_gate} console_select(CONSOLE_XEN) {"was never called" if probes else "was not called, or was given another way"}. {"In this image Xen fills the page before the entry (note HYPERCALL_PAGE), so xen_entry() can call console_select() first of all" if f.source.image and "HYPERCALL_PAGE" in Loading(f.source.image).notes else
+        "setup_hypercall_page() does that as soon as the page works"}, so that all text shows that the page works."""
 
 
 @rule("memory-count", "0-machine", "failure")
