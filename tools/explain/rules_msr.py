@@ -5,6 +5,7 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .facts import Facts
 from .probes import MSR_BASE
+from .questions import say_number
 from .relation import offset_or_cut
 from .rule import rule
 
@@ -28,8 +29,8 @@ def written(f: Facts) -> tuple[int, int] | None:
 
 
 def about(f: Facts, n: int) -> str:
-    kind = f.number(n)
-    return f" ({kind})" if kind else ""
+    """Of a number that is no pointer, which has no words for what is near NULL."""
+    return say_number(f, n).removeprefix(f"{n:#x}")
 
 
 @rule("msr-low-bits", LESSON + ": A frame number instead of an address", "crash", "failure")
@@ -62,23 +63,33 @@ def _(f):
     if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[0] != MSR_BASE and MSR_BASE in (wrmsr[1] >> 32, wrmsr[1] & 0xFFFFFFFF):
         return f"""WRMSR got {wrmsr[0]:#x}{about(f, wrmsr[0])} as the MSR's number, in ECX, and {MSR_BASE:#x}, which is its number, stood in {"EDX" if wrmsr[1] >> 32 == MSR_BASE else "EAX"}: registers are exchanged in the asm. The number goes in ECX, the upper half of the value in EDX,
             the lower in EAX."""
-    if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[0] != MSR_BASE:
+    if wrmsr and f.fault and f.code(f.fault.ip, 2) == WRMSR and wrmsr[0] != MSR_BASE and not (f.wrong_result and f.wrong_result.name.startswith("cpuid_")):
         return f"""Xen has no MSR {wrmsr[0]:#x}. The number of the hypercall-page MSR is in EBX of CPUID leaf {LEAF:#x}, here
             {MSR_BASE:#x}."""
+
+
+def halves(f: Facts) -> str:
+    """That EDX and EAX, which each take a half of the value, got the other's."""
+    wrmsr = written(f)
+    want = f.p2m[page(f) >> PAGE_SHIFT] << PAGE_SHIFT if page(f) is not None and page(f) >> PAGE_SHIFT < len(f.p2m) else 0
+    return f"""The hypercall-page MSR got {wrmsr[1]:#x}: the two halves of the page's machine address, {want:#x}, are exchanged. WRMSR takes the lower in EAX, where {want >> 32:#x} was, and the upper in
+        EDX, where {want & 0xFFFFFFFF:#x} was.""" if wrmsr and want and wrmsr == (MSR_BASE, (want & 0xFFFFFFFF) << 32 | want >> 32) else ""
+
+
+@rule("msr-halves", LESSON + ": Which number is the page", "crash", "failure")
+def _(f):
+    return halves(f)
 
 
 @rule("msr-given-pfn", LESSON + ": A PFN instead of an MFN", "crash", "failure")
 def _(f):
     wrmsr = written(f)
-    if wrmsr and f.xen("Bad GMFN [0-9a-f]+ .*to MSR"):
+    if wrmsr and f.xen("Bad GMFN [0-9a-f]+ .*to MSR") and not halves(f):
         want = f.p2m[page(f) >> PAGE_SHIFT] << PAGE_SHIFT if page(f) is not None and f.p2m else 0
         value = wrmsr[1]
         pfn = f.pfn(value >> PAGE_SHIFT)
         if pfn is not None:
             return None
-        if want and value == want << 32 | want >> 32:
-            return f"""The hypercall-page MSR got {value:#x}: the two halves of the machine address {want:#x} are exchanged. WRMSR takes the lower in
-                EAX and the upper in EDX."""
         if want and value & 0xFFFFFFFF == want:
             return f"""The hypercall-page MSR got {value:#x}: the lower half is the page's machine address, {want:#x}, and the upper, which WRMSR takes from EDX, is
                 {value >> 32:#x} in place of 0. With 64 bits "A" in an asm is RAX or RDX, not the two halves of a number."""

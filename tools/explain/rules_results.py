@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A function of the kit's that returned something wrong: the first, of all that were called."""
 
+from xenpt import paging
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .facts import Facts
 from .probes import CONTRACTS, Told
 from .numbers import M2P
-from .questions import misplaced_info, page_fault, say
+from .questions import misplaced_info, page_fault, say, say_number
 from .relation import also, offset_or_cut, relation
 from .rule import rule
+from .rules_msr import LEAF
 
 MOST_MFNS = 1 << 24
 
@@ -22,14 +24,31 @@ def asked(f: Facts, told: Told) -> str:
 
 
 def returned(f: Facts, told: Told) -> str:
-    return f"""{told.name}() was {asked(f, told)}, at {f.source.place(told.caller - 1)}, and returned {say(f, told.result)}. Right is {told.right:#x},
-        {CONTRACTS[told.name].gives}.{also(f, told.result, told.right)} It is the first function of those that are looked at to return something wrong: see {told.name}(), and what it
+    gives = CONTRACTS[told.name].gives
+    result = say(f, told.result) if "address" in gives else f"{told.result:#x}" if "MSR" in gives else say_number(f, told.result)
+    return f"""{told.name}() was {asked(f, told)}, at {f.source.place(told.caller - 1)}, and returned {result}. Right is {told.right:#x},
+        {gives}.{other_entry(f, told) or also(f, told.result, told.right)} It is the first function of those that are looked at to return something wrong: see {told.name}(), and what it
         calls."""
+
+
+def other_entry(f: Facts, told: Told) -> str:
+    """That an entry is of the right table, and has another index; whose that is, of the indices that the VA has."""
+    size, word = f.entry_size, told.right & -PAGE_SIZE
+    if "its entry" not in CONTRACTS[told.name].gives or told.result & -PAGE_SIZE != word or (told.result ^ told.right) % size:
+        return ""
+    got, right = (n % PAGE_SIZE // size for n in (told.result, told.right))
+    mode = paging.FOUR_LEVEL if f.bits == 64 else paging.PAE if size == 8 else paging.TWO_LEVEL
+    mine = {level.name: told.args[-1] >> level.shift & level.entries - 1 for level in mode.levels}
+    own = told.name.removeprefix("get_")
+    same = [f"{name}_index()" for name, n in mine.items() if n == got and name != own]
+    return f" It is entry {got:#x} of the right table, and right is entry {right:#x}, {own}_index() of that VA{f'; {got:#x} is {same[0]} of it' if same else ''}."
 
 
 @rule("wrong-result", "2-hypercall-page: CPUID that asks Xen")
 def _(f):
-    return returned(f, f.wrong_result) if f.wrong_result and f.wrong_result.name.startswith("cpuid_") else None
+    told = f.wrong_result if f.wrong_result and f.wrong_result.name.startswith("cpuid_") else None
+    pages = f" 1 is what EAX of CPUID leaf {LEAF:#x} says, the number of pages: the MSR's number is in EBX." if told and told.result == 1 else ""
+    return returned(f, told) + pages if told else None
 
 
 @rule("wrong-result", "3-remap: Walking the tables in software")
