@@ -7,6 +7,7 @@ import re
 import subprocess
 
 _DIE = re.compile(r"^ <1><([0-9a-f]+)>: .*\((DW_TAG_\w+)\)\n((?:    .*\n)*)", re.M)
+_NAMED = ("DW_TAG_typedef", "DW_TAG_structure_type")
 _FIELD = re.compile(r"(DW_AT_\w+) *: (?:\(.*?\): )?<?(?:0x)?([^\s>]+)")
 
 
@@ -22,7 +23,7 @@ def size_of(path: str, name: str) -> int:
     said = subprocess.run(["readelf", "--debug-dump=info", "--dwarf-depth=2", path], capture_output=True, text=True, check=False,
                           stdin=subprocess.DEVNULL).stdout
     dies = {die[1]: (die[2], dict(_FIELD.findall(die[3]))) for die in _DIE.finditer(said)}
-    wanted = next((fields for tag, fields in dies.values() if tag in ("DW_TAG_typedef", "DW_TAG_structure_type") and fields.get("DW_AT_name") == name), {})
+    wanted = next((fields for tag, fields in dies.values() if tag in _NAMED and fields.get("DW_AT_name") == name), {})
     while "DW_AT_byte_size" not in wanted and wanted.get("DW_AT_type") in dies:
         wanted = dies[wanted["DW_AT_type"]][1]
     return int(wanted.get("DW_AT_byte_size", "0"), 0)

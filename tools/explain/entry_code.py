@@ -66,7 +66,8 @@ class Followed:
             self.registers |= {name: word for name, word in zip(reversed(PUSHA), self.stack) if name != "ESP"}
             del self.stack[:len(PUSHA)]
         elif now.name == "call":
-            self.registers |= {name: f"what {now.operands.partition('<')[2].rstrip('>') or 'the handler'}() left in it" for name in SCRATCH[self.f.bits]}
+            called = now.operands.partition("<")[2].rstrip(">") or "the handler"
+            self.registers |= {name: f"what {called}() left in it" for name in SCRATCH[self.f.bits]}
         elif now.name == "add" and moved:
             del self.stack[:int(moved[1], 16) // self.word]
         elif now.name == "mov" and into in self.registers:
@@ -95,7 +96,8 @@ class Followed:
 def by_code(f: Facts) -> str:
     """Which entry, of those of the exceptions that came and of the events, cannot go back as it came, by its code; empty if none is known."""
     stubs, callback = dict(gates(f)), f.source.va(CALLBACK)
-    ways = [(f"the entry of vector {v}", stubs[v], v in HAS_ERROR_CODE) for v in dict.fromkeys(x.vector for x in f.seen.faults if x.vector in stubs)] if f.seen else []
+    came = dict.fromkeys(x.vector for x in f.seen.faults if x.vector in stubs) if f.seen else ()
+    ways = [(f"the entry of vector {v}", stubs[v], v in HAS_ERROR_CODE) for v in came]
     ways += [("the entry of events, xen_hypervisor_callback", callback, False)] if callback is not None else []
     for name, at, error in ways:
         found = Followed(f, at, error)

@@ -14,6 +14,7 @@ from .facts import Facts
 from .numbers import built
 
 WRITERS = "link_tables() and write_page_tables() (src/stage6-toolstack/pagetables.c)"
+WRITTEN = r"^toolstack: \d+ page tables of ([34]) levels, PFN 0 at VA 0x([0-9a-f]+)"
 SIZE, TOP = 8, {3: 4, 4: 256}  # bytes of an entry; entries of the top level that are the guest's
 _FRAME = (1 << 52) - (1 << PAGE_SHIFT)
 
@@ -73,7 +74,7 @@ class Level(NamedTuple):
 
 def levels(f: Facts) -> dict[int, Level]:
     """As stage 6 has laid them out, the top first; empty if that is not known."""
-    said, stack = f.guest(r"^toolstack: \d+ page tables of ([34]) levels, PFN 0 at VA 0x([0-9a-f]+)"), f.guest(r"^toolstack: layout, PFNs: .* stack 0x([0-9a-f]+)")
+    said, stack = f.guest(WRITTEN), f.guest(r"^toolstack: layout, PFNs: .* stack 0x([0-9a-f]+)")
     if not said or not stack or not tables(f):
         return {}
     top, base, found, first = int(said[1]), int(said[2], 16) & VA_MASK, {}, tables(f).start
@@ -97,12 +98,12 @@ def _is(f: Facts, pfn: int) -> str:
 def _meant(f: Facts, slot: Slot) -> int | None:
     """The PFN that it is to lead to."""
     known = levels(f)
-    said, mine, below = f.guest(r"^toolstack: \d+ page tables of [34] levels, PFN 0 at VA 0x([0-9a-f]+)"), known.get(slot.level), known.get(slot.level - 1)
+    said, mine, below = f.guest(WRITTEN), known.get(slot.level), known.get(slot.level - 1)
     if not said or not mine or slot.pfn not in mine.tables:
         return None
     index = (mine.base + slot.pfn - mine.tables.start << 9) + slot.number
     if not below:
-        return index - ((int(said[1], 16) & VA_MASK) >> PAGE_SHIFT)
+        return index - ((int(said[2], 16) & VA_MASK) >> PAGE_SHIFT)
     return below.tables.start + index - below.base if index - below.base in range(len(below.tables)) else None
 
 

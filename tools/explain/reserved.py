@@ -24,7 +24,8 @@ def _bits(f: Facts, entry: Entry) -> dict[int, str]:
     if not f.bare.state["EFER"] & EFER_NXE:
         high[63] = "EFER.NXE is 0"
     if value & paging.PSE and level.large:
-        low |= {n: f"it says that the entry maps a page of {entry.size >> 20} MiB, whose address begins at bit {level.shift}" for n in range(13, level.shift)}
+        large = f"the entry maps a page of {entry.size >> 20} MiB, whose address begins at bit {level.shift}"
+        low |= {n: large for n in range(13, level.shift)}
         if level.shift == GIB:
             low |= {7: "it says that the entry maps a page of 1 GiB, which this processor does not have"}
     return {n: why for n, why in sorted({**low, **high}.items()) if value >> n & 1}
@@ -40,7 +41,8 @@ def reserved(f: Facts, walk: Walk | None) -> str:
     size = f.bare.mode.entry_size
     table = f.bare.read_paddr(entry.table, size * entry.level.entries)
     values = [int.from_bytes(table[at:at + size], "little") for at in range(0, len(table), size)]
-    others = [f"{entry.level.name}[{n}] is {value:#x}" for n, value in enumerate(values) if value & 1 and n != entry.index and not _bits(f, entry._replace(value=value))]
+    good = [n for n, value in enumerate(values) if value & 1 and n != entry.index and not _bits(f, entry._replace(value=value))]
+    others = [f"{entry.level.name}[{n}] is {values[n]:#x}" for n in good]
     beside = f" Of the same table {' and '.join(others[:MOST_OTHERS])}." if others else ""
     near = f.number((entry.value + 0xFFF) & -0x1000, "pv") if 0 < -entry.value % 0x1000 < 0x10 else ""
     less = f" It is {-entry.value % 0x1000:#x} less than {(entry.value + 0xFFF) & -0x1000:#x}, {near}: flags are added to a table's paddr." if near else ""

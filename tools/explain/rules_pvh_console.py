@@ -39,7 +39,8 @@ def _(f):
     if not count.get("console_write") or count.get("ring_write") or not count.get("pvh_select_console"):
         return None
     source, way = kernel(f).source, [f"{name}() {count[name]} times" for name in ("serial_write", "write_by_page") if count[name]]
-    given = [way_name(ran(f).register(s, "DI") & 0xFFFFFFFF) for s in ran(f).steps if source.bits == 64 and ran(f).linked(s) == source.va("console_select")]
+    selects = [s for s in ran(f).steps if source.bits == 64 and ran(f).linked(s) == source.va("console_select")]
+    given = [way_name(ran(f).register(s, "DI") & 0xFFFFFFFF) for s in selects]
     called = f"console_select() was given {', then '.join(given)}." if given else f"console_select() was entered {count['console_select']} times."
     asked = "" if len(given) != 1 else " It is called once more if HVM_PARAM_CONSOLE_PFN, which the toolstack sets (pvh_set_parameters()), names a page, and the kernel is no first domain (SIF_INITDOMAIN)."
     return f"""The kernel wrote nothing into its console ring: ring_write() was never entered, and console_write() {count["console_write"]} times{f', of which text went on by {" and ".join(way)}' if way else ''}. Which way it takes is the variable console. {called}{asked} A domU's is CONSOLE_RING, which find_ring()

@@ -93,6 +93,8 @@ def _(f):
     if last is None:
         return None
     count = ran(f).functions
+    if asked_time(f) and count["pvh_do_interrupt"]:
+        return f"{asked_time(f)} The kernel is last seen at {kernel(f).source.place(last)}."
     told = [f"{name}() {count[name]} times" for name in ("ask_for_tick", "pvh_interrupt", "xen_evtchn_do_upcall", "count_tick")]
     idle = " Xen itself fell in its idle loop, since nobody had anything to do." if all_idle(f) else ""
     return f"""{link(f, last, count)} The kernel is last seen at {kernel(f).source.place(last)}, and waits or loops there{loop(f)}.{idle} Entered were {', '.join(told)}. Its last hypercalls: {'; '.join(text(f, c) for c in calls(f)[-4:]) or 'none'}."""

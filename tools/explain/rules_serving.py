@@ -72,7 +72,8 @@ def _(f):
 @rule("guest-domain-ring", LESSON + ": The console ring", "failure")
 def _(f):
     """Of the domain: it reported failure, and what it said of that did not arrive."""
-    way = None if not hasattr(f, "broken") or f.said.guest or f.source.va("ring_write") is None or not f.seen or f.seen.ended != "exit" else (f.word("console") or 0) & 0xFFFFFFFF
+    failed = hasattr(f, "broken") and not f.said.guest and f.source.va("ring_write") is not None and f.seen and f.seen.ended == "exit"
+    way = (f.word("console") or 0) & 0xFFFFFFFF if failed else None
     if way is None or way == WAYS.index("CONSOLE_RING"):
         return None
     back = " That is what it begins with, and what it is set back to when Xen refuses console_io, which a domU has no right to where Xen is no debug build." if not way else ""
