@@ -138,7 +138,7 @@ def _(f):
         return f"MMUEXT_PIN got {int(asked[1], 16):#x}, which is a PFN of the domain's, and takes an MFN: that of the top-level table, from the p2m (guest_mfn())."
     tables = f.guest(r"^toolstack: layout, PFNs: .* (\d+) tables 0x([0-9a-f]+)")
     got = next((int(m[1], 16) for m in (re.search(r"Error mfn ([0-9a-f]+)", line) for line in said(f)) if m), None)
-    if asked and tables and got is not None and 0 <= got - int(tables[2], 16) < int(tables[1]):
+    if asked and tables and int(tables[1]) and got == int(tables[2], 16):  # the top table; another's number comes from an entry
         return f"MMUEXT_PIN was to pin MFN 0x{asked[1]}, and Xen got {got:#x}, which is the PFN of a page table: arg1.mfn takes an MFN, the one from the p2m (guest_mfn())."
     if asked and f.guest(r"^toolstack: \d+ page tables of"):
         told = [re.sub(r"^\(XEN\) \S*?:(d\d+v\d+ )?", "", line) for line in said(f)[:2]]
