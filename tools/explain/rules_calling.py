@@ -11,7 +11,7 @@ from .facts import Facts
 from .numbers import CLOBBERED
 from .rule import rule
 from .rules_hypercall import LESSON, STUB, in_page
-from .rules_msr import about
+from .msr_value import about
 
 REGISTERS = {32: ("ebx", "ecx", "edx", "esi", "edi"), 64: ("rdi", "rsi", "rdx", "r10", "r8")}
 SYSCALL = b"\x0f\x05"

@@ -9,7 +9,7 @@ from .facts import Facts
 from .rule import rule
 from .rules_jumps import entered_page
 from .rules_ran_into import open_ends
-from .rules_msr import about, page
+from .msr_value import about, page
 from .rules_notes import note
 from .trail import Step
 

@@ -11,7 +11,8 @@ from .calls import Saved
 from .disassembly import operand
 from .relation import relation
 from .rule import rule
-from .rules_msr import MSR_BASE, WRMSR
+from .msr_value import WRMSR
+from .probes import MSR_BASE
 from .rules_pvh_guest import LESSON, MAPPED, address, kernel
 from .rules_pvh_run import ran, text
 from .rules_stack import STACK_SIZE

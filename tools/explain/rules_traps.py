@@ -11,7 +11,7 @@ from .frames import pushes
 from .questions import JUMP, MACHINE, hexadecimals, say, stack_in_code
 from .rule import rule
 from .rules_frames import bad_iret
-from .rules_msr import WRMSR
+from .msr_value import WRMSR
 from .rules_numbers import stack_for_code
 
 INT = b"\xcd"

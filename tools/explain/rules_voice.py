@@ -4,7 +4,8 @@
 from .questions import say
 from .rule import rule
 from .rules_image import entered_elsewhere
-from .rules_msr import LESSON, about
+from .msr_value import about
+from .rules_msr import LESSON
 
 FIRST_LEAF = 0x40000000  # of the hypervisor's
 RING = ("ring_write", "ring", "publish", "notify", "console_select_ring")
