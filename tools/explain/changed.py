@@ -56,7 +56,7 @@ class Place:
     def named_in(self, text: str) -> bool:
         """Whether a text has its file, the function that it is in, or a name that its lines have."""
         names = {self.within.rstrip("()"), *names_in(self.piece.lines)} - {""}
-        return pathlib.Path(self.piece.file).name in text or any(re.search(rf"\b{name}\b", text) for name in names)
+        return pathlib.Path(self.piece.file).name in text or any(re.search(rf"(?<![\w/]){re.escape(name)}\b", text) for name in names)
 
 
 class Changes:

@@ -106,8 +106,12 @@ class Committed:
         return len(line) - len(line.lstrip())
 
     def _begins(self, number: int) -> int:
-        """The line at which its function, struct or macro begins: the last one that has a name in the first column."""
-        return next((n for n in range(number, 0, -1) if re.match(r"[A-Za-z_.]|#define", (self.lines[n - 1:n] or [""])[0])), 1)
+        """The line at which its function, struct or macro begins: the last one that has a name in the first column; of a macro, if it goes on to here."""
+        for n in range(min(number, len(self.lines)), 0, -1):
+            macro = self.lines[n - 1].startswith("#define") and all(line.endswith("\\") for line in self.lines[n - 1:number - 1])
+            if macro or re.match(r"[A-Za-z_.]", self.lines[n - 1]):
+                return n
+        return 1
 
     def _line(self, number: int) -> str:
         """Without the marks of snippets."""

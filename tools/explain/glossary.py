@@ -12,6 +12,7 @@ from .phrases import brief
 
 NAME = re.compile(r"\b[A-Za-z_]\w{2,}\b(\(?)")
 LEAST = 4  # letters
+_TEXT = re.compile(r'"([^"\\]+)')
 COMMON = {"printk(", "panic(", "hypercall_must(", "memcpy(", "memset(", "strlen("}  # they stand everywhere
 COMMENTS = re.compile(r"/\*.*?\*/| # .*|\"[^\"]*\"")
 
@@ -29,9 +30,11 @@ def meaning(tree: pathlib.Path, file: Committed, lines: Sequence[str]) -> str:
 
 
 def names_in(lines: Sequence[str]) -> set[str]:
-    """The words of all that were taken away or added, if they are long enough to be told from others."""
-    names = [name for sign in "-+" for name in _names(lines, sign) if name not in COMMON]
-    return {word.rstrip("(") for name in names for word in (name, *name.split("_")) if len(word) > LEAST}
+    """The words of all that were taken away or added, what their names end with, and texts, if they are long enough to be told from others."""
+    names = [name.rstrip("(").split("_") for sign in "-+" for name in _names(lines, sign) if name not in COMMON]
+    words = {word for parts in names for n in range(len(parts)) for word in ("_".join(parts[n:]), parts[n])}
+    texts = {text for line in lines for text in _TEXT.findall(line)}
+    return {word for word in words | texts if len(word) >= LEAST}
 
 
 def _names(lines: Sequence[str], sign: str) -> Iterator[str]:
