@@ -45,7 +45,7 @@ def _(f):
     made = [c.name for c in f.calls] if va is not None and f.info else []
     started = "set_callbacks" in made
     pointer = f.word("HYPERVISOR_shared_info") if "set_trap_table" in made else None
-    if pointer is not None and pointer != va and f.end != "crash":
+    if pointer is not None and pointer != va and f.end != "crash" and not f.repeated:  # a storm of faults may have written over it
         return f"""HYPERVISOR_shared_info is {pointer:#x} ({f.number(pointer) or "nothing that is known here"}). Xen's page is to be mapped at shared_info_page, VA {va:#x}, and {"was" if any(c.name == "update_va_mapping" and c.args[0] == va for c in f.calls) else "was not, either" if started else "is not yet"}: what the
             kernel reads and writes there is not what Xen does."""
     walk = f.walk(va) if started else None
