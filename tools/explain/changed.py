@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from .committed import Committed
-from .glossary import meaning, names_in, technical
+from .glossary import meaning, technical
 
 MOST, LINES, LONGEST = 3, 4, 100  # places, lines of each, and characters of a line
 INDENT = {"initial_indent": "  ", "subsequent_indent": "  "}
@@ -53,31 +53,18 @@ class Place:
         parts = [f'Its comment: "{comment}"' if comment else "", "" if twice else named, f"Shown in {shown}." if shown else ""]
         return [part for part in parts if part]
 
-    def named_in(self, text: str) -> bool:
-        """Whether a text has its file, the function that it is in, or a name that its lines have."""
-        names = {self.within.rstrip("()"), *names_in(self.piece.lines)} - {""}
-        return pathlib.Path(self.piece.file).name in text or any(re.search(rf"(?<![\w/]){re.escape(name)}\b", text) for name in names)
 
-
-class Changes:
-    """Since the last commit, in the tree that an image was built in. None, if that is no checkout, or is as it was committed."""
-
-    def __init__(self, image: str) -> None:
-        folders = pathlib.Path(image).absolute().parents
-        tree = next((folder for folder in folders if (folder / "src" / "include").is_dir()), None)
-        self.places = [Place(tree, piece) for piece in pieces(_diff(tree))] if tree else []
-
-    def lines(self) -> list[str]:
-        """What is to be said of them."""
-        told, before = [BEGIN] if self.places else [], set()
-        for place in self.places[:MOST]:
-            new = [words for words in place.words() if words not in before]
-            before.update(new)
-            told += [*place.lines(), *textwrap.wrap(" ".join(new), LONGEST, break_long_words=False, break_on_hyphens=False, **INDENT)]
-        return told + [f"and {len(self.places) - MOST} places more"] * (len(self.places) > MOST)
-
-    def named_in(self, text: str) -> bool:
-        return any(place.named_in(text) for place in self.places)
+def changed(image: str) -> list[str]:
+    """What is to be said of it, in lines, or none: what the image was built of is no checkout, or is as it was committed."""
+    folders = pathlib.Path(image).absolute().parents
+    tree = next((folder for folder in folders if (folder / "src" / "include").is_dir()), None)
+    found = list(pieces(_diff(tree))) if tree else []
+    told, before = [BEGIN] if found else [], set()
+    for place in (Place(tree, piece) for piece in found[:MOST]):
+        new = [words for words in place.words() if words not in before]
+        before.update(new)
+        told += [*place.lines(), *textwrap.wrap(" ".join(new), LONGEST, break_long_words=False, break_on_hyphens=False, **INDENT)]
+    return told + [f"and {len(found) - MOST} places more"] * (len(found) > MOST)
 
 
 def _diff(tree: pathlib.Path) -> list[str]:

@@ -25,6 +25,7 @@ class Comment(NamedTuple):
     first: int
     last: int
     text: str
+    many: bool  # of several declarations (Doxygen's @{)
 
 
 class Committed:
@@ -49,7 +50,7 @@ class Committed:
             if "SPDX-License-Identifier" in match[0]:
                 continue
             first = self.text.count("\n", 0, match.start()) + 1
-            yield Comment(first, first + match[0].count("\n"), plain(match[0]))
+            yield Comment(first, first + match[0].count("\n"), plain(match[0]), "@{" in match[0])
 
     @classmethod
     def headers(cls, tree: pathlib.Path) -> Iterator[Committed]:
@@ -90,7 +91,8 @@ class Committed:
         if not declared or sum(map(bool, map(declared.search, sources))) > 1:
             return None
         found = [(header, at) for header in self.headers(self.tree) for at in [declared.search(header.text)] if at]
-        return found[0][0]._above(found[0][0].text.count("\n", 0, found[0][1].start()) + 1) if len(found) == 1 else None
+        comment = found[0][0]._above(found[0][0].text.count("\n", 0, found[0][1].start()) + 1) if len(found) == 1 else None
+        return comment if comment and not comment.many else None
 
     def _above(self, number: int) -> Comment | None:
         """The one that ends directly above the paragraph that a line is in, and does not belong to a block inside of that."""

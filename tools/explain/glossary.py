@@ -11,8 +11,6 @@ from .committed import Comment, Committed
 from .phrases import brief
 
 NAME = re.compile(r"\b[A-Za-z_]\w{2,}\b(\(?)")
-LEAST = 4  # letters
-_TEXT = re.compile(r'"([^"\\]+)')
 COMMON = {"printk(", "panic(", "hypercall_must(", "memcpy(", "memset(", "strlen("}  # they stand everywhere
 COMMENTS = re.compile(r"/\*.*?\*/| # .*|\"[^\"]*\"")
 
@@ -27,14 +25,6 @@ def meaning(tree: pathlib.Path, file: Committed, lines: Sequence[str]) -> str:
         if comment and comment.text:
             return f'{name}{")" if name.endswith("(") else ""}: "{brief(comment.text)}"'
     return ""
-
-
-def names_in(lines: Sequence[str]) -> set[str]:
-    """The words of all that were taken away or added, what their names end with, and texts, if they are long enough to be told from others."""
-    names = [name.rstrip("(").split("_") for sign in "-+" for name in _names(lines, sign) if name not in COMMON]
-    words = {word for parts in names for n in range(len(parts)) for word in ("_".join(parts[n:]), parts[n])}
-    texts = {text for line in lines for text in _TEXT.findall(line)}
-    return {word for word in words | texts if len(word) >= LEAST}
 
 
 def _names(lines: Sequence[str], sign: str) -> Iterator[str]:

@@ -8,13 +8,12 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from .bare_questions import NATIVE, PVH
-from .changed import Changes
+from .changed import changed
 from .facts import Facts
 from .fault import NAMES
 from .rule import Cause
 
 WIDTH, INDENT = 114, 18
-EFFECT = "This names no changed line, and may be what one led to: "
 CRASHED = "guest-domain-crashed"  # which says nothing of the cause
 MOST_WHY = 400  # characters
 SENTENCE = re.compile(r"(?<=[.?]) (?=[A-Z])")
@@ -40,11 +39,9 @@ def lines(facts: Facts, found: list[Cause], inside: Facts | None = None, causes:
         yield from paragraph("what was seen" if not number else "", line)
     if facts.where:
         yield from paragraph("where", facts.where)
-    changes = Changes(facts.source.path)
-    for number, line in enumerate(changes.lines()):
+    for number, line in enumerate(changed(facts.source.path)):
         yield "  " + ("" if number else "changed").ljust(INDENT - 2) + line
-    effect = changes.places and not any(map(changes.named_in, (first.text, facts.where, *(cause.text for cause in causes[:1]))))
-    yield from paragraph("likely cause", (EFFECT if effect else "") + led(first, inside, causes))
+    yield from paragraph("likely cause", led(first, inside, causes))
     if first.unlike:
         yield from paragraph("to be sure", first.unlike)
     for other in found[1:] if not inside else ():
