@@ -94,6 +94,8 @@ def _(f):
         walk = f.walk(f.source.va("shared_info_page") or 0) if f.seen and f.info else None
         if walk and walk.maddr is not None and walk.maddr >> PAGE_SHIFT != f.info.shared_info >> PAGE_SHIFT:
             return None  # what was read is not Xen's
+        if f.guest("^toolstack: vcpu 0 begins") and not f.guest(r"^\[domain \d+\] |^\(d[1-9]"):
+            return """Dom0 waited with events on, and no domain has printed anything. serve() (src/stage6-toolstack/serve.c) masks events, lets the domain run, and serves it until its end: it was not called, or left at once, and the domain is still paused."""
         ways = [f.source.place(a) for a in f.callers() if not f.source.line(a).startswith(OWN)] if f.seen and f.seen.regs else []
         return f"""wait_for_ports() was called with events on (evtchn_upcall_mask is 0){f", by way of {', '.join(dict.fromkeys(ways[:3]))}" if ways else ""}. Then Xen calls the kernel back for the event that is waited for, its handler takes the pending
             bit, and SCHEDOP_poll, which waits for that bit, may sleep on. mask_events(true) comes before the first wait, and nothing in between may turn events on again."""
