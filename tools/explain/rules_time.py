@@ -87,6 +87,8 @@ def _(f):
         return None
     time, how = int(told[1], 16), reading(f)
     ahead = f"system_time() is ahead of Xen's clock: an event was asked for at {time:#x} ns, the present time by system_time(), and did not come at once."
+    if YEARS < time < 1 << 63:
+        return f"""{ahead} That is years after Xen's start: what was read of the counter was far too large. Is its upper half that of EDX (RDTSC), the lower that of EAX, and was a product shifted back?"""
     if how:
         return ahead + how
     xens = f"; Xen wrote {f.shared_info.system_time:#x} ns there last, at {f.shared_info.tsc_timestamp:#x} of the counter" if f.shared_info else ""
