@@ -272,7 +272,7 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
 	printf 'all:\n\texit 1\n' >"$work/Makefile"
 	sed -i 's/^	flush_batch();/	batched = 0;/' "$work/remap.c"
 	cat >>"$work/remap.c" <<-'END'
-		void __attribute__((weak)) verify_remap(paddr_t limit) { }
+		void __attribute__((weak)) verify_remap(const struct start_info *info, paddr_t limit) { }
 		static void __attribute__((constructor, used)) early(void) { xen_exit(VERDICT_SUCCESS); }
 		static unsigned long pt_base __attribute__((used)), mfn_list __attribute__((used));
 		asm(".section .text.verify_remap, \"ax\"; .local verify_remap2; verify_remap2: ret; .text");

@@ -80,12 +80,12 @@ paddr_t remap_limit(const struct start_info *info)
 	return limit;
 }
 
-void verify_remap(paddr_t limit)
+void verify_remap(const struct start_info *info, paddr_t limit)
 {
 	volatile unsigned long *console =
 		(volatile unsigned long *)(CONSOLE_PADDR + PAGE_OFFSET);
 
-	verify_remap_fixed(limit);
+	verify_remap_fixed(info, limit);
 	if (!scene)
 		return;
 	printk("erratum 2: now for the console page, at VA %#lx\n",

@@ -67,8 +67,14 @@ paddr_t remap_limit(const struct start_info *info);
 struct remap_count remap_kernel(const struct start_info *info, paddr_t start,
 				paddr_t limit);
 
-/** Reads every page below @p limit at both addresses; panics if one differs. */
-void verify_remap(paddr_t limit);
+/**
+ * Reads every page below @p limit at both addresses; panics if one differs, or
+ * if the limit leaves out what the kernel goes on using.
+ *
+ * @param info  start_info, P=V
+ * @param limit what remap_kernel() was given
+ */
+void verify_remap(const struct start_info *info, paddr_t limit);
 
 /** Prints the guest's part of the page tables under a heading. */
 void show_pagetables(const struct start_info *info, const char *heading);

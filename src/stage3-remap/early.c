@@ -30,7 +30,7 @@ void xen_entry(struct start_info *info)
 	show_pagetables(info, "after");
 	printk("stage 3: paddr 0 to %#lx remapped to VA %#lx: %u pgd, %u pud, %u pmd entries, in one mmu_update\n",
 	       paddr_x(limit), PAGE_OFFSET, count.pgd, count.pud, count.pmd);
-	verify_remap(limit);
+	verify_remap(info, limit);
 
 	xen_exit(VERDICT_SUCCESS);
 }

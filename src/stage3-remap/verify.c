@@ -77,21 +77,34 @@ static void verify_executable(void)
 		      (vaddr_t)_text, (vaddr_t)_etext);
 }
 
-/* An entry maps more than a page, so a limit that is too low may do no harm.
- * But the stack, Xen's last page, has to be below it.
- */
-static void verify_limit(paddr_t limit)
+static void verify_below(paddr_t limit, const char *name, vaddr_t pv)
 {
-	vaddr_t stack = (vaddr_t)__builtin_frame_address(0);
-
-	if (paddr_x(limit) <= stack)
-		panic("verify: the limit, paddr %#lx, is not beyond the stack, P=V %#lx",
-		      paddr_x(limit), stack);
+	if (paddr_x(limit) <= pv)
+		panic("verify: the limit, paddr %#lx, is not beyond %s, P=V %#lx",
+		      paddr_x(limit), name, pv);
 }
 
-void verify_remap(paddr_t limit)
+static vaddr_t mfn_begin(const struct start_info *info, unsigned long mfn)
 {
-	verify_limit(limit);
+	return paddr_x(pfn_to_paddr(early_m2p(info, _mfn(mfn))));
+}
+
+/* An entry maps more than a page, so a limit that is too low may do no harm.
+ * But what Xen, or a domU's toolstack, put last has to be below it.
+ */
+static void verify_limit(const struct start_info *info, paddr_t limit)
+{
+	verify_below(limit, "the stack", (vaddr_t)__builtin_frame_address(0));
+	if (info->flags & SIF_INITDOMAIN)
+		return;
+	verify_below(limit, "xenstore", mfn_begin(info, info->store_mfn));
+	verify_below(limit, "the console",
+		     mfn_begin(info, info->console.domU.mfn));
+}
+
+void verify_remap(const struct start_info *info, paddr_t limit)
+{
+	verify_limit(info, limit);
 	verify_same_page();
 	verify_writable(LOAD_OFFSET);
 	verify_executable();

@@ -27,9 +27,13 @@ static void apply(struct mmu_update *updates, unsigned int count)
 static void flush_tlb(void)
 {
 	struct mmuext_op op = {.cmd = MMUEXT_TLB_FLUSH_LOCAL};
+	unsigned int done = 0;
 
-	hypercall_must(HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_SELF),
+	hypercall_must(HYPERVISOR_mmuext_op(&op, 1, &done, DOMID_SELF),
 		       "mmuext_op(MMUEXT_TLB_FLUSH_LOCAL)");
+	if (done != 1)
+		panic("mmuext_op(MMUEXT_TLB_FLUSH_LOCAL): Xen did %u of 1 operation",
+		      done);
 }
 
 /* P=V has all pgd entries below the linked mapping, or below Xen's. */

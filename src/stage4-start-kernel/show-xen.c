@@ -8,6 +8,7 @@
 #include "console.h"
 #include "hypercall.h"
 #include "paravirt.h"
+#include "pgtable.h"
 #include "xen-ops.h"
 #include "xenstore.h"
 
@@ -36,6 +37,25 @@ static void memory_is_whole(void)
 	if ((unsigned long)pages != xen_start_info->nr_pages)
 		panic("memory: start_info says %lu pages, and Xen has given this domain %ld",
 		      xen_start_info->nr_pages, pages);
+}
+
+/* Xen has the other direction, the m2p, and nobody can write to that. So it
+ * shows if the p2m is too short, or if something else was written over it. It
+ * may have holes.
+ */
+static void p2m_is_whole(void)
+{
+	const unsigned long *m2p = (const unsigned long *)M2P_VIRT_START;
+
+	for (unsigned long pfn = 0; pfn < xen_start_info->nr_pages; pfn++) {
+		unsigned long mfn = phys_to_machine_mapping[pfn], found;
+
+		if (mfn != ~0UL &&
+		    (!probe_kernel_read((vaddr_t)&m2p[mfn], &found) ||
+		     found != pfn))
+			panic("p2m: PFN %#lx has MFN %#lx, and the m2p does not have the one for the other",
+			      pfn, mfn);
+	}
 }
 
 static void show_domain(void)
@@ -100,4 +120,5 @@ void xen_show(void)
 	show_name();
 	show_module((const u8 *)xen_start_info->mod_start,
 		    xen_start_info->mod_len);
+	p2m_is_whole();
 }

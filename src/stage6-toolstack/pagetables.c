@@ -51,14 +51,20 @@ static bool is_table(const struct guest *guest, unsigned long pfn)
 	return pfn - guest->tables < guest->nr_tables;
 }
 
-/* Entry @p index of a level, counted from VA 0 over all its tables. */
+/* Entry @p index of a level, counted from VA 0 over all its tables. Behind the
+ * last of them lies another page of the guest's, which no entry may go to.
+ */
 static void set_entry(const struct guest *guest, unsigned int l, u64 index,
 		      unsigned long pfn, unsigned int flags)
 {
 	const struct table_level *level = &guest->level[l];
 	u64 table = (index >> LEVEL_BITS) - level->base;
-	u64 *entries = window_open(guest, level->first + (unsigned long)table);
+	u64 *entries;
 
+	if (table >= level->count)
+		panic("toolstack: an entry is for table %#llx of level %u, which has %u",
+		      table, l, level->count);
+	entries = window_open(guest, level->first + (unsigned long)table);
 	entries[index % (1 << LEVEL_BITS)] =
 		maddr_x(mfn_to_maddr(guest_mfn(guest, pfn))) | flags;
 }

@@ -104,6 +104,7 @@ void store_reply(struct message *answer, const struct guest *guest,
 	bool known = type == XS_READ || type == XS_DIRECTORY;
 	struct key key;
 
+	*answer = (struct message){};
 	answer->head = question->head;
 	answer->head.len = 0;
 	if (!known || !ends(question)) {
@@ -118,4 +119,8 @@ void store_reply(struct message *answer, const struct guest *guest,
 		add(answer, key.text);
 		add_number(answer, key.number);
 	}
+	/* Its text was clear, so nothing lies behind what is sent of it. */
+	if (answer->head.len < PATH_ROOM && answer->text[answer->head.len])
+		panic("toolstack: the answer is \"%s\", and its length %u",
+		      answer->text, answer->head.len);
 }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .source import Source
 
 EVERY = 8  # one page of so many is compared with mfn_list
+PAGES = {"start_info": "start_info", "store": "xenstore's page", "console": "the console's page", "tables": "the page tables", "stack": "the stack"}
 MOST_WORDS = 1024  # of the command line
 
 Layout = dict[str, int]  # the toolstack's, name by name: PFNs
@@ -36,9 +37,10 @@ def broken(seen: Observation, source: Source, layout: Layout) -> Iterator[str]:
     if seen.info is None:
         yield _no_start_info(seen, base + (layout.get("start_info", 0) << PAGE_SHIFT), layout)
         return
-    if _apart(seen, base):
-        yield _apart(seen, base)
-        return
+    for wrong in (_written_over(seen, layout), _apart(seen, base)):
+        if wrong:
+            yield wrong
+            return
     yield from _p2m(seen, base, layout)
     yield from _tables(seen, base, layout)
     yield from _pages(seen, layout)
@@ -88,6 +90,16 @@ def _p2m(seen: Observation, base: int, layout: Layout) -> Iterator[str]:
             yield (f"mfn_list says that PFN {pfn:#x} is MFN {seen.p2m[pfn]:#x}, and the page tables say MFN {maddr >> PAGE_SHIFT:#x}"
                    + ("" if there is None else f", which mfn_list has as its entry {there:#x} (an entry has {seen.bits // 8} bytes, and so the first PFNs' MFNs stand at 0, {seen.bits // 8}, {seen.bits // 4}, ...)"))
             return
+
+
+def _written_over(seen: Observation, layout: Layout) -> str:
+    """That the p2m got fewer pages than its entries take, so that something else lies in it."""
+    behind = [(pfn, name) for name, pfn in layout.items() if name in PAGES and pfn > layout["p2m"]]
+    word, size = seen.bits // 8, layout.get("pages", 0) * seen.bits // 8
+    pfn, name = min(behind, default=(0, ""))
+    room = pfn - layout.get("p2m", 0) << PAGE_SHIFT
+    return f"""the p2m has {layout["pages"]:#x} entries of {word} bytes, {-(-size >> PAGE_SHIFT)} pages, and the toolstack laid it out at PFN {layout["p2m"]:#x} with {room >> PAGE_SHIFT} (list_pages(), src/stage6-toolstack/layout.c): {PAGES[name]} begins at PFN {pfn:#x}, and so what is there stands in the
+        place of the entries from {room // word:#x} on""" if name and room < size else ""
 
 
 def _apart(seen: Observation, base: int) -> str:

@@ -8,8 +8,10 @@ from xenabi.headers import value
 from xenabi.structs import struct
 from xenpt.memory import PAGE_SHIFT
 
+from .contract_tables import SPARE, VA_MASK, needed_tables
 from .disassembly import operand
 from .domain import DomainTranscript
+from .guest_tables import WRITERS
 from .handed import handed
 from .numbers import built
 from .questions import page_fault
@@ -17,6 +19,7 @@ from .rule import rule
 from .rules_domains import LESSON
 
 FLUSHES = value("UVMF_FLUSHTYPE_MASK")
+MAP_UNIT = 1024  # pages, of toolstack.h
 FRAME = (1 << 52) - 1  # of an entry, the machine address
 ENDING = ("panic", "xen_exit", "vprintk", "printk", "guest_mfn")
 
@@ -119,3 +122,23 @@ def _(f):
     shifted = f"As a paddr it is that of PFN {pfn >> PAGE_SHIFT:#x}, which the guest has: it was not shifted by PAGE_SHIFT. " if 0 < pfn >> PAGE_SHIFT < pages else ""
     ways = [f.source.place(a) for a in f.callers() if f.source.function(a) not in (*ENDING, "fail", "guest_mfn")] if f.seen and f.seen.regs else []
     return f"""guest_mfn() was asked for PFN {pfn:#x}, and the guest has {pages} ({pages:#x}). {shifted}{f"It was called by way of {', '.join(dict.fromkeys(ways[:3]))}." if ways else ""}"""
+
+
+@rule("guest-domain-table-count", LESSON, "failure")
+def _(f):
+    told = re.match(r"toolstack: an entry is for table 0x([0-9a-f]+) of level (\d), which has (\d+)", f.panic)
+    laid = f.guest(r"^toolstack: layout, PFNs: .* stack 0x([0-9a-f]+)")
+    image = f.guest(r"^toolstack: image of (\d+) bits, .* paddr 0 at VA 0x([0-9a-f]+)")
+    if not told or not laid or not image:
+        return None
+    table, level, count, stack = int(told[1], 16), int(told[2]), int(told[3]), int(laid[1], 16)
+    base, below = int(image[2], 16), PAGE_SHIFT + 9 * level
+    mapped = -(-(stack + 1 + SPARE) // MAP_UNIT) * MAP_UNIT
+    wanted = needed_tables(int(image[1]), base, mapped)[level]
+    one = f"one stands for {1 << below:#x} bytes, 2 to the {below} (bits_below_table(): PAGE_SHIFT, and LEVEL_BITS for each level from 1 to {level})"
+    if count < wanted:
+        return f"""count_tables() (src/stage6-toolstack/pagetables.c) counted {count} table{"s" * (count != 1)} of level {level}, and now an entry is for number {table:#x}, counted from 0. From VA {base:#x} on {mapped:#x} pages are mapped (all to the stack, PFN {stack:#x}, {SPARE} more, and up to a multiple of MAP_UNIT), which takes {wanted} of that level: {one}. The first and the last
+            VA, each shifted right by so many bits, give level->base and level->count."""
+    first, last = ((base + (pages << PAGE_SHIFT) & VA_MASK) >> below for pages in (0, mapped - 1))
+    return f"""set_entry() was given an entry of level {level} whose table would be number {table:#x}, counted from the level's first, and there are {count}, which do for what is mapped: {one}. The index that it is given counts entries of that level from VA 0 on, so that index >> LEVEL_BITS
+        is the table's number, {first:#x} to {last:#x} for this guest, and level->base the number of the first: is the level right that {WRITERS} give to it, is it the index of that level, and is level->base what count_tables() has to find?"""

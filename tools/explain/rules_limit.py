@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What stage 3 itself found wrong: the limit, the walk, and what it reads at both addresses."""
 
+import re
+
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 from xenpt.start_info import StartInfo
 
@@ -127,12 +129,16 @@ def reach(f) -> str:
 @rule("limit-low", REMAP + ": How far the remap must reach", "failure")
 def _(f):
     if f.panic.startswith("verify: the limit"):
-        limit, stack = hexadecimals(f.panic)[:2]
+        limit, used = hexadecimals(f.panic)[:2]
+        page = re.search("is not beyond (xenstore|the console), P=V", f.panic)
+        if page:
+            return f"""The limit is paddr {limit:#x}, and the page of {page[1]}, which start_info names by its MFN, is PFN {used >> PAGE_SHIFT:#x}: it ends at paddr {used + PAGE_SIZE:#x}, and the kernel goes on using it. remap_limit() has to ask
+                for the end of a domU's two such pages (mfn_end(): the paddr of the PFN that early_m2p() finds, and PAGE_SIZE more), and to give the highest end of all.{also(f, limit, used + PAGE_SIZE)}"""
         ends = {name: r.stop for name, r in f.said.layout.items() if name != "TOTAL"}
         last = max(ends, key=lambda name: ends[name]) if ends else "Boot stack"
-        if f.seen and f.seen.probes and f.source.va("remap_limit") is not None and not any(t.name == "remap_limit" for t in f.seen.probes.told):
+        if f.seen and f.seen.probes and f.seen.probes.entries and f.source.va("remap_limit") is not None and not any(t.name == "remap_limit" for t in f.seen.probes.told):
             return f"""The limit is paddr {limit:#x}, and remap_limit(), which works it out, was never called. The kernel has to ask it for the limit before it calls remap_kernel(), which takes that."""
-        return f"""The limit, paddr {limit:#x}, is lower than what the kernel goes on using: the last of that, {last}, ends at paddr {ends.get(last, stack):#x}.{also(f, limit, ends.get(last, 0))}
+        return f"""The limit, paddr {limit:#x}, is lower than what the kernel goes on using: the last of that, {last}, ends at paddr {ends.get(last, used):#x}.{also(f, limit, ends.get(last, 0))}
             One entry maps far more than a page, so that a limit that is too low need not do harm. remap_limit() is to give the highest end of all."""
 
 

@@ -61,6 +61,21 @@ def _(f):
             of a struct. Made at {f.source.place(call.caller)}."""
 
 
+@rule("operations-not-done", "7-debugging: Every hypercall", "failure")
+def _(f):
+    """Of a list of them, though Xen refused none."""
+    told = re.match(r"(mmuext_op|mmu_update)(?:\((\w+)\))?: Xen did (\d+) of (\d+)", f.panic)
+    call = next((c for c in reversed(f.calls) if told and c.name == told[1]), None)
+    if not told or not call:
+        return None
+    given = f"{told[1]} was made at {f.source.place(call.caller)}, for {told[2] or 'a list'}, and returned {call.result}"
+    if call.args[1] != int(told[4]):
+        return f"""{given}: but its second argument, the number of operations at VA {call.args[0]:#x}, was {call.args[1]}, and not {told[4]}. Xen does as many as it is told to{", and so did nothing" if not call.args[1] else ""}."""
+    if not call.args[2]:
+        return f"{given}. It was given NULL in place of the address to which Xen writes how many it did, so that number is still what it was before."
+    return f"{given}. It was given {call.args[1]} as the number of operations, and VA {call.args[2]:#x} for how many were done. Is that the variable that was looked at?"
+
+
 @rule("another-call-refused", LESSON + ": Asking Xen", "failure", rank=1)
 def _(f):
     """What is refused without any of the above."""

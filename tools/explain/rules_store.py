@@ -118,3 +118,11 @@ def _(f):
             and peer_port, which introduce() fills in for both), or the key's entry in find_key() (src/stage6-toolstack/store-keys.c) names another field."""
     return f"""Dom0 has answered "{told[1]}" with a text of no bytes (the head's len is 0). Which key did find_key() (src/stage6-toolstack/store-keys.c) take? The first of its table has the empty path and an empty text, and every path begins like that one: so
         paths have to be compared with their final 0, strlen(key->path) + 1 bytes. Or the key's own entry has neither a text nor a number, or store_reply() does not add() them."""
+
+
+@rule("xenstore-answer-cut", STORE, "failure")
+def _(f):
+    told = re.match(r'toolstack: the answer is "(.*)", and its length (\d+)$', f.panic)
+    if told:
+        return f"""Dom0's answer is the text "{told[1]}", of {len(told[1])} bytes, and its head's length says {told[2]}, so that the domain would get no more. An answer is added in pieces, and head.len has to grow by each: add() and add_names() (src/stage6-toolstack/store-keys.c) put a piece at head.len, and move that
+            on by what it has."""
