@@ -81,6 +81,19 @@ def _kinds(f: Facts, n: int):
     if thing and not f.thing(n):
         yield "minus", f"P=V {elsewhere:#x}, {thing}, less LOAD_OFFSET: what runs P=V has paddrs already, and nothing is to be taken off"
     yield from _machine(f, n)
+    yield from _passed(f, n)
+
+
+def _passed(f: Facts, n: int):
+    """A field of boot_params, or hvm_start_info, with an offset added or taken off."""
+    struct = "boot_params" if f.pvh == "n" else "hvm_start_info"
+    for name, paddr in f.passed.items():
+        if n == paddr:
+            yield "passed", f"the paddr that {struct}'s {name} holds"
+        for offset, called in dict([(f.source.offset, "LOAD_OFFSET"), (f.page_offset, "PAGE_OFFSET")]).items():
+            if offset and n in (paddr + offset & f.mask, paddr - offset & f.mask):
+                way = "with {} added" if n == paddr + offset & f.mask else "less {}"
+                yield "passed", f"{struct}'s {name}, paddr {paddr:#x}, {way.format(called)}"
 
 
 def _machine(f: Facts, n: int):

@@ -3,6 +3,9 @@
 
 import re
 
+from xenpt.entry import Walk
+from xenpt.memory import PAGE_SIZE
+
 from .bare_state import CR0_PE, CR0_PG, CR4_PAE, EFER_LMA, EFER_LME, IDT
 from .bare_questions import EXTERNAL, NAMES, PVH, cr3, descriptor, fault, no_handler, wanted
 from .reserved import reserved
@@ -28,9 +31,20 @@ def _(f):
             it is to be that of a large page"""
     last = walk.path[-1] if walk.path and walk.path[-1].present else None
     how = f"could not be fetched: {reserved(f, walk).rstrip('.')}" if found.fetch and reserved(f, walk) else f"could not be fetched: {f'{last.name} is {last.value:#x}, and ' if last and walk.problem else ''}{walk.problem or 'a bit is set in an entry that is reserved there'}" if found.fetch else \
-        f"was not what the processor ran there, since the tables lead to paddr {walk.maddr:#x}" if walk.maddr is not None else f"is not mapped any more: {walk.problem}"
+        f"was not what the processor ran there, since the tables lead to paddr {walk.maddr:#x}{_astray(f, walk, found.ip)}" if walk.maddr is not None else f"is not mapped any more: {walk.problem}"
     return f"""Paging is on, and the instruction at {f.place(found.ip)} {how}. {cr3(f)}{f'; {lacks}' if lacks else ''}. From the moment on that CR0.PG is set, each instruction is
         fetched through the tables, so they have to map the code where it runs (P=V), and CR3 has to lead to them before. {no_handler(f)}"""
+
+
+def _astray(f, walk: Walk, ip: int) -> str:
+    """The entry that maps an address elsewhere than to itself, and what it is to be."""
+    last = walk.path[-1]
+    right = ip - ip % last.size
+    wrong = walk.maddr - ip + right  # what it maps
+    where = f", in {f.thing(last.maddr)}" if f.thing(last.maddr) else ""
+    entries = abs(wrong - right) // last.size
+    far = f", {entries} entr{'ies' if entries > 1 else 'y'} {'further on' if wrong > right else 'before'}{', a whole table' if entries * 8 == PAGE_SIZE else ''}" if entries and not (wrong - right) % last.size else ""
+    return f": {last.name} is {last.value:#x} (paddr {last.maddr:#x}{where}), which maps paddr {wrong:#x}, and it has to map {right:#x}{far}"
 
 
 @rule("bare-code-low", PVH, "vanished", "failure")

@@ -8,6 +8,7 @@ from .rule import rule
 
 LESSON = "11-pvh"
 INFO, RANGE = struct.Struct("<4I4Q2I"), struct.Struct("<2Q")  # hvm_start_info: magic to memmap_entries, and reserved; paddr and size of a module
+ENTRY, RAM = struct.Struct("<2QI"), 1  # of the memory map
 MODULE_ENTRY, MAP_ENTRY, MOST_MODULES = 32, 24, 8  # bytes of an entry of each list; modules that are looked at
 PAE = """QEMU's TCG sets ACCESSED in the top-level entries of PAE tables, where the manual reserves that bit. Xen has to read the
     instruction VMMCALL to step over it, finds the bit on the way there, gives up, and enters the guest at the same
@@ -104,6 +105,34 @@ def _(f):
         (f", at {right}" if right else "") if said[1] == "a module" else f"it has {said[1]} at {right or 'no place, for there is none'}"
     return f"""The kernel read of {said[1]} at paddr {at:#x}, {size:#x} bytes. hvm_start_info, at paddr {f.bare.info:#x}, does not say so: of version {version}, {which}. So another field was read, or one entry more than there are, by another size of an entry, or the arguments of check_range()
         were exchanged: it takes the paddr, then the bytes (hvm-start-info.c)."""
+
+
+@rule("pvh-memory-map", LESSON, "failure")
+def _(f):
+    """Ranges that the kernel printed, and those of the map that hvm_start_info names."""
+    said = re.match("memory map: no RAM at paddr 0x([0-9a-f]+)", f.panic)
+    data = f.bare.read_paddr(f.bare.info, INFO.size) if said and f.bare and f.bare.info else b""
+    if len(data) < INFO.size:
+        return None
+    *_, map_at, entries, _ = INFO.unpack(data)
+    right, printed = _ram(f, map_at, entries), [(int(m[1], 16), int(m[2], 16)) for m in (re.match("  memory: paddr 0x([0-9a-f]+) to 0x([0-9a-f]+)", line) for line in f.said.guest) if m]
+    if not right or printed == right:
+        return None
+    others = [f"{name} ({at:#x})" for name, at in (*f.passed.items(), ("its own paddr", f.bare.info)) if at != map_at and _ram(f, at, entries) == printed]
+    same = f" What was printed is what one finds if the map is looked for where {' or '.join(others)} leads." if others else ""
+    return f"""The map is at paddr {map_at:#x} (hvm_start_info's memmap_paddr) and has {entries} entries (memmap_entries). Of type 1, RAM, are {_ranges(right)}. The kernel found {_ranges(printed)}, so it read another place, or other fields of an entry.{same} show_map_of_start_info()
+        (pvh-memory.c) has to begin at memmap_paddr, and an entry has {MAP_ENTRY} bytes: addr, size, and type."""
+
+
+def _ram(f, paddr: int, entries: int) -> list[tuple[int, int]]:
+    """The first and the last paddr of each range of RAM in a list of entries."""
+    data = f.bare.read_paddr(paddr, entries * MAP_ENTRY)
+    found = [ENTRY.unpack_from(data, at) for at in range(0, len(data) - ENTRY.size + 1, MAP_ENTRY)]
+    return [(first, first + size - 1 & (1 << 64) - 1) for first, size, kind in found if kind == RAM]
+
+
+def _ranges(found: list[tuple[int, int]]) -> str:
+    return " and ".join(f"paddr {first:#x} to {last:#x}" for first, last in found[:MOST_MODULES]) or "none"
 
 
 @rule("pvh-pae-accessed", LESSON, "silence")

@@ -64,3 +64,16 @@ def _(f):
         return f"""The kernel wrote its text into PFN {pfn:#x}{f', the page of {other}' if other else ''}, which is what HVM_PARAM_CONSOLE_PFN told it, and dom0 laid the console's page out at PFN {places.get('console', 0):#x}, where it
             reads: pvh_set_parameters() has to set that parameter to guest->console, and find_ring() to ask for it."""
     return f"The kernel wrote its text into PFN {pfn:#x}, the console's page, and dom0 has not read it there: console_drain() reads guest->ring, which console_open() has to have mapped."
+
+
+@rule("pvh-console-port", LESSON, "failure")
+def _(f):
+    told = f.guest(r"^\[domain \d+\] PANIC: console: Xen refuses to send by port (\d+)") if f.pvh == "domU" else None
+    said, ports = f.guest(r"^toolstack: layout, PFNs: (.*)"), f.guest(r"^toolstack: channels: the guest's port (\d+) for the console, (\d+) for the store")
+    if not told or not said or not ports:
+        return None
+    port, places = int(told[1]), {int(pfn, 16): name for name, pfn in re.findall(r"(console|store) 0x([0-9a-f]+)", said[1])}
+    name = places.get(port, "")
+    what = f"{port} is {port:#x}, the PFN of the page of {'xenstore' if name == 'store' else 'the console'}, and so what HVM_PARAM_{name.upper()}_PFN is to hold. " if name else "0 is what a parameter holds that nobody has set. " if not port else ""
+    return f"""The kernel was to ring port {port} for its console, and the domain has port {ports[1]} for that, and {ports[2]} for xenstore. {what}The console's is HVM_PARAM_CONSOLE_EVTCHN: either find_ring() (src/stage7-pvh/pvh-console.c) has asked for another parameter, or pvh_set_parameters() (src/stage6-toolstack/pvh.c)
+        has put another number into that one."""

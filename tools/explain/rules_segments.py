@@ -9,6 +9,7 @@ from .disassembly import branch
 from .facts import Facts
 from .lgdt import lgdt
 from .rule import rule
+from .source import Source
 from .unpacker import SETUP
 
 FAR_JUMP_16 = b"\xff\x2e"  # without the prefix 66, in a segment of 16 bits
@@ -63,8 +64,19 @@ def _(f):
     if len(gdt) <= 1:
         return f"""{began}, and GDTR is {gdt.start:#x} with limit {gdt.stop - gdt.start - 1:#x}: {lgdt(f)}. The operand is the six bytes with gdt's limit and base, and gdt is at {right[-1]:#x}. {no_handler(f)}"""
     if selector and not f.bare.entered and len(right) == 1:
-        return f"""A selector was to be loaded at {f.place(found.ip)}, from the GDT at {gdt.start:#x}, and setup.S's table, gdt, is at {right[0]:#x}: {right[0] - SETUP:#x} bytes behind the beginning of the page, which lies at {SETUP:#x}. What was added to gdt_base is {gdt.start + SETUP - right[0]:#x}, and that address, DS * 16, has to be. {no_handler(f)}"""
+        return f"""A selector was to be loaded at {f.place(found.ip)}, from the GDT at {gdt.start:#x}, and setup.S's table, gdt, is at {right[0]:#x}: {right[0] - SETUP:#x} bytes behind the beginning of the page, which lies at {SETUP:#x}. {_base(f.unpacker.source, gdt.start, right[0] - SETUP)} {no_handler(f)}"""
     return None
+
+
+def _base(setup: Source, loaded: int, right: int) -> str:
+    """Which of the two parts of the table's address is wrong: the file's word, or what was added to it."""
+    at = setup.va("gdt_base")
+    word = int.from_bytes(setup.bytes(at, 4), "little") if at is not None else right
+    names = [s.name for s in setup.image.all_symbols if s.value == word] if setup.image else []
+    kind = f" ({', '.join(names)})" if names else ""
+    wrong = "" if word == right else f"gdt_base is {word:#x} in the file{kind}, and has to be gdt, {right:#x}."
+    added = "" if loaded - word == SETUP else f"What was added to gdt_base is {loaded - word:#x}, and that address, DS * 16, has to be."
+    return " ".join(filter(None, (wrong, added)))
 
 
 @rule("bare-lgdt", PVH, "failure")

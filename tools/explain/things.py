@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _NAMES = {"Phys-Mach map": "the p2m (mfn_list)", "Start info": "start_info", "Page tables": "the page tables",
           "Boot stack": "Xen's boot stack", "Init. ramdisk": "the module"}
 INFO_MAGIC = {"n": (0x202, b"HdrS"), "y": (0, (0x336EC578).to_bytes(4, "little"))}  # where in it, and which
+_BOOT_PARAMS = {"ramdisk_image": (0x218, 4), "cmd_line_ptr": (0x228, 4)}  # the fields that hold addresses: where, and how many bytes
+_HVM_START_INFO = {"modlist_paddr": (0x10, 8), "cmdline_paddr": (0x18, 8), "rsdp_paddr": (0x20, 8), "memmap_paddr": (0x28, 8)}
 INFO_SIZE = 0x80  # so much behind what a loader passed counts as that
 
 
@@ -56,6 +58,15 @@ class Things:
         """Whether what a loader has to pass lies there, and not only what was passed for it: by its magic number."""
         at, magic = INFO_MAGIC["n" if self.pvh == "n" else "y"]
         return bool(self.bare) and self.bare.read_paddr(paddr + at, len(magic)) == magic
+
+    @functools.cached_property
+    def passed(self) -> dict[str, int]:
+        """The addresses in what a loader passed without Xen, by the names of its fields; of those that are not 0."""
+        at = self.bare.info if self.bare else 0
+        if not self.bare or not at or not self._is_info(at):
+            return {}
+        found = {name: int.from_bytes(self.bare.read_paddr(at + offset, size), "little") for name, (offset, size) in (_BOOT_PARAMS if self.pvh == "n" else _HVM_START_INFO).items()}
+        return {name: paddr for name, paddr in found.items() if paddr}
 
     def number(self, n: int, *words: str) -> str:
         """What a number is, in a few words; of these kinds only, if any are named."""
