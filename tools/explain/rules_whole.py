@@ -3,8 +3,6 @@
 
 import re
 
-from xenpt.memory import PAGE_SHIFT
-
 from .facts import Facts
 from .numbers import M2P
 from .rule import rule
