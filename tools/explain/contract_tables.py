@@ -55,6 +55,6 @@ def missing(seen: Observation, va: int, layout: dict[str, int]) -> str:
         if not entry & 1:
             there = [n for n in range(PAGE_SIZE // 8) if entries[8 * n] & 1]
             return f""": entry {index} of the table of level {level}, MFN {table >> PAGE_SHIFT:#x}, is {entry:#x}, not present. {f"Of that table {len(there)} entries are present, {there[0]} to {there[-1]}" if there else "Nothing of that table is present"}. write_page_tables()
-                (src/stage6-toolstack/pagetables.c) has to fill it in, by the window, which has to show that very page (window_open())"""
+                (src/stage6-toolstack/pagetables.c) has to fill it in: see set_entry()'s index, and the window, which has to show that very page (window_open())"""
         table = entry & FRAME
     return ""

@@ -134,10 +134,28 @@ def no_table(f: Facts, at: Slot | None) -> str:
         {WRITERS} give to set_entry()?"""
 
 
+def _misplaced(f: Facts, at: Slot) -> str:
+    """An entry of the same table that leads to a table, or at level 1 a page, which another entry has to lead to."""
+    for number in range(TOP.get(at.level, 512)):
+        slot = at._replace(number=number)
+        value = entry(f, slot) or 0
+        pfn, right = built(f, (value & _FRAME) >> PAGE_SHIFT) if value & 1 else None, _meant(f, slot)
+        if pfn is None or pfn == right or _is(f, pfn) == "no page table" and at.level > 1:
+            continue
+        known = f", {_is(f, pfn)}" if at.level > 1 else ""
+        wanted = "it is none of those that are used" if right is None else f"it has to lead to PFN {right:#x}"
+        return f"""Entry {number:#x} of the same table holds {value:#x}, which leads to PFN {pfn:#x}{known}, and {wanted}. So the entry for that PFN was written, and into a wrong place of the table: see the index that set_entry() (src/stage6-toolstack/pagetables.c)
+            makes, and the one that it is given."""
+    return ""
+
+
 def not_written(f: Facts, at: Slot | None) -> str:
     """That the entry at which Xen stopped is 0."""
     if not at or entry(f, at) != 0:
         return ""
+    elsewhere = _misplaced(f, at)
+    if elsewhere:
+        return f"That entry is 0. {elsewhere}"
     pae = count = ""
     if "PIN_L3" in f.panic:
         pae = f"With PAE each of the top level's {TOP[3]} entries has to lead to a table. "
