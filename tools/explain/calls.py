@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xenabi.headers import names
 from xenpt.memory import PAGE_SIZE, BadPage
+from xenqemu.packets import StubError
 
 if TYPE_CHECKING:
     from xenqemu.registers import Registers
@@ -24,6 +25,7 @@ ARGUMENTS = {32: "rbx rcx rdx rsi rdi".split(), 64: "rdi rsi rdx r10 r8".split()
 ABOUT_GUEST = re.compile(r"^\(XEN\) .*\bd\d+(v\d+)?\b")  # Xen's lines about a domain, not about itself
 UPDATE = struct.Struct("<QQ")  # struct mmu_update: ptr, val
 MOST_UPDATES = 1024
+MOST_BEFORE = 16  # updates of which it is kept what they change
 STUB_END = b"\x41\x5b\x59\xc3"  # of 64 bits: pop %r11, pop %rcx, ret; of 32 bits the last byte alone
 AROUND = 16  # words of the stack, on either side of iret's frame
 MOST_EVENT = 16  # bytes of an event channel's struct
@@ -76,6 +78,7 @@ class Call(NamedTuple):
     updates: list[tuple[int, int]]  # mmu_update: ptr and val of each
     data: bytes = b""  # set_trap_table: the table; console_io: the text; event_channel_op: its struct, with Xen's answer; set_timer_op: the clock; iret: the stack around its frame; else what would be the text if it were console_io
     done: int = 0  # mmu_update: how many Xen did
+    before: tuple[int | None, ...] = ()  # mmu_update: what stood at each ptr, of the first ones
 
     @property
     def refused(self) -> bool:
@@ -109,7 +112,9 @@ class CallWatch:
         args = tuple(saved.values[a] & mask for a in ARGUMENTS[self.bits])
         caller = self._caller(saved)
         self.size = os.path.getsize(self.log)
-        self.seen.calls.append(Call(name, number, args, saved, caller, None, [], self._updates(name, args), self._data(name, args, saved)))
+        updates = self._updates(name, args)
+        before = tuple(self._entry(ptr & -8) for ptr, _ in updates[:MOST_BEFORE])
+        self.seen.calls.append(Call(name, number, args, saved, caller, None, [], updates, self._data(name, args, saved), before=before))
         self.final = (name, args[0]) == SHUTDOWN
         if name != IRET and not self.final:
             self.under_way = len(self.seen.calls) - 1
@@ -138,6 +143,13 @@ class CallWatch:
             return []
         data = self.seen.peek(args[0], UPDATE.size * args[1])
         return list(UPDATE.iter_unpack(data)) if data else []
+
+    def _entry(self, maddr: int) -> int | None:
+        """The entry at a machine address; None if there is no memory."""
+        try:
+            return int.from_bytes(self.stub.read(maddr, 8, physical=True), "little")
+        except StubError:
+            return None
 
     def _data(self, name: str, args: tuple[int, ...], saved: Saved) -> bytes:
         if name == IRET:

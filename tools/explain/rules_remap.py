@@ -12,6 +12,7 @@ from .relation import also
 from .rule import rule
 
 NEXT = 16  # bytes, two entries
+TOUCHED = 0x60  # ACCESSED and DIRTY, which the processor sets
 
 
 @rule("refusal-unchecked", REMAP + ": Asking Xen", "crash", "failure")
@@ -47,7 +48,22 @@ def _(f):
         if paddr >= ends or stray(f) or hits_pv(f):
             return None
         return f"""The remap was made, but VA {fault.cr2:#x} (paddr {paddr:#x}, {f.thing(paddr) or "nothing of Xen's or the image's"}) is not mapped:
-            {walk.problem}. {f"The updates changed {changed(f)}. " if any(c.updates for c in f.calls) else ""}{twice(f) or instead(f, paddr, fault.cr2)} mmu_update returns 0 for all of these."""
+            {walk.problem}. {unchanged(f) or (f"The updates changed {changed(f)}. " if any(c.updates for c in f.calls) else "") + (twice(f) or instead(f, paddr, fault.cr2))} mmu_update returns 0 for all of these."""
+
+
+def unchanged(f: Facts) -> str:
+    """That updates wrote what had stood there before."""
+    both = [(ptr & -8, val, old) for c in f.calls if c.name == "mmu_update" and c.result == 0 for (ptr, val), old in zip(c.updates, c.before)]
+    same = [(ptr, val) for ptr, val, old in both if val and old is not None and (val ^ old) & ~TOUCHED == 0]
+    where = f.va_of_entry(same[0][0]) if same else None
+    if not where or len(same) < len(both):
+        return ""
+    low = where[1] - f.page_offset
+    walk = f.walk(low) if low >= 0 else None
+    source = next((e for e in walk.path if e.level.name == where[0].partition("[")[0]), None) if walk else None
+    found = f" ({source.name} of VA {low:#x}, which holds {source.value:#x})" if source else ""
+    return f"""The updates changed nothing: val is what stood at ptr before the call, {same[0][1]:#x} in {where[0]} of VA {where[1]:#x}. The entry to write is the one that maps the same page P=V{found}, and not what the entry holds that is to change: see what val is read from
+        (copy_mapping(), src, not dst)."""
 
 
 def instead(f: Facts, paddr: int, va: int) -> str:
