@@ -12,7 +12,7 @@ import re
 import subprocess
 from typing import NamedTuple
 
-HEADERS = """xen.h domctl.h memory.h hvm/hvm_op.h io/console.h io/xs_wire.h foreign/x86_32.h foreign/x86_64.h arch-x86/hvm/start_info.h""".split()
+HEADERS = """xen.h sched.h domctl.h grant_table.h memory.h hvm/hvm_op.h io/console.h io/xs_wire.h foreign/x86_32.h foreign/x86_64.h arch-x86/hvm/start_info.h""".split()
 FLAGS = "-ffreestanding -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__ -include stdint.h -include stddef.h".split()
 
 

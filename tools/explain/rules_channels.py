@@ -4,6 +4,7 @@
 import re
 import struct
 from collections.abc import Iterator
+from errno import EFAULT
 
 from xenabi.headers import names, value
 from xenpt.memory import PAGE_SHIFT
@@ -66,7 +67,7 @@ def _asked(call) -> str:
 @rule("poll-port", LESSON, "failure")
 def _(f):
     call, word = f.refused, f.bits // 8
-    if not call or call.name != "sched_op" or call.args[0] != value("SCHEDOP_poll") or not call.args[1] or not f.seen:
+    if not call or call.name != "sched_op" or call.args[0] != value("SCHEDOP_poll") or not call.args[1] or not f.seen or call.result == -EFAULT:
         return None
     data = f.seen.peek(call.args[1], word + 4) or bytes(word + 4)  # struct sched_poll
     at, count = (int.from_bytes(part, "little") for part in (data[:word], data[word:]))
