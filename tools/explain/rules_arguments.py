@@ -14,6 +14,7 @@ from .facts import Facts
 from .questions import hexadecimals, operation_meant, refused, say
 from .rule import rule
 from .rules_calling import REGISTERS, SAMPLE, is_text
+from .rules_handles import HANDLES
 from .rules_hypercall import in_page
 from .rules_updates import p2m_pointer
 
@@ -35,7 +36,10 @@ def _(f):
             exchanged. The order is updates, count, done, domain."""
     call = refused(f, name=OPERATIONS)
     if call and call.args[1] < MOST_COUNT < call.args[0] and f.seen and f.seen.peek(call.args[0], 4):
-        return f"""{call.name} got {say(f, call.args[0], "linked", "pv")} as its operation, and {call.args[1]:#x} as the address of its struct: the two are exchanged, at {f.source.place(call.caller)} or where that is called. The
+        wrapper = next((way for way in f.source.inlined(call.caller - 1) if way.startswith("HYPERVISOR_")), "")
+        where = f"""in the wrapper that makes the call, {wrapper}, or in the arguments that are given to it, at {f.source.place(call.caller)}. A compiler warns of the latter, an address in place of a number, and not of the former, where both are numbers""" if wrapper else \
+            f"at {f.source.place(call.caller)} or where that is called"
+        return f"""{call.name} got {say(f, call.args[0], "linked", "pv")} as its operation, and {call.args[1]:#x} as the address of its struct: the two are exchanged, {where}. The
             operation comes first."""
     call = refused(f, name=("update_va_mapping",))
     if call and f.is_a(call.args[1], "linked", "pv") and not f.is_a(call.args[0], "linked", "pv"):
@@ -145,6 +149,8 @@ def _(f):
         return None
     bad = [call.args[i] for i in POINTERS.get(call.name, ()) if call.args[i] and f.seen.peek(call.args[i], 1) is None]
     null = [n for n in POINTERS.get(call.name, ())[:1] if not call.args[n]]
+    if not bad and call.args and (call.name, call.args[0]) in HANDLES:
+        return None  # it is an address in the struct
     word = f" VA {say(f, bad[0])} is not mapped." if bad else f" Argument {null[0] + 1}, which is to be the address of a struct, is 0." if null else ""
     number = next((i for i in POINTERS.get(call.name, ()) if bad and call.args[i] == bad[0]), 0)
     meant = next((n for n in hexadecimals(f.panic) if n > MOST_COUNT and n not in call.args), 0)

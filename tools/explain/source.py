@@ -14,6 +14,11 @@ from xenabi.image import ElfError, Image
 SAMPLE = 64  # bytes
 
 
+def _below_src(line: str) -> str:
+    """file:line of addr2line's, below src/ or work/."""
+    return os.path.normpath(re.sub(r"^.*/((src|work|labs)/)", r"\1", line.strip()).partition(" (")[0])
+
+
 class Source:
     """An image's symbols; also of one that has none, whose addresses stay numbers."""
 
@@ -125,7 +130,14 @@ class Source:
             return ""
         said = subprocess.run(["addr2line", "-e", self.path, f"{found[0]:#x}"], capture_output=True, text=True, check=False,
                               stdin=subprocess.DEVNULL).stdout.strip()
-        return "" if "?" in said else os.path.normpath(re.sub(r"^.*/((src|work|labs)/)", r"\1", said).partition(" (")[0])
+        return "" if "?" in said else _below_src(said)
+
+    def inlined(self, address: int) -> list[str]:
+        """The functions that an instruction's code is of, the innermost first, each as function (file:line)."""
+        found = self.linked(address)
+        said = subprocess.run(["addr2line", "-i", "-f", "-e", self.path, f"{found[0]:#x}"], capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL).stdout.splitlines() if found else []
+        return [f"{name}() ({_below_src(line)})" for name, line in zip(said[::2], said[1::2]) if "?" not in line]
 
     def place(self, address: int) -> str:
         """P=V 0x100123: function, file:line"""
