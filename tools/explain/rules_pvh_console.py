@@ -5,6 +5,7 @@ import re
 
 from xenpt.memory import PAGE_SHIFT
 
+from .disassembly import writers
 from .questions import way_name
 from .rule import rule
 from .rules_pvh_guest import LESSON, kernel
@@ -60,9 +61,16 @@ def _(f):
     paddr = at if at < source.offset else at - kernel(f).page_offset
     if paddr == places.get("console") or paddr == places.get("store"):
         return f"""The kernel wrote its text to paddr {paddr:#x}. That number is the PFN of the page of {next(n for n, p in places.items() if p == paddr)}, and a page's paddr is its PFN times {1 << PAGE_SHIFT}: find_ring() (pvh-console.c) has to make one of the other (pfn_to_paddr())."""
+    if not paddr:
+        stores = writers(source, "ring_paddr")
+        zero = "The kernel wrote its text to paddr 0, for its variable ring_paddr is 0"
+        if any(ran(f).functions[name] for name in stores):
+            return f"""{zero}, and {' and '.join(stores)}() may have set it to that. The console's page is PFN {places.get("console", 0):#x} by dom0's layout: either HVM_PARAM_CONSOLE_PFN did not tell that (pvh_set_parameters()), and find_ring() (pvh-console.c) did not look whether it is 0, or it was lost on its way into ring_paddr."""
+        others = f"the code that stores to it is {' and '.join(stores)}() alone, which did not run" if stores else "no code stores to it"
+        return f"""{zero}: {others}. find_ring() (pvh-console.c) asks for HVM_PARAM_CONSOLE_PFN, chooses the ring only if that is not 0, and has to keep the page's paddr (pfn_to_paddr()) in ring_paddr: that step is missing. What the parameter told makes no difference."""
     if pfn != places.get("console"):
-        return f"""The kernel wrote its text into PFN {pfn:#x}{f', the page of {other}' if other else ''}, which is what HVM_PARAM_CONSOLE_PFN told it, and dom0 laid the console's page out at PFN {places.get('console', 0):#x}, where it
-            reads: pvh_set_parameters() has to set that parameter to guest->console, and find_ring() to ask for it."""
+        return f"""The kernel wrote its text into PFN {pfn:#x}{f', the page of {other}' if other else ''}, and dom0 laid the console's page out at PFN {places.get('console', 0):#x}, where it
+            reads. The kernel takes the page's PFN from HVM_PARAM_CONSOLE_PFN: pvh_set_parameters() has to set that parameter to guest->console, and find_ring() to ask for it and keep its paddr in ring_paddr."""
     return f"The kernel wrote its text into PFN {pfn:#x}, the console's page, and dom0 has not read it there: console_drain() reads guest->ring, which console_open() has to have mapped."
 
 
