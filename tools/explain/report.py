@@ -14,7 +14,7 @@ from .fault import NAMES
 from .rule import Cause
 
 WIDTH, INDENT = 114, 18
-CRASHED = "guest-domain-crashed"  # which says nothing of the cause
+TELLS = {"guest-domain-crashed": "has crashed", "guest-domain-never-ends": "has run, and does not come to its end"}  # these say nothing of the cause
 MOST_WHY = 400  # characters
 SENTENCE = re.compile(r"(?<=[.?]) (?=[A-Z])")
 
@@ -56,15 +56,15 @@ def lines(facts: Facts, found: list[Cause], inside: Facts | None = None, causes:
 
 
 def led(first: Cause, inside: Facts | None, causes: Sequence[Cause]) -> str:
-    """The first cause's text; if that is no more than that the domain has crashed, then why it has, in a sentence."""
-    if first.name != CRASHED or not inside or not causes:
+    """The first cause's text; if that is no more than how the domain has ended, then why it has, in a sentence."""
+    if first.name not in TELLS or not inside or not causes or causes[0].name == "too-slow":
         return first.text
     if "/stage1." in inside.source.path:
         return f"{first.text} Here: {causes[0].name}."
     why, *more = SENTENCE.split(causes[0].text)
     while more and len(why) + len(more[0]) < MOST_WHY:
         why += f" {more.pop(0)}"
-    return f"The domain that stage 6 built has crashed; dom0, which built it, is well. Why: {why}"
+    return f"The domain that stage 6 built {TELLS[first.name]}; dom0, which built it, is well. Why: {why}"
 
 
 def evidence(facts: Facts) -> list[str]:
@@ -117,8 +117,10 @@ def plain(facts: Facts) -> str:
     calls = [c for c in facts.calls if c.name not in ("console_io", "physdev_op")]
     if calls:
         last = calls[-1]
+        others = sum(c.result is not None and (c.name, c.args[0]) == (last.name, last.args[0]) for c in calls)
+        ended = "during which the run was stopped" if others > 1 else "which did not come back"  # one of many that did
         told.append(f"The last hypercall but for the console's was {last.name}({', '.join(f'{a:#x}' for a in last.args[:4])})"
-                    + (f" = {last.result}." if last.result is not None else ", which did not come back."))
+                    + (f" = {last.result}." if last.result is not None else f", {ended}."))
     if facts.fault and not facts.source.is_code(facts.fault.ip) and facts.left_at:
         told.append(f"The image's code was left at {facts.left_at}.")
     return re.sub(" +", " ", " ".join(told)).strip()

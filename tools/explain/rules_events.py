@@ -19,6 +19,7 @@ from .rule import rule
 FIRST = "4-start-kernel: What a kernel sets up first"
 BIND_VIRQ, TIMER = value("EVTCHNOP_bind_virq"), value("VIRQ_TIMER")
 BLOCK = value("SCHEDOP_block")
+YIELD = ("sched_op", value("SCHEDOP_yield"))  # which waits for no event
 
 
 def bound(f: Facts) -> list[tuple[int, int]]:
@@ -119,7 +120,7 @@ def failsafe_for_events(f: Facts) -> bool:
 @rule("events-not-set-up", FIRST, "failure", "crash", "silence", "timeout", rank=-1)
 def _(f):
     """Time, or an event, is waited for, and Xen was told of nothing."""
-    waits = [c for c in f.calls if c.name in EVENTFUL and c.args[:1] != (SHUTDOWN[1],)]
+    waits = [c for c in f.calls if c.name in EVENTFUL and (c.name, c.args[0]) not in (SHUTDOWN, YIELD)]
     told = [c.name for c in f.calls if c.name == "set_callbacks" or c.name == "update_va_mapping"]
     if not waits or told or f.source.va("xen_init_events") is None or "xen_init_events" in {f.source.function(s.address) for s in f.steps}:
         return None

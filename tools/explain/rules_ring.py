@@ -9,6 +9,8 @@ from .questions import WAYS, way_name
 from .rule import rule
 from .rules_domains import LESSON
 
+LAST, SEVERAL = 40, 4  # hypercalls that are looked at; so many of a kind are no accident
+
 
 @rule("guest-domain-ring", LESSON + ": The console ring", "mute")
 def _(f):
@@ -27,6 +29,27 @@ def _(f):
             return f"""At the domain's end its console page says that nothing was written (out_prod is 0), and its kernel's variable console is {way}, {way_name(way)}: so printk() did not take the ring. A domU's is CONSOLE_RING ({WAYS.index("CONSOLE_RING")}), which console_select() has to be given last, by
                 console_select_ring()."""
         return f"""At the domain's end its console page, MFN {f.info.console_0:#x}, says that {written} bytes were written (out_prod), and dom0 has taken {taken} of them (out_cons), {who}. The guest sent {rung} events."""
+
+
+@rule("guest-domain-ring", LESSON + ": The console ring", "timeout")
+def _(f):
+    """Of the domain: it waits for room in the ring, for ever."""
+    yields = [c for c in f.calls[-LAST:] if (c.name, c.args[0]) == ("sched_op", value("SCHEDOP_yield"))] if hasattr(f, "broken") and f.info else []
+    if len(yields) < SEVERAL or f.source.function(yields[-1].caller) != "ring_write":
+        return None
+    ring = struct(f.bits, "struct xencons_interface", "out", "out_cons", "out_prod")
+    data = f.seen.read_page(f.info.console_0 << PAGE_SHIFT) if f.info.console_0 in f.pfn_of else b""
+    if not data:
+        return None
+    taken, written, size = ring.number(data, "out_cons"), ring.number(data, "out_prod"), ring.fields["out"].size
+    held = written - taken & 0xFFFFFFFF
+    if held > size:
+        why = f"which is more than the ring has, {size} bytes: one of the two was written by who may not, or from a wrong number"
+    elif held == size:
+        why = "so the ring is full, and dom0 does not empty it (console_drain()), or has another page"
+    else:
+        why = f"so the ring {'has room' if held else 'is empty'}, and ring_write() waits all the same, as if it were full. It is that when end - out_cons is sizeof(out), {size}, and only then it has to wait"
+    return f"""The domain yields the processor again and again, by sched_op(SCHEDOP_yield), at {f.source.place(yields[-1].caller)}: there it waits until dom0 has taken something from its console's ring. out_prod is {written} and out_cons {taken}, {why}."""
 
 
 @rule("guest-domain-ring", LESSON + ": The console ring", "failure")

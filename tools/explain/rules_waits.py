@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A run that does not end: what it waits for, or goes round in."""
 
+from collections import Counter
+
 from xenqemu.packets import Stuck
 
 from .report import plain
 from .rule import rule
 
+LAST_CALLS = 20  # that are looked at
 TICKS = 3  # that are slept for before
 LOOP, MOST_NAMED = 400, 4  # so many runs of instructions are looked at; so many functions named
 
@@ -68,8 +71,15 @@ def _(f):
         hypercall whose refusal nobody checks. {plain(f)}"""
 
 
+def again(f) -> str:
+    """The hypercall that it makes again and again, and where."""
+    last = Counter((c.name, c.args[0], c.caller) for c in f.calls[-LAST_CALLS:])
+    (name, operation, caller), count = last.most_common(1)[0] if last else (("", 0, 0), 0)
+    return f" Of its last {sum(last.values())} hypercalls {count} were {name}({operation:#x}), made at {f.source.place(caller)}: which condition is waited for there?" if count > LAST_CALLS // 4 else ""
+
+
 @rule("too-slow", "7-debugging", "timeout", rank=2)
 def _(f):
     if hasattr(f, "broken"):  # a domain of stage 6's, which has its own limit
-        return f"It did not come to its end: it waits for an event that does not come, or loops. {plain(f)}"
+        return f"It did not come to its end: it waits for an event that does not come, or loops.{again(f)} {plain(f)}"
     return "The guest still prints, but does not come to its end. TIMEOUT=seconds gives it more time."
