@@ -5,16 +5,22 @@ from __future__ import annotations
 
 import re
 
+from xenabi.structs import struct
+
 from .rule import rule
 from .rules_domains import LESSON
 from .store_rings import page
 
 STORE = LESSON + ": xenstore"
 ANSWERS = "src/stage6-toolstack/store.c"
+HEAD = struct(32, "struct xsd_sockmsg").size  # which is the same in either width
 
 
 def unanswered(asked: int, taken: int, answers: int) -> str:
     """What dom0 has not done, by how far the indexes are."""
+    if not taken and asked < HEAD:
+        return f"""no whole question was ever there: one begins with a head of {HEAD} bytes (struct xsd_sockmsg), and the path follows. The domain has put too few into the ring: ask() (src/stage4-start-kernel/xenstore.c) has to put sizeof(head) bytes, the struct's and not a pointer's, and then head.len bytes of
+            the path. Dom0, which waits for the rest of it, is well."""
     if not taken and not answers:
         return """nobody has taken them. Does attend() (src/stage6-toolstack/serve.c) call store_answer() each time, does take_question() take a question that is whole, by req_prod and the head's len, and has store_open() mapped the page that the
             domain writes to (start_info's store_mfn)?"""
@@ -109,6 +115,10 @@ def _(f):
     shared = page(f) if told else None
     if not shared:
         return None
+    taken = shared.rsp_cons - shared.answer.at
+    if shared.answer.len and 0 <= taken < shared.answer.size:
+        return f"""Of the answer to "{told[1]}" the domain took {taken} bytes (rsp_cons is {shared.rsp_cons}, and the answer begins at {shared.answer.at}), and its head alone has {shared.answer.size}: so its length, {shared.answer.len}, was not among them, and head.len was never read. xenstore_read() (src/stage4-start-kernel/xenstore.c) takes a whole head first,
+            sizeof(struct xsd_sockmsg), which is not the size of a pointer to it, and then head.len bytes."""
     if shared.answer.len:
         return f"""The answer to "{told[1]}" in the ring has {shared.answer.len} bytes of text, and the domain kept none: xenstore_read() (src/stage4-start-kernel/xenstore.c) takes head.len bytes behind the head, and puts a 0 behind the last."""
     if shared.question.rpartition("/")[2] != told[1].rpartition("/")[2]:
