@@ -11,6 +11,7 @@ from .rules_bzimage import LESSON
 # In boot_params, by Linux's boot protocol: offsets, and what hardware_subarch is under Xen.
 HEADER, VERSION, SUBARCH, SUBARCH_XEN, SUBARCH_DATA = 0x202, 0x206, 0x23C, 2, 0x240
 WITH_SUBARCH = 0x207  # the first version that has the field
+INFO_BEGINS = b"xen-3.0-"  # start_info
 MAGIC = int.from_bytes(b"HdrS", "little")
 HEADS = ("startup_32", "startup_64")
 HEAD, AFTER = "startup_32", ("bad_subarch", "native_entry", "xen_entry")
@@ -38,6 +39,17 @@ def _(f):
     there = " They stand in page 0, at 0x202 and behind: the register was 0." if page0 == b"HdrS" else ""
     return f"""startup_xen is to write the magic number, the version, the subarch and start_info into xen_boot_params, and then to pass its address on. They were written elsewhere: xen_boot_params is empty, and what the common head copied is right.{there}
         Is the register that the stores go by the one that its address was loaded into (head_{f.bits}.S)?"""
+
+
+def copied_info(f) -> str:
+    """That the common head has copied start_info in place of boot_params."""
+    at = f.source.va("boot_params")
+    data = f.seen.peek(at - f.source.offset & f.mask, len(INFO_BEGINS) + 16) if at is not None and f.seen else None
+    if not data or not data.startswith(INFO_BEGINS):
+        return ""
+    text = data.split(b"\0")[0].decode("latin-1")
+    return f"""boot_params begins with "{text}", and so does start_info: the common head has copied that, all of it. {"RSI" if f.bits == 64 else "ESI"}, from which it copies, was still what Xen had passed in it. The shim (startup_xen, head_{f.bits}.S) has to load the address of xen_boot_params, which it has filled in, into that register before it goes
+        on to the common head"""
 
 
 def _passed(f) -> int | None:
@@ -72,7 +84,7 @@ def _(f):
         return None
     there, told = field(f, "boot_params", VERSION, 2), field(f, "xen_boot_params", VERSION, 2)
     lost = f"""the common head's copy is good (the version, 0x206, is {there:#x} in both), so the field was written to afterwards: only where the version is below {WITH_SUBARCH:#x} may the head put 0 there""" \
-        if there and there == told and not int(said[1]) else "the common head's copy of it, from ESI (RSI) to boot_params, lost that"
+        if there and there == told and not int(said[1]) else copied_info(f) or "the common head's copy of it, from ESI (RSI) to boot_params, lost that"
     return f"boot_params' hardware_subarch (0x23c) is {said[1]}, and that of xen_boot_params, which the shim writes, is {SUBARCH_XEN} (Xen): {lost}."
 
 
@@ -101,6 +113,8 @@ def _(f):
         return f"""{drives}: native_entry() was entered without the common head, startup_32, which never ran, and which looks at hardware_subarch. xen_boot_params, which the shim writes, says that it is Xen
             (0x23c is 2); from there the shim has to go on at startup_32."""
     shim, came = (f.source.va("xen_boot_params") or 0) - f.source.offset & f.mask, _passed(f)
+    if field(f, "xen_boot_params", SUBARCH) == SUBARCH_XEN and copied_info(f):
+        return f"{drives}: boot_params says that this is a PC. {copied_info(f)}."
     if field(f, "xen_boot_params", SUBARCH) == SUBARCH_XEN and came not in (None, shim):
         return f"""{drives}: boot_params says that this is a PC. The common head copied it from where ESI (RSI) led, and that was {came:#x}{f" ({f.number(came)})" if f.number(came) else ""}: the shim has filled in xen_boot_params, at P=V {shim:#x}, and has to pass that address on."""
     if field(f, "xen_boot_params", SUBARCH) == SUBARCH_XEN:
