@@ -2,6 +2,7 @@
 """Without Xen: the processor's own interrupt controller and its timer, and the interrupt that is waited for."""
 
 import re
+from collections.abc import Iterator
 
 from xenpt.memory import PAGE_SIZE
 from xenpt.paging import PRESENT
@@ -13,6 +14,8 @@ APIC = 0xFEE00000  # paddr
 APIC_CODE = ("apic_write", "apic_init", "apic_one_shot", "apic_acknowledge")
 LARGE_PAGE = (1 << 52) - 1 & ~0x1FFFFF  # the address in an entry
 INTERRUPTS = 0x200  # EFLAGS.IF
+SPURIOUS, AFTER_RESET = 0xF0, 0xFF  # the register's offset, and what it holds then
+REGISTERS = {0xB0: " (EOI)", 0x320: " (the timer's)", 0x380: " (the initial count)", 0x3E0: " (the divider)"}
 RESERVED = 8  # of a page fault's error code
 
 
@@ -71,6 +74,35 @@ def _(f):
         fell = f"A page fault at VA {found.cr2:#x}, at {f.place(found.ip)}." if found else "The kernel found that the APIC is not on, after it had written to its registers."
         return elsewhere(f) and fell + elsewhere(f)
     return None
+
+
+@rule("bare-apic-off", PVH, "failure")
+def _(f):
+    """Its spurious register does not hold what turns it on."""
+    told = re.match(r"APIC: it is not on: its spurious register holds (0x[0-9a-f]+), not (0x[0-9a-f]+)", f.panic) if f.bare else None
+    if not told or elsewhere(f):
+        return None
+    wrote, wanted = [] if f.cut else list(written(f)), int(told[2], 16)
+    there = [value for offset, value in wrote if offset == SPURIOUS]
+    other = [offset for offset, value in wrote if value == wanted and offset != SPURIOUS]
+    if wanted in there:
+        why = f"apic_write() was given {told[2]} for it, and that did not arrive: see what apic_write() stores, and where"
+    elif there:
+        why = f"apic_write() was given {', then '.join(f'{value:#x}' for value in there)} for it"
+    else:
+        why = f"nobody has written {told[2]} to it" + (", and that is what it holds after a reset" if int(told[1], 16) == AFTER_RESET else "")
+    went = f" {told[2]} was written to offset {', '.join(f'{offset:#x}' + REGISTERS.get(offset, '') for offset in other)} in its place." if other else ""
+    rest = f" The kernel wrote {', '.join(f'{value:#x} to {offset:#x}' for offset, value in wrote)}." if wrote else ""
+    return f"""The APIC's spurious register, at offset {SPURIOUS:#x} of its page, holds {told[1]}: {why}. Bit 8 of it (0x100) turns the APIC on, which apic_init() (src/stage7-pvh/apic.c) has to do first.{went}{rest}"""
+
+
+def written(f) -> Iterator[tuple[int, int]]:
+    """Offsets and values that apic_write() was called with, by the log."""
+    begin, names = f.source.va("apic_write"), ("RDI", "RSI") if f.bits == 64 else ("EAX", "EDX")
+    for step in f.steps if begin else ():
+        if f.source.linked(step.address) == (begin, "VA") and all(name in step.registers for name in names):
+            offset, value = (step.registers[name] & 0xFFFFFFFF for name in names)
+            yield offset, value
 
 
 @rule("bare-interrupts", PVH, "silence", "timeout")
