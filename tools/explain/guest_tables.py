@@ -136,7 +136,8 @@ def no_table(f: Facts, at: Slot | None) -> str:
 
 def _misplaced(f: Facts, at: Slot) -> str:
     """An entry of the same table that leads to a table, or at level 1 a page, which another entry has to lead to."""
-    for number in range(TOP.get(at.level, 512)):
+    top = 3 if "PIN_L3" in f.panic else 4
+    for number in range(TOP[top] if at.level == top else 512):
         slot = at._replace(number=number)
         value = entry(f, slot) or 0
         pfn, right = built(f, (value & _FRAME) >> PAGE_SHIFT) if value & 1 else None, _meant(f, slot)

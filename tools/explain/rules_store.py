@@ -9,17 +9,17 @@ from xenabi.structs import struct
 
 from .rule import rule
 from .rules_domains import LESSON
-from .store_rings import page
+from .store_rings import Page, page
 
 STORE = LESSON + ": xenstore"
 ANSWERS = "src/stage6-toolstack/store.c"
-HEAD = struct(32, "struct xsd_sockmsg").size  # which is the same in either width
 
 
 def unanswered(asked: int, taken: int, answers: int) -> str:
     """What dom0 has not done, by how far the indexes are."""
-    if not taken and asked < HEAD:
-        return f"""no whole question was ever there: one begins with a head of {HEAD} bytes (struct xsd_sockmsg), and the path follows. The domain has put too few into the ring: ask() (src/stage4-start-kernel/xenstore.c) has to put sizeof(head) bytes, the struct's and not a pointer's, and then head.len bytes of
+    head = struct(32, "struct xsd_sockmsg").size  # the same in either width
+    if not taken and asked < head:
+        return f"""no whole question was ever there: one begins with a head of {head} bytes (struct xsd_sockmsg), and the path follows. The domain has put too few into the ring: ask() (src/stage4-start-kernel/xenstore.c) has to put sizeof(head) bytes, the struct's and not a pointer's, and then head.len bytes of
             the path. Dom0, which waits for the rest of it, is well."""
     if not taken and not answers:
         return """nobody has taken them. Does attend() (src/stage6-toolstack/serve.c) call store_answer() each time, does take_question() take a question that is whole, by req_prod and the head's len, and has store_open() mapped the page that the
@@ -31,6 +31,15 @@ def unanswered(asked: int, taken: int, answers: int) -> str:
     if taken < asked:
         return f"the last {asked - taken} were not taken: req_cons has to be moved on by each question's head and text, and one that is whole is to be taken."
     return f"more were taken than were written: req_cons ({taken}) is moved on by a question's head and its text, once, and stops at req_prod ({asked})."
+
+
+def cut(shared: Page) -> str:
+    """That the domain has not taken all of the answer's head; empty if it has."""
+    taken, head = shared.rsp_cons - shared.answer.at, shared.answer
+    if not 0 < taken < head.size:
+        return ""
+    return f"""Of the answer the domain took {taken} bytes (rsp_cons is {shared.rsp_cons}, and the answer begins at {head.at}), and its head alone has {head.size}: so its length, {head.len}, was not among them, and head.len was never read. xenstore_read() (src/stage4-start-kernel/xenstore.c) takes a whole head first,
+        sizeof(struct xsd_sockmsg), which is not the size of a pointer to it, and then head.len bytes."""
 
 
 @rule("xenstore-unanswered", STORE, "failure")
@@ -90,6 +99,8 @@ def _(f):
     if not shared:
         return None
     head, there = shared.answer, shared.rsp_prod - shared.answer.at - shared.answer.size
+    if head.len != int(told[1]) and cut(shared):
+        return cut(shared)
     if head.len != int(told[1]):
         return f"""The domain waited for {told[1]} bytes of text, and the answer's head in the ring says {head.len}: it took another number for the length (struct xsd_sockmsg), or another place of the ring for the head."""
     if there >= head.len:
@@ -103,6 +114,8 @@ def _(f):
 def _(f):
     told = re.match(r"xenstore: the value of (.*) has (\d+) bytes", f.panic)
     shared = page(f) if told else None
+    if shared and shared.answer.len != int(told[2]) and cut(shared):
+        return cut(shared)
     if shared and shared.answer.len != int(told[2]):
         return f"""The domain took {told[2]} for the length of the answer. In the ring the answer's head says type {shared.answer.type} and length {shared.answer.len}: it is read from another place than the ring's {shared.answer.at} on, or from another field."""
     if shared:
@@ -115,10 +128,8 @@ def _(f):
     shared = page(f) if told else None
     if not shared:
         return None
-    taken = shared.rsp_cons - shared.answer.at
-    if shared.answer.len and 0 <= taken < shared.answer.size:
-        return f"""Of the answer to "{told[1]}" the domain took {taken} bytes (rsp_cons is {shared.rsp_cons}, and the answer begins at {shared.answer.at}), and its head alone has {shared.answer.size}: so its length, {shared.answer.len}, was not among them, and head.len was never read. xenstore_read() (src/stage4-start-kernel/xenstore.c) takes a whole head first,
-            sizeof(struct xsd_sockmsg), which is not the size of a pointer to it, and then head.len bytes."""
+    if shared.answer.len and cut(shared):
+        return cut(shared)
     if shared.answer.len:
         return f"""The answer to "{told[1]}" in the ring has {shared.answer.len} bytes of text, and the domain kept none: xenstore_read() (src/stage4-start-kernel/xenstore.c) takes head.len bytes behind the head, and puts a 0 behind the last."""
     if shared.question.rpartition("/")[2] != told[1].rpartition("/")[2]:
