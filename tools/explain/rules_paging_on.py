@@ -43,7 +43,8 @@ def _astray(f, walk: Walk, ip: int) -> str:
     wrong = walk.maddr - ip + right  # what it maps
     where = f", in {f.thing(last.maddr)}" if f.thing(last.maddr) else ""
     entries = abs(wrong - right) // last.size
-    far = f", {entries} entr{'ies' if entries > 1 else 'y'} {'further on' if wrong > right else 'before'}{', a whole table' if entries * 8 == PAGE_SIZE else ''}" if entries and not (wrong - right) % last.size else ""
+    far = f", {entries} entr{'ies' if entries > 1 else 'y'} {'further on' if wrong > right else 'before'}{', a whole table' if entries * 8 == PAGE_SIZE else ''}" if entries and not (
+        wrong - right) % last.size else ""
     return f": {last.name} is {last.value:#x} (paddr {last.maddr:#x}{where}), which maps paddr {wrong:#x}, and it has to map {right:#x}{far}"
 
 
