@@ -110,6 +110,12 @@ def _from_got(source: Source, instruction: Instruction) -> int | None:
     return got + int(match[1] or "0", 16) if match[2] in known else None
 
 
+def calls_of(source: Source, name: str) -> list[Instruction]:
+    """Where other functions of the image call one, or end by a jump to it."""
+    found = (i for i in instructions(source, source.code.start, source.code.stop) if _LEAVES.match(i.name) and i.operands.endswith(f"<{name}>"))
+    return [i for i in found if source.function(i.address) != name]
+
+
 def writers(source: Source, name: str) -> list[str]:
     """The functions whose code stores to a variable."""
     stores = (i for i in instructions(source, source.code.start, source.code.stop)

@@ -44,7 +44,7 @@ def _kinds(f: Facts, n: int):
     if n & ~EFLAGS == FIXED and n & INTERRUPTS:
         yield "flags", "EFLAGS (RFLAGS), as they stand in a frame beside the address"
     if n in SELECTORS:
-        yield "selector", f"a segment selector, {SELECTORS[n]}, as it stands in a frame beside the address"
+        yield "selector", f"a segment selector, {SELECTORS[n]}"
     if n < PAGE_SIZE:
         yield "null", f"NULL and {n:#x} bytes" if n else "NULL"
     if n >> PAGE_SHIFT == f.mask >> PAGE_SHIFT:
@@ -68,6 +68,10 @@ def _kinds(f: Facts, n: int):
     whole = n | f.mask ^ 0xFFFFFFFF
     if f.bits == 64 and n >> 31 == 1 and whole - f.source.offset & f.mask in range(f.nr_pages << PAGE_SHIFT or f.bare and f.bare.size or 0):
         yield "half", f"the lower half of VA {whole:#x}, {f.number(whole) or 'in the image'}: it went through a register, or a variable, of 32 bits"
+    if f.page_offset and f.bits == 64 and f.source.offset != f.page_offset:
+        combined = {"LOAD_OFFSET - PAGE_OFFSET": f.source.offset - f.page_offset, "PAGE_OFFSET - LOAD_OFFSET": f.page_offset - f.source.offset,
+                    "LOAD_OFFSET + PAGE_OFFSET": f.source.offset + f.page_offset}
+        yield "combined", next((words for words, value in combined.items() if value & f.mask == n), "")
     twice = n - 2 * f.page_offset & f.mask
     if f.page_offset and f.thing(twice):
         yield "twice", f"PAGE_OFFSET added twice to P=V {twice:#x}, {f.thing(twice)}"

@@ -3,6 +3,7 @@
 
 from .bare_questions import NAMES, PVH, fault
 from .bare_state import IDT
+from .missing_call import missing_call
 from .rule import rule
 
 XEN_VECTOR = 0x82
@@ -26,7 +27,7 @@ def _(f):
     if not value or int.from_bytes(value, "little") or f.cut:
         return None
     who = "console_select() did run, and what it was given, or what it stored, is that again" if begun else \
-        f"console_select() was never entered{' (nor pvh_select_console(), which calls it)' if f.source.va('pvh_select_console') is not None else ''}; it has to be called before the first printk()"
+        f"console_select() was never entered{' (nor pvh_select_console(), which calls it)' if f.source.va('pvh_select_console') is not None else ''}; it has to be called before the first printk().{missing_call(f, f.source, 'pvh_select_console' if f.source.va('pvh_select_console') is not None else 'console_select').rstrip('.')}"
     below = f.source.va("pvh_on_xen")
     known = f.bare.read(below if f.bare.state.paging else below - f.source.offset & f.mask, 1) if below is not None else b""
     return f"""Text was to be printed at {f.place(found.ip)} by Xen's gate ({'INT 0x82' if gate == INT_XEN else 'SYSCALL'}), and there is no Xen{' (pvh_on_xen is false)' if known == bytes(1) else ''}: the exception, {NAMES[found.vector]}, is what a machine of our own makes of that instruction. The variable console is 0, CONSOLE_XEN_GATE,

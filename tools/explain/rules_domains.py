@@ -40,7 +40,7 @@ def _(f):
 @rule("guest-domain-crashed", LESSON, "failure")
 def _(f):
     if f.guest(r"^toolstack: the guest ended with reason 3 \(crash\)"):
-        return """The domain that stage 6 built has crashed; dom0, which built it, is well. What the guest or Xen printed before that
+        return """The domain that stage 6 built has crashed, and not dom0, which built it. What the guest or Xen printed before that
             tells why: (d1) or [domain 1] begins the guest's lines. GUEST=1 has to end so: it can do nothing else."""
 
 

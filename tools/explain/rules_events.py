@@ -134,6 +134,10 @@ def _(f):
     enters, right = (calls[-1].args[1 if f.bits == 32 else 0], f.source.va("xen_hypervisor_callback")) if calls else (None, None)
     if right is None or enters in (0, right, right - f.source.offset & f.mask) or failsafe_for_events(f) or calls[-1].result:
         return None
+    given = calls[-1].args
+    if f.bits == 32 and right in given[:1]:
+        return f"""set_callbacks got {', '.join(f'{a:#x}' for a in given[:4])}: the address for events, {right:#x}, stands where the code segment belongs, and the segment, {say(f, enters)}, where the address belongs. Xen takes the lower 16 bits of the first for the selector, {right & 0xFFFF:#x}, which is none.
+            A segment (FLAT_KERNEL_CS) and an address for events come first, then the same for a return that fails. Made at {f.source.place(calls[-1].caller)}."""
     return f"""set_callbacks registered {say(f, enters)} for events: Xen enters there, as if the frame of an event were what that code expects. Events enter at xen_hypervisor_callback, VA {right:#x}.
         Made at {f.source.place(calls[-1].caller)}."""
 

@@ -66,7 +66,19 @@ def _(f):
             {gate(f, vector) or 'what it names is no code of ring 0'}. {_timer(f, vector)} {no_handler(f)}"""
     word, wrong = descriptor(f, selector)
     why = wrong or f"its descriptor is {word:#018x}, {'code' if is_code_segment(word) else 'data'}, which is not what it was wanted for"
-    return f"The selector {selector:#x} could not be loaded ({NAMES[found.vector]}) at {f.place(found.ip)}: {why}.{_another_gdt(f)} {no_handler(f)}"
+    return f"The selector {selector:#x} could not be loaded ({NAMES[found.vector]}) at {f.place(found.ip)}: {why}.{_elsewhere(f, selector, word, wrong)}{_another_gdt(f)} {no_handler(f)}"
+
+
+def _elsewhere(f, selector: int, word: int, wrong: str) -> str:
+    """Which descriptors there are, if the one that was wanted has another selector."""
+    if wrong and word:
+        return ""
+    code = f.bare.read(fault(f).ip, 1) != LOAD_SEGMENT if not word else not is_code_segment(word)
+    good = {at: is_code_segment(d) for at in range(8, min(len(f.bare.state.gdt), SELECTORS), 8) for d, bad in [descriptor(f, at)] if not bad}
+    shift = next((selector - at for at, kind in good.items() if kind == code and abs(selector - at) == 8), 0)
+    table = ", ".join(f"{'code' if kind else 'data'} at {at:#x}" for at, kind in good.items())
+    short, large = ("short", "large") if shift > 0 else ("long", "small")
+    return shift and f" What the GDT has is {table}: what was wanted stands 8 bytes {'lower' if shift > 0 else 'higher'}. So the table is one entry too {short} in front of it, or the selector is 8 too {large}." or ""
 
 
 def _another_gdt(f) -> str:

@@ -9,6 +9,7 @@ from xenabi.loader import Loading
 from xenpt.memory import PAGE_SHIFT
 
 from .files import Files
+from .module_read import beside_payload, unpadded
 from .rule import rule
 from .rules_domains import LESSON
 from .source import Source
@@ -82,6 +83,8 @@ def _(f):
     if module.bzimage_bad and f.panic.startswith("image: "):
         return f"""Stage 6 refuses the bzImage that it got: "{f.panic.removeprefix("image: ")}". So does tools/bzimage, which says of the file: {module.bzimage[-1].removeprefix("bzImage: ")}. It is the setup header (setup.S), or a number that bzimage.lds works out for it, that is wrong{": payload_offset (0x248) counts from the beginning of the protected-mode part" if "payload_offset" in module.bzimage[-1] else ""}."""
     if right and packed and f.panic.startswith("image: bzImage: "):
+        if beside_payload(f, packed[0]):
+            return f"""Stage 6 refuses the bzImage that it got: "{f.panic.removeprefix("image: bzImage: ")}". The file is as it should be: {'; '.join(packed)}.{beside_payload(f, packed[0])}"""
         return f"""Stage 6 refuses the bzImage that it got: "{f.panic.removeprefix("image: bzImage: ")}". The file is as it should be: {'; '.join(packed)}. So it is stage 6's own reading that is wrong, which ended {f"at {f.where}" if f.where else
             "there"}: of the header's fields in src/stage6-toolstack/bzimage.c, or of the packed data in src/stage5-boot-protocol/boot/gunzip.c and inflate.c."""
     if right and packed:
@@ -127,6 +130,8 @@ def _(f):
             contents (src/stage6-toolstack/notes.c)."""
     if right:
         says = f" The line comes from {f.where}." if f.where else ""
+        if unpadded(f):
+            return f"Stage 6 refuses the image that it got, and read as Xen reads it there is nothing wrong with it: {right}.{says}{unpadded(f)}"
         return f"""Stage 6 refuses the image that it got, and read as Xen reads it there is nothing wrong with it: {right}.{says} So it is what stage 6 makes of the file that is wrong: what that line compares, or what was read before by src/stage6-toolstack/image.c and
             notes.c, and the order in which image_parse() calls them."""
     needs = re.match(r"layout: the guest needs (\d+) pages", f.panic)

@@ -7,10 +7,12 @@ from xenabi.headers import names, value
 from xenabi.loader import Loading
 
 from .disassembly import function, symbol_of
+from .missing_call import later_call, missing_call
 from .questions import JUMP, REMAP, hexadecimals, misplaced_info, say, way_name
 from .relation import repointed
 from .rule import rule
 from .rules_events import BLOCK
+from .rules_pvh_guest import kernel
 from .rules_stack import STACK_END_MAGIC
 
 NEAR_END, UNUSED = 1024, 1024  # bytes at the lower end of init_stack, and above that
@@ -131,6 +133,12 @@ def _(f):
 def _(f):
     if f.panic.startswith("features: "):
         asked = [c for c in f.calls if c.name == "xen_version" and c.args[0] == GET_FEATURES and f.source.function(c.caller) == "xen_setup_features"]
+        entered = f.ran.functions["xen_setup_features"] if f.ran and f.ran.steps else len(asked)
+        call = (missing_call if f.ran else later_call)(f, kernel(f).source, "xen_setup_features")
+        if not entered and call:
+            return f"The kernel knows of no feature of Xen's, and every Xen has some: xen_setup_features(), which asks for them, has not run before the first was wanted.{call}"
+        if f.ran and entered:
+            return f"The kernel knows of no feature of Xen's, and every Xen has some. xen_setup_features() has run {entered} times before, so it asked for something else, or did not keep what Xen answered."
         return f"""The kernel knows of no feature of Xen's, and every Xen has some. xen_setup_features() asked for them {len(asked)} times{f", and Xen returned {asked[0].result} and put its answer at VA {asked[0].args[1]:#x}: it was "
             "taken from elsewhere, or too early" if asked else ": the hypercall xen_version with XENVER_get_features was left out"}."""
 
@@ -152,7 +160,7 @@ def _(f):
         if not any(way for way, _ in probes.selected):
             return f"{by_gate} console_select() was called {given}, which is the gate. It is to be given CONSOLE_XEN as soon as the page works."
         return f"{by_gate} console_select() was called {given}, and the variable console is {way_name((f.word('console') or 0) & 0xFFFFFFFF)} all the same{why}.{back}"
-    return f"""{by_gate} console_select(CONSOLE_XEN) {"was never called" if probes else "was not called, or was given another way"}. {"In this image Xen fills the page before the entry (note HYPERCALL_PAGE), so xen_entry() can call console_select() first of all" if f.source.image and "HYPERCALL_PAGE" in Loading(f.source.image).notes else
+    return f"""{by_gate} console_select(CONSOLE_XEN) {f"was never called.{missing_call(f, f.source, 'console_select')}".rstrip(".") if probes else "was not called, or was given another way"}. {"In this image Xen fills the page before the entry (note HYPERCALL_PAGE), so xen_entry() can call console_select() first of all" if f.source.image and "HYPERCALL_PAGE" in Loading(f.source.image).notes else
         "setup_hypercall_page() does that as soon as the page works"}, so that all text shows that the page works."""
 
 

@@ -6,6 +6,7 @@ import re
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 from xenpt.start_info import StartInfo
 
+from .missing_call import missing_call
 from .questions import JUMP, REMAP, hexadecimals, say
 from .relation import also
 from .rule import rule
@@ -81,11 +82,18 @@ def _(f):
             return f"""{name}() was asked for VA {say(f, args[1])}, which is translated by {above.name} = {above.value:#x}, and that is present. What it read there is {number:#x}: another entry. Is the index that of this level ({above.name[:3]}_index()), and of the address that was
                 asked for?"""
         if walk and walk.problem and not number & 1 and walk.path[-1].value == number:
-            return f"""{name}() was asked for VA {say(f, args[1])}{asked_by(f, name)}, and for that there are no tables: {walk.problem}. It finds entries in tables that exist, and makes none. Is it the address that was
-                meant? For a linked address the entry lies in a table that P=V has already, or is the empty one itself, a level higher."""
+            return f"""{name}() was asked for VA {say(f, args[1])}{asked_by(f, name)}, and for that there are no tables: {walk.problem}. It finds entries in tables that exist, and makes none. {_combined(f, args[1]) or "Is it the address that was meant?"} For a linked address the entry lies in a table that P=V has already, or is the empty one itself, a level higher."""
         return f"""The walk came to an entry that maps nothing, or leads to no table of this guest: it took a wrong index or address, or the
             limit lies beyond what Xen mapped for the start. {kind}
             {f"{number:#x} does not begin an entry: its low bits, {number & 0xFFF:#x}, look like the flags of one." if number & 7 else ""}"""
+
+
+def _combined(f, va: int) -> str:
+    """Of a difference or a sum of the two offsets, which is the address of nothing."""
+    rest = f.source.offset % (1 << 39)
+    first = f.walk(rest) if f.is_a(va, "combined") else None
+    there = first and first.path and first.path[0]
+    return f"The address is made of the two offsets, and nothing is there. LOAD_OFFSET % PGDIR_SIZE is {rest:#x}, which {there.name} translates, and that is {'present' if there.value & 1 else 'empty, too'}." if there else ""
 
 
 def asked_by(f, name: str) -> str:
@@ -137,7 +145,7 @@ def _(f):
         ends = {name: r.stop for name, r in f.said.layout.items() if name != "TOTAL"}
         last = max(ends, key=lambda name: ends[name]) if ends else "Boot stack"
         if f.seen and f.seen.probes and f.seen.probes.entries and f.source.va("remap_limit") is not None and not any(t.name == "remap_limit" for t in f.seen.probes.told):
-            return f"""The limit is paddr {limit:#x}, and remap_limit(), which works it out, was never called. The kernel has to ask it for the limit before it calls remap_kernel(), which takes that."""
+            return f"""The limit is paddr {limit:#x}, and remap_limit(), which works it out, was never called.{missing_call(f, f.source, "remap_limit")} The kernel has to ask it for the limit before it calls remap_kernel(), which takes that."""
         return f"""The limit, paddr {limit:#x}, is lower than what the kernel goes on using: the last of that, {last}, ends at paddr {ends.get(last, used):#x}.{also(f, limit, ends.get(last, 0))}
             One entry maps far more than a page, so that a limit that is too low need not do harm. remap_limit() is to give the highest end of all."""
 

@@ -8,6 +8,7 @@ from xenpt.memory import PAGE_SIZE
 
 from .bare_questions import NATIVE, PVH
 from .facts import Facts
+from .first_use import first_use, printed_since
 from .questions import hexadecimals
 from .rule import rule
 
@@ -58,6 +59,9 @@ def _(f):
     count = data[ENTRIES]
     right = next((s for s in STRIDES if _good(data[TABLE:], min(count, (PAGE_SIZE - TABLE) // s), s)), 0)
     if told[1] and "begins where range 0 does" in f.panic:
+        if told[1] == "1":
+            return f"""Range 1 is range 0 already: the BIOS tells its ranges one by one, beginning with the first where EBX is 0, and leaves in EBX what is to be given back for the next. So EBX was 0 at the second question, too: within the loop of setup.S something sets it, or what the BIOS left there is lost. EBX is cleared once, before the loop.
+                The loop went on all the same, for boot_params names {data[ENTRIES]} ranges."""
         return f"""Range {told[1]} is range 0 once more: the BIOS tells its ranges one by one, with a number in EBX that is to be given back unchanged, and EBX is 0 when the last has been told. Asked again then, it begins from the beginning. The loop in setup.S has to end by that, and
             boot_params names {data[ENTRIES]} ranges."""
     said = f"The loader's e820_table is at {TABLE:#x} of boot_params (paddr {params:#x}), and has {count} ranges"
@@ -119,8 +123,13 @@ def _(f):
     walk = f.bare.walk(first) if first is not None else None
     paddr = first - f.source.offset & f.mask if walk else 0
     if walk and walk.maddr is not None and walk.maddr != paddr:
-        return f"""VA {first:#x}, the image's first, leads to paddr {walk.maddr:#x} now, and the image is at paddr {paddr:#x}: {walk.path[-1].name} is {walk.path[-1].value:#x}. While paging was turned on that was right, or nothing would have run on. So it was
-            written over since: what stores an entry (pvh_map_device(), by own_pmd()) took this one for another's, by a wrong index or table."""
+        entry = walk.path[-1]
+        told = f"VA {first:#x}, the image's first, leads to paddr {walk.maddr:#x} now, and the image is at paddr {paddr:#x}: {entry.name} is {entry.value:#x}."
+        if not printed_since(f):
+            return f"{told} {first_use(f, entry.value & ADDRESS)} {_filler(f)}"
+        stores = " (pvh_map_device(), by own_pmd())" if f.source.va("pvh_map_device") is not None else ""
+        return f"""{told} At the jump that was right, for the kernel has printed since, and runs there. So it was
+            written over since: what stores an entry{stores} took this one for another's, by a wrong index or table."""
     return None
 
 

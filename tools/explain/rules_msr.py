@@ -60,6 +60,13 @@ def _(f):
     return halves(f)
 
 
+def _upper(f: Facts, value: int) -> str:
+    """What the upper half is, in the lower one's place or beside it."""
+    if value >> 32 == value & 0xFFFFFFFF:
+        return " Both halves are the same number: EDX got the lower half, too, and takes value >> 32, the upper one."
+    return ' With 64 bits "A" in an asm is RAX or RDX, not the two halves of a number.' if f.bits == 64 else ""
+
+
 @rule("msr-given-pfn", LESSON + ": A PFN instead of an MFN", "crash", "failure")
 def _(f):
     wrmsr = written(f)
@@ -71,7 +78,7 @@ def _(f):
             return None
         if want and value & 0xFFFFFFFF == want:
             return f"""The hypercall-page MSR got {value:#x}: the lower half is the page's machine address, {want:#x}, and the upper, which WRMSR takes from EDX, is
-                {value >> 32:#x} in place of 0. With 64 bits "A" in an asm is RAX or RDX, not the two halves of a number."""
+                {value >> 32:#x} in place of 0.{_upper(f, value)}"""
         if want and p2m_written_over(f):
             return f"The hypercall-page MSR got {value:#x}, which is what entry {page(f) >> PAGE_SHIFT:#x} of the p2m holds now. {p2m_written_over(f)}"
         index = index_in_sight(f)

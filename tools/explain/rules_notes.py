@@ -31,6 +31,16 @@ def at_fault(f: Facts, name: str) -> Fault | None:
     return said[0] if said and said[0].note == name else None
 
 
+def says(f: Facts, name: str) -> str:
+    """What a note that takes text has: that, or the bytes that are none."""
+    found = note(f, name)
+    data = found.note.data if found else b""
+    if data and not re.fullmatch(rb"[ -~]*\0*", data):
+        number = f", the number {found.number:#x}" if found.number else ""
+        return f"has the bytes {data[:8].hex(' ')}{number}, and it takes text, with a 0 behind it (.asciz)"
+    return f'says "{found.text}"' if found else "is missing"
+
+
 @rule("notes-garbled", LESSON + ": An ELF note", "refusal", "panic", unlike="`readelf -n` shows the notes as the linker meant them.")
 def _(f):
     what = wrong(f.source.image) if loading(f) and loading(f).faults() else ""
@@ -72,8 +82,7 @@ def _(f):
 def _(f):
     fault = at_fault(f, "LOADER")
     if fault:
-        return f"""The LOADER note: {fault.why}. Here LOADER is "{loading(f).text("LOADER")}" and GUEST_OS is "{loading(f).text("GUEST_OS")}"; what is
-            empty is missing."""
+        return f"""The LOADER note: {fault.why}. Here LOADER {says(f, "LOADER")}, and GUEST_OS {says(f, "GUEST_OS")}."""
 
 
 @rule("xen-version-note", LESSON + ": No XEN_VERSION", "refusal")
@@ -81,7 +90,7 @@ def _(f):
     fault = at_fault(f, "XEN_VERSION")
     if fault:
         return f"""The XEN_VERSION note: {fault.why}, to this day: it names the interface, not the Xen that runs. Here it
-            {f'says "{loading(f).text("XEN_VERSION")}"' if note(f, "XEN_VERSION") else "is missing"}."""
+            {says(f, "XEN_VERSION")}."""
 
 
 @rule("hv-start-low-note", "6-other-modes: Other splits", "refusal")
@@ -111,7 +120,7 @@ def _(f):
     fault, mode = at_fault(f, "PAE_MODE"), note(f, "PAE_MODE")
     if fault and not (mode and mode.text == "no"):
         return f"""The PAE_MODE note: {fault.why}. It has to be there and say exactly that. Here it
-            {f'says "{mode.text}"' if mode else "is missing"}. A kernel with two levels (PAE=n) needs a Xen from before 2008."""
+            {says(f, "PAE_MODE")}. A kernel with two levels (PAE=n) needs a Xen from before 2008."""
 
 
 @rule("feature-unknown", LESSON + ": An unknown feature", "refusal")

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Page faults by a number that was worked out wrongly: a pointer, a page number, where a jump led to."""
 
+import re
+
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .calls import UPDATE
-from .disassembly import operand
+from .disassembly import branch, memory, operand
 from .facts import Facts
 from .handed import handed
 from .questions import JUMP, MACHINE, REMAP, all_repointed, is_linked, page_fault, say, who
@@ -132,6 +134,11 @@ def out_of_code(f: Facts, landed: int) -> str:
         if f.source.is_code(value) and name not in ("EIP", "RIP") and f.code(value, f.bits // 8) == landed.to_bytes(f.bits // 8, "little"):
             return f""" {name} held {value:#x} ({f.source.function(value)}), and the number is the first bytes of the code there: the jump read its target from
                 memory, jmp *(%reg), where the register holds it, jmp *%reg."""
+    jump = branch(f.source, f.left_from) if f.left_from is not None else None
+    held = None if not jump else memory(f.source, jump.operands, {}) if re.match(r"\*\w+$", jump.operands) else jump.named
+    if held is not None and f.source.is_code(held) and f.compiled(held, f.bits // 8) == landed.to_bytes(f.bits // 8, "little"):
+        return f""" The instruction is {jump.name} {jump.operands}, which reads its target from memory, at {held:#x}, and that is code, {f.source.function(held)}(): its first {f.bits // 8} bytes were taken for an address. To come to
+                {f.source.function(held)}() it has to be without the asterisk."""
     return ""
 
 

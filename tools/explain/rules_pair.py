@@ -5,6 +5,7 @@ import os
 import re
 
 from .facts import Facts
+from .fault import NAMES, PRESENT, WRITE
 from .numbers import what
 from .rule import rule
 from .rules_domains import LESSON
@@ -33,8 +34,10 @@ def _(f):
         return f"""Domain {asked[4]} asked Xen to map a grant, and the other domain had taken it back before: that has printed "taken back", and its flags are 0x0. The lender has to wait until the page says that
             it is its turn again (shared->turn), and nobody has it mapped (GTF_reading, GTF_writing)."""
     if asked and not int(asked[2], 16) and not int(asked[3]):
+        if not lent:
+            return None  # there may be no lender
         return f"""Domain {asked[4]} asked Xen to map a grant of the other domain's, and the entry in that domain's grant table is all zeros: nothing was written there. What the lender wrote went elsewhere: the table is Xen's page, which map_grant_table() has to put into the pte of grants (GNTTABOP_setup_table tells its MFN) before
-            the entry is filled in{f'; or the entry that was filled in, {lent[4]}, is another than was asked for' if lent else ''}."""
+            the entry is filled in; or the entry that was filled in, {lent[4]}, is another than was asked for."""
     if asked:
         flags, named, mapper = int(asked[2], 16), int(asked[3]), int(asked[4])
         why = f"it is for domain {named}, and domain {mapper} wants to map it" if named != mapper else f"its flags are {flags:#x}, which permit nothing (GTF_permit_access is 1)"
@@ -88,11 +91,33 @@ def _(f):
     if (asked[1], asked[2]) == (opened[2], opened[3]):
         return f"""{told}: that is the right port, asked for by the right domain. So the call named another domain as its owner (remote_dom, which has to be {opened[1]}: peer/domid), or the
             port was bound already, by an earlier call."""
+    owner = f.xen(rf"d{asked[1]}v\d+ EVTCHNOP failure: domain (\d+), ")
+    if owner and owner[1] == asked[1] == opened[1] and f.guest(r"^\[domain \d+\] +lent ") is None:
+        return f"""{told}. The call named domain {owner[1]} itself as the one that has the port (remote_dom), so for domain {owner[1]} the other of the two was itself, and it took the borrower's part, by start_kernel() (src/stage6-toolstack/pair/main.c), which compares domid with peer/domid. What peer/domid is
+            dom0 answers: struct guest's peer, which introduce() (src/stage6-toolstack/channels.c) has to set to the other one's id, in each of the two."""
     if (asked[1], asked[2]) == (opened[1], opened[3]):
         return f"""{told}. So domain {asked[1]} has that port itself, and it is for the other to bind to it: the two do each other's part. The domain of the lower number lends, by the port, and the other borrows, and binds (start_kernel(), src/stage6-toolstack/pair/main.c)."""
     if not int(asked[2]):
         return f"""{told}. 0 is no port: the domain took it for an answer of xenstore's (peer/port, read_number()), or handed on something else."""
     return f"{told}. Xen binds only to a port that is unbound, and meant for the domain that asks. The number comes from xenstore (peer/port, peer/domid)."
+
+
+def _fell(f) -> str:
+    """That one of the two fell over an exception, and the other waited for it."""
+    fell = f.guest(r"^\[domain (\d+)\] FAULT: vector (\d+), error code 0x([0-9a-f]+), CR2 VA 0x([0-9a-f]+)")
+    at = f.guest(rf"^\[domain {fell[1]}\] +[ER]IP VA 0x([0-9a-f]+)") if fell else None
+    if not fell or not at:
+        return ""
+    vector, error, va, guest = int(fell[2]), int(fell[3], 16), int(fell[4], 16), _guest(f)
+    said = [line for line in f.said.guest if line.startswith(f"[domain {fell[1]}] ")]
+    begin = next(n for n, line in enumerate(said) if "FAULT: " in line)
+    kind = f" ({guest.number(va)})" if guest.number(va) else ""
+    denied = error & PRESENT and error & WRITE
+    used = f": it {'wrote to' if error & WRITE else 'read'} VA {va:#x}{kind}, {'which is mapped read-only' if denied else 'and that is forbidden' if error & PRESENT else 'where nothing is mapped'}" if vector == 14 else ""
+    lent = denied and guest.source.name(va).startswith("pair_page")
+    flags = " With GNTMAP_readonly in the flags Xen maps a grant so (borrow()), and the borrower is to answer in the page." if used and lent else ""
+    before = re.sub(r"^\[domain \d+\] +", "", said[begin - 1])
+    return f"""Domain {fell[1]} fell over {NAMES.get(vector, f"vector {vector}")}, error code {error:#x}, at {guest.source.place(int(at[1], 16))}{used}.{flags} What it had printed before is "{before}". The other one waited for its turn in vain."""
 
 
 @rule("guest-domain-pair", GRANTS, "failure")
@@ -117,6 +142,8 @@ def _(f):
     if back and set(panics) == {n for n in last if n != back}:
         return f"""Domain {back} has mapped the page, given it back, and come to its end; domain {next(iter(panics))} still waited for its turn, and ended by "{next(iter(panics.values()))}". The turn is the word shared->turn in the page, and the borrower has to set it to 0
             while it has the page: say(), with its answer, before the unmapping (src/stage6-toolstack/pair/grant.c)."""
+    if _fell(f):
+        return _fell(f)
     roles = "Both lend, and neither borrows: which of them a domain does, start_kernel() decides by its own number and the other's (src/stage6-toolstack/pair/main.c), and the two have to decide differently. " if len(set(lent)) > 1 else \
         "Neither of them has lent anything, so what is borrowed is not there. " if not lent and len(panics) > 1 else ""
     return f"""{roles}Of the two domains, {'; '.join(f'domain {n} came to "{last.get(n, "nothing of the grant yet")}", and ended by "{words}"' for n, words in panics.items())}. The lender lends, rings and waits for the page to say

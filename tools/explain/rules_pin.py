@@ -9,9 +9,11 @@ from xenpt.memory import PAGE_SHIFT
 from .guest_tables import entry, holds, no_table, not_written, stopped_at
 from .numbers import built
 from .rule import rule
+from .rules_operations import ON_PORT
 
 LESSON = "10-the-other-side"
 PIN = r"^hypercall refused: mmuext_op\(MMUEXT_PIN_L[34]_TABLE\)"
+XENS = 1 << 57  # of a page's type: a table of level 2 with entries of Xen's own (PGT_pae_xen_l2)
 FLAGS = {0x1: "PRESENT", 0x2: "RW", 0x4: "USER", 0x8: "PWT", 0x10: "PCD", 0x80: "PSE", 0x100: "GLOBAL"}
 
 
@@ -40,6 +42,9 @@ def bad_type(f) -> Page | None:
     if not found:
         return None
     saw, wanted, mfn, pfn = (int(n, 16) for n in found.groups())
+    if kind(saw) == kind(wanted) and (saw ^ wanted) & XENS:
+        # With three levels Xen has entries in the table of the highest slot.
+        return Page(mfn, pfn, *(f"{kind(word)}, for {'slot 3, with' if word & XENS else 'another slot, without'} entries of Xen's own" for word in (saw, wanted)))
     return Page(mfn, pfn, kind(saw), kind(wanted))
 
 
@@ -151,7 +156,8 @@ def _(f):
 @rule("guest-domain-port", LESSON + ": The console ring", "failure")
 def _(f):
     call = f.refused if hasattr(f, "broken") and f.info else None
-    port = int.from_bytes(call.data[:4], "little") if call and call.name == "event_channel_op" and call.data else 0
+    # Other operations' structs begin with something else: a domain, a virq.
+    port = int.from_bytes(call.data[:4], "little") if call and call.name == "event_channel_op" and call.args[0] in ON_PORT else 0
     name = {f.info.store_evtchn: "store_evtchn", f.info.console_1: "console.domU.evtchn"}.get(port) if port else None
     if name:
         return f"""The guest sent to event channel {port}, which start_info names ({name}), and Xen knows no such channel of this guest. A channel has two ends with

@@ -7,6 +7,7 @@ from .calls import IRET, MOST_UPDATES, SHUTDOWN
 from .disassembly import absolute, operand
 from .frames import gates
 from .handed import handed
+from .missing_call import later_call
 from .questions import JUMP, REMAP, is_linked, page_fault, remapped, stack_in_code, who
 from .rule import rule
 from .unset import unset, unset_variable
@@ -58,7 +59,7 @@ def _(f):
         first = next(x for x in (*(f.seen.faults if f.seen else ()), fault) if (x.ip, x.cr2) == (fault.ip, fault.cr2))
         place = f.source.place(first.way[-1].address) if first.way and f.source.is_code(first.way[-1].address) else f.left_at
         return f"""Address {fault.cr2:#x} was called. Either a function pointer is NULL, or Xen did: it has no better address for a callback that was
-            not set by set_callbacks ({"it was called" if blocked else "it was never called"}).
+            not set by set_callbacks ({"it was called" if blocked else "it was never called"}).{"" if blocked else later_call(f, f.source, "xen_init_events")}
             {f"The image's code was left at {place}." if place else ""}"""
 
 
@@ -73,7 +74,7 @@ def _(f):
     bound = any(c.name == "event_channel_op" and not c.refused for c in f.calls)
     if last and not told and last.name != IRET and (bound or last.name == SHUTDOWN[0] and last.args[0] != SHUTDOWN[1] and last.result is None):
         doing = f"The guest slept, in sched_op({last.args[0]:#x})" if last.name == SHUTDOWN[0] else f"The last hypercall was {last.name}"
-        return f"""{doing}, and an event came. No callback had been registered: set_callbacks was never called, so Xen had no address at which to enter the kernel, and ended it. Events
+        return f"""{doing}, and an event came. No callback had been registered: set_callbacks was never called, so Xen had no address at which to enter the kernel, and ended it.{later_call(f, f.source, "xen_init_events")} Events
             are set up (xen_init_events()) before any is waited for."""
 
 

@@ -5,8 +5,10 @@ import functools
 import os
 import re
 
+from xenabi.headers import value
 from xenpt.memory import PAGE_SIZE
 
+from .disassembly import function
 from .facts import Facts
 from .fault import NAMES
 from .rule import rule
@@ -51,6 +53,22 @@ def _(f):
             the end of a way that should not come to its end."""
 
 
+def _ports(f, said: str) -> str:
+    """Of a port that is said to be both console's and xenstore's: which parameter has the other's, and who has to set or read it."""
+    told = re.match(r"console: port (\d+) is that of xenstore", said)
+    opened = f.guest(r"^toolstack: channels: the guest's port (\d+) for the console, (\d+) for the store")
+    if not told or not opened or told[1] not in opened.groups():
+        return ""
+    wrong = "STORE" if told[1] == opened[1] else "CONSOLE"
+    wanted = {value("HVM_PARAM_CONSOLE_EVTCHN"), value("HVM_PARAM_STORE_EVTCHN")}
+    source = kernel(f).source
+    code = [i for name in ("find_ring", "pvh_select_console") for i in function(source, source.va(name) or 0)]
+    both = wanted <= {int(n, 16) for i in code for n in re.findall(r"\$0x([0-9a-f]+)", i.operands)}
+    who = "The kernel asks for both, so it is the toolstack that has set it so: pvh_set_parameters() (src/stage6-toolstack/pvh.c)." if both else \
+        "Either the kernel asks for the other one, find_ring() (src/stage7-pvh/pvh-console.c), or the toolstack has set it so, pvh_set_parameters() (src/stage6-toolstack/pvh.c)."
+    return f" The toolstack has opened port {opened[1]} for the console and {opened[2]} for xenstore, so what was taken for HVM_PARAM_{wrong}_EVTCHN is the other's. {who}"
+
+
 @rule("pvh-guest-failed", LESSON, "failure")
 def _(f):
     fell = f.guest(r"^\[domain \d+\] FAULT: vector (\d+), error code 0x([0-9a-f]+), CR2 VA 0x([0-9a-f]+)")
@@ -59,7 +77,7 @@ def _(f):
     if f.pvh == "domU" and fell and at:
         vector = int(fell[1])
         used = f"It used {address(f, int(fell[3], 16))}." if vector == 14 else ""
-        return f"The kernel in the PVH domain fell over {NAMES.get(vector, f'vector {vector}')} at {kernel(f).source.place(int(at[1], 16))}. {used} Dom0, which built the domain, is well."
+        return f"The kernel in the PVH domain fell over {NAMES.get(vector, f'vector {vector}')} at {kernel(f).source.place(int(at[1], 16))}. {used}"
     stack = re.match(STACK_AT, said[1]) if said and f.pvh == "domU" else None
     below = int(stack[2], 16) - kernel(f).source.offset - int(stack[1], 16) if stack else STACK_SIZE
     if 0 <= below < STACK_SIZE:
@@ -74,10 +92,10 @@ def _(f):
         unknown = " That is no operation of the hypercall that it was sent to: is it the right one?" if refused[2] == "ENOSYS" else ""
         if refused[2] in ("EACCES", "EPERM", "ESRCH"):
             unknown = " It may ask that of itself only: the struct's domid has to be DOMID_SELF."
-        return f"The kernel in the PVH domain asked Xen for {refused[1]}, and Xen refused: {refused[2]}.{unknown} Dom0, which built the domain, is well."
+        return f"The kernel in the PVH domain asked Xen for {refused[1]}, and Xen refused: {refused[2]}.{unknown}"
     paddr = re.match("hvm_start_info: (.*) at paddr 0x([0-9a-f]+)", said[1]) if said and f.pvh == "domU" else None
     if paddr:
         kind = f.number(int(paddr[2], 16))
         return f"""The kernel in the PVH domain found that {said[1].removeprefix("hvm_start_info: ")}. The toolstack fills that in, pvh_write_start_info() (src/stage6-toolstack/pvh.c): a paddr of the guest's.{f" 0x{paddr[2]} is an address of dom0's, {kind}." if kind else ""}"""
     if said and f.pvh == "domU" and "hvm_start_info at paddr" not in said[1]:
-        return f"The kernel in the PVH domain found something wrong, and says what: {said[1]}. Dom0, which built the domain, is well."
+        return f"The kernel in the PVH domain found something wrong, and says what: {said[1]}.{_ports(f, said[1])}"

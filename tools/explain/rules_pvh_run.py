@@ -6,6 +6,7 @@ import re
 from xenabi.headers import value
 from xenpt.memory import PAGE_SIZE
 
+from .missing_call import missing_call
 from .rule import rule
 from .rules_pvh_guest import LESSON, kernel
 
@@ -33,12 +34,17 @@ def text(f, call) -> str:
     return f"{call.name}({', '.join(f'{a:#x}' for a in call.args[:3])}) {result}, at {kernel(f).source.place(call.caller)}"
 
 
+def _later(f, name: str) -> str:
+    told = missing_call(f, kernel(f).source, name).strip().rstrip(".?")
+    return f" ({told[0].lower()}{told[1:]})" if told else ""
+
+
 @rule("pvh-xen-not-found", LESSON, "mute", "failure", "silence", "timeout", "shutdown")
 def _(f):
     if not ran(f) or any(msr == MSR for msr, _ in ran(f).msrs) or not ran(f).functions["printk"]:
         return None
     told = ran(f).signatures
-    why = "pvh_find_hypervisor() was never called" if not ran(f).functions["pvh_find_hypervisor"] else \
+    why = f"pvh_find_hypervisor() was never called{_later(f, 'pvh_find_hypervisor')}" if not ran(f).functions["pvh_find_hypervisor"] else \
         "CPUID answered with Xen's name, XenVMMXenVMM, and it was not taken for that: see the comparisons in xen_leaves(), of EBX, ECX, EDX and EAX" if NAME in told else \
         f"of CPUID's {len(told)} answers none was Xen's name, XenVMMXenVMM, which stands at leaf 0x40000000, or a few times 0x100 further on: see the leaves that xen_leaves() asks for"
     others = "".join(f" MSR {msr:#x} got {data:#x}." for msr, data in ran(f).msrs if msr not in (0, 0xC0000080))
@@ -77,7 +83,7 @@ def _(f):
         later = [n for n in first[number + 1:] if n is not None]
         if first[number] is None and later:
             entered = ran(f).functions[function]
-            return f"""The kernel never asked Xen for {name}({op}): {function}() {'was never called' if not entered else f'was entered {entered} times, and made no such call'}, and it went on to {text(f, made[min(later)])}. What a PVH
+            return f"""The kernel never asked Xen for {name}({op}): {function}() {f'was never called{_later(f, function)}' if not entered else f'was entered {entered} times, and made no such call'}, and it went on to {text(f, made[min(later)])}. What a PVH
                 kernel asks for, in order, is {', '.join(f'{n}({o})' for n, o, _ in STEPS)}."""
         if later and first[number] > min(later):
             return f"{text(f, made[first[number]])}, came after {text(f, made[min(later)])}, which needs it. In order they are {', '.join(f'{n}({o})' for n, o, _ in STEPS)}."

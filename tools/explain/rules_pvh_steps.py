@@ -4,6 +4,7 @@
 from xenpt.memory import PAGE_SIZE
 
 from .disassembly import last_load, variable, writers
+from .missing_call import missing_call
 from .questions import hexadecimals
 from .rule import rule
 from .rules_pvh_guest import LESSON, kernel
@@ -30,6 +31,10 @@ def _(f):
     why = "None of them is of type 1 (RAM) and has that paddr: so the map itself, or how its entries are read, is wrong" if not holds else \
         f"The one from {holds[0]:#x} on is of type 1 (RAM), has that paddr, and was {'printed' if printed else 'passed over'}: see " + \
         ("how show_range() compares a range with the kernel's paddr" if printed else "which types show_range() returns for at once; XEN_HVM_MEMMAP_TYPE_RAM is 1")
+    pages = f.guest(r"^toolstack: (\d+) pages")
+    counted = next((first for first, size, kind in ranges if kind & 0xFFFFFFFF == RAM and pages and size == int(pages[1])), None)
+    if counted is not None:
+        why = f"The size of the one from {counted:#x} on is {int(pages[1]):#x}, and so many pages the domain has: that is their number, and a range has its size in bytes (<< PAGE_SHIFT). The toolstack writes the map, pvh_write_start_info() (src/stage6-toolstack/pvh.c)"
     return f"The kernel found no RAM at paddr {at:#x}, where it lies itself. show_range() (pvh-memory.c) was given {named}{' and more' if len(ranges) > MOST_RANGES else ''}. {why}."
 
 
@@ -46,7 +51,7 @@ def _(f):
         return None
     way = [source.function(s.address) for s in ran(f).steps if source.is_code(s.address)]
     came = list(dict.fromkeys(reversed(way[:_last(way, source.function(ip))])))[:3]
-    return f"""VA 0x{used[1]} was used at {source.place(ip)}: that is 0x{used[1]} bytes behind the pointer {name}, which is 0, since {' and '.join(f'{w}()' for w in who)}, which stores to it, was never called. Either the code was not to come here on this machine, or that call is missing. The functions
+    return f"""VA 0x{used[1]} was used at {source.place(ip)}: that is 0x{used[1]} bytes behind the pointer {name}, which is 0, since {' and '.join(f'{w}()' for w in who)}, which stores to it, was never called.{''.join(missing_call(f, source, w) for w in who) or " No code of the image calls it."} Or the code was not to come here on this machine. The functions
         that ran last before, the latest first: {', '.join(f'{c}()' for c in came)}."""
 
 

@@ -9,6 +9,7 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .calls import Saved
 from .disassembly import operand
+from .missing_call import missing_call
 from .relation import relation
 from .rule import rule
 from .msr_value import WRMSR
@@ -157,7 +158,7 @@ def no_gate(f) -> str:
     source, run = kernel(f).source, ran(f)
     table = run.trail.table("IDT") if run else None
     if not table or table[0] != source.va("idt"):
-        return "The IDT has to be loaded before." + (" pvh_init_traps(), which does that, was never entered." if run and not run.functions["pvh_init_traps"] else "")
+        return "The IDT has to be loaded before." + (f" pvh_init_traps(), which does that, was never entered.{missing_call(f, source, 'pvh_init_traps')}" if run and not run.functions["pvh_init_traps"] else "")
     gate = 16 if source.bits == 64 else 8
     if table[1] // gate <= PAGE_FAULT:
         return f"The IDT is loaded, and its limit says that it has {table[1]} bytes, {table[1] // gate} gates of {gate}: none of number {PAGE_FAULT}, a page fault. The limit is sizeof(idt) - 1."

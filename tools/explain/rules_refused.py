@@ -6,9 +6,11 @@ import re
 
 from .rule import rule
 from .rules_bzimage import GZIP, LESSON, LOADED, UNPACK, begins, header, stops
+from .unpacker import STACK, pages
 
 PACKERS = {b"\xfd7zXZ": "xz's mark", b"\x5d\0": "lzma's", b"\x28\xb5\x2f\xfd": "zstd's",
            b"\x02\x21\x4c\x18": "lz4's", b"BZh": "bzip2's", b"\x89LZO": "lzo's"}
+REGISTERS = "EAX ECX EDX EBX ESI EDI EBP".split()
 UNPACKER = ("unpack.c", "gunzip.c", "inflate.c")
 
 
@@ -29,7 +31,7 @@ def _(f):
     said = f.guest(r"^bzImage: (.*)\. Stop\.$")
     if said and f.bzimage and not f.bzimage_bad and f.native and "unpack.c" in says(said[1]):
         good = "; ".join(line.removeprefix("bzImage: ") for line in f.bzimage if "payload" in line or "kernel" in line)
-        return f"""The unpacker refuses the file: "{said[1]}". tools/bzimage finds nothing wrong with it: {good}{_segments(f)}. So it is the unpacker's reading that is wrong, or the check that says so: {says(said[1])}."""
+        return f"""The unpacker refuses the file: "{said[1]}". tools/bzimage finds nothing wrong with it: {good}{_segments(f)}. So it is the unpacker's reading that is wrong, or the check that says so: {says(said[1])}.{_linked(f)}"""
     return None
 
 
@@ -44,6 +46,16 @@ def _segments(f) -> str:
     room = f.unpacker.head if f.unpacker else 0
     right = parts and room and all(LOADED <= p.paddr and p.paddr + p.memsz <= room and p.filesz <= p.memsz for p in parts)
     return f"; and its segments are to lie at paddr {parts[0].paddr:#x} to {parts[-1].paddr + parts[-1].memsz:#x} (p_paddr; p_vaddr begins at {parts[0].vaddr:#x}), below the unpacker at {room:#x}, none with more bytes in the file than in memory" if right else ""
+
+
+def _linked(f) -> str:
+    """That the unpacker has used a segment's p_vaddr: nothing else leads it to a linked address."""
+    parts = [p for p in f.source.image.loaded() if p.vaddr != p.paddr] if f.source.image and f.bare and f.bare.state and not f.bare.entered else []
+    top = f.unpacker.source.va("stack_end") if f.unpacker and f.unpacker.source else None
+    stack = pages(f.bare, top - STACK, STACK) if parts and top else b""
+    held = {int.from_bytes(stack[at:at + 4], "little") for at in range(0, len(stack), 4)} | {f.bare.state[name] for name in REGISTERS if parts}
+    part = next((p for p in parts if p.vaddr in held), None)
+    return part and f" At its end it has {part.vaddr:#x} in a register, or on its stack: that is p_vaddr of a segment, which is of no use while paging is off. Where a segment is to lie is its p_paddr, {part.paddr:#x}." or ""
 
 
 def says(words: str) -> str:

@@ -97,6 +97,9 @@ def _(f):
     still = [name for name in _still(f) if name not in RINGS]
     if still:
         return f"""The domain was destroyed, but Xen keeps it for a page of it that is still mapped. By {' and '.join(still)} of dom0's it was mapped before the domain began, and not given up again. {' '.join(PAGES[name] for name in still)}"""
+    borrower = f.guest(r"^\[domain (\d+)\] +mapped grant \d+ of domain")
+    if borrower and not f.guest(r"^\[domain \d+\] +given back"):
+        return f"The domain was destroyed, but Xen keeps it for a page of it that is still mapped: domain {borrower[1]} has mapped its grant, and not given it back."
     if _still(f):
         return f"""The domain was destroyed, but Xen keeps it for a page of it that is still mapped. Before the domain began, dom0 had given up all but {' and '.join(_still(f))}. When it has ended, console_close() unmaps ring_pages, and store_close() unmaps store_pages (attend(), src/stage6-toolstack/serve.c): one of them was not."""
     return """The domain was destroyed, but Xen keeps it for a page of it that is still mapped elsewhere: dom0 has to unmap the
