@@ -165,6 +165,9 @@ void open_channels(struct guest *guest);
 /** Fills in start_info. Needs the layout, the p2m and the channels. */
 void write_start_info(const struct guest *guest);
 
+/** Panics unless its pointers lead to pages that the guest has mapped. */
+void check_start_info(const struct guest *guest);
+
 /** Masks events: nobody may call the guest before it says where. */
 void mask_guest_events(const struct guest *guest);
 

@@ -40,7 +40,17 @@ static unsigned int batched;
 static void copy_mapping(const struct start_info *info, const pteval_t *src,
 			 const pteval_t *dst)
 {
+	static const pteval_t *last;
 	struct mmu_update *u = &batch[batched++];
+
+	if (batched > ARRAY_SIZE(batch))
+		panic("remap: batch has room for %u updates, and this is one more",
+		      batched - 1);
+	/* As when addr goes on by less than an entry maps. */
+	if (batched > 1 && dst == last)
+		panic("remap: two updates in a row write the entry at P=V %#lx",
+		      paddr_x(ptr_to_paddr(dst)));
+	last = dst;
 
 	/* Xen would accept an empty entry silently. */
 	if (!pteval_present(*src))

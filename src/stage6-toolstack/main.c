@@ -40,6 +40,9 @@ static void build_guest(struct guest *guest)
 	/* the first registers */
 	mask_guest_events(guest);
 	set_context(guest);
+
+	/* what it was told */
+	check_start_info(guest);
 }
 //! [build_guest]
 

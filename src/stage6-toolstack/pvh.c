@@ -34,6 +34,29 @@ void pvh_set_pool(const struct guest *guest)
 	domctl_must(&op, set_paging_mempool_size, guest);
 }
 
+/* The guest follows these, and cannot tell that something else lies there. */
+static void in_page(const char *name, u64 at, u64 paddr)
+{
+	if (at - paddr < sizeof(struct hvm_start_info) ||
+	    at - paddr >= sizeof(struct start_page))
+		panic("toolstack: hvm_start_info's %s, paddr %#llx, is not in its page, which begins at paddr %#llx",
+		      name, at, paddr);
+}
+
+static void check_page(const struct guest *guest, const struct start_page *page,
+		       u64 paddr)
+{
+	u64 module = page->module.paddr;
+
+	in_page("cmdline_paddr", page->info.cmdline_paddr, paddr);
+	in_page("modlist_paddr", page->info.modlist_paddr, paddr);
+	in_page("memmap_paddr", page->info.memmap_paddr, paddr);
+	if (page->info.nr_modules &&
+	    (module % PAGE_SIZE || module >> PAGE_SHIFT >= guest->nr_pages))
+		panic("toolstack: hvm_start_info's module is at paddr %#llx, and no page of the guest's begins there: it has %#lx pages",
+		      module, guest->nr_pages);
+}
+
 //! [pvh_write_start_info]
 void pvh_write_start_info(const struct guest *guest)
 {
@@ -54,6 +77,7 @@ void pvh_write_start_info(const struct guest *guest)
 	page.info.cmdline_paddr = paddr + offsetof(struct start_page, cmd_line);
 	memcpy(page.cmd_line, xen_start_info->cmd_line, sizeof(page.cmd_line));
 	guest_write(guest, paddr, &page, sizeof(page));
+	check_page(guest, &page, paddr);
 	printk("toolstack: hvm_start_info is at paddr %#llx\n", paddr);
 }
 //! [pvh_write_start_info]

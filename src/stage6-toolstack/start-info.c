@@ -3,7 +3,7 @@
  * @file
  * start_info: the page in which the toolstack tells the guest everything else.
  *
- * Called by build_guest() when all that is to be told is known.
+ * Called by build_guest() when all that is to be told is known, and at the end.
  *
  * Source: xen/xen.h, struct start_info; xen/foreign/ has it in either width.
  */
@@ -18,6 +18,12 @@ mfn_t shared_info_mfn(const struct guest *guest)
 	domctl_must(&op, getdomaininfo, guest);
 	return _mfn(op.u.getdomaininfo.shared_info_frame);
 }
+
+/* Of which width it is, its guest decides. */
+union either_info {
+	struct start_info_x86_32 x32;
+	struct start_info_x86_64 x64;
+};
 
 /* The same fields in two widths: a macro, since C has no templates. The flags
  * stay 0, which is how a guest knows that it is not dom0, and that the union
@@ -48,10 +54,7 @@ mfn_t shared_info_mfn(const struct guest *guest)
 //! [write_start_info]
 void write_start_info(const struct guest *guest)
 {
-	union {
-		struct start_info_x86_32 x32;
-		struct start_info_x86_64 x64;
-	} info;
+	union either_info info;
 
 	memset(&info, 0, sizeof(info));
 	if (guest->image.bits == 64) {
@@ -69,3 +72,33 @@ void write_start_info(const struct guest *guest)
 	       mfn_x(shared_info_mfn(guest)));
 }
 //! [write_start_info]
+
+static void begins_page(const struct guest *guest, const char *name, u64 va)
+{
+	u64 first = guest_va(guest, 0);
+	u64 end = guest_va(guest, guest->nr_mapped);
+
+	if (va % PAGE_SIZE || va - first >= end - first)
+		panic("toolstack: start_info's %s is %#llx, and no page that the guest has mapped begins there: they have VA %#llx to %#llx",
+		      name, va, first, end - 1);
+}
+
+#define CHECK(info, of)                                                  \
+	do {                                                             \
+		begins_page(of, "pt_base", (info)->pt_base);             \
+		begins_page(of, "mfn_list", (info)->mfn_list);           \
+		if ((of)->module.size)                                   \
+			begins_page(of, "mod_start", (info)->mod_start); \
+	} while (0)
+
+/* A guest need not use all of it: one that does not cannot tell. */
+void check_start_info(const struct guest *guest)
+{
+	const union either_info *info = window_open(guest, guest->start_info);
+
+	if (guest->image.bits == 64)
+		CHECK(&info->x64, guest);
+	else
+		CHECK(&info->x32, guest);
+	window_close();
+}

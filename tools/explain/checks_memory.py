@@ -92,7 +92,7 @@ def table(f: Facts) -> str | None:
     """An entry that leads to a table."""
     if overflowed(f):
         return None  # there is more that is wrong
-    value = hexadecimals(f.panic)[-1]
+    value = hexadecimals(f.panic)[0]
     pfn = f.pfn((value & (1 << 52) - 1) >> PAGE_SHIFT)
     if value & 1 and pfn is not None and (pfn << PAGE_SHIFT) in f.said.layout.get("Page tables", range(0)):
         return f"""The entry {value:#x} is present, and its MFN is that of PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT)}. The test, or what takes the MFN out of an entry and asks the m2p for

@@ -69,7 +69,7 @@ def _(f):
 
 @rule("empty-source-entry", REMAP + ": Walking the tables in software", "failure")
 def _(f):
-    number = (hexadecimals(f.panic) or [0])[-1]
+    number = (hexadecimals(f.panic) or [0])[0]
     if f.panic.startswith("remap: the entry at"):
         return source(f, number)
     if f.panic.startswith("page table walk: "):
