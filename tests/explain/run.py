@@ -99,8 +99,8 @@ def said(row: Row) -> str:
 
 
 def run(tree: str, *words: str) -> str:
-    """A lab as its reader gets it, or a kernel of lab 7, by make run."""
-    if not any(word.startswith("BUG=") for word in words):
+    """By make run: a lab as its reader gets it, a kernel of lab 7, or the changed source, where more than an image is to be made."""
+    if any(word.startswith("LAB=") for word in words) and not any(word.startswith("BUG=") for word in words):
         make(tree, "", "lab", *words)
     done = subprocess.run(["make", "-s", "-C", tree, "run", "EXPLAIN=y", *words], env=CLEAN, capture_output=True, text=True,
                           errors="replace", stdin=subprocess.DEVNULL, timeout=SECONDS, check=False)

@@ -6,7 +6,7 @@ import re
 
 from xenabi.headers import value
 from xenabi.structs import struct
-from xenpt.memory import PAGE_SHIFT
+from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .contract_tables import SPARE, VA_MASK, needed_tables
 from .disassembly import operand
@@ -14,7 +14,7 @@ from .domain import DomainTranscript
 from .guest_tables import WRITERS
 from .handed import handed
 from .numbers import built
-from .questions import page_fault
+from .questions import hexadecimals, page_fault
 from .rule import rule
 from .rules_domains import LESSON
 
@@ -142,3 +142,26 @@ def _(f):
     first, last = ((base + (pages << PAGE_SHIFT) & VA_MASK) >> below for pages in (0, mapped - 1))
     return f"""set_entry() was given an entry of level {level} whose table would be number {table:#x}, counted from the level's first, and there are {count}, which do for what is mapped: {one}. The index that it is given counts entries of that level from VA 0 on, so that index >> LEVEL_BITS
         is the table's number, {first:#x} to {last:#x} for this guest, and level->base the number of the first: is the level right that {WRITERS} give to it, is it the index of that level, and is level->base what count_tables() has to find?"""
+
+
+@rule("guest-domain-pointer", "10-the-other-side: Who makes the guarantees", "failure")
+def _(f):
+    """The toolstack has looked at what it told the guest."""
+    told = re.match(r"toolstack: (start_info|hvm_start_info)'s (\w+)", f.panic)
+    numbers = hexadecimals(f.panic)
+    if not told:
+        return None
+    value, pvh, inside = numbers[0], told[1] == "hvm_start_info", told[2] == "module"
+    first, pages = (0, numbers[1]) if inside else (numbers[1], 1) if pvh else (numbers[1], numbers[2] + 1 - numbers[1] >> PAGE_SHIFT)
+    what = f"an address of dom0's, {kind}" if (kind := f.number(value, "linked")) else "in no page that it can be in" if pvh and not inside else "where no page of the guest's begins"
+    page = first >> PAGE_SHIFT
+    if pvh and not inside and page <= value < page + PAGE_SIZE:
+        what = f"not much above {page:#x}, the PFN of the page that it has to lie in: that page's paddr is {first:#x}"
+    elif pvh and not inside and value < page:
+        what = f"an offset in struct start_page, without the paddr of that page, {first:#x}"
+    elif value % PAGE_SIZE == 0 and value >> PAGE_SHIFT < pages and first:
+        what = f"a paddr: to find PFN {value >> PAGE_SHIFT:#x}, the guest takes VA {first + value:#x}, which is guest_va() of that PFN"
+    elif value < pages:
+        what = f"a PFN: {f'its paddr is {value << PAGE_SHIFT:#x}' if pvh else f'the VA of that page is {first + (value << PAGE_SHIFT):#x}, guest_va() of it'}"
+    by = "pvh_write_start_info() (src/stage6-toolstack/pvh.c)" if pvh else "FILL, for write_start_info() (src/stage6-toolstack/start-info.c)"
+    return f"""The toolstack told the guest a wrong place. {told[2]} of {told[1]} is {value:#x}, and that is {what}. It is filled in by {by}."""

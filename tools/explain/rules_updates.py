@@ -23,10 +23,23 @@ def overflowed(f: Facts) -> tuple[int, int] | None:
 
 @rule("batch-overflow", LESSON + ": The code", "crash", "failure", "silence", "timeout", rank=-1)
 def _(f):
-    if overflowed(f):
+    if overflowed(f) and not f.panic.startswith("remap: "):
         count, room = overflowed(f)
         return f"""The remap has collected {count} updates (batched), and batch has room for {room} (REMAP_MAX_UPDATES): what lies behind it in memory was written over. A loop over addresses did not end where it should: is its counter an unsigned
             long, what is added to it right (PMD_SIZE, PGDIR_SIZE, PUD_SIZE), and its end?"""
+
+
+@rule("update-again", LESSON + ": The code", "failure", rank=-1)
+def _(f):
+    if f.panic.startswith(("remap: two updates in a row", "remap: batch has room")):
+        lines = [f.source.line(a) for a in f.callers() if f.source.function(a) != "copy_mapping"] if f.seen and f.seen.regs else []
+        asked = next((line for line in lines if "/remap.c:" in line), "")
+        by = f" ({asked})" if asked else ""
+        loop = """A loop over addresses has a wrong step or end (an entry of a pmd page maps PMD_SIZE, of a pud page PUD_SIZE, of the pgd PGDIR_SIZE; the counter is an unsigned long), or the index that
+            the entry was found by is that of another level."""
+        if "in a row" in f.panic:
+            return f"The remap came to the same entry a second time{by}. {loop}"
+        return f"The remap came to more entries{by} than batch has room for: REMAP_MAX_UPDATES is to be one for each entry that a remap up to REMAP_MAX can need. If it is: {loop[0].lower()}{loop[1:]}"
 
 
 @rule("update-exchanged", LESSON + ": Asking Xen", "failure")
