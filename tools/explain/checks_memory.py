@@ -98,6 +98,8 @@ def table(f: Facts) -> str | None:
         return None  # it was told other ones than there are
     value = hexadecimals(f.panic)[0]
     pfn = f.pfn((value & (1 << 52) - 1) >> PAGE_SHIFT)
+    if told and pfn != hexadecimals(f.panic)[1]:
+        return None  # the check is right: it was given another PFN
     if value & 1 and pfn is not None and (pfn << PAGE_SHIFT) in tables:
         return f"""The entry {value:#x} is present, and its MFN is that of PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT)}. The test, or what takes the MFN out of an entry and asks the m2p for
             it (pteval_mfn(), early_m2p()), is wrong"""

@@ -153,7 +153,8 @@ def _(f):
         return None
     value, pvh, inside = numbers[0], told[1] == "hvm_start_info", told[2] == "module"
     first, pages = (0, numbers[1]) if inside else (numbers[1], 1) if pvh else (numbers[1], numbers[2] + 1 - numbers[1] >> PAGE_SHIFT)
-    what = f"an address of dom0's, {kind}" if (kind := f.number(value, "linked")) else "in no page that it can be in" if pvh and not inside else "where no page of the guest's begins"
+    kind = f.number(value, "linked")
+    what = f"an address of dom0's, {kind}" if kind else "outside of struct start_page" if pvh and not inside else "where no page of the guest's begins"
     page = first >> PAGE_SHIFT
     if pvh and not inside and page <= value < page + PAGE_SIZE:
         what = f"not much above {page:#x}, the PFN of the page that it has to lie in: that page's paddr is {first:#x}"
