@@ -8,7 +8,7 @@ from .disassembly import absolute, operand
 from .frames import gates
 from .handed import handed
 from .missing_call import later_call
-from .questions import JUMP, REMAP, is_linked, page_fault, remapped, stack_in_code, who, untranslated
+from .questions import JUMP, REMAP, is_linked, page_fault, remapped, stack_in_code, untranslated, who
 from .rule import rule
 from .unset import unset, unset_variable
 
