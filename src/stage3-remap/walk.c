@@ -20,15 +20,10 @@ pgd_t *early_pgd(const struct start_info *info)
 static void *next_table(const struct start_info *info, pteval_t entry)
 {
 	pfn_t pfn = early_m2p(info, pteval_mfn(entry));
-	unsigned long first = info->pt_base >> PAGE_SHIFT;
 
 	if (!pteval_present(entry) || pfn_x(pfn) == INVALID_PFN)
 		panic("page table walk: entry %#llx leads to no table of this guest",
 		      (u64)entry);
-	/* Those that a guest starts with lie side by side. */
-	if (pfn_x(pfn) - first >= info->nr_pt_frames)
-		panic("page table walk: entry %#llx leads to PFN %#lx, and start_info's %lu tables begin at PFN %#lx",
-		      (u64)entry, pfn_x(pfn), info->nr_pt_frames, first);
 	return paddr_to_ptr(pfn_to_paddr(pfn));
 }
 

@@ -103,13 +103,6 @@ def hexadecimals(text: str) -> list[int]:
     return [int(n, 16) for n in re.findall(r"0x([0-9a-f]+)", text)]
 
 
-def untranslated(panic: str) -> tuple[int, int] | None:
-    """The entry and its MFN, if a walk took that for the PFN of the table."""
-    told = re.match("page table walk: entry 0x([0-9a-f]+) leads to PFN 0x([0-9a-f]+)", panic)
-    entry, pfn = (int(word, 16) for word in told.groups()) if told else (0, -1)
-    return (entry, pfn) if entry >> 12 & (1 << 40) - 1 == pfn else None
-
-
 def all_repointed(f: Facts) -> bool:
     """Whether start_info's pointers, and the kernel's to it, are linked ones at the end."""
     now, then = f.info_now, f.info

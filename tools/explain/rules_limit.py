@@ -7,7 +7,7 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 from xenpt.start_info import StartInfo
 
 from .missing_call import missing_call
-from .questions import JUMP, REMAP, hexadecimals, say, untranslated
+from .questions import JUMP, REMAP, hexadecimals, say
 from .relation import also
 from .rule import rule
 
@@ -69,10 +69,10 @@ def _(f):
 
 @rule("empty-source-entry", REMAP + ": Walking the tables in software", "failure")
 def _(f):
-    number = (hexadecimals(f.panic) or [0])[0]
+    number = (hexadecimals(f.panic) or [0])[-1]
     if f.panic.startswith("remap: the entry at"):
         return source(f, number)
-    if f.panic.startswith("page table walk: ") and not untranslated(f.panic):
+    if f.panic.startswith("page table walk: "):
         pfn = f.pfn(number >> PAGE_SHIFT)
         kind = f"That names PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT) or 'an ordinary page'}." if pfn is not None else ""
         _, _, name, args, _ = f.seen.probes.pending[0] if f.seen and f.seen.probes and f.seen.probes.pending else (0, 0, "", [], 0)

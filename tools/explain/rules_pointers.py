@@ -8,7 +8,7 @@ from .disassembly import absolute, operand
 from .frames import gates
 from .handed import handed
 from .missing_call import later_call
-from .questions import JUMP, REMAP, is_linked, page_fault, remapped, stack_in_code, untranslated, who
+from .questions import JUMP, REMAP, is_linked, page_fault, remapped, stack_in_code, who
 from .rule import rule
 from .unset import unset, unset_variable
 
@@ -34,9 +34,6 @@ def _(f):
 
 @rule("entry-as-address", REMAP + ": Walking the tables in software", "crash", "failure")
 def _(f):
-    walked = untranslated(f.panic)
-    if walked and f.pfn(walked[1]) not in (None, walked[1]):
-        return f"""The walk took {walked[1]:#x} for the PFN of the next table, and that is the MFN in the entry, {walked[0]:#x}. An entry's MFN has to go through the m2p (early_m2p()) before the table behind it can be read: PFN {f.pfn(walked[1]):#x}."""
     fault = page_fault(f)
     pfn = f.pfn(fault.cr2 >> PAGE_SHIFT) if fault else None
     if pfn is not None and f.is_a(fault.cr2 & ~0xFFF | PAGE_FLAGS, "entry") and not f.is_a(fault.cr2, "pv", "linked") and fault.cr2 > PAGE_SIZE and not stack_in_code(f):
