@@ -65,7 +65,8 @@ class Things:
         at = self.bare.info if self.bare else 0
         if not self.bare or not at or not self._is_info(at):
             return {}
-        found = {name: int.from_bytes(self.bare.read_paddr(at + offset, size), "little") for name, (offset, size) in (_BOOT_PARAMS if self.pvh == "n" else _HVM_START_INFO).items()}
+        fields = _BOOT_PARAMS if self.pvh == "n" else _HVM_START_INFO
+        found = {name: int.from_bytes(self.bare.read_paddr(at + offset, size), "little") for name, (offset, size) in fields.items()}
         return {name: paddr for name, paddr in found.items() if paddr}
 
     def number(self, n: int, *words: str) -> str:
