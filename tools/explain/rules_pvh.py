@@ -115,10 +115,12 @@ def _(f):
     if len(data) < INFO.size:
         return None
     *_, map_at, entries, _ = INFO.unpack(data)
-    right, printed = _ram(f, map_at, entries), [(int(m[1], 16), int(m[2], 16)) for m in (re.match("  memory: paddr 0x([0-9a-f]+) to 0x([0-9a-f]+)", line) for line in f.said.guest) if m]
+    lines = (re.match("  memory: paddr 0x([0-9a-f]+) to 0x([0-9a-f]+)", line) for line in f.said.guest)
+    right, printed = _ram(f, map_at, entries), [(int(m[1], 16), int(m[2], 16)) for m in lines if m]
     if not right or printed == right:
         return None
-    others = [f"{name} ({at:#x})" for name, at in (*f.passed.items(), ("its own paddr", f.bare.info)) if at != map_at and _ram(f, at, entries) == printed]
+    places = (*f.passed.items(), ("its own paddr", f.bare.info))
+    others = [f"{name} ({at:#x})" for name, at in places if at != map_at and _ram(f, at, entries) == printed]
     same = f" What was printed is what one finds if the map is looked for where {' or '.join(others)} leads." if others else ""
     return f"""The map is at paddr {map_at:#x} (hvm_start_info's memmap_paddr) and has {entries} entries (memmap_entries). Of type 1, RAM, are {_ranges(right)}. The kernel found {_ranges(printed)}, so it read another place, or other fields of an entry.{same} show_map_of_start_info()
         (pvh-memory.c) has to begin at memmap_paddr, and an entry has {MAP_ENTRY} bytes: addr, size, and type."""
