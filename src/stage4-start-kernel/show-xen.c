@@ -39,9 +39,9 @@ static void memory_is_whole(void)
 		      xen_start_info->nr_pages, pages);
 }
 
-/* Xen has the other direction, the m2p, and nobody can write to that. So it
- * shows if the p2m is too short, or if something else was written over it. It
- * may have holes.
+/* A domU's p2m is its toolstack's work: it may be too short, or what lies
+ * behind it was written over it. Xen has the other direction, the m2p, and
+ * nobody can write to that. A p2m may have holes.
  */
 static void p2m_is_whole(void)
 {
@@ -120,5 +120,6 @@ void xen_show(void)
 	show_name();
 	show_module((const u8 *)xen_start_info->mod_start,
 		    xen_start_info->mod_len);
-	p2m_is_whole();
+	if (!(xen_start_info->flags & SIF_INITDOMAIN))
+		p2m_is_whole();
 }
