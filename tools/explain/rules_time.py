@@ -87,7 +87,7 @@ def _(f):
         return None
     time, how = int(told[1], 16), reading(f)
     ahead = f"system_time() is ahead of Xen's clock: an event was asked for at {time:#x} ns, the present time by system_time(), and did not come at once."
-    if YEARS < time < 1 << 63:
+    if YEARS < time < 1 << 63 or YEARS < time and "the multiplier itself" in how:  # which the first reading alone may be by chance
         return f"""{ahead} That is years after Xen's start: what was read of the counter was far too large. Is its upper half that of EDX (RDTSC), the lower that of EAX, and was a product shifted back?"""
     if how:
         return ahead + how
