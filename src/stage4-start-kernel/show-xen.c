@@ -8,7 +8,7 @@
 #include "console.h"
 #include "hypercall.h"
 #include "paravirt.h"
-#include "pgtable.h"
+#include "pv-memory.h"
 #include "xen-ops.h"
 #include "xenstore.h"
 
@@ -45,15 +45,14 @@ static void memory_is_whole(void)
  */
 static void p2m_is_whole(void)
 {
-	const unsigned long *m2p = (const unsigned long *)M2P_VIRT_START;
-
 	for (unsigned long pfn = 0; pfn < xen_start_info->nr_pages; pfn++) {
 		unsigned long mfn = phys_to_machine_mapping[pfn], found;
 
-		if (mfn != ~0UL &&
-		    (!probe_kernel_read((vaddr_t)&m2p[mfn], &found) ||
-		     found != pfn))
-			panic("p2m: PFN %#lx has MFN %#lx, and the m2p does not have the one for the other",
+		if (mfn == ~0UL)
+			continue;
+		if (!probe_kernel_read((vaddr_t)&m2p_table()[mfn], &found) ||
+		    found != pfn)
+			panic("p2m: PFN %#lx has MFN %#lx, and the m2p does not lead back",
 			      pfn, mfn);
 	}
 }

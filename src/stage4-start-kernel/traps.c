@@ -30,7 +30,7 @@ void xen_init_traps(void)
 		table[vector].address =
 			(vaddr_t)(trap_stubs + vector * TRAP_STUB_SIZE);
 	}
-	/* Without a stub of its own a vector leads into what lies behind. */
+	/* A vector without a stub would lead into what lies behind them. */
 	if (trap_common - trap_stubs != sizeof(trap_stubs))
 		panic("trap table: %u vectors, and %lu bytes of stubs, each %u bytes long",
 		      NR_TRAPS, (unsigned long)(trap_common - trap_stubs),

@@ -38,9 +38,9 @@ static bool __attribute__((noinline)) variables_kept(unsigned int before)
 /** A selector that is beyond Xen's GDT. */
 #define NO_SELECTOR 0xfff8
 
-/* A stub pushes no error code where Xen has pushed one, or the frame is a word
- * off. Of these exceptions the page fault has been seen by now; this is a
- * general protection fault.
+/* Where Xen pushes an error code, a stub may not push one more: the frame would
+ * be a word off. The page fault has shown that for its vector; this shows it
+ * for another one, the general protection fault.
  */
 static void protection_fault_returns(void)
 {

@@ -34,7 +34,7 @@ void pvh_set_pool(const struct guest *guest)
 	domctl_must(&op, set_paging_mempool_size, guest);
 }
 
-/* The guest follows these, and cannot tell that something else lies there. */
+/* The guest follows these, and would take whatever lies there for the thing. */
 static void in_page(const char *name, u64 at, u64 paddr)
 {
 	if (at - paddr < sizeof(struct hvm_start_info) ||

@@ -19,7 +19,7 @@ mfn_t shared_info_mfn(const struct guest *guest)
 	return _mfn(op.u.getdomaininfo.shared_info_frame);
 }
 
-/* Of which width it is, its guest decides. */
+/* The guest's width decides which. */
 union either_info {
 	struct start_info_x86_32 x32;
 	struct start_info_x86_64 x64;
@@ -91,7 +91,7 @@ static void begins_page(const struct guest *guest, const char *name, u64 va)
 			begins_page(of, "mod_start", (info)->mod_start); \
 	} while (0)
 
-/* A guest need not use all of it: one that does not cannot tell. */
+/* A guest may never look at a field, and would not notice a wrong one. */
 void check_start_info(const struct guest *guest)
 {
 	const union either_info *info = window_open(guest, guest->start_info);

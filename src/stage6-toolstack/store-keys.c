@@ -119,7 +119,7 @@ void store_reply(struct message *answer, const struct guest *guest,
 		add(answer, key.text);
 		add_number(answer, key.number);
 	}
-	/* Its text was clear, so nothing lies behind what is sent of it. */
+	/* The text was cleared first: behind its end there is nothing but 0. */
 	if (answer->head.len < PATH_ROOM && answer->text[answer->head.len])
 		panic("toolstack: the answer is \"%s\", and its length %u",
 		      answer->text, answer->head.len);

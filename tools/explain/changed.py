@@ -34,7 +34,7 @@ class Place:
     """Where a piece is, and what was committed with it."""
 
     def __init__(self, tree: pathlib.Path, piece: Piece) -> None:
-        self.tree, self.piece, self.file = tree, piece, Committed.of(tree, piece.file)
+        self.piece, self.file = piece, Committed.of(tree, piece.file)
         self.within = self.file.within(piece.first) if any(re.match(r"[-+]\s", line) for line in piece.lines) else ""
 
     def lines(self) -> Iterator[str]:
@@ -48,7 +48,7 @@ class Place:
         """The comment, what its names mean, and the lesson, as far as there are such."""
         piece = self.piece
         comment, shown = self.file.comment(piece.first, piece.last, technical(piece.lines)), self.file.shown(piece.first)
-        named = meaning(self.tree, self.file, piece.lines)
+        named = meaning(self.file, piece.lines)
         twice = named.partition(": ")[2].strip('"') in comment
         parts = [f'Its comment: "{comment}"' if comment else "", "" if twice else named, f"Shown in {shown}." if shown else ""]
         return [part for part in parts if part]

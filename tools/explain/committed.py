@@ -63,7 +63,9 @@ class Committed:
         file. What is said in a few words leaves room for the next; of the others there are the sentences that have one of the names."""
         begins = self._begins(first)
         beside = next((c for c in self.comments if first <= c.first <= last), None)
-        function = self._above(begins) or self._declared(begins)
+        name = self.within(first).rstrip("()")
+        declared = self.declared(name) if name else None
+        function = self._above(begins) or (declared if declared and not declared.many else None)
         all_found = (c.text for c in (beside, self._above(first), function, *self.comments[:1]) if c)
         found = list(dict.fromkeys(text for text in all_found if text and not text.endswith(":")))
         few = 2 if found and len(found[0]) < FEW else 1
@@ -77,22 +79,21 @@ class Committed:
         match = re.match(r"#define (\w+)|(\w+):|(?:.*?[\s*])?(\w+)\(", line)
         return (match[1] or match[2] or f"{match[3]}()") if match else ""
 
-    def own_comment(self, number: int) -> Comment | None:
+    def declared(self, name: str) -> Comment | None:
+        """What is said of a name where it is declared, here or in a header; nothing if two headers say different things of it."""
+        constant = rf"|\t{name}(?: = .*)?,(?:\s*/\*.*)?$" if name.isupper() else ""
+        declares = re.compile(rf"(?!return|typedef)[a-z].*[\s*]{name}\(|#define {name}\b|{name}:{constant}")
+        for places in ([self], self.headers(self.tree)):
+            found = [other._own(n) for other in places for n, line in enumerate(other.lines, 1) if name in line and declares.match(line)]
+            if any(found):
+                return next(filter(None, found)) if len({c.text for c in found if c}) == 1 else None
+        return None
+
+    def _own(self, number: int) -> Comment | None:
         """Of the line alone, in which a name is declared."""
         beside = [c for c in self.comments if c.first == number]
         alone = self._above(number)
         return beside[0] if beside else alone if alone and not any(map(self._line, range(alone.last + 1, number))) else None
-
-    def _declared(self, begins: int) -> Comment | None:
-        """A public function's comment is in a header. A name that several files define, or several headers declare, has more than one meaning."""
-        match = re.match(r"(?:(?!static).)*?(\w+)(?:\(|:)", (self.lines[begins - 1:begins] or [""])[0])
-        declared = re.compile(rf"^[a-z].*\b{match[1]}\(", re.M) if match else None
-        sources = (path.read_text(encoding="utf-8", errors="replace") for path in (self.tree / "src").glob("*/*.c")) if match else ()
-        if not declared or sum(map(bool, map(declared.search, sources))) > 1:
-            return None
-        found = [(header, at) for header in self.headers(self.tree) for at in [declared.search(header.text)] if at]
-        comment = found[0][0]._above(found[0][0].text.count("\n", 0, found[0][1].start()) + 1) if len(found) == 1 else None
-        return comment if comment and not comment.many else None
 
     def _above(self, number: int) -> Comment | None:
         """The one that ends directly above the paragraph that a line is in, and does not belong to a block inside of that."""

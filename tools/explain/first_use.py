@@ -8,7 +8,7 @@ from .facts import Facts
 
 def printed_since(f: Facts) -> bool:
     """Whether the kernel has printed by its linked code: P=V's says no more than that paging is on."""
-    on = max(n for n, line in enumerate(f.said.guest) if line.startswith("  paging on: "))
+    on = max((n for n, line in enumerate(f.said.guest) if line.startswith("  paging on: ")), default=-1)
     return any(not line.startswith(("PANIC", "FAULT", "(QEMU)")) for line in f.said.guest[on + 1:])
 
 

@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import pathlib
 import re
 from collections.abc import Iterator, Sequence
 
-from .committed import Comment, Committed
+from .committed import Committed
 from .phrases import brief
 
 NAME = re.compile(r"\b[A-Za-z_]\w{2,}\b(\(?)")
@@ -15,13 +14,13 @@ COMMON = {"printk(", "panic(", "hypercall_must(", "memcpy(", "memset(", "strlen(
 COMMENTS = re.compile(r"/\*.*?\*/| # .*|\"[^\"]*\"")
 
 
-def meaning(tree: pathlib.Path, file: Committed, lines: Sequence[str]) -> str:
+def meaning(file: Committed, lines: Sequence[str]) -> str:
     """Of the names in the lines of a diff the first that has a comment, and that: of those that went, those that came, and those that are called."""
     went, came = (list(_names(lines, sign)) for sign in "-+")
     others = [*(n for n in went if n not in came), *(n for n in came if n not in went)]
     calls = [name for name in (*went, *came) if name.endswith("(") and name not in COMMON]
     for name in dict.fromkeys([*others, *calls]):
-        comment = _declared(tree, file, name.rstrip("("))
+        comment = file.declared(name.rstrip("("))
         if comment and comment.text:
             return f'{name}{")" if name.endswith("(") else ""}: "{brief(comment.text)}"'
     return ""
@@ -31,16 +30,6 @@ def _names(lines: Sequence[str], sign: str) -> Iterator[str]:
     for line in lines:
         if line.startswith(sign):
             yield from (match[0] for match in NAME.finditer(COMMENTS.sub("", line)))
-
-
-def _declared(tree: pathlib.Path, file: Committed, name: str) -> Comment | None:
-    constant = rf"|\t{name}(?: = .*)?,(?:\s*/\*.*)?$" if name.isupper() else ""
-    declared = re.compile(rf"(?!return|typedef)[a-z].*[\s*]{name}\(|#define {name}\b|{name}:{constant}")
-    for places in ([file], list(Committed.headers(tree))):
-        found = [other.own_comment(number) for other in places for number, line in enumerate(other.lines, 1) if name in line and declared.match(line)]
-        if any(found):
-            return next(filter(None, found)) if len({c.text for c in found if c}) == 1 else None
-    return None
 
 
 def technical(lines: Sequence[str]) -> set[str]:

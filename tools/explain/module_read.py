@@ -7,24 +7,19 @@ import os
 import re
 
 from xenabi.loader import Loading
-from xenpt.memory import PAGE_SIZE
 
 from .facts import Facts
 from .source import Source
 
-STACK = 1024  # bytes: so far addresses are looked for
 SECTOR, HEADER = 512, 12  # bytes of one; of a note's three words
 
 
 def _pointers(f: Facts) -> list[int]:
     """Where in the module addresses lead to that are in a register, or on the stack, at the end: file offsets."""
-    module, word = f.info_now.mod_start if f.info_now else 0, f.bits // 8
+    module = f.info_now.mod_start if f.info_now else 0
     path = os.environ.get("MODULE", "")
     size = os.path.getsize(path) if os.path.exists(path) else 0
-    top = f.seen.regs.rsp & f.mask if module and f.seen and f.seen.regs else 0
-    stack = (f.seen.peek(top, min(STACK, PAGE_SIZE - top % PAGE_SIZE) or STACK) or b"") if top else b""
-    words = [int.from_bytes(stack[at:at + word], "little") for at in range(0, len(stack) - word + 1, word)]
-    words += [n & f.mask for n in f.seen.regs.values.values()] if top else []
+    words = [*f.stack_words(), *(n & f.mask for n in f.seen.regs.values.values())] if module and f.seen and f.seen.regs else []
     return [w - module for w in words if 0 <= w - module < size]
 
 

@@ -94,7 +94,7 @@ def _passed(f: Facts, n: int):
     for name, paddr in f.passed.items():
         if n == paddr:
             yield "passed", f"the paddr that {struct}'s {name} holds"
-        for offset, called in dict([(f.source.offset, "LOAD_OFFSET"), (f.page_offset, "PAGE_OFFSET")]).items():
+        for offset, called in {f.source.offset: "LOAD_OFFSET", f.page_offset: "PAGE_OFFSET"}.items():
             if offset and n in (paddr + offset & f.mask, paddr - offset & f.mask):
                 way = "with {} added" if n == paddr + offset & f.mask else "less {}"
                 yield "passed", f"{struct}'s {name}, paddr {paddr:#x}, {way.format(called)}"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from xenabi.structs import constants, struct
 from xenpt.memory import PAGE_SIZE
 from xenpt.start_info import StartInfo
 
@@ -19,10 +20,15 @@ if TYPE_CHECKING:
 
 _NAMES = {"Phys-Mach map": "the p2m (mfn_list)", "Start info": "start_info", "Page tables": "the page tables",
           "Boot stack": "Xen's boot stack", "Init. ramdisk": "the module"}
-INFO_MAGIC = {"n": (0x202, b"HdrS"), "y": (0, (0x336EC578).to_bytes(4, "little"))}  # where in it, and which
+SETUP_MAGIC = 0x202, b"HdrS"  # where in boot_params, and which
 _BOOT_PARAMS = {"ramdisk_image": (0x218, 4), "cmd_line_ptr": (0x228, 4)}  # the fields that hold addresses: where, and how many bytes
-_HVM_START_INFO = {"modlist_paddr": (0x10, 8), "cmdline_paddr": (0x18, 8), "rsdp_paddr": (0x20, 8), "memmap_paddr": (0x28, 8)}
+_HVM_START_INFO = "struct hvm_start_info", "magic", "modlist_paddr", "cmdline_paddr", "rsdp_paddr", "memmap_paddr"
 INFO_SIZE = 0x80  # so much behind what a loader passed counts as that
+
+
+def _hvm_magic() -> tuple[int, bytes]:
+    """Where in hvm_start_info, and which."""
+    return struct(32, *_HVM_START_INFO).offset("magic"), constants(32, "XEN_HVM_START_MAGIC_VALUE")[0].to_bytes(4, "little")
 
 
 class Things:
@@ -56,7 +62,7 @@ class Things:
 
     def _is_info(self, paddr: int) -> bool:
         """Whether what a loader has to pass lies there, and not only what was passed for it: by its magic number."""
-        at, magic = INFO_MAGIC["n" if self.pvh == "n" else "y"]
+        at, magic = SETUP_MAGIC if self.pvh == "n" else _hvm_magic()
         return bool(self.bare) and self.bare.read_paddr(paddr + at, len(magic)) == magic
 
     @functools.cached_property
@@ -65,7 +71,7 @@ class Things:
         at = self.bare.info if self.bare else 0
         if not self.bare or not at or not self._is_info(at):
             return {}
-        fields = _BOOT_PARAMS if self.pvh == "n" else _HVM_START_INFO
+        fields = _BOOT_PARAMS if self.pvh == "n" else {name: field for name, field in struct(32, *_HVM_START_INFO).fields.items() if name != "magic"}
         found = {name: int.from_bytes(self.bare.read_paddr(at + offset, size), "little") for name, (offset, size) in fields.items()}
         return {name: paddr for name, paddr in found.items() if paddr}
 

@@ -62,13 +62,16 @@ class Way:
         linked = self.source.linked(address)
         return self.source.bytes(linked[0], count) if linked else b""
 
-    def on_stack(self, regs: Saved | None = None):
-        """Addresses of code on the stack, at the end or another moment, the innermost first."""
+    def stack_words(self, regs: Saved | None = None) -> list[int]:
+        """What is on the stack, at the end or another moment, the top first."""
         word = self.bits // 8
         top = (regs or self.seen.regs).rsp & self.mask
         data = self.seen.peek(top, min(STACK, PAGE_SIZE - top % PAGE_SIZE) or STACK) or b""
-        words = (int.from_bytes(data[at:at + word], "little") for at in range(0, len(data) - word + 1, word))
-        return [w - 1 for w in words if self.source.is_code(w - 1) and self.is_behind_call(w)]
+        return [int.from_bytes(data[at:at + word], "little") for at in range(0, len(data) - word + 1, word)]
+
+    def on_stack(self, regs: Saved | None = None) -> list[int]:
+        """The addresses of code among them, the innermost first."""
+        return [w - 1 for w in self.stack_words(regs) if self.source.is_code(w - 1) and self.is_behind_call(w)]
 
     def callers(self, regs: Saved | None = None) -> list[int]:
         """Those of them that the last instruction then returns to: each is behind a call of the function that the one before is in. What

@@ -52,7 +52,7 @@ static void say(volatile struct shared_text *shared, const char *text, u32 turn)
 	shared->turn = turn;
 }
 
-/* Xen takes an entry whose flags are not 0 for open, for as long as we live. */
+/* To Xen an entry is open for as long as its flags are not 0. */
 static void all_are_taken_back(void)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(grants); i++)
