@@ -18,16 +18,24 @@
 #define SECONDS_TO_LIVE 20
 #define NS_TO_GO	NS_PER_S
 
-/* Xen answers for the next domain if this one is gone: so compare. */
+/* Xen answers for the next domain if this one is gone, until there is none. */
+static bool domain_from(domid_t id, struct xen_domctl *op)
+{
+	long ret = domctl(op, XEN_DOMCTL_getdomaininfo, id);
+
+	if (ret == -XEN_ESRCH)
+		return false;
+	hypercall_must(ret, "domctl(getdomaininfo) of domain %u", id);
+	return true;
+}
+
 static bool still_there(const struct guest *guest,
 			struct xen_domctl_getdomaininfo *info)
 {
 	struct xen_domctl op = {};
-	long ret = domctl(&op, XEN_DOMCTL_getdomaininfo, guest->id);
 
-	if (ret == -XEN_ESRCH)
+	if (!domain_from(guest->id, &op))
 		return false;
-	hypercall_must(ret, "domctl(getdomaininfo) of domain %u", guest->id);
 	*info = op.u.getdomaininfo;
 	return op.domain == guest->id;
 }
@@ -146,15 +154,12 @@ void destroy(struct guest *guest)
 }
 //! [destroy]
 
-/* Xen answers for the next domain that there is, and dom0 itself is 0. */
+/* Dom0 itself is 0. */
 void none_is_left(void)
 {
 	struct xen_domctl op = {};
-	long ret = domctl(&op, XEN_DOMCTL_getdomaininfo, 1);
 
-	if (ret == -XEN_ESRCH)
-		return;
-	hypercall_must(ret, "domctl(getdomaininfo) of domain 1 or another");
-	panic("toolstack: all guests are at their end, and Xen still has domain %u, flags %#x",
-	      op.domain, op.u.getdomaininfo.flags);
+	if (domain_from(1, &op))
+		panic("toolstack: all guests are at their end, and Xen still has domain %u, flags %#x",
+		      op.domain, op.u.getdomaininfo.flags);
 }

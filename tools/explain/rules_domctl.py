@@ -152,7 +152,7 @@ def _(f):
         wants = f" It was to be domain {meant[1]}, and the struct names {named[1]}: domctl() (src/stage6-toolstack/domctl.c) has to write its argument into op->domain."
     given = re.search("interface_version 0x([0-9a-f]+)", asked(f))
     if step == "getdomaininfo" and error == "ESRCH" and meant and f.guest(f"^toolstack: created domain {meant[1]},"):
-        return f"""Domain {meant[1]} had been created, and is gone by now: ESRCH is what Xen answers then, and what destroy() waits for. still_there() (src/stage6-toolstack/serve.c) has to take that one error, -XEN_ESRCH, for its answer, and not for a failure."""
+        return f"""Domain {meant[1]} had been created, and is gone by now: ESRCH is what Xen answers then, and what destroy() waits for. domain_from() (src/stage6-toolstack/serve.c) has to take that one error, -XEN_ESRCH, for its answer, and not for a failure."""
     if step == "getdomaininfo" and error == "EACCES" and given and int(given[1], 16) not in VERSIONS:
         wants = f" {int(given[1], 16):#x} is none of the versions that were to be tried, {VERSIONS[0]:#x} to {VERSIONS[-1]:#x}: domctl() (src/stage6-toolstack/domctl.c) has to write version into op->interface_version, and domctl_find_version() to count it up."
     if re.search(r"domctl\(\w+\) of domain 0\b", f.panic) and step not in ("createdomain", "getdomaininfo"):
