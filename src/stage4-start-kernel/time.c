@@ -67,8 +67,10 @@ static void wait_for_tick(unsigned int number)
 	unsigned int wakes = 0;
 
 	hypercall_must(HYPERVISOR_set_timer_op(until), "set_timer_op");
-	mask_events(true);
-	while (timer_ticks < number) {
+	for (;;) {
+		mask_events(true);
+		if (timer_ticks >= number)
+			break;
 		if (++wakes > 1000)
 			panic("timer: woken %u times, and tick %u has not come",
 			      wakes, number);
@@ -77,7 +79,6 @@ static void wait_for_tick(unsigned int number)
 		hypercall_must(HYPERVISOR_sched_op(SCHEDOP_block, NULL),
 			       "sched_op(SCHEDOP_block)");
 		events_are_on("after SCHEDOP_block, which unmasks them");
-		mask_events(true);
 	}
 	mask_events(false);
 	events_are_on("after mask_events(false)");
