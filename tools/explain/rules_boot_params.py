@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from .rule import rule
 from .rules_bzimage import LESSON
-from .rules_subarch import HEADER, MAGIC, SUBARCH, SUBARCH_DATA, SUBARCH_XEN, field
+from .subarch import HEADER, MAGIC, SUBARCH, SUBARCH_DATA, SUBARCH_XEN, field
 
 
 @rule("boot-params-elsewhere", LESSON + ": Subarch", "crash", "failure", rank=-1)

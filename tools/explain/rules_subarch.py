@@ -7,22 +7,9 @@ import re
 
 from .rule import rule
 from .rules_bzimage import LESSON
+from .subarch import HEAD, HEADER, HEADS, MAGIC, SUBARCH, SUBARCH_XEN, VERSION, copied_info, field, index, jumped, passed
 
-# In boot_params, by Linux's boot protocol: offsets, and what hardware_subarch is under Xen.
-HEADER, VERSION, SUBARCH, SUBARCH_XEN, SUBARCH_DATA = 0x202, 0x206, 0x23C, 2, 0x240
 WITH_SUBARCH = 0x207  # the first version that has the field
-INFO_BEGINS = b"xen-3.0-"  # start_info
-MAGIC = int.from_bytes(b"HdrS", "little")
-HEADS = ("startup_32", "startup_64")
-HEAD, AFTER = "startup_32", ("bad_subarch", "native_entry", "xen_entry")
-
-
-def field(f, symbol: str, offset: int, size: int = 4) -> int | None:
-    """A field of boot_params, or of the shim's, at the end."""
-    at = f.source.va(symbol)
-    paddr = None if at is None else at - f.source.offset & f.mask
-    data = None if paddr is None else f.seen.peek(paddr + offset, size) if f.seen else f.bare.read_paddr(paddr + offset, size) if f.bare else None
-    return int.from_bytes(data, "little") if data else None
 
 
 @rule("shim-elsewhere", LESSON, "failure")
@@ -39,42 +26,6 @@ def _(f):
     there = " They stand in page 0, at 0x202 and behind: the register was 0." if page0 == b"HdrS" else ""
     return f"""startup_xen is to write the magic number, the version, the subarch and start_info into xen_boot_params, and then to pass its address on. They were written elsewhere: xen_boot_params is empty, and what the common head copied is right.{there}
         Is the register that the stores go by the one that its address was loaded into (head_{f.bits}.S)?"""
-
-
-def copied_info(f) -> str:
-    """That the common head has copied start_info in place of boot_params."""
-    at = f.source.va("boot_params")
-    data = f.seen.peek(at - f.source.offset & f.mask, len(INFO_BEGINS) + 16) if at is not None and f.seen else None
-    if not data or not data.startswith(INFO_BEGINS):
-        return ""
-    text = data.split(b"\0")[0].decode("latin-1")
-    return f"""boot_params begins with "{text}", and so does start_info: the common head has copied that, all of it. {"RSI" if f.bits == 64 else "ESI"}, from which it copies, was still what Xen had passed in it. The shim (startup_xen, head_{f.bits}.S) has to load the address of xen_boot_params, which it has filled in, into that register before it goes
-        on to the common head"""
-
-
-def _passed(f) -> int | None:
-    """ESI when the common head was entered."""
-    heads = [va - f.source.offset & f.mask for va in map(f.source.va, HEADS) if va is not None]
-    step = next((s for s in f.steps if s.address in heads), None) if not f.cut else None
-    return step.registers.get("ESI", step.registers.get("RSI")) if step else None
-
-
-def index(f) -> int | None:
-    """EAX when the common head jumped."""
-    after = next((n for n, step in enumerate(f.steps) if n and f.source.function(step.address) in AFTER), None)
-    registers = f.steps[after].registers if after else {}
-    return registers.get("EAX", registers.get("RAX"))
-
-
-def jumped(f) -> str:
-    """Whether the jump was by the field, if it is known."""
-    used, right = index(f), field(f, "boot_params", SUBARCH)
-    if used is None or right is None:
-        return "its table, subarch_entries, ends before that entry, leads elsewhere there, num_subarch_entries is not its length, or EAX was not loaded from the field"
-    if used != right:
-        return f"EAX, the index into its table, subarch_entries, was {used:#x} and not {right}: it was not loaded from the field, or was changed"
-    return f"""EAX was {used}, as it should be, so it is the comparison with num_subarch_entries that is wrong (its register, or the number), or the jump: its table, subarch_entries, ends before
-        entry {used}, or leads elsewhere there"""
 
 
 @rule("taken-for-a-pc", LESSON + ": Subarch", "failure")
@@ -112,7 +63,7 @@ def _(f):
     if field(f, "xen_boot_params", SUBARCH) == SUBARCH_XEN and f.steps and not f.cut and HEAD not in {f.source.function(s.address) for s in f.steps}:
         return f"""{drives}: native_entry() was entered without the common head, startup_32, which never ran, and which looks at hardware_subarch. xen_boot_params, which the shim writes, says that it is Xen
             (0x23c is 2); from there the shim has to go on at startup_32."""
-    shim, came = (f.source.va("xen_boot_params") or 0) - f.source.offset & f.mask, _passed(f)
+    shim, came = (f.source.va("xen_boot_params") or 0) - f.source.offset & f.mask, passed(f)
     if field(f, "xen_boot_params", SUBARCH) == SUBARCH_XEN and copied_info(f):
         return f"{drives}: boot_params says that this is a PC. {copied_info(f)}."
     if field(f, "xen_boot_params", SUBARCH) == SUBARCH_XEN and came not in (None, shim):
