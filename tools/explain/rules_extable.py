@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A fault that was meant, by probe_kernel_read(), and what the kernel's table of such instructions, __ex_table, made of it."""
 
+from .bad_iret import bad_iret
 from .calls import IRET
 from .facts import Facts
 from .fault import Fault
 from .frames import frame, gates
 from .questions import JUMP, misread, page_fault, vectors
 from .rule import rule
-from .rules_frames import bad_iret
 
 NEAR_POINTER = 0x1000  # bytes between a pointer on the stack and what it points to there
 

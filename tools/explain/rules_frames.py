@@ -3,14 +3,14 @@
 
 import re
 
-from .calls import AROUND, IRET
+from .bad_iret import bad_iret
+from .calls import IRET
 from .entry_code import by_code
-from .frames import CS_IN_FRAME, gates, pushes, right_cs, selectors, words_off
+from .frames import gates, pushes, right_cs, selectors, words_off
 from .questions import JUMP, misread
 from .rule import rule
 
 STUB_SIZE, STUBS = 16, 20 * 16  # bytes of one, and of all
-RPL = 0xFFFC  # a selector without its ring, which Xen clears for a 64-bit kernel
 STUB = re.compile(rb"\x59?(?:\x41\x5b)?(?:\x6a\0)?\x6a(.)[\xe9\xeb]", re.S)  # pop %rcx, pop %r11, push $0, push $vector, jmp
 JUMP_AFTER_POP = re.compile(rb"(?:\x41?[\x58-\x5f])+[\xe9\xeb]")  # pop %r11, jmp
 RUNS_ON = re.compile(rb"(?:\x41\x5b|[\x58-\x5f]|\x6a\0)*\x6a.[^\xe8\xe9\xeb\x6a]", re.S)  # and if it does neither
@@ -46,27 +46,6 @@ def apart(f, vector: int, offset: int) -> str:
     if vector and not offset % vector and offset // vector != STUB_SIZE:
         return f"""that is {vector} * {offset // vector} bytes behind the first stub, and in the assembly the stubs are aligned to {STUB_SIZE} bytes, TRAP_STUB_SIZE. In both places they have to be equally far apart."""
     return "it is no stub, or another's. In the assembly they have to be as far apart as the table takes them to be, TRAP_STUB_SIZE bytes, each aligned."
-
-
-def bad_iret(f) -> str:
-    """What the iret hypercall was given that is no frame of Xen's."""
-    before = f.calls[:f.fault.calls] if f.fault else f.calls  # a handler may have printed since
-    last = before[-1] if before else None
-    word = f.bits // 8
-    words = [int.from_bytes(last.data[at:at + word], "little") for at in range(0, len(last.data), word)] if last and last.name == "iret" else []
-    at = AROUND + CS_IN_FRAME[f.bits]
-    if len(words) <= at or words[at] & RPL == right_cs(f) & RPL:
-        return ""
-    near = [n - at for n, w in enumerate(words) if w & RPL == right_cs(f) & RPL and f.source.linked(words[n - 1])]
-    off = min(near, key=abs) if near else 0
-    if not off and f.source.linked(words[at - 1]):
-        return ""  # where it was interrupted is right: CS itself was changed, which bad-selector says
-    count = f"{abs(off)} word{'s' if abs(off) > 1 else ''}"
-    how = f"the frame that Xen had pushed lies {count} {'further up: so much was left on the stack' if off > 0 else 'below: so much too much was taken off the stack'}" \
-        if off else "EIP is the segment and CS the flags, so one word too much was taken off the stack" if words[at - 1] == right_cs(f) else "no frame of Xen's is near"
-    below = ", and EIP (RIP) is the word right below it" if off == 1 else ""
-    return f"""The way back from a handler, the iret hypercall, was given a frame with EIP (RIP) {words[at - 1]:#x} and CS {words[at] & 0xFFFF:#x}, and the code segment is
-        {right_cs(f):#x}: {how}{below}. {by_code(f) or f"What the entry pushes has to be taken off again, word by word{', with the flags for iret, one word, pushed last' if f.bits == 64 else ''}."}"""
 
 
 @rule("iret-frame", JUMP + ": What a kernel sets up first", "crash", "failure")

@@ -5,12 +5,12 @@ import re
 
 from xenpt.memory import PAGE_SHIFT
 
+from .bad_iret import bad_iret
 from .calls import IRET
 from .disassembly import branch, operand, writers
 from .frames import pushes
 from .questions import JUMP, MACHINE, hexadecimals, say, stack_in_code
 from .rule import rule
-from .rules_frames import bad_iret
 from .msr_value import WRMSR
 from .rules_numbers import stack_for_code
 
