@@ -5,10 +5,10 @@ from xenabi.loader import Loading
 from xenpt.memory import PAGE_SIZE
 
 from .bare_questions import NAMES, NATIVE, NO_STACK, PVH, cr3, fault, left, left_step, no_handler, rsp, wanted
+from .left_code import went
 from .present import present
 from .reserved import reserved
 from .rule import rule
-from .rules_astray import went
 
 RESERVED = 8  # of a page fault's error code
 FIELDS = 24  # bytes of an entry of the memory map, or of the list of modules
