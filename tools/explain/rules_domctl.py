@@ -1,25 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Stage 6: a domctl that Xen refused, which says no more than a number; what was in the struct that it was given."""
+"""Stage 6: a domctl that Xen refused, which says no more than a number; what its struct says is in domctl_struct.py."""
 
 import re
 
-from xenabi.headers import value
 from xenabi.structs import constants, struct
 from xenpt.memory import PAGE_SHIFT
 
+from .domctl_struct import asked, context, in_context
 from .rule import rule
 
 LESSON = "10-the-other-side"
 STEP = LESSON + ": And one word wrong elsewhere"
-FIELDS = "cmd interface_version domain".split()
-CREATE = "flags iommu_opts max_vcpus max_evtchn_port max_grant_frames max_maptrack_frames grant_opts".split()
-# What is filled in for an operation, below u.
-OWN = {"createdomain": [f"createdomain.{name}" for name in CREATE], "set_address_size": ["address_size.size"], "max_vcpus": ["max_vcpus.max"], "max_mem": ["max_mem.max_memkb"],
-       "hypercall_init": ["hypercall_init.gmfn"], "sethvmcontext": ["hvmcontext.size"]}
-COMMANDS = "createdomain destroydomain unpausedomain getdomaininfo max_mem setvcpucontext max_vcpus hypercall_init set_address_size sethvmcontext".split()
-CONTEXT = "u.vcpucontext.vcpu", "u.vcpucontext.ctxt"  # of struct xen_domctl
 VERSIONS = range(0x14, 0x19)  # that the kernel tries
-MOST = 4096  # bytes of registers that are looked at
 ERRORS = {"EACCES": "Xen takes domctl with its own version only, and that was none of those that were tried; or, of set_address_size, the domain has memory already",
           "ESRCH": "there is no such domain", "ENOSYS": "Xen knows no such operation", "EPERM": "the caller may not do that",
           "EEXIST": "there is a domain of that number", "ENODATA": "a record that it needs is not there", "ENOMEM": "Xen has no memory left for it", "EFAULT": "the struct, or what it points to, is not at that address",
@@ -35,8 +27,6 @@ STEPS = {
     "sethvmcontext": "a row of records, each a struct hvm_save_descriptor (its typecode, HVM_SAVE_CODE(), and its length, HVM_SAVE_LENGTH()) and what that says: HEADER first, then CPU, and at the end a descriptor of zeros",
     "max_vcpus": "a domain gets as many as createdomain said, and only once",
 }
-
-
 # What each step of build_guest() prints, in order, and the step; of PVH, those without a star.
 SAID = {"created domain": "create_domain()", "layout, PFNs": "lay_out()", r"\d+ pages, ": "populate()", "loaded paddr": "load_image()", "channels: ": "open_channels()",
         "(hvm_)?start_info is at": "write_start_info()", r"\d+ page tables of": "write_page_tables()*", "pinned, ": "pin_page_tables()*", "vcpu 0 begins": "set_context()"}
@@ -54,42 +44,6 @@ def _(f):
     if missing:
         return f"""A step of the building of the domain was left out, or comes too late: {', '.join(missing)}, which has printed nothing, before {steps[last][0]}. Each step of {"build_guest" if f.pvh == "n" else "build_pvh_guest"}()
             (src/stage6-toolstack/main.c) needs those before it."""
-
-
-def asked(f) -> str:
-    """The struct that the refused call was given."""
-    call = f.refused if f.seen else None
-    layout = struct(f.bits, "struct xen_domctl", *FIELDS, *(f"u.{name}" for names in OWN.values() for name in names))
-    data = f.seen.peek(call.args[0], layout.size) if call and call.name == "domctl" else None
-    if not data:
-        return ""
-    cmd, version, domain = (layout.number(data, name) for name in FIELDS)
-    name = _commands().get(cmd, "")
-    told = f"Its struct says: cmd {cmd} ({name or 'no operation'}), interface_version {version:#x}, domain {domain}"
-    told += "".join(f", {field.partition('.')[2]} {layout.number(data, f'u.{field}'):#x}" for field in OWN.get(name, []))
-    if name == "set_address_size" and layout.number(data, "u.address_size.size") not in (32, 64):
-        told += ", and a width is 32 or 64 bits"
-        if not layout.number(data, "u.address_size.size"):
-            told += ": image_parse() finds it in the image's ELF header, and has to come before create_domain()"
-    return told + "."
-
-
-def _commands() -> dict[int, str]:
-    return {value("XEN_DOMCTL_" + name): name for name in COMMANDS}
-
-
-def context(f) -> tuple[bytes, int]:
-    """The registers that setvcpucontext was given, and the vcpu; empty if they are not known."""
-    call = f.refused if re.match(r"hypercall refused: domctl\(setvcpucontext\)", f.panic) and f.seen else None
-    layout = struct(f.bits, "struct xen_domctl", *CONTEXT)
-    data = f.seen.peek(call.args[0], layout.size) if call else None
-    vcpu, at = (layout.number(data, name) for name in CONTEXT) if data else (0, 0)
-    return (f.seen.peek(at, MOST) if at else None) or b"", vcpu
-
-
-def in_context(f, mfn: int) -> bool:
-    """Whether a word there is a cr3 of that MFN."""
-    return (mfn << PAGE_SHIFT & 0xFFFFFFFF).to_bytes(4, "little") in context(f)[0]
 
 
 @rule("guest-domain-cr3", LESSON, "failure")
