@@ -6,13 +6,11 @@ import re
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 from xenpt.start_info import StartInfo
 
+from .empty_entry import asked_by, combined, source
 from .missing_call import missing_call
 from .questions import JUMP, REMAP, hexadecimals, say
 from .relation import also
 from .rule import rule
-
-
-PGD_SLOT = 1 << 39  # bytes that a pgd entry of four levels stands for
 
 
 def repointed_limit(f) -> tuple[int, bool]:
@@ -82,56 +80,10 @@ def _(f):
             return f"""{name}() was asked for VA {say(f, args[1])}, which is translated by {above.name} = {above.value:#x}, and that is present. What it read there is {number:#x}: another entry. Is the index that of this level ({above.name[:3]}_index()), and of the address that was
                 asked for?"""
         if walk and walk.problem and not number & 1 and walk.path[-1].value == number:
-            return f"""{name}() was asked for VA {say(f, args[1])}{asked_by(f, name)}, and for that there are no tables: {walk.problem}. It finds entries in tables that exist, and makes none. {_combined(f, args[1]) or "Is it the address that was meant?"} For a linked address the entry lies in a table that P=V has already, or is the empty one itself, a level higher."""
+            return f"""{name}() was asked for VA {say(f, args[1])}{asked_by(f, name)}, and for that there are no tables: {walk.problem}. It finds entries in tables that exist, and makes none. {combined(f, args[1]) or "Is it the address that was meant?"} For a linked address the entry lies in a table that P=V has already, or is the empty one itself, a level higher."""
         return f"""The walk came to an entry that maps nothing, or leads to no table of this guest: it took a wrong index or address, or the
             limit lies beyond what Xen mapped for the start. {kind}
             {f"{number:#x} does not begin an entry: its low bits, {number & 0xFFF:#x}, look like the flags of one." if number & 7 else ""}"""
-
-
-def _combined(f, va: int) -> str:
-    """Of a difference or a sum of the two offsets, which is the address of nothing."""
-    rest = f.source.offset % (1 << 39)
-    first = f.walk(rest) if f.is_a(va, "combined") else None
-    there = first and first.path and first.path[0]
-    return f"The address is made of the two offsets, and nothing is there. LOAD_OFFSET % PGDIR_SIZE is {rest:#x}, which {there.name} translates, and that is {'present' if there.value & 1 else 'empty, too'}." if there else ""
-
-
-def asked_by(f, name: str) -> str:
-    """The first line outside of the function and what it calls, and who called that."""
-    others = [a for a in f.callers() if f.source.line(a).partition(":")[0].endswith("remap.c")] if f.seen and f.seen.regs else []
-    return f", by {', by '.join(f'{f.source.function(a)} ({f.source.line(a)})' for a in others[:3])}" if others else ""
-
-
-def source(f, pv: int) -> str:
-    """What the entry at a P=V address translates, and why it maps nothing."""
-    known = f.va_of_entry(f.p2m[pv >> PAGE_SHIFT] << PAGE_SHIFT | pv & PAGE_SIZE - 1) if pv >> PAGE_SHIFT < len(f.p2m) else None
-    head = f"The entry that was to be copied, at P=V {pv:#x}, maps nothing:"
-    if f.is_a(pv & -8, "pfn") and f.is_a(pv, "pfn") and not f.is_a(pv, "pv"):
-        return f"{head} {pv:#x} is {f.number(pv, 'pfn')}, not its address. A PFN becomes one by a shift (pfn_to_paddr())."
-    if pv < PAGE_SIZE:
-        return f"{head} that is in the first page, where no table is. The address of the table came out as 0, or lost: a PFN becomes an address by a shift left, pfn_to_paddr()."
-    if pv & f.entry_size - 1 if f.seen and f.seen.boot else pv & 7:
-        return f"{head} no entry begins there. The low bits of the address, {pv & 0xFFF:#x}, look like the flags of one, or an index was not counted in entries."
-    if not known:
-        return f"{head} it is in no page table, but in {f.thing(pv) or 'a page that nothing was put in'}. The walk took a wrong index or address before."
-    name, va = known
-    total = f.said.layout.get("TOTAL")
-    if f.bits == 64 and va == f.source.offset % PGD_SLOT:
-        return f"""{head} it is {name}, the entry of the P=V pud page that is to become the text's (LOAD_OFFSET's place in its pgd slot). It is written to, and what is copied there is the entry of paddr 0: source and destination are exchanged."""
-    if total and total.stop <= va < f.page_offset:
-        return f"{head} it is {name}, of VA {va:#x}, and Xen mapped memory for the start only up to {total.stop:#x} (TOTAL). {reach(f)}"
-    if f.page_offset and f.page_offset <= va:
-        return f"""{head} it is {name}, of VA {va:#x}, a linked address, where there is nothing to copy yet. What is copied is the entry of the P=V address; source and
-            destination may be exchanged."""
-    return f"{head} it is {name}, of VA {va:#x}. The walk took a wrong index or address."
-
-
-def reach(f) -> str:
-    """How far remap_limit() said that it is; nothing is known of a limit that it did not give."""
-    told = next((t for t in f.seen.probes.told if t.name == "remap_limit"), None) if f.seen and f.seen.probes else None
-    if not told or told.result > told.right:
-        return "The limit, or the index, is too large."
-    return f"remap_limit() gave paddr {told.result:#x}, which is right: the loop over the entries runs beyond it, or the index is too large."
 
 
 @rule("limit-low", REMAP + ": How far the remap must reach", "failure")
