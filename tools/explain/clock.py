@@ -33,6 +33,12 @@ def timers(f: Facts) -> list[tuple[Call, int]]:
     return [(c, c.args[0] | (c.args[1] << 32 if f.bits == 32 else 0)) for c in f.calls if c.name == "set_timer_op"]
 
 
+def time_asked(f: Facts, tick: int = 0) -> int | None:
+    """The time that the timer was set to last, or for this tick, the first being 1."""
+    calls = timers(f)
+    return calls[tick - 1][1] if calls and len(calls) >= tick else None
+
+
 def reading(f: Facts) -> str:
     """How system_time() was worked out wrongly, by the first time that was asked for and the page as it was then."""
     call, asked = next(iter(timers(f)), (None, 0))

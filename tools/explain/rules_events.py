@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Events: what the kernel asked Xen for, and what stands in shared_info at the end. Stage 4. The timer's: rules_time.py."""
+"""Events: what the kernel asked Xen for, and what stands in shared_info at the end. Stage 4. The timer's: rules_time.py, rules_ticks.py."""
 
 from __future__ import annotations
 
