@@ -99,3 +99,19 @@ class Unpacker:
         if number is None:
             return None
         return steps[number].address, steps[number + 1].address if number + 1 < len(steps) else None
+
+
+def came_to(f) -> int:
+    """How far a bzImage came that did not come to its kernel: 0 the boot loader, 1 the setup part, 2 the unpacker; -1 if it did, or is none."""
+    return f.bare.reached if f.bare and f.unpacker and not f.bare.entered else -1
+
+
+def left_for(f, since: int = 0) -> str:
+    """Where the processor was last in one of the two, behind an address, and where it went from there."""
+    last = f.unpacker.last(f.steps, since)
+    return "" if not last else f"It was last at {f.unpacker.place(last[0]) or hex(last[0])}" + (f", and went on at {last[1]:#x}{_kind(f, last[1])}." if last[1] is not None else ".")
+
+
+def _kind(f, address: int) -> str:
+    kind = "code32_start, where the unpacker is loaded" if address == CODE32 else f.number(address)
+    return f" ({kind})" if kind else ""
