@@ -13,7 +13,8 @@ from .disassembly import function
 from .facts import Facts
 from .questions import hexadecimals, operation_meant, refused, say
 from .rule import rule
-from .rules_calling import REGISTERS, SAMPLE, is_text
+from .rules_calling import REGISTERS
+from .rules_console_io import SAMPLE, is_text
 from .rules_handles import HANDLES
 from .rules_hypercall import in_page
 from .rules_updates import p2m_pointer
