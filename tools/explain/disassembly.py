@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from xenabi.image import Symbol
 
-from .calls import Saved
+from .saved import Saved
 from .source import Source
 
 _LINE = re.compile(r"^ *([0-9a-f]+):\s+(?:(?:lock|rep\w*|data16|[c-g]s) )*(\S+)\s*([^#]*?)\s*(?:# ([0-9a-f]+).*)?$")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from .calls import Saved
+from .saved import Saved
 from .trail import Step
 from .transcript import Transcript
 

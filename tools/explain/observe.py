@@ -17,9 +17,11 @@ from xenqemu.monitor import MonitorError
 from xenqemu.packets import StubError, Stuck
 
 from .again import LOOK_EVERY, Again
-from .calls import CallWatch, Calls, Saved, saved_at
+from .call_watch import CallWatch
+from .calls import Calls
 from .fault import Fault
 from .probes import Probes
+from .saved import Saved, saved_at
 from .stops import Stops
 from .trail import Trail
 from .xen_places import XenPlaces

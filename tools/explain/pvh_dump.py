@@ -5,13 +5,13 @@ import re
 
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
-from .calls import Saved
 from .disassembly import operand
 from .missing_call import missing_call
 from .relation import relation
 from .rules_pvh_guest import MAPPED, address, kernel
 from .rules_pvh_run import ran, text
 from .rules_stack import STACK_SIZE
+from .saved import Saved
 
 PAGE_FAULT = 14
 PAGING, PROTECTED = 1 << 31, 1  # of CR0

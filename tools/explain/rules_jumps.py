@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from xenabi.headers import names
 
-from .calls import Saved
 from .disassembly import operand
 from .facts import Facts
 from .questions import JUMP, say
 from .rule import rule
+from .saved import Saved
 from .trail import Step
 
 INDIRECT = {0xD0: "CALL", 0xE0: "JMP"}  # FF /2 and FF /4

@@ -6,9 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .calls import CallWatch, Calls, Saved, saved_at
+from .call_watch import CallWatch
+from .calls import Calls
 from .fault import Fault
 from .looking import Looking
+from .saved import Saved, saved_at
 
 if TYPE_CHECKING:
     from xenqemu.machine import Machine

@@ -10,9 +10,9 @@ from xenpt.memory import PAGE_SIZE
 
 if TYPE_CHECKING:
     from .bare import Bare
-    from .calls import Saved
     from .fault import Fault
     from .observe import Observation
+    from .saved import Saved
     from .source import Source
     from .trail import Step, Trail
     from .unpacker import Unpacker

@@ -7,7 +7,7 @@ import struct
 import subprocess
 from typing import TYPE_CHECKING
 
-from .calls import Saved
+from .saved import Saved
 
 if TYPE_CHECKING:
     from xenqemu.monitor import Monitor
