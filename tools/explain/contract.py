@@ -16,16 +16,12 @@ from xenpt.shared_info import SharedInfo
 from xenpt.start_info import StartInfo
 
 from .contract_memory import image, stack
+from .contract_p2m import apart, p2m, written_over
 from .contract_tables import mapped, missing
-from .numbers import M2P
 
 if TYPE_CHECKING:
     from .observe import Observation
     from .source import Source
-
-EVERY = 8  # one page of so many is compared with mfn_list
-PAGES = {"start_info": "start_info", "store": "xenstore's page", "console": "the console's page", "tables": "the page tables", "stack": "the stack"}
-MOST_WORDS = 1024  # of the command line
 
 Layout = dict[str, int]  # the toolstack's, name by name: PFNs
 
@@ -37,11 +33,11 @@ def broken(seen: Observation, source: Source, layout: Layout) -> Iterator[str]:
     if seen.info is None:
         yield _no_start_info(seen, base + (layout.get("start_info", 0) << PAGE_SHIFT), layout)
         return
-    for wrong in (_written_over(seen, layout), _apart(seen, base)):
+    for wrong in (written_over(seen, layout), apart(seen, base)):
         if wrong:
             yield wrong
             return
-    yield from _p2m(seen, base, layout)
+    yield from p2m(seen, base, layout)
     yield from _tables(seen, base, layout)
     yield from _pages(seen, layout)
     yield from _shared_info(seen)
@@ -67,62 +63,6 @@ def _no_start_info(seen: Observation, right: int, layout: Layout) -> str:
 def _text(data: bytes) -> str:
     text = data.split(b"\0")[0]
     return f'"{text.decode("latin-1")}"' if text and text.isascii() and text.decode().isprintable() else data[:8].hex(" ")
-
-
-def _p2m(seen: Observation, base: int, layout: Layout) -> Iterator[str]:
-    info, space = seen.info, seen.guest().space
-    right = base + (layout.get("p2m", 0) << PAGE_SHIFT)
-    if layout and info.mfn_list != right:
-        yield f"start_info's mfn_list is VA {info.mfn_list:#x}, and the toolstack laid the p2m out at VA {right:#x}"
-        return
-    if not info.nr_pages:
-        yield "start_info's nr_pages is 0"
-    elif "pages" in layout and info.nr_pages != layout["pages"]:
-        yield f"start_info's nr_pages is {info.nr_pages:#x}, and the domain was given {layout['pages']:#x} pages"
-    yield from _m2p(seen)
-    for pfn in range(0, min(info.pt_base - base >> PAGE_SHIFT, len(seen.p2m)), EVERY):
-        maddr = space.walk(base + (pfn << PAGE_SHIFT)).maddr
-        if maddr is None:
-            yield f"VA {base + (pfn << PAGE_SHIFT):#x}, where PFN {pfn:#x} belongs, is not mapped: {space.walk(base + (pfn << PAGE_SHIFT)).problem}"
-            return
-        if maddr >> PAGE_SHIFT != seen.p2m[pfn]:
-            there = seen.p2m.index(maddr >> PAGE_SHIFT) if maddr >> PAGE_SHIFT in seen.p2m else None
-            yield (f"mfn_list says that PFN {pfn:#x} is MFN {seen.p2m[pfn]:#x}, and the page tables say MFN {maddr >> PAGE_SHIFT:#x}"
-                   + ("" if there is None else f", which mfn_list has as its entry {there:#x} (an entry has {seen.bits // 8} bytes, and so the first PFNs' MFNs stand at 0, {seen.bits // 8}, {seen.bits // 4}, ...)"))
-            return
-
-
-def _written_over(seen: Observation, layout: Layout) -> str:
-    """That the p2m got fewer pages than its entries take, so that something else lies in it."""
-    behind = [(pfn, name) for name, pfn in layout.items() if name in PAGES and pfn > layout["p2m"]]
-    word, size = seen.bits // 8, layout.get("pages", 0) * seen.bits // 8
-    pfn, name = min(behind, default=(0, ""))
-    room = pfn - layout.get("p2m", 0) << PAGE_SHIFT
-    return f"""the p2m has {layout["pages"]:#x} entries of {word} bytes, {-(-size >> PAGE_SHIFT)} pages, and the toolstack laid it out at PFN {layout["p2m"]:#x} with {room >> PAGE_SHIFT} (list_pages(), src/stage6-toolstack/layout.c): {PAGES[name]} begins at PFN {pfn:#x}, and so what is there stands in the
-        place of the entries from {room // word:#x} on""" if name and room < size else ""
-
-
-def _apart(seen: Observation, base: int) -> str:
-    """That mfn_list's entries are of another width than the guest's words."""
-    first, second = (maddr >> PAGE_SHIFT if maddr else 0 for maddr in (seen.guest().space.walk(base + (pfn << PAGE_SHIFT)).maddr for pfn in (0, 1)))
-    told = ""
-    if first and second and seen.bits == 64 and seen.p2m[:1] == [second << 32 | first]:
-        told = f"is {seen.p2m[0]:#x}: that is PFN 0's, {first:#x}, in its lower half, and PFN 1's, {second:#x}, in the upper. So the entries were written 4 bytes apart"
-    elif first and second and seen.bits == 32 and seen.p2m[:3:2] == [first, second] != seen.p2m[:2]:
-        told = f"is that, {first:#x}, the next one is {seen.p2m[1]:#x}, and the one after that is PFN 1's, {second:#x}. So the entries were written 8 bytes apart"
-    return told and f"mfn_list's first word, which is to be PFN 0's MFN, {told}, and a guest of {seen.bits} bits has {seen.bits // 8} for each (write_mfn_list(), src/stage6-toolstack/p2m.c)"
-
-
-def _m2p(seen: Observation) -> Iterator[str]:
-    """Xen's own table of the other direction."""
-    word = seen.bits // 8
-    for pfn, mfn in list(enumerate(seen.p2m))[::EVERY]:
-        entry = seen.peek(M2P[seen.bits] + mfn * word, word)
-        told = int.from_bytes(entry or b"", "little")
-        if entry and told != pfn:
-            yield (f"mfn_list says that PFN {pfn:#x} is MFN {mfn:#x}, and the m2p, which Xen keeps, says that this MFN is PFN {told:#x}. Xen takes the PFNs from the list that XENMEM_populate_physmap is given (extent_start), and writes "
-                   "the MFNs over them: each place has to hold its PFN before the call (populate())")
-            return
 
 
 def _tables(seen: Observation, base: int, layout: Layout) -> Iterator[str]:
