@@ -19,9 +19,10 @@ from .calls import Call
 from .ending import Ending
 from .files import Files, transcript
 from .observe import EXIT, Observation
-from .probes import CONTRACTS, HANDLER, Told
+from .probes import HANDLER, Told
 from .pvh_run import PvhRun
 from .refusal import Refusal
+from .right_results import CONTRACTS
 from .source import Source
 from .tables import Tables
 from .things import Things

@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Functions of the kit's in an observed boot: what each was asked, what it returned, and what is right.
 
-What such a function has to return follows from what Xen has told the guest: of an address there is one translation. So the first
-that returns something else is where the boot went wrong, whatever comes of it later. An image without these functions has no
-probes.
+What such a function has to return is known (right_results.py). So the first that returns something else is where the boot went wrong,
+whatever comes of it later. An image without these functions has no probes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from xenpt.memory import PAGE_SHIFT, PAGE_SIZE, BadPage
+from xenpt.memory import BadPage
 from xenpt.paging import PagingError
 
-from .numbers import M2P
+from .right_results import CONTRACTS, SELECT
 
 if TYPE_CHECKING:
     from xenqemu.registers import Registers
@@ -23,9 +21,7 @@ if TYPE_CHECKING:
 
 MOST = 60  # calls that are looked at, of two stops each
 REGISTERS = "rdi rsi rdx".split()  # 64 bits: of the arguments
-SELECT = "console_select"  # which is told the way that text takes
 HANDLER = "do_trap"  # of exceptions; what it returns is of no account
-MSR_BASE = 0x40000000  # what Xen answers a PV guest's CPUID for the MSR
 
 
 class Told(NamedTuple):
@@ -35,56 +31,6 @@ class Told(NamedTuple):
     result: int
     right: int
     caller: int  # the address behind the call
-
-
-class Contract(NamedTuple):
-    args: str  # what each is
-    gives: str  # what the result is
-    bits: int  # 64: with 32 bits, too; 0: as many as a word has
-    struct: bool  # 32-bit code returns it in memory
-    right: Callable[[Observation, list[int]], int | None]  # None: nothing is known of it
-    at_least: bool = False  # whether more is right, too
-
-
-def _maddr(seen: Observation, args: list[int]) -> int | None:
-    paddr = args[-1]
-    return seen.p2m[paddr >> PAGE_SHIFT] << PAGE_SHIFT | paddr % PAGE_SIZE if paddr >> PAGE_SHIFT < len(seen.p2m) else None
-
-
-def _pfn(seen: Observation, args: list[int]) -> int | None:
-    """By the m2p, which an update may have changed, if the p2m agrees."""
-    word = seen.bits // 8
-    pfn = int.from_bytes(seen.peek(M2P[seen.bits] + args[1] * word, word) or b"", "little")
-    return pfn if pfn < len(seen.p2m) and seen.p2m[pfn] == args[1] else (1 << seen.bits) - 1
-
-
-def _limit(seen: Observation, args: list[int]) -> int:
-    """The end of all that Xen put there; its boot stack is the last, for dom0."""
-    info = seen.info
-    ends = (seen.at_entry.rsp, info.pt_base + info.nr_pt_frames * PAGE_SIZE,
-            info.mfn_list + info.nr_pages * seen.bits // 8, info.mod_start + info.mod_len)
-    return -(-max(ends) // PAGE_SIZE) * PAGE_SIZE
-
-
-def _entry(seen: Observation, va: int, level: str) -> int | None:
-    """P=V address of the entry that translates a VA at a level."""
-    maddr = next((e.maddr for e in seen.guest().space.walk(va).path if e.level.name == level), None)
-    pfn = None if maddr is None else seen.pfn_of.get(maddr >> PAGE_SHIFT)
-    return None if pfn is None else pfn << PAGE_SHIFT | maddr % PAGE_SIZE
-
-
-CONTRACTS = {
-    "cpuid_xen_msr_base": Contract("", "an MSR's number", 32, False, lambda seen, args: MSR_BASE),
-    "early_pgd": Contract("info", "the P=V address of the pgd", 0, False, lambda seen, args: seen.info.pt_base),
-    "early_p2m": Contract("info paddr", "its maddr", 64, True, _maddr),
-    "early_m2p": Contract("info MFN", "its PFN", 0, True, _pfn),
-    "get_pud": Contract("info VA", "the P=V address of its entry", 0, False, lambda seen, args: _entry(seen, args[1], "pud" if seen.bits == 64 else "pgd")),
-    "get_pmd": Contract("info VA", "the P=V address of its entry", 0, False, lambda seen, args: _entry(seen, args[1], "pmd")),
-    SELECT: Contract("way", "nothing", 0, False, lambda seen, args: None),
-    "setup_hypercall_page": Contract("info", "nothing", 0, False, lambda seen, args: None),
-    "remap_limit": Contract("info", "the end of all that the kernel goes on using", 0, True, _limit, at_least=True),
-    "phys_to_machine": Contract("paddr", "its maddr", 64, True, _maddr),
-}
 
 
 class Probes:

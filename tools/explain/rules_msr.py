@@ -5,7 +5,7 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .facts import Facts
 from .msr_value import WRMSR, about, beyond_end, index_in_sight, other_index, p2m_written_over, page, right_value, written
-from .probes import MSR_BASE
+from .right_results import MSR_BASE
 from .rule import rule
 
 LESSON = "2-hypercall-page"

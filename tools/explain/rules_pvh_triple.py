@@ -6,9 +6,9 @@ from xenabi.loader import Loading
 from xenpt.memory import PAGE_SIZE
 
 from .pvh_dump import PAGING, PROTECTED, address_used, linked_at, msr_got, no_gate, no_handler, paged, to_say, triple_fault
-from .rule import rule
 from .msr_value import WRMSR
-from .probes import MSR_BASE
+from .right_results import MSR_BASE
+from .rule import rule
 from .rules_pvh_guest import LESSON, address, kernel
 
 NO_STACK = (1 << 32) - (1 << 20)  # a stack pointer that began at 0 has come no further

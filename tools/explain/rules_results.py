@@ -5,10 +5,11 @@ from xenpt import paging
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .facts import Facts
-from .probes import CONTRACTS, Told
+from .probes import Told
 from .numbers import M2P
 from .questions import misplaced_info, page_fault, say, say_number
 from .relation import also, offset_or_cut, relation
+from .right_results import CONTRACTS
 from .rule import rule
 from .rules_msr import LEAF
 
