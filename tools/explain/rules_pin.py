@@ -5,7 +5,8 @@ import re
 
 from xenpt.memory import PAGE_SHIFT
 
-from .guest_tables import holds, no_table, not_written, stopped_at
+from .guest_entries import holds, no_table, not_written
+from .guest_tables import stopped_at
 from .pin_refusal import PIN, bad_type, built_unshifted, entry_of, of_dom0, said
 from .rule import rule
 from .rules_operations import ON_PORT
