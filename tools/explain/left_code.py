@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from .bare_questions import descriptor, fault, is_code_segment
+from .bare_descriptors import descriptor, is_code_segment
+from .bare_questions import fault
 from .disassembly import branch, memory
 from .facts import Facts
 

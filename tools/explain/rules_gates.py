@@ -6,7 +6,8 @@ import re
 from xenpt.memory import PAGE_SIZE
 
 from .bare_state import FIRMWARE_END, IDT
-from .bare_questions import EXTERNAL, LEADS, NAMES, OVERWRITTEN, PVH, descriptor, fault, gate, is_code_segment, no_handler
+from .bare_descriptors import LEADS, OVERWRITTEN, descriptor, gate, is_code_segment
+from .bare_questions import EXTERNAL, NAMES, PVH, fault, no_handler
 from .fault import from_kernel
 from .rule import rule
 

@@ -6,8 +6,9 @@ import re
 from xenpt.entry import Walk
 from xenpt.memory import PAGE_SIZE
 
+from .bare_descriptors import descriptor
+from .bare_questions import EXTERNAL, NAMES, PVH, cr3, fault, no_handler, wanted
 from .bare_state import CR0_PE, CR0_PG, CR4_PAE, EFER_LMA, EFER_LME, IDT
-from .bare_questions import EXTERNAL, NAMES, PVH, cr3, descriptor, fault, no_handler, wanted
 from .reserved import reserved
 from .rule import rule
 

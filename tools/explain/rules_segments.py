@@ -3,7 +3,8 @@
 
 import re
 
-from .bare_questions import NAMES, NATIVE, PVH, descriptor, fault, is_code_segment, no_handler
+from .bare_descriptors import descriptor, is_code_segment
+from .bare_questions import NAMES, NATIVE, PVH, fault, no_handler
 from .bare_state import CR0_PE, EFER_LMA
 from .disassembly import branch
 from .facts import Facts
