@@ -9,9 +9,8 @@ import os
 from collections.abc import Callable
 
 from xenabi.loader import Loading
-from xenpt.memory import PAGE_SIZE, BadPage
+from xenpt.memory import BadPage
 from xenpt.paging import PagingError
-from xenpt.shared_info import SharedInfo
 
 from .bare import Bare
 from .building import Building, panic
@@ -28,6 +27,7 @@ from .tables import Tables
 from .things import Things
 from .transcript import Transcript
 from .unpacker import Unpacker
+from .xen_told import XenTold
 
 # How a run that ended so ends when it is observed.
 SAME_END = {"crash": ("crash", "halt", "shutdown"), "failure": ("exit", "shutdown"), "mute": ("success", "shutdown"), "silence": ("loop", "in xen", "crash"),
@@ -40,7 +40,7 @@ ON_XEN, PVH_ENDS = ("dom0", "domU"), ("failure", "shutdown", "silence", "timeout
 OF_TIME = ("timer: ", "events: ")  # panics that depend on when an event comes
 
 
-class Facts(Building, Ending, Refusal, Tables, Things):
+class Facts(Building, Ending, Refusal, Tables, Things, XenTold):
     """end: how it ended, in tools/boot's words; where: the address at which a run was stopped, "idle" or "xen"."""
 
     def __init__(self, log: str, end: str, image: str, where: str = "", native: bool = False) -> None:
@@ -133,36 +133,3 @@ class Facts(Building, Ending, Refusal, Tables, Things):
     def panic(self) -> str:
         """What the kernel's own panic() said."""
         return panic(self.said)
-
-    # ---- what Xen told it ----------------------------------------------------------------
-
-    @property
-    def nr_pages(self) -> int:
-        """0 if it is not known."""
-        return self.info.nr_pages if self.info else 0
-
-    @property
-    def info(self):
-        """start_info as it was at the entry."""
-        return getattr(self.seen, "info", None) if self.seen else None
-
-    @functools.cached_property
-    def shared_info(self) -> SharedInfo | None:
-        """Event channels and time at the end."""
-        if not self.seen or not self.info:
-            return None
-        try:
-            return SharedInfo(self.seen.read_page(self.info.shared_info & -PAGE_SIZE), self.bits)
-        except BadPage:
-            return None
-
-    @property
-    def called_back(self) -> bool:
-        """Whether Xen is known to have called the kernel for an event: it returned from one."""
-        names = [c.name for c in self.calls]
-        return "set_callbacks" in names and "iret" in names[names.index("set_callbacks"):]
-
-    @functools.cached_property
-    def page_offset(self) -> int:
-        """VA of all memory, less its paddr: PAGE_OFFSET."""
-        return 0xFFFF880000000000 if self.bits == 64 else self.source.offset
