@@ -75,7 +75,9 @@ def _(f):
 
 @rule("register-lost", JUMP + ": What a kernel sets up first", "failure", rank=-1)
 def _(f):
-    went_on = f.fault and f.fault.page and f.fault.ip in dict(f.source.fixups).values()
+    fixups = dict(f.source.fixups)
+    caught = next((x for x in reversed(f.seen.faults if f.seen else []) if x.ip in fixups), None)
+    went_on = f.fault and (f.fault.page and f.fault.ip in fixups.values() or caught and f.function == f.source.function(caught.ip) != "registers_kept" and lost(f))
     if not went_on and not f.panic.startswith("entries: an exception "):
         return None
     if lost(f):

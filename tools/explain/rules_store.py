@@ -92,6 +92,22 @@ def _(f):
         with a copy of the question's head, and changes its length, and the type only for an error."""
 
 
+@rule("xenstore-refused", STORE, "failure")
+def _(f):
+    told = re.match(r"xenstore: the question for (.*) is refused: (\w+)", f.panic)
+    shared = page(f) if told else None
+    if not shared:
+        return None
+    wanted = f"""Dom0 has refused the domain's question ({told[2]}). The domain wanted "{told[1]}", and """
+    if not shared.asked and not shared.question:
+        return f"""{wanted}in the ring of questions there are only zeros where the last is to be, though req_prod says that {shared.req_prod} bytes were put there: so the domain put them elsewhere. ask() (src/stage4-start-kernel/xenstore.c) has to put head and path into page->req, and page->rsp is for answers."""
+    if shared.question != told[1]:
+        return f"""{wanted}what is in the ring asks for "{shared.question}": ask() (src/stage4-start-kernel/xenstore.c) put another path there, or by another pointer."""
+    if shared.length == len(told[1]):
+        return f"""{wanted}in the ring its length is {shared.length}, that of the text alone: a path ends with a 0, which is a part of it (ask(), src/stage4-start-kernel/xenstore.c: strlen(path) + 1)."""
+    return f"""{wanted}the question in the ring has that path, and its type is {shared.asked}: a value is asked for by XS_READ (ask(), src/stage4-start-kernel/xenstore.c: head.type)."""
+
+
 @rule("xenstore-answer-short", STORE, "failure")
 def _(f):
     told = re.match(r"xenstore: the answer is to have (\d+) bytes more, and they did not come", f.panic)
@@ -130,6 +146,11 @@ def _(f):
         return None
     if shared.answer.len and cut(shared):
         return cut(shared)
+    zeros = len(shared.text) - len(shared.text.lstrip(b"\0"))
+    if zeros:
+        behind = shared.text[zeros:].decode("latin-1")
+        return f"""Dom0's answer to "{told[1]}" begins with {zeros} bytes of 0, {f'and "{behind}" stands behind them' if behind else "and has no others"}: add() (src/stage6-toolstack/store-keys.c) puts its text at head.len, which was {zeros} already, since the answer's head is a copy of the question's, whose len is
+            that of the path. store_reply() has to set answer->head.len to 0 before anything is added."""
     if shared.answer.len:
         return f"""The answer to "{told[1]}" in the ring has {shared.answer.len} bytes of text, and the domain kept none: xenstore_read() (src/stage4-start-kernel/xenstore.c) takes head.len bytes behind the head, and puts a 0 behind the last."""
     if shared.question.rpartition("/")[2] != told[1].rpartition("/")[2]:

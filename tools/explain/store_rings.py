@@ -34,6 +34,8 @@ class Page(NamedTuple):
     before: list[Head]  # those before it
     question: str  # the last that was written
     asked: int  # its type
+    length: int  # by its head, of the path
+    text: bytes  # behind the answer's head
 
 
 def page(f) -> Page | None:
@@ -50,7 +52,9 @@ def page(f) -> Page | None:
                           for (begin, size), end in ((ring.fields["req"], "req_prod"), (ring.fields["rsp"], "rsp_prod")))
     last, begin = questions[-1], ring.offset("req")
     path = data[begin + last.at + last.size:][:min(last.len, MOST_TEXT)].split(b"\0")[0].decode("latin-1")
-    return Page(*indexes, answers[-1], answers[:-1], path, last.type)
+    answer, begin = answers[-1], ring.offset("rsp")
+    text = data[begin + answer.at + answer.size:][:min(answer.len, MOST_TEXT)]
+    return Page(*indexes, answer, answers[:-1], path, last.type, last.len, text)
 
 
 def _messages(ring: bytes, end: int) -> list[Head]:

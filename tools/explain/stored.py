@@ -31,10 +31,10 @@ class Stored:
                 break
             self._take(instruction)
 
-    def data(self, size: int) -> bytes:
-        """The struct that the second argument points to; none if some of it is no constant."""
-        found = [self.bytes.get(self.argument + n) for n in range(size)] if self.argument is not None else []
-        return bytes(b for b in found if b is not None) if None not in found else b""
+    def number(self, at: int, size: int) -> int | None:
+        """A field of the struct that the second argument points to; None if it is no constant."""
+        found = [self.bytes.get(self.argument + at + n) for n in range(size)] if self.argument is not None else [None]
+        return int.from_bytes(bytes(b for b in found if b is not None), "little") if None not in found else None
 
     def _take(self, instruction: Instruction) -> None:
         name = instruction.name
