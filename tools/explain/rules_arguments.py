@@ -8,9 +8,9 @@ from xenabi.headers import value
 from xenabi.hypercalls import ARGUMENTS as TAKES
 
 from .calls import ARGUMENTS, Call
-from .disassembly import function
+from .disassembly import Instruction, function
 from .facts import Facts
-from .questions import refused, say
+from .questions import refused, say, say_number
 from .rule import rule
 from .rules_calling import REGISTERS
 from .rules_console_io import SAMPLE, is_text
@@ -20,7 +20,7 @@ LESSON = "3-remap"
 SELF = value("DOMID_SELF")
 OPERATIONS = ("event_channel_op", "sched_op", "xen_version", "memory_op", "physdev_op")  # an operation's number, and the address of its struct
 MMU = ("mmu_update", "update_va_mapping", "mmuext_op")
-MOST_COUNT = 0x10000
+MOST_COUNT, MOST_DOMAIN = 0x10000, 0xFFFF
 NEAR_CALL = 16  # instructions
 
 
@@ -71,24 +71,44 @@ def _(f):
 def _(f):
     call = refused(f, name=("mmu_update", "mmuext_op"))
     domain = call.args[3] if call else SELF
-    if call and domain > 0xFFFF and f.bits == 64:
-        return f"""{call.name} got {say(f, domain)} as its domain, which is the number of none: its fourth argument did not come by R10. A hypercall's
-            fourth goes there, and not into RCX as a function's does, since SYSCALL overwrites RCX."""
-    went = loaded(f, call, SELF) if call and domain != SELF else ""
+    if not call or domain == SELF:
+        return None
+    number = f"{domain:#x}" if domain <= MOST_DOMAIN else say_number(f, domain)
+    register, went = "R10" if f.bits == 64 else "ESI", loaded(f, call, SELF)
     if went:
         place = next((n for n, r in enumerate(ARGUMENTS[f.bits], 1) if r[-2:] == went.rstrip("d")[-2:]), 0)
         why = f"That is where argument {place} goes: either the arguments are in another order than updates, count, done, domain, or two registers of hypercall()'s asm are exchanged" if place else \
             "It goes there, and not into RCX as a function's does, since SYSCALL overwrites RCX: see hypercall()'s asm"
-        return f"""{call.name} names DOMID_SELF ({SELF:#x}) as its domain, and Xen got {say(f, domain)}: before the call, at {f.source.place(call.caller)}, {SELF:#x} goes into {went.upper()}. The domain is argument 4, which a hypercall
-            takes in {"R10" if f.bits == 64 else "ESI"}. {why}."""
-    if call and domain & 0xFFFF != SELF and not (domain and f.guest(f"^toolstack: created domain {domain}, ")) and (domain or -call.result in (ESRCH, EPERM)):
-        word = {0x7FF1: "DOMID_IO, whose pages are those of devices"}.get(domain, f"{say(f, domain, 'pv', 'linked', 'clobbered')}")
-        return f"""{call.name} names another domain than its caller: {word}. It does not exist, is not one to act for, or does not own the
-            page. Use DOMID_SELF ({SELF:#x})."""
+        return f"""{call.name} names DOMID_SELF ({SELF:#x}) as its domain, and Xen got {number}: before the call, at {f.source.place(call.caller)}, {SELF:#x} goes into {went.upper()}. The domain is argument 4, which a hypercall
+            takes in {register}. {why}."""
+    if domain > MOST_DOMAIN and (f.bits == 64 or domain & MOST_DOMAIN != SELF):
+        return f"{call.name} got {number} as its domain, which is the number of none: a domain's has 16 bits. {fourth(f, call, register)}"
+    if f.xen_said_then("Cannot specify itself as foreign domain"):
+        return f"""{call.name} names domain {domain}, and that is the caller itself, by its own number. Xen takes a number only for a foreign domain: of its own a domain speaks as DOMID_SELF ({SELF:#x}), whatever its
+            number is."""
+    if domain & MOST_DOMAIN != SELF and not (domain and f.guest(f"^toolstack: created domain {domain}, ")) and (domain or -call.result in (ESRCH, EPERM)):
+        word = {0x7FF1: "DOMID_IO, whose pages are those of devices"}.get(domain, number)
+        why = "It does not exist, as Xen says" if f.xen_said_then(f"Unknown domain d{domain}$") else "It is not one to act for, or does not own the page"
+        return f"{call.name} names another domain than its caller: {word}. {why}. Use DOMID_SELF ({SELF:#x})."
+
+
+def fourth(f: Facts, call: Call, register: str) -> str:
+    """Who put an argument into the fourth's register: an instruction in front of the call, or none."""
+    names = {"R10": ("%r10", "%r10d"), "ESI": ("%esi", "%rsi")}[register]
+    put = next((i for i in reversed(before(f, call)) if i.operands.endswith(names)), None)
+    if put:
+        return f"""It was put into {register}, where a hypercall takes its fourth argument, by "{put.name} {put.operands}" at {f.source.place(put.address)}. The order is updates, count, done, domain."""
+    return f"""No instruction in front of the call, at {f.source.place(call.caller)}, puts anything into {register}, where a hypercall takes its fourth argument: it did not come by {register}.""" + (
+        " It goes there, and not into RCX as a function's does, since SYSCALL overwrites RCX." if f.bits == 64 else "")
+
+
+def before(f: Facts, call: Call) -> list[Instruction]:
+    """The code in front of a call."""
+    end = (f.source.linked(call.caller) or [0])[0]
+    return [i for i in function(f.source, call.caller - 1) if i.address < end][-NEAR_CALL:]
 
 
 def loaded(f: Facts, call: Call, number: int) -> str:
     """The register that the code in front of a call loads with a number; empty if it is the one that the fourth argument goes into, or none."""
-    code = [i for i in function(f.source, call.caller - 1) if i.address < (f.source.linked(call.caller) or [0])[0]]
-    found = next((m[1] for i in reversed(code[-NEAR_CALL:]) for m in [re.fullmatch(rf"\${number:#x},%(\w+)", i.operands)] if m), "")
+    found = next((m[1] for i in reversed(before(f, call)) for m in [re.fullmatch(rf"\${number:#x},%(\w+)", i.operands)] if m), "")
     return "" if found in ("esi", "r10", "r10d") and found != ("esi" if f.bits == 64 else "r10") else found
