@@ -96,6 +96,8 @@ class CallWatch:
             return self.seen.peek(args[0], MOST_TABLE) or b""
         if name == "set_timer_op":
             return self._clock()
+        if name == "mmu_update" and not args[1]:
+            return self.seen.peek(args[0], UPDATE.size) or b""
         return (self.seen.peek(args[2], SAMPLE) if args[2] and 0 < args[1] < LINE else None) or b""
 
     def _clock(self) -> bytes:

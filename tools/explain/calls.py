@@ -31,7 +31,7 @@ class Call(NamedTuple):
     result: int | None  # None: it did not come back
     said: list[str]  # Xen's lines
     updates: list[tuple[int, int]]  # mmu_update: ptr and val of each
-    data: bytes = b""  # set_trap_table: the table; console_io: the text; event_channel_op: its struct, with Xen's answer; set_timer_op: the clock; iret: the stack around its frame; else what would be the text if it were console_io
+    data: bytes = b""  # set_trap_table: the table; console_io: the text; event_channel_op: its struct, with Xen's answer; set_timer_op: the clock; iret: the stack around its frame; mmu_update of 0 updates: where the first would be; else what would be the text if it were console_io
     done: int = 0  # mmu_update: how many Xen did
     before: tuple[int | None, ...] = ()  # mmu_update: what stood at each ptr, of the first ones
 

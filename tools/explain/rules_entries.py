@@ -5,9 +5,12 @@ from xenpt import paging
 from xenpt.entry import Entry
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
+from .calls import ARGUMENTS, Call
 from .facts import Facts
 from .questions import REMAP, is_linked, page_fault
 from .rule import rule
+
+FLAGS = "PRESENT RW USER PWT PCD ACCESSED DIRTY PSE".split()  # bit 0 and on
 
 
 @rule("m2p-entry-overwritten", REMAP + ": MMU_MACHPHYS_UPDATE", "crash", "failure")
@@ -26,7 +29,7 @@ def _(f):
     if walk and walk.problem and walk.path and walk.path[-1].value > PAGE_SIZE and not walk.path[-1].value & paging.PRESENT:
         entry = walk.path[-1]
         return f"""The walk of VA {fault.cr2:#x} ends at {entry.name} = {entry.value:#x}, which holds a page but has no PRESENT bit (bit 0). Xen
-            stores such an entry without checking it and returns 0. {exchanged(f, entry.value) or copied(f, fault.cr2, entry)}"""
+            stores such an entry without checking it and returns 0. {exchanged(f, fault.cr2, entry.value) or copied(f, fault.cr2, entry)}"""
 
 
 def copied(f: Facts, va: int, entry: Entry) -> str:
@@ -40,11 +43,28 @@ def copied(f: Facts, va: int, entry: Entry) -> str:
     return ""
 
 
-def exchanged(f: Facts, value: int) -> str:
-    """Whether an entry would be a good one if its halves were exchanged."""
+def exchanged(f: Facts, va: int, value: int) -> str:
+    """Whether an entry would be a good one if its halves were exchanged, and which call brought them so."""
     other = value >> 32 | (value & 0xFFFFFFFF) << 32
     known = f.pfn(other >> PAGE_SHIFT) is not None or f.info and other >> PAGE_SHIFT == f.info.shared_info >> PAGE_SHIFT
-    return f"Its two halves of 32 bits are exchanged: {other:#x} would be right." if known and other & paging.PRESENT else ""
+    if not known or not other & paging.PRESENT:
+        return ""
+    told, call = f"Its two halves of 32 bits are exchanged: {other:#x} would be right.", mapped_by(f, va)
+    if not call or f.bits == 64 or given(f, call) != value:
+        return told
+    wrapper = next((way for way in f.source.inlined(call.caller - 1) if way.startswith("HYPERVISOR_")), "the wrapper that makes the call")
+    return f"""{told} {call.name}, called at {f.source.place(call.caller)}, got them so: {call.args[1]:#x} as argument 2, in {ARGUMENTS[32][1].upper().replace("R", "E", 1)}, and {call.args[2]:#x} as argument 3. An argument of 64 bits takes two registers of a
+        32-bit guest, the low half first: see {wrapper}, and HYPERCALL_U64() in it."""
+
+
+def mapped_by(f: Facts, va: int) -> Call | None:
+    """The update_va_mapping (or that of another domain) that was last made for the page of an address, and not refused."""
+    return next((c for c in reversed(f.calls) if c.name.startswith("update_va_mapping") and c.args[0] >> PAGE_SHIFT == va >> PAGE_SHIFT and c.result == 0), None)
+
+
+def given(f: Facts, call: Call) -> int:
+    """The entry that an update_va_mapping was given."""
+    return call.args[1] if f.bits == 64 else call.args[1] | call.args[2] << 32
 
 
 @rule("right-lost", REMAP + ": Two roads", "crash", "failure",
@@ -85,5 +105,14 @@ def _(f):
     pte = walk.path[-1] if walk and walk.maddr is not None else None
     pfn = f.pfn(walk.maddr >> PAGE_SHIFT) if pte else None
     if pte and not pte.value & paging.RW and (pfn is None or (pfn << PAGE_SHIFT) not in f.said.layout.get("Page tables", range(0))):
+        call = mapped_by(f, fault.cr2)
+        asked = given(f, call) if call else 0
+        told = f" {call.name}, called at {f.source.place(call.caller)}, was given {asked:#x}, whose flags are {flags(asked)}." if call and not asked & paging.RW else ""
+        user = f"""USER (bit 2) stands there, of which a page of the kernel's has no need, and not RW: are the two exchanged? RW is {paging.RW:#x}, and USER {paging.USER:#x}.""" if told and asked & paging.USER else ""
         return f"""A store to VA {fault.cr2:#x} ({f.number(fault.cr2) or "a page of the guest's"}), which is mapped read-only: {pte.name} is
-            {pte.value:#x}, without RW (bit 1). {"An update_va_mapping made it so." if any(c.name == "update_va_mapping" for c in f.calls) else ""}"""
+            {pte.value:#x}, without RW (bit 1).{told} {user}"""
+
+
+def flags(entry: int) -> str:
+    """Names of an entry's."""
+    return " | ".join(name for bit, name in enumerate(FLAGS) if entry >> bit & 1) or "none"
