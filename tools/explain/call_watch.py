@@ -10,7 +10,7 @@ from xenabi.headers import names
 from xenpt.memory import PAGE_SIZE, BadPage
 from xenqemu.packets import StubError
 
-from .calls import ABOUT_GUEST, ARGUMENTS, AROUND, BEHIND, CLOCK, EVENTFUL, IRET, LINE, MOST_TEXT, MOST_UPDATES, SAMPLE, SHUTDOWN, TIME, UPDATE, Call
+from .calls import ABOUT_GUEST, ARGUMENTS, AROUND, BEHIND, CLOCK, EVENTFUL, IRET, LEVEL, LINE, MOST_TEXT, MOST_UPDATES, SAMPLE, SET_IOPL, SHUTDOWN, TIME, UPDATE, Call
 from .saved import Saved, saved_at
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ class CallWatch:
             return self._clock()
         if name == "mmu_update" and not args[1]:
             return self.seen.peek(args[0], UPDATE.size) or b""
+        if name == "physdev_op" and args[0] == SET_IOPL:
+            return self.seen.peek(args[1], LEVEL) or b""
         return (self.seen.peek(args[2], SAMPLE) if args[2] and 0 < args[1] < LINE else None) or b""
 
     def _clock(self) -> bytes:

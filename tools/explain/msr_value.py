@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import re
+
 from xenpt.memory import PAGE_SHIFT
 
+from .disassembly import function
 from .facts import Facts
 from .questions import say_number
 from .relation import offset_or_cut
@@ -39,7 +42,17 @@ def beyond_end(f: Facts) -> str:
     kinds = {"the linked address": at + f.source.offset, "P=V less LOAD_OFFSET": at - f.source.offset}
     found = [f"{(a & f.mask) >> PAGE_SHIFT:#x}, the page number of {kind}" for kind, a in kinds.items()
              if (f.seen.peek(f.info.mfn_list + ((a & f.mask) >> PAGE_SHIFT) * word, word) if f.seen and f.info else None) == bytes(word)]
-    return f" And it is what lies beyond the p2m's {f.nr_pages:#x} entries at index {', and at '.join(found)}." if found else ""
+    return f" 0 is what lies beyond the p2m's {f.nr_pages:#x} entries at index {', and at '.join(found)}." if found else ""
+
+
+def reads(f: Facts, size: int) -> bool:
+    """Whether the code that the value came from, the WRMSR's caller and what that calls before, loads numbers of so many bytes from memory."""
+    name, register = {1: (r"mov[sz]b\w", r"\w+"), 2: (r"mov[sz]w\w", r"\w+"), 4: ("mov|movslq", r"(e\w\w|r\d+d)")}.get(size, ("-", ""))
+    caller = next(iter(f.callers() if f.seen and f.seen.regs else []), 0)
+    end = (f.source.linked(caller) or [0])[0]
+    code = [i for i in function(f.source, caller - 1) if i.address < end]
+    called = [int(i.operands.split()[0], 16) for i in code[:-1] if i.name == "call" and re.match(r"[0-9a-f]+ <", i.operands)]
+    return any(re.fullmatch(name, i.name) and re.search(rf"\),%{register}$", i.operands) for i in (*code, *(i for at in called for i in function(f.source, at))))
 
 
 def p2m_written_over(f: Facts) -> str:

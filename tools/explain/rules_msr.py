@@ -4,7 +4,7 @@
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .facts import Facts
-from .msr_value import WRMSR, about, beyond_end, index_in_sight, other_index, p2m_written_over, page, right_value, written
+from .msr_value import WRMSR, about, beyond_end, index_in_sight, other_index, p2m_written_over, page, reads, right_value, written
 from .right_results import MSR_BASE
 from .rule import rule
 
@@ -98,7 +98,10 @@ def _(f):
                 bytes (PAGE_SHIFT), and they have {PAGE_SIZE}."""
         narrow = [n for n in (1, 2, 4, 8) if page(f) is not None and n != f.bits // 8 and f.info and value ==
                   int.from_bytes(f.code(f.info.mfn_list + (page(f) >> PAGE_SHIFT) * n, n), "little") << PAGE_SHIFT]
-        entries = f"""what mfn_list gives for entry {page(f) >> PAGE_SHIFT:#x} if its entries are taken to have {" or ".join(str(n) for n in narrow)} bytes. They are words (unsigned long), of
+        beyond = "" if value or not f.p2m else beyond_end(f)
+        if beyond:  # nearly each number has a byte that is 0
+            narrow = [n for n in narrow if reads(f, n)]
+        entries = f"""what mfn_list gives for entry {page(f) >> PAGE_SHIFT:#x} if its entries are taken to have {" or ".join(str(n) for n in narrow)} byte{"" if narrow == [1] else "s"}. They are words (unsigned long), of
                 {f.bits // 8}{right_value(f)}.""" if narrow else ""
         if narrow and value:
             return f"The hypercall-page MSR got {value:#x}. That is {entries}"
@@ -107,8 +110,7 @@ def _(f):
             kind = f" It is the right MFN, {want >> PAGE_SHIFT:#x}, shifted by {shift}; a page is {PAGE_SHIFT} bits."
         elif not kind or not value:
             kind = " It is neither an MFN nor a PFN of this guest: it was not read from the p2m, or beyond its end, or it was changed on the way." if f.p2m else ""
-            kind += f" 0 is also {entries}" if kind and narrow else ""
-            kind += beyond_end(f) if not value and f.p2m else ""
+            kind += f" 0 is {entries}" if kind and narrow else beyond
         right = f", {want:#x}: entry {page(f) >> PAGE_SHIFT:#x} of mfn_list, which is the PFN of hypercall_page, holds its MFN" if want else ""
         return f"The hypercall-page MSR got {value:#x}, a page that is not this guest's.{kind} It takes the page's machine address{right}."
 

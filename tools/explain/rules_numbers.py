@@ -5,12 +5,13 @@ import re
 
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
-from .calls import UPDATE, Call
+from .calls import UPDATE
 from .disassembly import branch, memory, operand
 from .facts import Facts
 from .handed import handed
 from .questions import JUMP, MACHINE, REMAP, all_repointed, is_linked, page_fault, say, who
 from .rule import rule
+from .rules_updates import not_asked_for
 
 SIZES = range(2, 65)  # bytes of an element of a table
 
@@ -52,17 +53,6 @@ def _(f):
             return f"mmu_update was asked for 0 updates, at {f.source.place(asked[-1].caller)}, and VA {fault.cr2:#x} is not mapped. {not_asked_for(f, asked[-1], filled)}"
         return f"""mmu_update was asked for 0 updates, and returned {asked[-1].result}: nothing was remapped, and VA {fault.cr2:#x} is not mapped.
             Either none was collected, or the loop over the entries ended before its first: is the limit 0, or no higher than where it starts?"""
-
-
-def not_asked_for(f: Facts, call: Call, filled: tuple[int, int]) -> str:
-    """Why an update was collected, and not asked for: what stood there when the call was made tells whether it came too early."""
-    update = f"maddr {filled[0]:#x} := {filled[1]:#x}"
-    if len(call.data) == UPDATE.size and not any(call.data) and f.source.linked(call.args[0]):
-        count = (f.word("batched") or 0) & 0xFFFFFFFF
-        left = f", and batched, which counts them, is {count} at the end: {'that was' if count == 1 else 'those were'} never sent" if count else ""
-        return f"""The call came too early: where the updates are collected, at VA {call.args[0]:#x}, there was nothing yet. The first, {update}, was put there afterwards{left}. What sends them (flush_batch()) has to come behind all that collects them."""
-    return f"""Where they are collected, at VA {call.args[0]:#x}, the first place is filled in, {update}{', and was when the call was made' if any(call.data) else ''}: it was not counted (batched has to grow with each), or the count was set to 0 before the call, or the call is given another number than
-        the count."""
 
 
 @rule("beyond-initial-mapping", MACHINE + ": What Xen guarantees at the start", "crash", rank=1)

@@ -5,7 +5,7 @@ from errno import ENOSYS
 
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
-from .calls import UPDATE
+from .calls import UPDATE, Call
 from .facts import Facts
 from .questions import refused, say
 from .rule import rule
@@ -104,3 +104,14 @@ def _(f):
         return f"""mmu_update's ptr, {ptr:#x}, is no machine address: {kind}. The entry to change has to be named by its machine address."""
     return f"""mmu_update's ptr, {ptr:#x}, is not in a page of this guest's (MFN {ptr >> PAGE_SHIFT:#x} is not in its p2m). It has to be the
         machine address of the entry to change: early_p2m() of its paddr. What was translated, or added to it?"""
+
+
+def not_asked_for(f: Facts, call: Call, filled: tuple[int, int]) -> str:
+    """Why an update was collected, and not asked for: what stood there when the call was made tells whether it came too early."""
+    update = f"maddr {filled[0]:#x} := {filled[1]:#x}"
+    if len(call.data) == UPDATE.size and not any(call.data) and f.source.linked(call.args[0]):
+        count = (f.word("batched") or 0) & 0xFFFFFFFF
+        left = f", and batched, which counts them, is {count} at the end: {'that was' if count == 1 else 'those were'} never sent" if count else ""
+        return f"""The call came too early: where the updates are collected, at VA {call.args[0]:#x}, there was nothing yet. The first, {update}, was put there afterwards{left}. What sends them (flush_batch()) has to come behind all that collects them."""
+    return f"""Where they are collected, at VA {call.args[0]:#x}, the first place is filled in, {update}{', and was when the call was made' if any(call.data) else ''}: it was not counted (batched has to grow with each), or the count was set to 0 before the call, or the call is given another number than
+        the count."""
