@@ -23,12 +23,16 @@ if TYPE_CHECKING:
     from .observe import Observation
     from .source import Source
 
+IF, FLAGS = 9, {8: "TF (bit 8): the processor raises #DB, vector 1, after each instruction. The guest has no trap table yet,",
+                10: "DF (bit 10): MOVS and STOS go downwards. A guest begins with DF clear,",
+                14: "NT (bit 14): IRET takes itself for the end of a task. A guest begins with NT clear,"}  # EFLAGS, by bit
 Layout = dict[str, int]  # the toolstack's, name by name: PFNs
 
 
 def broken(seen: Observation, source: Source, layout: Layout) -> Iterator[str]:
     """What does not hold, at the first instruction."""
     base = Loading(source.image).virt_base if source.image else 0  # VA of paddr 0
+    yield from _flags(seen.at_entry.eflags)
     yield from mapped(seen, base, layout)
     if seen.info is None:
         yield _no_start_info(seen, base + (layout.get("start_info", 0) << PAGE_SHIFT), layout)
@@ -43,6 +47,12 @@ def broken(seen: Observation, source: Source, layout: Layout) -> Iterator[str]:
     yield from _shared_info(seen)
     yield from stack(seen, base, layout)
     yield from image(seen, source, base)
+
+
+def _flags(eflags: int) -> Iterator[str]:
+    for bit, does in FLAGS.items():
+        if eflags >> bit & 1:
+            yield f"EFLAGS is {eflags:#x}, with {does} and of its bits only {IF} (IF, 1 << {IF}) is to be set (r##flags in REGISTERS(), src/stage6-toolstack/context.c); Xen sets that, too, whatever it is given"
 
 
 def _no_start_info(seen: Observation, right: int, layout: Layout) -> str:

@@ -11,6 +11,9 @@ from .trail import Step
 from .transcript import Transcript
 
 NAMES = {0: "#DE", 1: "#DB", 3: "#BP", 6: "#UD", 8: "#DF", 10: "#TS", 11: "#NP", 12: "#SS", 13: "#GP", 14: "#PF", 17: "#AC"}
+MEANS = {0: "a division by zero, or one whose result does not fit", 1: "a debug exception: EFLAGS has TF (bit 8), or a debug register is set", 3: "the instruction INT3, a breakpoint",
+         4: "INTO, after an overflow", 5: "BOUND, beyond a bound", 6: "no valid instruction", 7: "no FPU is there for it, or TS is set in CR0", 11: "a segment that is not present", 12: "a bad stack segment or stack address",
+         13: "general protection", 16: "an FPU error", 17: "an address that is not aligned, with AC set in EFLAGS", 19: "an SSE error"}
 PRESENT, WRITE, FETCH = 1, 2, 16
 
 
@@ -23,6 +26,12 @@ class Fault(NamedTuple):
     below: int | None = None  # the word below the stack pointer: what a RET that led here took from there
     top: int = 0  # the word at the stack pointer: what a CALL that led here put there
     way: tuple[Step, ...] = ()  # the last runs of instructions before it
+
+    @property
+    def named(self) -> str:
+        """#UD, vector 6 (no valid instruction)"""
+        name, means = NAMES.get(self.vector, "an exception"), MEANS.get(self.vector, "")
+        return f"{name}, vector {self.vector}" + (f" ({means})" if means else "")
 
     @property
     def ip(self) -> int:

@@ -45,7 +45,8 @@ def _(f):
 
 @rule("crashed", "7-debugging: Reading a crash", "crash", rank=2)
 def _(f):
-    return f"Xen ended the guest because of an exception that it has no handler for. The dump above shows where. {plain(f)}"
+    what = f"{f.fault.named}, at {f.source.place(f.fault.ip)}" if f.fault else "an exception"
+    return f"Xen ended the guest because of {what}, for which it has no handler. The dump above shows the registers. {plain(f)}"
 
 
 @rule("refused", "1-notes", "refusal", rank=2)

@@ -6,14 +6,14 @@ import re
 from xenpt.memory import PAGE_SHIFT
 
 from .bad_iret import bad_iret
-from .calls import IRET, LEVEL, SET_IOPL
+from .calls import IRET
 from .disassembly import branch, operand, writers
-from .facts import Facts
 from .frames import pushes
 from .questions import JUMP, MACHINE, hexadecimals, say, stack_in_code
 from .rule import rule
 from .msr_value import WRMSR
 from .rules_numbers import stack_for_code
+from .verdict import level
 
 INT = b"\xcd"
 PAGE_FAULT = 14  # its vector
@@ -86,16 +86,6 @@ def _(f):
                 PHYSDEVOP_set_iopl with level 1, any other domain may not.{level(f)}"""
         return f"""A general protection fault at the bytes {code}: most often an instruction that only ring 0 may use. A paravirtual kernel does
             not run there: cli, sti, hlt, lgdt, mov to cr3 are Xen's, and hypercalls take their place."""
-
-
-def level(f: Facts) -> str:
-    """Which I/O privilege level was asked for last, and got."""
-    asked = [c for c in f.calls if c.name == "physdev_op" and c.args[0] == SET_IOPL and len(c.data) == LEVEL and c.result == 0]
-    iopl = int.from_bytes(asked[-1].data, "little") if asked else 1
-    if iopl != 1:
-        return f""" It was asked for level {iopl}, at {f.source.place(asked[-1].caller)}, and did so. The level is the least privileged ring that may touch ports, and a paravirtual kernel counts as ring 1, for which 0 is too
-            low."""
-    return "" if asked or not f.seen or f.seen.deaf else " It was not asked for any level before."
 
 
 @rule("division", "7-debugging: Reading a crash", "crash", "failure")

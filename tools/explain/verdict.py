@@ -7,11 +7,12 @@ import re
 
 from xenabi.headers import value
 
+from .calls import LEVEL, SET_IOPL
 from .disassembly import function
 from .facts import Facts
 from .returns import entered
 
-ASKED, OPERATION = value("__HYPERVISOR_physdev_op"), value("PHYSDEVOP_set_iopl")  # for the right to touch ports
+ASKED, OPERATION = value("__HYPERVISOR_physdev_op"), SET_IOPL  # for the right to touch ports
 TELLS, PORT, VERDICTS = "tell_host", 0xF4, {16: "success", 17: "failure"}
 
 
@@ -72,3 +73,13 @@ def unknown(f: Facts) -> str:
         if how:
             return f"{told} {word.capitalize()} is {digits} ({verdict:#x}), and {number} is {how}. {TELLS}() writes it to port {PORT:#x} in decimal digits, the upper first, and then a q."
     return told
+
+
+def level(f: Facts) -> str:
+    """Which I/O privilege level was asked for last, and got."""
+    asked = [c for c in f.calls if c.name == "physdev_op" and c.args[0] == SET_IOPL and len(c.data) == LEVEL and c.result == 0]
+    iopl = int.from_bytes(asked[-1].data, "little") if asked else 1
+    if iopl != 1:
+        return f""" It was asked for level {iopl}, at {f.source.place(asked[-1].caller)}, and did so. The level is the least privileged ring that may touch ports, and a paravirtual kernel counts as ring 1, for which 0 is too
+            low."""
+    return "" if asked or not f.seen or f.seen.deaf else " It was not asked for any level before."
