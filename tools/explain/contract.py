@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from .observe import Observation
     from .source import Source
 
-IF, FLAGS = 9, {8: "TF (bit 8): the processor raises #DB, vector 1, after each instruction. The guest has no trap table yet,",
-                10: "DF (bit 10): MOVS and STOS go downwards. A guest begins with DF clear,",
-                14: "NT (bit 14): IRET takes itself for the end of a task. A guest begins with NT clear,"}  # EFLAGS, by bit
+FLAGS = {"TF": (8, "by which the processor raises #DB, vector 1, after each instruction, and the guest has no trap table yet"),
+         "DF": (10, "by which MOVS and STOS go downwards"), "NT": (14, "by which IRET takes itself for the end of a task")}  # bits of EFLAGS
 Layout = dict[str, int]  # the toolstack's, name by name: PFNs
 
 
@@ -50,9 +49,10 @@ def broken(seen: Observation, source: Source, layout: Layout) -> Iterator[str]:
 
 
 def _flags(eflags: int) -> Iterator[str]:
-    for bit, does in FLAGS.items():
+    for name, (bit, does) in FLAGS.items():
         if eflags >> bit & 1:
-            yield f"EFLAGS is {eflags:#x}, with {does} and of its bits only {IF} (IF, 1 << {IF}) is to be set (r##flags in REGISTERS(), src/stage6-toolstack/context.c); Xen sets that, too, whatever it is given"
+            yield (f"EFLAGS (RFLAGS) is {eflags:#x}: {name} (bit {bit}) is set, {does}. IF (bit 9, 1 << 9), which Xen itself sets always, is the only one that REGISTERS() is to give it "
+                   "(EFLAGS_IF, src/stage6-toolstack/context.c)")
 
 
 def _no_start_info(seen: Observation, right: int, layout: Layout) -> str:

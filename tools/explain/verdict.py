@@ -80,6 +80,6 @@ def level(f: Facts) -> str:
     asked = [c for c in f.calls if c.name == "physdev_op" and c.args[0] == SET_IOPL and len(c.data) == LEVEL and c.result == 0]
     iopl = int.from_bytes(asked[-1].data, "little") if asked else 1
     if iopl != 1:
-        return f""" It was asked for level {iopl}, at {f.source.place(asked[-1].caller)}, and did so. The level is the least privileged ring that may touch ports, and a paravirtual kernel counts as ring 1, for which 0 is too
+        return f""" Xen was asked for level {iopl}, at {f.source.place(asked[-1].caller)}, and gave that. The level is the least privileged ring that may touch ports, and a paravirtual kernel counts as ring 1, for which 0 is too
             low."""
-    return "" if asked or not f.seen or f.seen.deaf else " It was not asked for any level before."
+    return "" if asked or not f.seen or f.seen.deaf else " Xen was not asked for any level before."
