@@ -88,7 +88,8 @@ def _(f):
             number is."""
     if domain & MOST_DOMAIN != SELF and not (domain and f.guest(f"^toolstack: created domain {domain}, ")) and (domain or -call.result in (ESRCH, EPERM)):
         word = {0x7FF1: "DOMID_IO, whose pages are those of devices"}.get(domain, number)
-        why = "It does not exist, as Xen says" if f.xen_said_then(f"Unknown domain d{domain}$") else "It is not one to act for, or does not own the page"
+        unknown = f.xen_said_then(f"Unknown domain d{domain}$")
+        why = "It does not exist, as Xen says" if unknown else "It is not one to act for, or does not own the page"
         return f"{call.name} names another domain than its caller: {word}. {why}. Use DOMID_SELF ({SELF:#x})."
 
 

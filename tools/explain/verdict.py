@@ -78,8 +78,6 @@ def unknown(f: Facts) -> str:
 def level(f: Facts) -> str:
     """Which I/O privilege level was asked for last, and got."""
     asked = [c for c in f.calls if c.name == "physdev_op" and c.args[0] == SET_IOPL and len(c.data) == LEVEL and c.result == 0]
-    iopl = int.from_bytes(asked[-1].data, "little") if asked else 1
-    if iopl != 1:
-        return f""" Xen was asked for level {iopl}, at {f.source.place(asked[-1].caller)}, and gave that. The level is the least privileged ring that may touch ports, and a paravirtual kernel counts as ring 1, for which 0 is too
-            low."""
+    if asked and not any(asked[-1].data):
+        return f""" Xen was asked for level 0, at {f.source.place(asked[-1].caller)}, and gave that. The level is the least privileged ring that may touch ports, and a paravirtual kernel counts as ring 1."""
     return "" if asked or not f.seen or f.seen.deaf else " Xen was not asked for any level before."
