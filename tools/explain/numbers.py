@@ -56,7 +56,7 @@ def _kinds(f: Facts, n: int):
         yield "stack", f"the top of init_stack, {'VA' if n == top else 'P=V'}"
     thing = f.thing(n)
     if thing:
-        yield "pv", f"P=V address of {thing}"
+        yield "pv", f"{'paddr' if f.virt_base else 'P=V address'} of {thing}"
     for offset, word in ((f.page_offset, "linked"), (f.source.offset, "linked")):
         thing = offset and f.thing(n - offset & f.mask)
         if thing:
@@ -72,8 +72,9 @@ def _kinds(f: Facts, n: int):
         combined = {"LOAD_OFFSET - PAGE_OFFSET": f.source.offset - f.page_offset, "PAGE_OFFSET - LOAD_OFFSET": f.page_offset - f.source.offset,
                     "LOAD_OFFSET + PAGE_OFFSET": f.source.offset + f.page_offset}
         yield "combined", next((words for words, value in combined.items() if value & f.mask == n), "")
+    yield from _onto_virt_base(f, n)
     twice = n - 2 * f.page_offset & f.mask
-    if f.page_offset and f.thing(twice):
+    if f.page_offset and f.thing(twice) and not f.virt_base:
         yield "twice", f"PAGE_OFFSET added twice to P=V {twice:#x}, {f.thing(twice)}"
     negative = n + f.page_offset & f.mask
     if f.page_offset and f.thing(negative) and not f.thing(n):
@@ -86,6 +87,15 @@ def _kinds(f: Facts, n: int):
         yield "minus", f"P=V {elsewhere:#x}, {thing}, less LOAD_OFFSET: what runs P=V has paddrs already, and nothing is to be taken off"
     yield from _machine(f, n)
     yield from _passed(f, n)
+
+
+def _onto_virt_base(f: Facts, n: int):
+    """An offset, added to a VA of an image that Xen mapped at VIRT_BASE."""
+    for name, offset in {"PAGE_OFFSET": f.page_offset, "LOAD_OFFSET": f.source.offset}.items() if f.virt_base else ():
+        thing = offset and f.thing(n - offset - f.virt_base & f.mask)
+        if thing:
+            yield "twice", f"{name} added to VA {n - offset & f.mask:#x}, {thing}"
+            break
 
 
 def _passed(f: Facts, n: int):
@@ -117,7 +127,7 @@ def _machine(f: Facts, n: int):
     if 0 < n < f.nr_pages:
         yield "pfn", f"the PFN of {f.thing(n << PAGE_SHIFT) or 'a page of this guest'}"
     elif PAGE_SIZE <= n < f.nr_pages << PAGE_SHIFT and not f.thing(n):
-        yield "pv", f"P=V, beyond all that Xen put there; PFN {n >> PAGE_SHIFT:#x} of {f.nr_pages:#x}"
+        yield "pv", f"{'paddr' if f.virt_base else 'P=V'}, beyond all that Xen put there; PFN {n >> PAGE_SHIFT:#x} of {f.nr_pages:#x}"
 
 
 def built(f: Facts, mfn: int) -> int | None:

@@ -25,7 +25,7 @@ def array_of(f: Facts, fault) -> int:
 @rule("linked-beyond", REMAP + ": How far the remap must reach", "crash", "failure", rank=1)
 def _(f):
     fault = page_fault(f)
-    if fault and f.source.is_code(fault.ip) and fault.cr2 >= f.page_offset > 0 and remapped(f) and not f.is_a(fault.cr2, "xen", "clobbered") and not fault.denied:
+    if fault and f.source.is_code(fault.ip) and fault.cr2 >= f.page_offset > 0 and (remapped(f) or f.virt_base) and not f.is_a(fault.cr2, "xen", "clobbered") and not fault.denied:
         below = f.source.extent.start - fault.cr2
         if f.bits == 64 and 0 < below < LARGE:
             return f"""VA {fault.cr2:#x} lies {below:#x} bytes below the first linked address of the kernel, {f.source.extent.start:#x}, and nothing is mapped there: a pointer into the image was moved down, by a loop that counts the wrong way or does not meet its end, or by an index or a
@@ -35,7 +35,8 @@ def _(f):
         if array:
             return f"""VA {fault.cr2:#x} lies {fault.cr2 - array & f.mask:#x} bytes behind a pointer, {say(f, array)}: much further than what that points to is long. So it is the number that was added to it, an index, that is wrong. Where does it come from, and what
                 is its bound?{who(f, fault.cr2)}"""
-        beyond = "beyond the guest's memory" if f.nr_pages and paddr >= f.nr_pages << PAGE_SHIFT else "beyond all that the remap had to reach"
+        beyond = "beyond the guest's memory" if f.nr_pages and paddr >= f.nr_pages << PAGE_SHIFT else \
+            f"beyond all that Xen mapped at VIRT_BASE{f', which ends at VA {total.stop:#x}' if (total := f.said.layout.get('TOTAL')) else ''}" if f.virt_base else "beyond all that the remap had to reach"
         if f.pfn(paddr >> PAGE_SHIFT) is not None and paddr >> PAGE_SHIFT > f.nr_pages:
             return f"""Linked VA {fault.cr2:#x} would be paddr {paddr:#x}, and that is the {f.number(paddr, "maddr")}: an MFN was taken for a PFN. It has to go
                 through the m2p first.{who(f, fault.cr2)}"""

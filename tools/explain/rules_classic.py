@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The classic notes, which hold addresses: VIRT_BASE, ENTRY, PADDR_OFFSET, INIT_P2M, HYPERCALL_PAGE. They come together, or not at all."""
 
+from xenpt.memory import PAGE_SHIFT
+
+from .disassembly import operand
+from .facts import Facts
+from .questions import page_fault, who
 from .rule import rule
 from .rules_notes import LESSON, at_fault, loading, note
 
@@ -75,3 +80,31 @@ def _(f):
     if page and right is not None and page.number not in (right, right - f.source.offset & f.mask):
         return f"""The HYPERCALL_PAGE note says {page.number:#x}, {f.number(page.number, "linked", "pv") or "which is nothing of the image's"}, and
             hypercall_page is at VA {right:#x}. Xen wrote its stubs over what was there, before the first instruction."""
+
+
+def index_of_p2m(f: Facts) -> tuple[int, int] | None:
+    """The address at which the p2m was to be read, and the VA whose page number was the index."""
+    used = operand(f.source, f.fault.ip, f.fault.regs) if f.fault and f.info and f.virt_base else None
+    address = f.fault.cr2 if used and f.fault.page else used[0] if used else 0
+    index, rest = divmod(address - f.info.mfn_list & f.mask, f.bits // 8) if used else (0, 1)
+    va = index << PAGE_SHIFT & f.mask
+    return (address, va) if not rest and f.is_a(va, "linked") else None
+
+
+@rule("va-for-paddr", CLASSIC, "crash", "failure")
+def _(f):
+    found = index_of_p2m(f)
+    if not found:
+        return None
+    address, va = found
+    filled = " The page need not be asked for: there is a note HYPERCALL_PAGE, and Xen had filled it before the entry." if note(f, "HYPERCALL_PAGE") and va == f.source.va("hypercall_page") else ""
+    return f"""VA {address:#x} is entry {va >> PAGE_SHIFT:#x} of the p2m (VA {f.info.mfn_list:#x}), and that is the page number of VA {va:#x} ({f.number(va, "linked")}). A VA was taken for a paddr: the note
+        VIRT_BASE ({f.virt_base:#x}) had Xen map the image at its linked VAs, not P=V, and a paddr is so much less than its VA.{filled}"""
+
+
+@rule("paddr-for-va", CLASSIC, "crash", "failure")
+def _(f):
+    fault = page_fault(f)
+    if fault and f.virt_base and f.thing(fault.cr2) and not f.is_a(fault.cr2, "linked"):
+        return f"""VA {fault.cr2:#x} was used, {fault.doing}, and that is the {f.number(fault.cr2, "pv")}. Nothing is mapped P=V: the note VIRT_BASE had Xen map the image and all that comes with it so much higher, {f.virt_base:#x}, so that is at VA
+            {fault.cr2 + f.virt_base & f.mask:#x}.{who(f, fault.cr2)}"""

@@ -21,6 +21,9 @@ def _(f):
     if fault and f.is_a(fault.cr2, "twice") and not f.is_a(fault.cr2, "pv", "linked"):
         if f.source.line(fault.ip).partition(":")[0].endswith(".S") and absolute(f.source, fault.ip) == fault.cr2:
             return f"VA {fault.cr2:#x} is {f.number(fault.cr2, 'twice')}: the instruction at {f.source.place(fault.ip)} has that address in itself. A symbol's address is the linked one, and to get its paddr LOAD_OFFSET has to be subtracted once (pa()), not added."
+        if f.virt_base:
+            return f"""VA {fault.cr2:#x} is {f.number(fault.cr2, 'twice')}. The note VIRT_BASE ({f.virt_base:#x}) had Xen map the image and all that comes with it at linked VAs: the pointer to start_info and the pointers in it
+                are VAs that are right from the first instruction on, and nothing is to be added to them.{who(f, fault.cr2)}"""
         return f"VA {fault.cr2:#x} is {f.number(fault.cr2, 'twice')}. A pointer was repointed that had been repointed already.{who(f, fault.cr2)}"
 
 
@@ -116,7 +119,7 @@ def _(f):
 @rule("code-low", JUMP + ": A jump that stays low", "crash", "failure")
 def _(f):
     fault = page_fault(f)
-    if fault and fault.fetch and not fault.denied and f.is_a(fault.cr2, "pv") and not f.native and not took_pv(f, fault.cr2):
+    if fault and fault.fetch and not fault.denied and f.is_a(fault.cr2, "pv") and not f.native and not f.virt_base and not took_pv(f, fault.cr2):
         vector = next((n for n, a in gates(f) if a == fault.cr2), None)
         if vector is not None:
             return f"""The trap table that was registered leads vector {vector} to P=V {fault.cr2:#x} ({f.number(fault.cr2, 'pv')}), whose mapping has been dropped: Xen entered the handler there. The table takes linked VAs, LOAD_OFFSET more."""
@@ -134,7 +137,7 @@ def never_sent(f) -> str:
       unlike="`xen hypercalls on` in `make gdb`: was there an mmu_update before?")
 def _(f):
     fault = page_fault(f)
-    if fault and is_linked(f, fault.cr2) and f.seen and not remapped(f) and not any(c.name == "mmu_update" and c.refused for c in f.calls):
+    if fault and is_linked(f, fault.cr2) and f.seen and not f.virt_base and not remapped(f) and not any(c.name == "mmu_update" and c.refused for c in f.calls):
         return f"""Linked VA {fault.cr2:#x} ({f.number(fault.cr2, 'linked') or "in the linked mapping"}) was used, {fault.doing}, and no page-table update
             has been made yet: nothing is mapped there before the remap. {never_sent(f)}Either a pointer got PAGE_OFFSET added too early, or the remap was
             left out, or the linker put an address into data or code.{f" It was jumped to at {f.place(fault.way[-1].address)}." if fault.fetch and fault.way and not is_linked(f, fault.way[-1].address) else ""}{who(f, fault.cr2)}"""

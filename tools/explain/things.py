@@ -42,9 +42,10 @@ class Things:
     bare: Bare | None
     pvh: str
     page_offset: int
+    virt_base: int
 
     def thing(self, paddr: int) -> str:
-        """What Xen put at a P=V address, or what of the image is there; empty if nothing."""
+        """What Xen put at a paddr (P=V), or what of the image is there; empty if nothing."""
         va = paddr + self.source.offset & self.mask
         if va in self.source.extent:
             page = self.source.va("hypercall_page")
@@ -55,8 +56,9 @@ class Things:
             offset = paddr - self.bare.info
             return ("boot_params" if self.pvh == "n" else "hvm_start_info") + (f" + {offset:#x}" if offset else "")
         for name, extent in self.said.layout.items():
-            if name != "TOTAL" and paddr in extent and not name.startswith("Loaded"):
-                offset = paddr - extent.start
+            at = paddr + self.virt_base & self.mask  # the layout's are VAs
+            if name != "TOTAL" and at in extent and not name.startswith("Loaded"):
+                offset = at - extent.start
                 return _NAMES.get(name, name) + (f" + {offset:#x}" if offset else "")
         return ""
 

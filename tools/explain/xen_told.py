@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from xenabi.loader import Loading
 from xenpt.memory import PAGE_SIZE, BadPage
 from xenpt.shared_info import SharedInfo
 
@@ -53,3 +54,8 @@ class XenTold:
     def page_offset(self) -> int:
         """VA of all memory, less its paddr: PAGE_OFFSET."""
         return 0xFFFF880000000000 if self.bits == 64 else self.source.offset
+
+    @functools.cached_property
+    def virt_base(self) -> int:
+        """VA of paddr 0 from the entry on, by the note VIRT_BASE; 0 if Xen maps the image P=V."""
+        return Loading(self.source.image).virt_base if self.source.image else 0
