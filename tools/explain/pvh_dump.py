@@ -17,6 +17,7 @@ PAGE_FAULT = 14
 PAGING, PROTECTED = 1 << 31, 1  # of CR0
 MOST_TEXT = 100  # bytes
 REGISTER = r"\b(r(?:[a-d]x|[sd]i|bp|8|9|1[0-5])): +([0-9a-f]{16})"  # of Xen's dump
+CONSOLE = ("console.c", "printk.c", "ring.c", "string.c")  # files by which the handler of an exception prints
 FAR = 4  # sizes of the stack: so far below it the page of stubs and the read-only data are written over before anything fails
 
 
@@ -40,7 +41,8 @@ def address_used(f, dumped) -> str:
         return ""
     said = f.guest(r"^toolstack: layout, PFNs: (.*)")
     pages = {name: int(pfn, 16) << PAGE_SHIFT for name, pfn in re.findall(r"(\w+) 0x([0-9a-f]+)", said[1] if said else "")}
-    made = next((f" The register that it counts from, {used[1]:#x}, is {words}: that is the page of {name}, PFN {paddr >> PAGE_SHIFT:#x}, paddr {paddr:#x}." for name, paddr in pages.items()
+    made = next((f" The register that it counts from, {used[1]:#x}, is the paddr of the page of {name}, PFN {paddr >> PAGE_SHIFT:#x}." for name, paddr in pages.items() if used[1] == paddr), "") or \
+        next((f" The register that it counts from, {used[1]:#x}, is {words}: that is the page of {name}, PFN {paddr >> PAGE_SHIFT:#x}, paddr {paddr:#x}." for name, paddr in pages.items()
                  if (words := relation(kernel(f), used[1], paddr)) and not used[1] & PAGE_SIZE - 1), "")
     beyond = f", and the kernel's tables map {MAPPED:#x} bytes from 0 on" if paged(dumped) and MAPPED <= used[0] < kernel(f).page_offset else ""
     return f"The instruction's operand is at {address(f, used[0], paged(dumped))}{beyond}.{made}"
@@ -86,9 +88,17 @@ def paged(dumped):
     return bool(dumped.get("cr0", 0) & PAGING)
 
 
-def no_handler(f, rsp: int) -> str:
+def ran_over(f, rsp: int) -> bool:
+    """Whether init_stack has run over, and not by much."""
+    stack = kernel(f).source.va("init_stack")
+    return stack is not None and stack - FAR * STACK_SIZE < rsp < stack
+
+
+def no_handler(f, rsp: int, rip: int) -> str:
     """Why a fault finds no handler, as far as the stack pointer tells."""
     stack = kernel(f).source.va("init_stack")
-    if stack is not None and stack - FAR * STACK_SIZE < rsp < stack:
+    if ran_over(f, rsp) and kernel(f).source.line(rip).partition(":")[0].endswith(CONSOLE):
+        return f"init_stack begins {stack - rsp:#x} bytes above that, at VA {stack:#x}. The handler prints, by the code that the fault is in, and so fell into the fault again and again, until the stack had run over."
+    if ran_over(f, rsp):
         return f"init_stack begins at VA {stack:#x}, {stack - rsp:#x} bytes above: the stack has run over. Does a handler call itself, or cause the exception that it is for?"
     return "Either no IDT was loaded yet, or its gate leads nowhere, or there is no stack to push on."

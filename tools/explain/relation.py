@@ -51,7 +51,7 @@ def offset_or_cut(f: Facts, got: int, right: int) -> str:
             return f"the right one, shifted left by {count} bits too many"
         if got == right >> count:
             return f"the right one, shifted right by {count} bits too many, or left by {count} too few"
-    if got == right - right % PAGE_SIZE:
+    if right % PAGE_SIZE and got == right - right % PAGE_SIZE:
         return f"the right one without its lower {PAGE_SHIFT} bits, the offset in the page"
     if 0 < abs(got - right) <= NEAR:
         return f"{abs(got - right)} bytes {'beyond' if got > right else 'below'} the right one"

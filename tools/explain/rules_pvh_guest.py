@@ -34,7 +34,7 @@ def address(f, va: int, translated: bool = True) -> str:
     dropped = f.guest(f"{whose}(?:P=V dropped|pvh_start_kernel at VA)")  # or about to be
     low = translated and dropped and (PAGE_SIZE <= va < MAPPED or kernel(f).is_a(va, "pv"))
     return f"VA {va:#x}{f' ({kind})' if kind else ''}" + \
-        (". That is a paddr, and as a VA it is mapped no more once P=V was dropped: it lacks LOAD_OFFSET (linked_va()) or PAGE_OFFSET (__va())" if low else "")
+        (f". That is a paddr, and as a VA it is mapped no more once P=V was dropped: it lacks {'LOAD_OFFSET (linked_va())' if kernel(f).source.linked(va) else 'PAGE_OFFSET (__va())'}" if low else "")
 
 
 @rule("pvh-pv-address", LESSON, "failure")

@@ -5,7 +5,7 @@ from xenabi.headers import names, value
 from xenabi.loader import Loading
 from xenpt.memory import PAGE_SIZE
 
-from .pvh_dump import PAGING, PROTECTED, address_used, linked_at, msr_got, no_gate, no_handler, paged, to_say, triple_fault
+from .pvh_dump import PAGING, PROTECTED, address_used, linked_at, msr_got, no_gate, no_handler, paged, ran_over, to_say, triple_fault
 from .msr_value import WRMSR
 from .right_results import MSR_BASE
 from .rule import rule
@@ -88,5 +88,7 @@ def _(f):
         register = (control[2] >> 3 & 7)
         used = f"The instruction is a move to CR{register}, and who sets a bit there that is reserved, or one that does not go with the others, gets #GP: what CR{register} held has to be read, a bit added, and that written back." \
             if register != 3 else "The instruction is a move to CR3, which takes a paddr of a table."
-    return f"""An exception found no handler, and the fault of not finding one found none, too. It came at {at}. {why} {used}
-        RSP is {address(f, dumped.get('rsp', 0), paged(dumped))}. {'' if expected else no_handler(f, dumped.get('rsp', 0))}"""
+    began = "An exception came when the stack had run over, so no handler could be entered any more." if ran_over(f, dumped.get("rsp", 0)) and not expected else \
+        "An exception found no handler, and the fault of not finding one found none, too."
+    return f"""{began} It came at {at}. {why} {used}
+        RSP is {address(f, dumped.get('rsp', 0), paged(dumped))}. {'' if expected else no_handler(f, dumped.get('rsp', 0), dumped.get('rip', 0))}"""
