@@ -11,6 +11,7 @@ from .rule import rule
 from .rules_events import mapped
 from .rules_updates import LESSON
 
+PGDIR_SIZE = 1 << 30  # of PAE
 BUILT = "^toolstack: created domain "  # another's tables are: rules_pin.py
 
 
@@ -91,6 +92,20 @@ def table_of(f: Facts) -> str:
     return "a page that is not this guest's" if pfn is None else f.thing(pfn << PAGE_SHIFT) or f"PFN {pfn:#x}"
 
 
+def pgd_road(f: Facts, slot: int) -> str:
+    """That a pgd entry of P=V was to be copied into PAE's shared slot, and for which paddrs that may be."""
+    walks = [f.walk(n * PGDIR_SIZE) for n in range(slot if f.bits == 32 else 0)]
+    low = next((n for n, w in enumerate(walks) if any(e.level.name == "pgd" and e.value == f.update[1] for e in (w.path if w else ()))), None)
+    if low is None:
+        return ""
+    others = sum(ptr >> PAGE_SHIFT != f.update[0] >> PAGE_SHIFT for ptr, _ in f.refused.updates)
+    by = "Such a copy is remap_kernel_pgd()'s" if f.source.va("remap_kernel_pgd") is not None else "A pgd entry is copied there"
+    limit = next((t.result for t in (f.seen.probes.told if f.seen and f.seen.probes else ()) if t.name == "remap_limit"), None)
+    shared = slot * PGDIR_SIZE - f.page_offset
+    return f""" Here val is pgd[{low}], which maps all from P=V {low * PGDIR_SIZE:#x} to {(low + 1) * PGDIR_SIZE:#x}. {by}{f"; the remap was to reach up to paddr {limit:#x}" if limit else ""}. {f"Of pmd entries {others} {'is' if others == 1 else 'are'} in the same batch" if others else "No pmd entry is in the batch"}. The pgd road
+        is for paddrs below SHARED_SLOT_START - PAGE_OFFSET, which is {shared:#x} here{", so for none" if not shared else ""}: {"does the range that it is given end there?" if others else "what is the paddr compared with that decides it? SHARED_SLOT_START itself is a VA."}"""
+
+
 @rule("xens-slot", LESSON + ": The slot that is Xen's", "failure")
 def _(f):
     call = refused(f, EINVAL, name=("mmu_update",))
@@ -110,4 +125,4 @@ def _(f):
                 return f"""Xen refused this without a message: ptr {f.update[0]:#x} is entry {slot} of the pgd, a slot that Xen shares with the guest, and it was to be cleared. What is dropped are the entries of P=V alone, those below
                     the one of PAGE_OFFSET: the loop over them went too far."""
             return f"""Xen refused this without a message: ptr {f.update[0]:#x} is entry {slot} of the pgd, a slot that Xen shares with the
-                guest (slot 3 of PAE, 256 to 271 of x86-64). There the pmd entries have to be copied, one for 2 MiB."""
+                guest (slot 3 of PAE, 256 to 271 of x86-64). There the pmd entries have to be copied, one for 2 MiB.{pgd_road(f, slot)}"""

@@ -8,6 +8,7 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 from .calls import UPDATE, Call
 from .facts import Facts
 from .questions import refused, say
+from .relation import also
 from .rule import rule
 
 LESSON = "3-remap"
@@ -65,12 +66,26 @@ def p2m_pointer(f: Facts) -> tuple[int, int] | None:
     return (pointer, right) if wrong else None
 
 
+def entry_of_p2m(f: Facts, pointer: int) -> str:
+    """Which entry could not be read, and what its index was made of."""
+    if not f.fault or not f.fault.page:
+        return ""
+    index = (f.fault.cr2 - pointer & f.mask) // (f.bits // 8)
+    paddr = index << PAGE_SHIFT & f.mask
+    va = paddr + f.page_offset & f.mask
+    if f.source.offset == f.page_offset or not f.thing(va - f.source.offset & f.mask):
+        return f"Nothing was read: the access to entry {index:#x} faulted, at VA {f.fault.cr2:#x}."
+    why = "which is for addresses behind the image (one in it takes __pa_symbol())" if f.source.linked(va) else \
+        "and takes off PAGE_OFFSET. So this pointer, too, got LOAD_OFFSET, which is for addresses in the image alone: what Xen laid behind it is at PAGE_OFFSET and its paddr"
+    return f"Nothing was read: the access to entry {index:#x} faulted, at VA {f.fault.cr2:#x}. That index is the page number of {paddr:#x}, which is VA {va:#x} ({f.number(va, 'linked')}) less PAGE_OFFSET: __pa() made it, {why}."
+
+
 @rule("p2m-pointer", "4-start-kernel: The p2m not repointed", "failure", "crash")
 def _(f):
     if p2m_pointer(f):
         pointer, right = p2m_pointer(f)
-        return f"""phys_to_machine_mapping is {say(f, pointer)}, and the p2m is at VA {right:#x} (start_info's mfn_list, repointed). What was read by it as an
-            MFN is none."""
+        return f"""phys_to_machine_mapping is {say(f, pointer)}, and the p2m is at VA {right:#x} (start_info's mfn_list, repointed).{also(f, pointer, right)}
+            {entry_of_p2m(f, pointer) or "What was read by it as an MFN is none."}"""
 
 
 @rule("pointer-not-repointed", "4-start-kernel: The p2m not repointed", "failure")
