@@ -97,7 +97,8 @@ def _(f):
     if not found:
         return None
     address, va = found
-    filled = " The page need not be asked for: there is a note HYPERCALL_PAGE, and Xen had filled it before the entry." if note(f, "HYPERCALL_PAGE") and va == f.source.va("hypercall_page") else ""
+    filled = " The page need not be asked for: there is a note HYPERCALL_PAGE, and Xen had filled it before the entry." if note(
+        f, "HYPERCALL_PAGE") and va == f.source.va("hypercall_page") else ""
     return f"""VA {address:#x} is entry {va >> PAGE_SHIFT:#x} of the p2m (VA {f.info.mfn_list:#x}), and that is the page number of VA {va:#x} ({f.number(va, "linked")}). A VA was taken for a paddr: the note
         VIRT_BASE ({f.virt_base:#x}) had Xen map the image at its linked VAs, not P=V, and a paddr is so much less than its VA.{filled}"""
 

@@ -7,6 +7,7 @@ from .calls import IRET, MOST_UPDATES, SHUTDOWN
 from .disassembly import absolute, operand
 from .frames import gates
 from .handed import handed
+from .linker import by_linker
 from .missing_call import later_call
 from .questions import JUMP, REMAP, is_linked, page_fault, remapped, stack_in_code, who
 from .rule import rule
@@ -85,7 +86,7 @@ def _(f):
 def _(f):
     fault = page_fault(f)
     fixed = f.source.line(fault.ip).partition(":")[0].endswith(".S") and absolute(f.source, fault.ip) == fault.cr2 if fault else False
-    if fault and fixed:
+    if fault and fixed and not f.is_a(fault.cr2, "linked"):
         return f"""The instruction at {f.source.place(fault.ip)} takes its operand from memory, at the fixed address {fault.cr2:#x}, and nothing is mapped there. In this assembly a number is an address, unless a $ stands before it."""
     if fault and fault.cr2 < PAGE_SIZE and f.source.function(fault.ip) != "probe_kernel_read" and not fault.returned_to and (f.source.is_code(fault.ip) or fault.fetch and not f.bare):
         used = operand(f.source, fault.ip, fault.regs)
@@ -138,6 +139,11 @@ def never_sent(f) -> str:
 def _(f):
     fault = page_fault(f)
     if fault and is_linked(f, fault.cr2) and f.seen and not f.virt_base and not remapped(f) and not any(c.name == "mmu_update" and c.refused for c in f.calls):
-        return f"""Linked VA {fault.cr2:#x} ({f.number(fault.cr2, 'linked') or "in the linked mapping"}) was used, {fault.doing}, and no page-table update
-            has been made yet: nothing is mapped there before the remap. {never_sent(f)}Either a pointer got PAGE_OFFSET added too early, or the remap was
-            left out, or the linker put an address into data or code.{f" It was jumped to at {f.place(fault.way[-1].address)}." if fault.fetch and fault.way and not is_linked(f, fault.way[-1].address) else ""}{who(f, fault.cr2)}"""
+        used = f"""Linked VA {fault.cr2:#x} ({f.number(fault.cr2, 'linked') or "in the linked mapping"}) was used, {fault.doing}, and no page-table update
+            has been made yet: nothing is mapped there before the remap."""
+        jumped = f" It was jumped to at {f.place(fault.way[-1].address)}." if fault.fetch and fault.way and not is_linked(f,
+                                                 fault.way[-1].address) else ""
+        if by_linker(f, fault):
+            return f"{used} {by_linker(f, fault)}{jumped}"
+        return f"""{used} {never_sent(f)}Either a pointer got PAGE_OFFSET added too early, or the remap was
+            left out, or the linker put an address into data or code.{jumped}{who(f, fault.cr2)}"""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Before there is a voice: what the head passes on, and what CPUID says. Stages 1 and 2."""
 
-from .questions import say
+from .linker import by_linker
+from .questions import page_fault, say
 from .rule import rule
 from .rules_image import entered_elsewhere
 from .msr_value import about
@@ -34,7 +35,7 @@ def _(f):
 
 @rule("start_info-lost", "1-notes: The first instructions", "crash", "failure")
 def _(f):
-    lost = f.seen.lost_start_info if f.seen and not f.bzimage and not entered_elsewhere(f) else None
+    lost = f.seen.lost_start_info if f.seen and not f.bzimage and not entered_elsewhere(f) and not (page_fault(f) and by_linker(f, f.fault)) else None
     if lost is not None and f.seen.returns == f.seen.start_info:
         return f"""xen_entry() was jumped to, not called: start_info, P=V {f.seen.start_info:#x}, which the head has pushed, stands where the return
             address belongs, and its argument is what lies above, {lost:#x}{about(f, lost)}. CALL pushes a return address; with JMP the head has to
