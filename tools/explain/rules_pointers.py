@@ -141,8 +141,8 @@ def _(f):
     if fault and is_linked(f, fault.cr2) and f.seen and not f.virt_base and not remapped(f) and not any(c.name == "mmu_update" and c.refused for c in f.calls):
         used = f"""Linked VA {fault.cr2:#x} ({f.number(fault.cr2, 'linked') or "in the linked mapping"}) was used, {fault.doing}, and no page-table update
             has been made yet: nothing is mapped there before the remap."""
-        jumped = f" It was jumped to at {f.place(fault.way[-1].address)}." if fault.fetch and fault.way and not is_linked(f,
-                                                 fault.way[-1].address) else ""
+        left = fault.way[-1].address if fault.fetch and fault.way else fault.cr2
+        jumped = "" if is_linked(f, left) else f" It was jumped to at {f.place(left)}."
         if by_linker(f, fault):
             return f"{used} {by_linker(f, fault)}{jumped}"
         return f"""{used} {never_sent(f)}Either a pointer got PAGE_OFFSET added too early, or the remap was
