@@ -158,9 +158,9 @@ void notify_remote(evtchn_port_t port);
 /** @return Xen's clock: nanoseconds since its boot */
 u64 system_time(void);
 
-/** Panics if tick @p number, asked for at @p start (ns, by system_time()), is
- * here before half of its time has passed. */
-void tick_took_time(unsigned int number, u64 start);
+/** Panics if tick @p number, asked for at @p start (ns, by system_time()) and
+ * for @p length ns later, is here before half of that time has passed. */
+void tick_took_time(unsigned int number, u64 start, u64 length);
 
 /** Waits for @p count timer interrupts that it asks for itself. */
 void xen_wait_for_ticks(unsigned int count);

@@ -91,6 +91,9 @@ bool xenstore_read(const char *path, char *value, u32 room)
 	if (head.type != XS_READ && head.type != XS_ERROR)
 		panic("xenstore: the answer is of type %u, not %u as the question, nor %u, an error",
 		      head.type, XS_READ, XS_ERROR);
+	if (page->rsp_cons != page->rsp_prod)
+		panic("xenstore: the answer was read, and %u bytes of it are in the ring still",
+		      page->rsp_prod - page->rsp_cons);
 	value[head.len] = '\0';
 	if (head.type == XS_ERROR && memcmp(value, "ENOENT", 7) != 0)
 		panic("xenstore: the question for %s is refused: %s", path,
