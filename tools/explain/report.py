@@ -64,7 +64,7 @@ def led(first: Cause, inside: Facts | None, causes: Sequence[Cause]) -> str:
     why, *more = SENTENCE.split(causes[0].text)
     while more and len(why) + len(more[0]) < MOST_WHY:
         why += f" {more.pop(0)}"
-    return f"The domain that stage 6 built {TELLS[first.name]}; dom0, which built it, is well. Why: {why}"
+    return f"The domain that stage 6 built {TELLS[first.name]}; dom0, which built it, still runs. Why: {why}"
 
 
 def evidence(facts: Facts) -> list[str]:

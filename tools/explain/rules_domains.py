@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Stage 6: what happened to the domain that it built. Dom0 itself is well, and reports failure."""
+"""Stage 6: what happened to the domain that it built. Dom0 itself still runs, and reports failure."""
 
 import re
 

@@ -68,7 +68,7 @@ def _(f):
             XEN_DOMINF_shutdown ({SHUTDOWN:#x}). The guest is well, and dom0, which waits for that bit, did not see it: attend() (src/stage6-toolstack/serve.c) has to look at it each time, and then set what
             attend_all() goes by, that this guest has ended."""
     return """The domain that stage 6 built has run and is still there, but has not shut down: it waits for an event that does not
-            come, or spins. Dom0 itself works. `xen guest 1` in `make gdb STAGE=6` leads to it."""
+            come, or spins. Dom0 still runs. `xen guest 1` in `make gdb STAGE=6` leads to it."""
 
 
 def _still(f) -> list[str]:
