@@ -58,7 +58,8 @@ def _(f):
     code = f.code(f.fault.ip, 2) if f.fault and not f.native else b""
     if f.bits != 64 or not code or code[0] != 0xCF or not f.source.is_code(f.fault.ip):
         return None
-    return f"""A handler is left, at {f.source.place(f.fault.ip)}, by the processor's own IRET, and by that of 32 bits, which takes three words of 4 bytes off the stack: RIP became {f.fault.cr2:#x}, the lower half of an address. The way
+    cut = f" (QEMU looks for them at VA {f.fault.cr2:#x}, the lower half of RSP)" if f.fault.page and f.fault.cr2 == f.fault.regs.rsp & 0xFFFFFFFF else ""
+    return f"""A handler is left, at {f.source.place(f.fault.ip)}, by the processor's own IRET, and by that of 32 bits, which takes five words of 4 bytes off the stack, where Xen's frame has five of 8{cut}. The way
         back is the iret hypercall (hypercall_iret): Xen has to know of it, since it alone can let events in again."""
 
 

@@ -6,7 +6,7 @@ import re
 from xenpt.memory import PAGE_SIZE
 
 from .bare_state import FIRMWARE_END, IDT
-from .bare_descriptors import LEADS, OVERWRITTEN, descriptor, gate, is_code_segment
+from .bare_descriptors import LEADS, OVERWRITTEN, UNMAPPED, descriptor, gate, is_code_segment
 from .bare_questions import EXTERNAL, NAMES, PVH, fault, no_handler
 from .fault import from_kernel
 from .rule import rule
@@ -37,11 +37,13 @@ def _(f):
         ({NAMES[found.vector]}, error code {found.error:#x}). {off} The handler has to pop exactly what it, and its stub, have pushed."""
 
 
-@rule("bare-iret", PVH, "vanished", "failure")
+@rule("bare-iret", PVH, "vanished", "failure", rank=-1)
 def _(f):
     found = fault(f)
     if found and f.bits == 64 and f.bare.read(found.ip, 1) == IRET[32]:
-        return f"""The handler is left, at {f.place(found.ip)}, by an IRET of 32 bits: it pops three words of 4 bytes, and the frame of a 64-bit processor has five of 8. {f"So it took {found.cr2:#x}{f', {f.number(found.cr2)},' if f.number(found.cr2) else ''} for an address. " if found.vector == 14 else ""}The instruction is
+        whole = found.cr2 | f.mask ^ 0xFFFFFFFF
+        cut = f" QEMU pops them by ESP, and so at VA {found.cr2:#x}, the lower half of VA {whole:#x} ({f.number(whole)}), where RSP was." if found.vector == 14 and found.cr2 >> 31 == 1 and f.number(whole) else ""
+        return f"""The handler is left, at {f.place(found.ip)}, by an IRET of 32 bits: it pops five words of 4 bytes (EIP, CS, EFLAGS, ESP, SS), and the frame that the processor had pushed has five of 8.{cut} The instruction is
             IRETQ."""
     return None
 
@@ -138,5 +140,5 @@ def _(f):
             the handler take off just what was pushed, after it was called?"""
     if wrong:
         expected = " was expected, and is in __ex_table; but the" if found.ip in [at for at, _ in f.source.fixups] else " has a gate, but its"
-        return f"""The exception at {f.place(found.ip)}{expected} handler was never reached: {wrong}. {"" if LEADS in wrong else
+        return f"""The exception at {f.place(found.ip)}{expected} handler was never reached: {wrong}. {"" if LEADS in wrong or UNMAPPED in wrong else
             "The processor looks at bit 47 (present), at the type, and at the selector of a gate, which has to be that of the kernel's code."}"""

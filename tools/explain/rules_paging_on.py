@@ -25,7 +25,8 @@ def _(f):
         return None
     if f.guest("^  paging on: "):
         return None  # it was on long before
-    lacks = wanted(f)
+    mode = wanted(f)
+    lacks = mode
     small = next((e for e in walk.path if e.name.startswith("pmd") and e.value & 1 and not e.value & PSE), None)
     if small and not lacks:
         lacks = f"""{small.name} is {small.value:#x}, without PSE (bit 7): the processor takes it for the address of a table of ptes, at paddr {small.value & -0x1000 & (1 << 52) - 1:#x}, and
@@ -33,6 +34,11 @@ def _(f):
     last = walk.path[-1] if walk.path and walk.path[-1].present else None
     how = f"could not be fetched: {reserved(f, walk).rstrip('.')}" if found.fetch and reserved(f, walk) else f"could not be fetched: {f'{last.name} is {last.value:#x}, and ' if last and walk.problem else ''}{walk.problem or 'a bit is set in an entry that is reserved there'}" if found.fetch else \
         f"was not what the processor ran there, since the tables lead to paddr {walk.maddr:#x}{_astray(f, walk, found.ip)}" if walk.maddr is not None else f"is not mapped any more: {walk.problem}"
+    if mode and not found.fetch and walk.maddr is None:
+        how = f"was fetched through tables that the processor read amiss, and what ran in its place used VA {found.cr2:#x}"
+    if mode:
+        efer = " LME is 0x100 of EFER, MSR 0xc0000080, and WRMSR has to set it before CR0.PG is set." if "LME" in mode else ""
+        return f"Paging is on, but {mode}.{efer} So the instruction at {f.place(found.ip)} {how}. {cr3(f)}. {no_handler(f)}"
     return f"""Paging is on, and the instruction at {f.place(found.ip)} {how}. {cr3(f)}{f'; {lacks}' if lacks else ''}. From the moment on that CR0.PG is set, each instruction is
         fetched through the tables, so they have to map the code where it runs (P=V), and CR3 has to lead to them before. {no_handler(f)}"""
 
