@@ -47,6 +47,9 @@ def source(f, pv: int) -> str:
 def reach(f) -> str:
     """How far remap_limit() said that it is; nothing is known of a limit that it did not give."""
     told = next((t for t in f.seen.probes.told if t.name == "remap_limit"), None) if f.seen and f.seen.probes else None
-    if not told or told.result > told.right:
-        return "The limit, or the index, is too large."
+    if told and told.result > told.right:
+        return f"The limit is too large: remap_limit() returned paddr {told.result:#x}, and all that Xen put there ends at paddr {told.right:#x}."
+    given = f.seen.probes.remap if f.seen and f.seen.probes else None
+    if not told:
+        return f"The limit, or the index, is too large{f': remap_kernel() was given paddr {given[1]:#x} as its limit' if given else ''}."
     return f"remap_limit() gave paddr {told.result:#x}, which is right: the loop over the entries runs beyond it, or the index is too large."

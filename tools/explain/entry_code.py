@@ -102,7 +102,7 @@ def by_code(f: Facts) -> str:
     for name, at, error in ways:
         found = Followed(f, at, error)
         if found.wrong:
-            opens = f"It begins with {', '.join(found.opening) or 'no pop'}, and Xen has put two words below its frame, RCX and, above it, R11: they are taken off first of all, by pop %rcx and pop %r11." \
-                if f.bits == 64 and found.opening != ["pop %rcx", "pop %r11"] else "All that it pushes has to be taken off again, in the opposite order."
-            return f"""It is {name}, {f.source.place(at)}: by its code, when it comes to the iret hypercall, {found.wrong}. {opens}"""
+            lost = f.bits == 64 and found.opening[:2] != ["pop %rcx", "pop %r11"]
+            opens = f"It begins with {', '.join(found.opening) or 'no pop'}, and Xen has put two words below its frame, RCX and, above it, R11: they are taken off first of all, by pop %rcx and pop %r11." if lost else "All that it pushes has to be taken off again, in the opposite order."
+            return f"""It is {name}, {f.source.place(at)}{"" if lost else f": by its code, when it comes to the iret hypercall, {found.wrong}"}. {opens}"""
     return ""

@@ -31,7 +31,7 @@ def beside_payload(f: Facts, lines: str) -> str:
     found = next((p for p in read if p and at and not (p - at) % SECTOR), None)
     if found is None or at in read:
         return ""
-    return f" What it took for the payload begins at file offset {found:#x}, {abs(at - found)} bytes {'before' if found < at else 'behind'} it: unpack_bzimage() (src/stage6-toolstack/bzimage.c) adds (setup_sects + 1) * {SECTOR} and payload_offset, for setup_sects counts the sectors behind the first."
+    return f" What it took for the payload begins at file offset {found:#x}, {abs(at - found)} bytes {'before' if found < at else 'behind'} it: unpack_bzimage() (src/stage6-toolstack/bzimage.c) has to add (setup_sects + 1) * {SECTOR} and payload_offset, for setup_sects counts the sectors behind the first."
 
 
 def unpadded(f: Facts) -> str:

@@ -48,7 +48,7 @@ def _kinds(f: Facts, n: int):
     if n < PAGE_SIZE:
         yield "null", f"NULL and {n:#x} bytes" if n else "NULL"
     if n >> PAGE_SHIFT == f.mask >> PAGE_SHIFT:
-        yield "invalid", "what INVALID_PFN, no page of this guest, becomes if it is made an address all the same"
+        yield "invalid", f"INVALID_PFN, no page of this guest{'' if n == f.mask else ', made an address all the same'}"
     if M2P[f.bits] <= n < XEN_END[f.bits]:
         yield "xen", f"in Xen's own part of the address space (read as the m2p: entry of MFN {(n - M2P[f.bits]) // (f.bits // 8):#x})"
     top = f.source.top_of("init_stack")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xenpt.memory import BadPage
 from xenpt.paging import PagingError
 
-from .right_results import CONTRACTS, SELECT
+from .right_results import CONTRACTS, REMAP, SELECT
 
 if TYPE_CHECKING:
     from xenqemu.registers import Registers
@@ -44,6 +44,7 @@ class Probes:
         self.beyond: Told | None = None  # the first that was asked for the maddr of what is beyond the guest's memory
         self.handled: list[tuple[int, int]] = []  # of each call of the handler: its argument, and where what was pushed before begins
         self.selected: list[tuple[int, int]] = []  # of each call of console_select(): its argument, and the address behind it
+        self.remap: tuple[int, int] | None = None  # from which paddr to which the remap was to go
         self.entries = functions
         self.pending: list[tuple[int, int, str, list[int], int]] = []  # return address, stack, function, arguments, memory of the result
         for address in functions:
@@ -74,6 +75,9 @@ class Probes:
         words = [int.from_bytes(data[at:at + word], "little") for at in range(0, len(data), word)]
         args = words[1 + in_memory:1 + in_memory + count] if self.bits == 32 else [getattr(regs, r) for r in REGISTERS[:count]]
         behind = regs.rsp + word + (word if in_memory else 0) & (1 << self.bits) - 1  # the callee takes the hidden argument away
+        if name == REMAP:  # what it returns is of no account, and what it calls is to be the first that is pending
+            self.remap = self.remap or (args[1], args[2])
+            return None
         if name == SELECT:
             self.selected.append((args[0] & 0xFFFFFFFF, words[0]))
         if contract.args.startswith("info") and args[0] != self.seen.start_info and self.strange is None:

@@ -7,6 +7,7 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 from .disassembly import operand
 from .missing_call import missing_call
+from .questions import page_of
 from .relation import relation
 from .rules_pvh_guest import MAPPED, address, kernel
 from .rules_pvh_run import ran, text
@@ -42,8 +43,8 @@ def address_used(f, dumped) -> str:
     said = f.guest(r"^toolstack: layout, PFNs: (.*)")
     pages = {name: int(pfn, 16) << PAGE_SHIFT for name, pfn in re.findall(r"(\w+) 0x([0-9a-f]+)", said[1] if said else "")}
     begins = f" The register that it counts from, {used[1]:#x}, is"
-    page = next((f"the paddr of the page of {name}, PFN {paddr >> PAGE_SHIFT:#x}." for name, paddr in pages.items() if used[1] == paddr), "")
-    made = page or next((f"{words}: that is the page of {name}, PFN {paddr >> PAGE_SHIFT:#x}, paddr {paddr:#x}." for name, paddr in pages.items()
+    page = next((f"the paddr of {page_of(name)}, PFN {paddr >> PAGE_SHIFT:#x}." for name, paddr in pages.items() if used[1] == paddr), "")
+    made = page or next((f"{words}: that is {page_of(name)}, PFN {paddr >> PAGE_SHIFT:#x}, paddr {paddr:#x}." for name, paddr in pages.items()
                          if (words := relation(kernel(f), used[1], paddr)) and not used[1] & PAGE_SIZE - 1), "")
     beyond = f", and the kernel's tables map {MAPPED:#x} bytes from 0 on" if paged(dumped) and MAPPED <= used[0] < kernel(f).page_offset else ""
     return f"The instruction's operand is at {address(f, used[0], paged(dumped))}{beyond}." + (f"{begins} {made}" if made else "")

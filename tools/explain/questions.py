@@ -92,6 +92,11 @@ def say(f: Facts, n: int, *words: str) -> str:
     return f"{n:#x}" + (f" ({kind})" if kind else "")
 
 
+def page_of(name: str) -> str:
+    """A page of the toolstack's layout, in words."""
+    return {"store": "xenstore's page", "console": "the console's page"}.get(name, f"the page of {name}")
+
+
 def say_number(f: Facts, n: int) -> str:
     """The same of a number that is no address, and so, if it is small, not one near NULL."""
     kind = next((k.text for k in what(f, n) if k.word != "null"), "")

@@ -84,13 +84,13 @@ def stray(f: Facts) -> tuple[int, int] | None:
                  and f.pfn(u[0] >> PAGE_SHIFT) << PAGE_SHIFT not in tables), None)
 
 
-def hits_pv(f: Facts) -> tuple[str, int, int] | None:
-    """An update that went to the mapping P=V: the entry's name, its VA, and what was written."""
+def hits_pv(f: Facts) -> tuple[str, int, int, int] | None:
+    """An update that went to the mapping P=V: the entry's name, its VA, what was written, and the entry's maddr."""
     total = f.said.layout.get("TOTAL", range(0)).stop
     for ptr, val in made(f):
         entry = f.va_of_entry(ptr) if val else None
         if entry and entry[1] < (f.page_offset if f.bits == 32 else total) and not entry[0].startswith("pte"):
-            return *entry, val
+            return *entry, val, ptr
     return None
 
 

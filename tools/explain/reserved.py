@@ -17,10 +17,10 @@ GIB = 30  # shift of a pud's entry
 def _bits(f: Facts, entry: Entry) -> dict[int, str]:
     """What is reserved in it, and set: why, by bit."""
     value, level = entry.value, entry.level
-    low = {n: "that bit is 0 on this level" for n in range(12) if level.reserved >> n & 1}
+    low = {n: "it has to be 0 on this level" for n in range(12) if level.reserved >> n & 1}
     high = {n: f"the processor's addresses have {ADDRESS} bits" for n in range(ADDRESS, 52)}
     if level.reserved >> 52:
-        high |= {n: "with three levels it is 0" for n in range(52, 63)}
+        high |= {n: "with three levels it has to be 0" for n in range(52, 63)}
     if not f.bare.state["EFER"] & EFER_NXE:
         high[63] = "EFER.NXE is 0"
     if value & paging.PSE and level.large:

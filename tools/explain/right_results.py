@@ -13,7 +13,7 @@ from .numbers import M2P
 if TYPE_CHECKING:
     from .observe import Observation
 
-SELECT = "console_select"  # which is told the way that text takes
+SELECT, REMAP = "console_select", "remap_kernel"  # which is told the way that text takes
 MSR_BASE = 0x40000000  # what Xen answers a PV guest's CPUID for the MSR
 
 
@@ -62,6 +62,7 @@ CONTRACTS = {
     "get_pmd": Contract("info VA", "the P=V address of its entry", 0, False, lambda seen, args: _entry(seen, args[1], "pmd")),
     SELECT: Contract("way", "nothing", 0, False, lambda seen, args: None),
     "setup_hypercall_page": Contract("info", "nothing", 0, False, lambda seen, args: None),
+    REMAP: Contract("info paddr limit", "how many entries of each level were copied", 0, True, lambda seen, args: None),
     "remap_limit": Contract("info", "the end of all that the kernel goes on using", 0, True, _limit, at_least=True),
     "phys_to_machine": Contract("paddr", "its maddr", 64, True, _maddr),
 }

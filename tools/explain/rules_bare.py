@@ -70,7 +70,7 @@ def _(f):
         return None
     told = told_by_loader(f, found.cr2) if found.cr2 >= LOWEST else ""
     return told and f"""VA {found.cr2:#x} ({told}) was used at {f.place(found.ip)}, and as a VA it is not mapped: P=V was dropped ({here.problem}). As a paddr it is in memory, and that is
-        mapped at VA {linked:#x}, PAGE_OFFSET higher. What a loader passes are paddrs: each has to be repointed (__va()) before it is used. {no_handler(f)}"""
+        mapped at VA {linked:#x}, PAGE_OFFSET higher. {"A paddr, as it stands in a page-table entry or comes from pa()," if f.source.linked(found.cr2) else "What a loader passes are paddrs: each"} has to be repointed (__va()) before it is used. {no_handler(f)}"""
 
 
 @rule("bare-stack-low", PVH, "vanished", "failure")

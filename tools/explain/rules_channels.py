@@ -55,6 +55,9 @@ def _(f):
     bound = any((other, number) == (domain, port) for other, number in channels(f, BIND, "<HxxI"))
     why = "0 is no port: its alloc_unbound was left out, or the answer was not kept" if not port else "an earlier call has bound it, and a port has two ends" if bound else \
         "nobody has opened it there (alloc_unbound's dom is the owner), or it was opened for another domain than the one that binds"
+    if port and any((owner % SELF, other % SELF, number) == (0, domain, port) for owner, other, number in channels(f, ALLOC, "<HHI")):
+        return f"""Dom0 was to bind to port {port} of domain {domain}, and port {port} was opened as dom0's own, for domain {domain} to bind to: the two are exchanged. alloc_unbound's dom is the port's owner, here domain {domain}, and remote_dom who may bind to it, here DOMID_SELF
+            (new_port(), src/stage6-toolstack/channels.c). Made at {f.source.place(call.caller)}."""
     return f"""Dom0 was to bind to port {port} of domain {domain}: {why}. Opened were: {', '.join(opened) or 'none'}. Made at {f.source.place(call.caller)}."""
 
 

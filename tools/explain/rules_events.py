@@ -58,8 +58,14 @@ def _(f):
         pfn = f.pfn(mfn)
         return f"""shared_info is not where the kernel looks for it: VA {va:#x} maps MFN {mfn:#x}
             ({f"PFN {pfn:#x}, {f.thing(pfn << PAGE_SHIFT) or 'an ordinary page'}" if pfn is not None else "no page of this guest"}), and Xen's
-            shared info page is maddr {f.info.shared_info:#x} (start_info says so: a machine address, to which nothing may be added).
-            Events and time are told there, so none arrives.{mapped(f, va)}"""
+            shared info page is maddr {f.info.shared_info:#x}: Xen wrote that into start_info, a machine address, to which nothing may be added.{written(f)}
+            Xen marks events and writes the time in its own page, and the kernel reads another.{mapped(f, va)}"""
+
+
+def written(f: Facts) -> str:
+    """What start_info's field holds by now, if somebody has written to it."""
+    now = f.info_now.shared_info if f.info_now else f.info.shared_info
+    return f" By now start_info's shared_info holds {now:#x}: the kernel has changed it, and repoint_start_info() is to leave it as it is." if now != f.info.shared_info else ""
 
 
 def mapped(f: Facts, va: int) -> str:
@@ -100,7 +106,7 @@ def _(f):
             xen_hypervisor_callback has to call it."""
     if shared and shared.evtchn_upcall_pending and returns:
         return """evtchn_upcall_pending is set in shared_info when the upcall returns, so Xen calls at once again, without end: the last hypercalls were all
-            iret. The upcall has to clear that flag, and before it looks for events."""
+            iret. The upcall has to clear that flag, and has to do so before it looks for events."""
 
 
 @rule("port-masked", FIRST, "failure", "silence")

@@ -101,7 +101,7 @@ def _(f):
         headers = Files(os.environ.get("MODULE", ""), False).source.image.segments
         told = f"; of program header {outside[1]} p_offset is {headers[int(outside[1])].offset:#x} and p_filesz {headers[int(outside[1])].filesz:#x}" if int(
             outside[1]) < len(headers) else ""
-        return f"""Stage 6 finds a segment that is not in the file, and read as Xen reads it there is nothing wrong with the image: {right}{told}. So image_next() (src/stage6-toolstack/image.c) takes another field for the offset, or for the size: classes[] has where each field lies, of either width, and which of them is asked
+        return f"""Stage 6 finds a segment that is not in the file, and Xen's loader finds nothing wrong with the image: {right}{told}. So image_next() (src/stage6-toolstack/image.c) takes another field for the offset, or for the size: classes[] has where each field lies, of either width, and which of them is asked
             for decides."""
     end = re.match("image: it ends at paddr 0x([0-9a-f]+)", f.panic)
     segments = Files(os.environ.get("MODULE", ""), False).source.image.segments if right else []
@@ -131,8 +131,8 @@ def _(f):
     if right:
         says = f" The line comes from {f.where}." if f.where else ""
         if unpadded(f):
-            return f"Stage 6 refuses the image that it got, and read as Xen reads it there is nothing wrong with it: {right}.{says}{unpadded(f)}"
-        return f"""Stage 6 refuses the image that it got, and read as Xen reads it there is nothing wrong with it: {right}.{says} So it is what stage 6 makes of the file that is wrong: what that line compares, or what was read before by src/stage6-toolstack/image.c and
+            return f"Stage 6 refuses the image that it got, and Xen's loader finds nothing wrong with it: {right}.{says}{unpadded(f)}"
+        return f"""Stage 6 refuses the image that it got, and Xen's loader finds nothing wrong with it: {right}.{says} So it is what stage 6 makes of the file that is wrong: what that line compares, or what was read before by src/stage6-toolstack/image.c and
             notes.c, and the order in which image_parse() calls them."""
     needs = re.match(r"layout: the guest needs (\d+) pages", f.panic)
     if needs and _fits(f):

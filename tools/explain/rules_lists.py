@@ -45,7 +45,7 @@ def _(f):
 @rule("empty-update", LESSON + ": Asking Xen", "failure")
 def _(f):
     if refused(f, name=("mmu_update",)) and f.update == (0, 0) and f.refused.done and f.refused.updates[0] != (0, 0):
-        return f"""Update number {f.refused.done + 1} of {f.refused.args[1]} was never filled in: the count given to mmu_update is larger than
+        return f"""mmu_update was told that there are {f.refused.args[1]} updates, and number {f.refused.done + 1} was never filled in: the count that Xen was given is larger than
             the number of updates."""
 
 

@@ -63,7 +63,7 @@ def _(f):
     said = f"The loader's e820_table is at {TABLE:#x} of boot_params (paddr {params:#x}), and has {count} ranges"
     if right and right != ENTRY:
         return f"""{said}. Read with {right} bytes from one to the next it makes sense: they ascend, none overlaps another, and each is of a known kind. struct boot_e820_entry has {ENTRY} bytes without a gap. setup.S asks the
-            BIOS for each (INT 0x15, EAX = 0xe820), and moves DI on by as many bytes as it got."""
+            BIOS for each (INT 0x15, EAX = 0xe820), and has to move DI on by {ENTRY} each time."""
     own = f.source.va("boot_params")
     size = _size_told(f, data)
     if right and own is not None and _same(f, own, data, count) and size:

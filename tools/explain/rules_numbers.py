@@ -52,7 +52,16 @@ def _(f):
         if all(filled):
             return f"mmu_update was asked for 0 updates, at {f.source.place(asked[-1].caller)}, and VA {fault.cr2:#x} is not mapped. {not_asked_for(f, asked[-1], filled)}"
         return f"""mmu_update was asked for 0 updates, and returned {asked[-1].result}: nothing was remapped, and VA {fault.cr2:#x} is not mapped.
-            Either none was collected, or the loop over the entries ended before its first: is the limit 0, or no higher than where it starts?"""
+            {bounds(f) or "Either none was collected, or the loop over the entries ended before its first: is the limit 0, or no higher than where it starts?"}"""
+
+
+def bounds(f: Facts) -> str:
+    """What the remap was given, if no entry lies between."""
+    start, limit = (f.seen.probes.remap if f.seen and f.seen.probes else None) or (0, 1)
+    if start < limit:
+        return ""
+    kind = "PAGE_OFFSET, a VA" if start == f.page_offset else "LOAD_OFFSET, a VA" if start == f.source.offset else "a VA" if f.is_a(start, "linked") else ""
+    return f"""remap_kernel() got paddr {start:#x}{f" ({kind})" if kind else ""} as the start and {limit:#x} as the limit, and nothing lies between. Both are paddrs, and the start is 0."""
 
 
 @rule("beyond-initial-mapping", MACHINE + ": What Xen guarantees at the start", "crash", rank=1)

@@ -6,7 +6,7 @@ import re
 from xenpt.memory import PAGE_SHIFT
 
 from .disassembly import writers
-from .questions import way_name
+from .questions import page_of, way_name
 from .rule import rule
 from .rules_pvh_guest import LESSON, kernel
 from .rules_pvh_run import MSR, ran
@@ -60,7 +60,7 @@ def _(f):
     other = next((name for name, place in places.items() if place == pfn and name != "console"), "")
     paddr = at if at < source.offset else at - kernel(f).page_offset
     if paddr == places.get("console") or paddr == places.get("store"):
-        return f"""The kernel wrote its text to paddr {paddr:#x}. That number is the PFN of the page of {next(n for n, p in places.items() if p == paddr)}, and a page's paddr is its PFN times {1 << PAGE_SHIFT}: find_ring() (pvh-console.c) has to make one of the other (pfn_to_paddr())."""
+        return f"""The kernel wrote its text to paddr {paddr:#x}. That number is the PFN of {page_of(next(n for n, p in places.items() if p == paddr))}, and a page's paddr is its PFN times {1 << PAGE_SHIFT}: find_ring() (pvh-console.c) has to make one of the other (pfn_to_paddr())."""
     if not paddr:
         stores = writers(source, "ring_paddr")
         zero = "The kernel wrote its text to paddr 0, for its variable ring_paddr is 0"
@@ -69,7 +69,7 @@ def _(f):
         others = f"the code that stores to it is {' and '.join(stores)}() alone, which did not run" if stores else "no code stores to it"
         return f"""{zero}: {others}. find_ring() (pvh-console.c) asks for HVM_PARAM_CONSOLE_PFN, chooses the ring only if that is not 0, and has to keep the page's paddr (pfn_to_paddr()) in ring_paddr: that step is missing. What the parameter told makes no difference."""
     if pfn != places.get("console"):
-        return f"""The kernel wrote its text into PFN {pfn:#x}{f', the page of {other}' if other else ''}, and dom0 laid the console's page out at PFN {places.get('console', 0):#x}, where it
+        return f"""The kernel wrote its text into PFN {pfn:#x}{f', {page_of(other)}' if other else ''}, and dom0 laid the console's page out at PFN {places.get('console', 0):#x}, where it
             reads. The kernel takes the page's PFN from HVM_PARAM_CONSOLE_PFN: pvh_set_parameters() has to set that parameter to guest->console, and find_ring() to ask for it and keep its paddr in ring_paddr."""
     return f"The kernel wrote its text into PFN {pfn:#x}, the console's page, and dom0 has not read it there: console_drain() reads guest->ring, which console_open() has to have mapped."
 

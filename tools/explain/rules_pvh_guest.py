@@ -42,7 +42,7 @@ def _(f):
     """Dom0's own: a paddr was used when P=V was gone."""
     fell, at = f.guest(r"^FAULT: vector 14, error code 0x[0-9a-f]+, CR2 VA 0x([0-9a-f]+)"), f.guest(r"^ +[ER]IP VA 0x([0-9a-f]+)")
     told = address(f, int(fell[1], 16)) if f.pvh == "dom0" and not f.native and fell and at else ""
-    return "a paddr" in told and f"The kernel fell over a page fault at {f.source.place(int(at[1], 16))}. It used {told}. What a loader passes are paddrs: each has to be repointed before P=V is dropped."
+    return "a paddr" in told and f"The kernel fell over a page fault at {f.source.place(int(at[1], 16))}. It used {told}. {'What a loader passes are paddrs: each' if 'hvm_start_info' in told else 'A paddr'} has to be repointed before P=V is dropped."
 
 
 @rule("pvh-guest-halted", LESSON, "failure")
@@ -87,7 +87,7 @@ def _(f):
     version = f.guest(r"^\[domain \d+\] +hvm_start_info: version (\d+)")
     if refused and "XENMEM_memory_map" in refused[1] and version:
         return f"""The kernel in the PVH domain asked Xen for the map of its memory, and Xen has none for such a domain ({refused[2]}): it stands in hvm_start_info, if that is of version 1 or later and has memmap_entries. The kernel found version {version[1]} there, {"" if version[1] == "0" else "and no entries, "}and took that for a loader
-            that gives no map. pvh_write_start_info() (src/stage6-toolstack/pvh.c) fills both in, and memmap_paddr."""
+            that gives no map. pvh_write_start_info() (src/stage6-toolstack/pvh.c) has to fill both in, and memmap_paddr."""
     if refused:
         unknown = " That is no operation of the hypercall that it was sent to: is it the right one?" if refused[2] == "ENOSYS" else ""
         if refused[2] in ("EACCES", "EPERM", "ESRCH"):

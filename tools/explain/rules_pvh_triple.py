@@ -82,6 +82,7 @@ def _(f):
         used = f"""The instruction is WRMSR, to MSR {msr:#x}{msr_got(f, dumped) if msr == MSR_BASE else ''}: who writes to one that there is not, or what it does not take, gets #GP.{
             f" The hypercall page's, {MSR_BASE:#x} or more, is in EBX of CPUID leaf 0x40000002, and EAX has the number of pages." if msr < MSR_BASE else ""}"""
     control = kernel(f).source.bytes(linked, 3) if linked else b""
+    named = linked and (control[:2] in (WRMSR, MOV_FROM_CR, MOV_TO_CR))  # why there was an exception is said
     if control[:2] == MOV_FROM_CR and f.pvh == "domU":
         used = """The instruction reads a control register, which Xen does in the guest's place: for that it has to read the instruction itself, by CS, and refuses (#GP) if CS is no code segment or ends before it. The toolstack gives CS (sethvmcontext: cs_arbytes, cs_limit, cs_base, flat and of 32 bits)."""
     if control[:2] == MOV_TO_CR:
@@ -91,4 +92,4 @@ def _(f):
     began = "An exception came when the stack had run over, so no handler could be entered any more." if ran_over(f, dumped.get("rsp", 0)) and not expected else \
         "An exception found no handler, and the fault of not finding one found none, too."
     return f"""{began} It came at {at}. {why} {used}
-        RSP is {address(f, dumped.get('rsp', 0), paged(dumped))}. {'' if expected else no_handler(f, dumped.get('rsp', 0), dumped.get('rip', 0))}"""
+        RSP is {address(f, dumped.get('rsp', 0), paged(dumped))}. {'' if expected or named else no_handler(f, dumped.get('rsp', 0), dumped.get('rip', 0))}"""

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A function of the kit's that returned something wrong: the first, of all that were called."""
 
+import re
+
 from xenpt import paging
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
+from .disassembly import function
 from .facts import Facts
 from .probes import Told
-from .numbers import M2P
+from .numbers import M2P, XEN_END
 from .questions import misplaced_info, page_fault, say, say_number
 from .relation import also, offset_or_cut, relation
 from .right_results import CONTRACTS
@@ -14,6 +17,7 @@ from .rule import rule
 from .rules_msr import LEAF
 
 MOST_MFNS = 1 << 24
+NEAR_END = 0x1000  # bytes: so close to the end of the address space is a small number below 0
 
 
 def asked(f: Facts, told: Told) -> str:
@@ -24,12 +28,33 @@ def asked(f: Facts, told: Told) -> str:
     return f"asked for {words}" if words else "called"
 
 
+def other_table(f: Facts, told: Told) -> str:
+    """That the p2m was read where the m2p was meant, or the other way round, if nothing speaks against it."""
+    index = told.args[-1] if told.name == "early_m2p" else told.args[-1] >> PAGE_SHIFT
+    if told.name == "early_m2p":
+        at = f.source.va(told.name) or 0
+        names_m2p = any(n in range(M2P[f.bits], XEN_END[f.bits] - NEAR_END) for i in function(f.source, at) for n in constants(i.operands, f.mask))
+        there = f", which has {f.nr_pages:#x} entries, and this MFN is beyond" if index >= f.nr_pages else f", whose entry {index:#x} is {f.p2m[index]:#x}"
+        if not names_m2p:
+            return f"No instruction of early_m2p() names an address of the m2p, VA {M2P[f.bits]:#x}, so an MFN was looked up in another table: in the p2m{there}? The p2m is indexed by PFN and holds MFNs; the m2p is indexed by MFN and holds PFNs."
+    word = f.bits // 8
+    entry = f.seen.peek(M2P[f.bits] + index * word, word) if told.name in ("early_p2m", "phys_to_machine") and f.seen else None
+    number = int.from_bytes(entry, "little") if entry else 0
+    if number and told.result >> PAGE_SHIFT in (number, number << 32 - PAGE_SHIFT & f.mask >> PAGE_SHIFT):
+        return f"{number:#x} is entry {index:#x} of the m2p: a PFN was looked up there. The m2p is indexed by MFN and holds PFNs; the p2m is indexed by PFN and holds MFNs."
+    return ""
+
+
+def constants(operands: str, mask: int) -> list[int]:
+    """All that stand in an instruction's operands, a negative one as the address that it is."""
+    return [int(n, 16) & mask for n in re.findall(r"-?0x[0-9a-f]+", operands)]
+
+
 def returned(f: Facts, told: Told) -> str:
     gives = CONTRACTS[told.name].gives
     result = say(f, told.result) if "address" in gives else f"{told.result:#x}" if "MSR" in gives else say_number(f, told.result)
     return f"""{told.name}() was {asked(f, told)}, at {f.source.place(told.caller - 1)}, and returned {result}. Right is {told.right:#x},
-        {gives}.{other_entry(f, told) or also(f, told.result, told.right)} It is the first function of those that are looked at to return something wrong: see {told.name}(), and what it
-        calls."""
+        {gives}.{other_entry(f, told) or also(f, told.result, told.right)} {other_table(f, told) or f"It is the first function of those that are looked at to return something wrong: see {told.name}(), and what it calls."}"""
 
 
 def other_entry(f: Facts, told: Told) -> str:

@@ -152,7 +152,7 @@ def _(f):
         return f"""Dom0's answer to "{told[1]}" begins with {zeros} bytes of 0, {f'and "{behind}" stands behind them' if behind else "and has no others"}: add() (src/stage6-toolstack/store-keys.c) puts its text at head.len, which was {zeros} already, since the answer's head is a copy of the question's, whose len is
             that of the path. store_reply() has to set answer->head.len to 0 before anything is added."""
     if shared.answer.len:
-        return f"""The answer to "{told[1]}" in the ring has {shared.answer.len} bytes of text, and the domain kept none: xenstore_read() (src/stage4-start-kernel/xenstore.c) takes head.len bytes behind the head, and puts a 0 behind the last."""
+        return f"""The answer to "{told[1]}" in the ring has {shared.answer.len} bytes of text, and the domain kept none: xenstore_read() (src/stage4-start-kernel/xenstore.c) has to take head.len bytes behind the head, and to put a 0 behind the last."""
     if shared.question.rpartition("/")[2] != told[1].rpartition("/")[2]:
         return f"""The domain wanted "{told[1]}", and what it has written into the ring asks for "{shared.question}": ask() (src/stage4-start-kernel/xenstore.c) was given another path. Dom0 has answered that with a text of no bytes (the head's len is 0)."""
     if any(head.len for head in shared.before):

@@ -81,5 +81,5 @@ def _(f):
     if right and to != right and f.source.is_code(to):
         xens = to in (entry, entry - f.source.offset & f.mask)
         kind = ": that is the entry in the ELF header, which is for Xen, and what begins there takes ESI for start_info" if xens else ""
-        return f"""The unpacker jumped to the kernel at {f.source.place(to)}{kind}. The kernel is to be entered at startup_32, paddr {right:#x}, {right - f.source.samples(right)[1][0]:#x} bytes (STARTUP_32_OFFSET) behind its beginning; unpack() returns that
-            address in EAX. startup_32 was come to only from there, with ESI {f.bare.infos[-1]:#x}{f' ({f.number(f.bare.infos[-1])})' if f.number(f.bare.infos[-1]) else ''}."""
+        return f"""The unpacker jumped to the kernel at {f.source.place(to)}{kind}. The kernel is to be entered at startup_32, paddr {right:#x}, {right - f.source.samples(right)[1][0]:#x} bytes (STARTUP_32_OFFSET) behind its beginning; unpack() has to return that
+            address. The processor came to startup_32 only later, from there, with ESI {f.bare.infos[-1]:#x}{f' ({f.number(f.bare.infos[-1])})' if f.number(f.bare.infos[-1]) else ''}."""
