@@ -19,8 +19,8 @@ def descriptor(f, selector: int) -> tuple[int, str]:
     if not data or not f.bare.state.paging and gdt.start + selector >= f.bare.size:
         walk = f.bare.walk(gdt.start)
         if f.bare.state.paging and walk and walk.problem:
-            low = ". GDTR still holds the paddr that LGDT was given before paging was on: it has to be loaded again, with the GDT's linked VA, before P=V is dropped" if f.is_a(gdt.start, "pv") else ""
-            return 0, f"{where} {UNMAPPED} at that VA ({walk.problem}){low}"
+            low = ". GDTR still holds the paddr that LGDT was given before paging was on: it has to be loaded again, with the GDT's linked VA, before P=V is dropped"
+            return 0, f"{where} {UNMAPPED} at that VA ({walk.problem}){low if f.is_a(gdt.start, 'pv') else ''}"
         return 0, f"{where} is not in memory{f' ({walk.problem})' if walk and walk.problem else f', which ends at {f.bare.size:#x}'}" + \
             (": while paging is off, LGDT takes a paddr" if f.is_a(gdt.start, "linked") and not f.bare.state.paging else "")
     word = int.from_bytes(data, "little")

@@ -24,7 +24,7 @@ def present(f: Facts, walk: Walk | None) -> str:
     more = f" and so on, {len(there)} of {entry.level.entries}," if len(runs) > MOST_RUNS else ""
     top = len(walk.path) == 1 and walk.va >> entry.level.shift == f.page_offset >> entry.level.shift
     kind = f" is PAGE_OFFSET's, where all memory is to have its second mapping{_dropped(f, entry.index)}" if top else " is missing"
-    return f". Of {f.thing(entry.table) or f'the table at paddr {entry.table:#x}'}, {', '.join(runs[:MOST_RUNS]) or 'no entry'}{more} {'is' if len(there) < 2 else 'are'} present, and {entry.name}{kind}"
+    return f". Of the entries of {f.thing(entry.table) or f'the table at paddr {entry.table:#x}'}, {', '.join(runs[:MOST_RUNS]) or 'no entry'}{more} {'is' if len(there) < 2 else 'are'} present, and {entry.name}{kind}"
 
 
 def _dropped(f: Facts, index: int) -> str:

@@ -51,7 +51,8 @@ def lines(facts: Facts, found: list[Cause], inside: Facts | None = None, causes:
     for number, cause in enumerate(causes):
         yield from paragraph("or" if number else "its cause", f"{cause.name}: {cause.text}")
     # What goes for each kernel without Xen is told in lesson 11, and before that for stage 5.
-    reads = [NATIVE if facts.native and facts.pvh == "n" and cause.read == PVH else PVH if facts.pvh != "n" and cause.read == NATIVE else cause.read for cause in (first, *causes[:1])]
+    without_xen = (NATIVE if facts.native else PVH) if facts.pvh == "n" else PVH
+    reads = [without_xen if cause.read in (NATIVE, PVH) else cause.read for cause in (first, *causes[:1])]
     pages = dict.fromkeys(lesson(read) for read in reads if not any(other.startswith(f"{read}: ") for other in reads))
     yield from paragraph("read", " and ".join(pages))
 

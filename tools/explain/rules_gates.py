@@ -42,7 +42,8 @@ def _(f):
     found = fault(f)
     if found and f.bits == 64 and f.bare.read(found.ip, 1) == IRET[32]:
         whole = found.cr2 | f.mask ^ 0xFFFFFFFF
-        cut = f" QEMU pops them by ESP, and so at VA {found.cr2:#x}, the lower half of VA {whole:#x} ({f.number(whole)}), where RSP was." if found.vector == 14 and found.cr2 >> 31 == 1 and f.number(whole) else ""
+        by_esp = found.vector == 14 and found.cr2 >> 31 == 1 and f.number(whole)
+        cut = f" QEMU pops them by ESP, and so at VA {found.cr2:#x}, the lower half of VA {whole:#x} ({f.number(whole)}), where RSP was." if by_esp else ""
         return f"""The handler is left, at {f.place(found.ip)}, by an IRET of 32 bits: it pops five words of 4 bytes (EIP, CS, EFLAGS, ESP, SS), and the frame that the processor had pushed has five of 8.{cut} The instruction is
             IRETQ."""
     return None

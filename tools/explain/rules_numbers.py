@@ -60,8 +60,8 @@ def bounds(f: Facts) -> str:
     start, limit = (f.seen.probes.remap if f.seen and f.seen.probes else None) or (0, 1)
     if start < limit:
         return ""
-    kind = "PAGE_OFFSET, a VA" if start == f.page_offset else "LOAD_OFFSET, a VA" if start == f.source.offset else "a VA" if f.is_a(start, "linked") else ""
-    return f"""remap_kernel() got paddr {start:#x}{f" ({kind})" if kind else ""} as the start and {limit:#x} as the limit, and nothing lies between. Both are paddrs, and the start is 0."""
+    kind = {f.source.offset: " (LOAD_OFFSET, a VA)", f.page_offset: " (PAGE_OFFSET, a VA)"}.get(start, "")
+    return f"""remap_kernel() got paddr {start:#x}{kind} as the start and {limit:#x} as the limit, and nothing lies between. Both are paddrs, and the start is 0."""
 
 
 @rule("beyond-initial-mapping", MACHINE + ": What Xen guarantees at the start", "crash", rank=1)

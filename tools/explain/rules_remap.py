@@ -73,8 +73,8 @@ def _(f):
             return f"""An update wrote {val:#x} to {name} of VA {va:#x}, where nothing is meant to be: neither P=V, which ends below, nor the linked mapping, from VA {f.page_offset:#x} on. The entry was
                 looked for by another address than paddr + PAGE_OFFSET.{also(f, va, f.page_offset)} The entry of a linked address, here VA {fault.cr2:#x}, was to be written."""
         told = f.seen.probes.told if f.seen.probes else []
-        kept = any(t.name == "early_p2m" and t.result == t.right and t.result % PAGE_SIZE for t in told)
-        first = " Or the entry's offset in its table was lost on the way, so that ptr is the table's beginning." if name.endswith("[0]") and not kept else ""
+        lost = name.endswith("[0]") and not any(t.name == "early_p2m" and t.result == t.right and t.result % PAGE_SIZE for t in told)
+        first = " Or the entry's offset in its table was lost on the way, so that ptr is the table's beginning." if lost else ""
         low = f.walk(f.seen.start_info)
         same = ", which held that already, since P=V is still whole: the entry was copied onto itself." if low and not low.problem else \
             ": ptr names the entry that was to be copied, or val and ptr are of the same one."
@@ -84,8 +84,8 @@ def _(f):
 def asked_for(f: Facts, told: list[Told], ptr: int) -> str:
     """By which questions, of get_pud() or get_pmd(), the two entries of an update were found."""
     last = next((n for n, t in enumerate(told) if t.name == "early_p2m" and t.result == ptr), None)
-    both = told[max(last - 2, 0):last] if last else []
-    if len(both) < 2 or any(t.name not in ("get_pud", "get_pmd") for t in both) or both[0].name != both[1].name:
+    both = [t for t in told[:last] if t.name in ("get_pud", "get_pmd", "early_p2m")][-2:] if last else []  # they call others themselves
+    if len(both) < 2 or both[0].name != both[1].name or both[0].name == "early_p2m":
         return ""
     which = " both times" if both[0].args[1] == both[1].args[1] else f" and VA {both[1].args[1]:#x}"
     return f" {f.source.place(both[1].caller - 1)} asked {both[0].name}() for the two: for VA {both[0].args[1]:#x}{which}."

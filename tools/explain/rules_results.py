@@ -34,9 +34,9 @@ def other_table(f: Facts, told: Told) -> str:
     if told.name == "early_m2p":
         at = f.source.va(told.name) or 0
         names_m2p = any(n in range(M2P[f.bits], XEN_END[f.bits] - NEAR_END) for i in function(f.source, at) for n in constants(i.operands, f.mask))
-        there = f", which has {f.nr_pages:#x} entries, and this MFN is beyond" if index >= f.nr_pages else f", whose entry {index:#x} is {f.p2m[index]:#x}"
+        there = f"The p2m has {f.nr_pages:#x} entries, and this MFN is beyond them." if index >= f.nr_pages else f"Entry {index:#x} of the p2m is {f.p2m[index]:#x}."
         if not names_m2p:
-            return f"No instruction of early_m2p() names an address of the m2p, VA {M2P[f.bits]:#x}, so an MFN was looked up in another table: in the p2m{there}? The p2m is indexed by PFN and holds MFNs; the m2p is indexed by MFN and holds PFNs."
+            return f"No instruction of early_m2p() names an address of the m2p, VA {M2P[f.bits]:#x}, so the MFN was looked up in another table. {there} The p2m is indexed by PFN and holds MFNs; the m2p is indexed by MFN and holds PFNs."
     word = f.bits // 8
     entry = f.seen.peek(M2P[f.bits] + index * word, word) if told.name in ("early_p2m", "phys_to_machine") and f.seen else None
     number = int.from_bytes(entry, "little") if entry else 0
