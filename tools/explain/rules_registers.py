@@ -77,7 +77,8 @@ def _(f):
 def _(f):
     fixups = dict(f.source.fixups)
     caught = next((x for x in reversed(f.seen.faults if f.seen else []) if x.ip in fixups), None)
-    went_on = f.fault and (f.fault.page and f.fault.ip in fixups.values() or caught and f.function == f.source.function(caught.ip) != "registers_kept" and lost(f))
+    within = caught and f.function == f.source.function(caught.ip) != "registers_kept"
+    went_on = f.fault and (f.fault.page and f.fault.ip in fixups.values() or within and lost(f))
     if not went_on and not f.panic.startswith("entries: an exception "):
         return None
     if lost(f):
