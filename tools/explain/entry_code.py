@@ -80,6 +80,14 @@ class Followed:
         return f"what {word} was" if word in KEPT[self.f.bits] else word
 
     @property
+    def xens_words(self) -> bool:
+        """Whether what is wrong at its end is no more than that Xen's two words were not taken off, or exchanged."""
+        ip, xens = FRAME[self.f.bits][0], XENS[self.f.bits]
+        left = self.stack[self.stack[:1] == ["$0x0"]:]
+        changed = [name for name, word in self.registers.items() if word != name]
+        return bool(xens) and self.stack[:1] == ["$0x0"] and ip in left and {*left[:left.index(ip)], *changed} <= {*xens}
+
+    @property
     def wrong(self) -> str:
         """What is not at its end as it has to be; empty if nothing is known to be."""
         left, flags = self.stack, self.stack[:1] == ["$0x0"] or self.f.bits == 32
@@ -104,5 +112,5 @@ def by_code(f: Facts) -> str:
         if found.wrong:
             lost = f.bits == 64 and found.opening[:2] != ["pop %rcx", "pop %r11"]
             opens = f"It begins with {', '.join(found.opening) or 'no pop'}, and Xen has put two words below its frame, RCX and, above it, R11: they are taken off first of all, by pop %rcx and pop %r11." if lost else "All that it pushes has to be taken off again, in the opposite order."
-            return f"""It is {name}, {f.source.place(at)}{"" if lost else f": by its code, when it comes to the iret hypercall, {found.wrong}"}. {opens}"""
+            return f"""It is {name}, {f.source.place(at)}{"" if lost and found.xens_words else f": by its code, when it comes to the iret hypercall, {found.wrong}"}. {opens}"""
     return ""

@@ -30,6 +30,8 @@ def asked(f: Facts, told: Told) -> str:
 
 def other_table(f: Facts, told: Told) -> str:
     """That the p2m was read where the m2p was meant, or the other way round, if nothing speaks against it."""
+    if told.name not in ("early_m2p", "early_p2m", "phys_to_machine"):
+        return ""
     index = told.args[-1] if told.name == "early_m2p" else told.args[-1] >> PAGE_SHIFT
     if told.name == "early_m2p":
         at = f.source.va(told.name) or 0
@@ -38,7 +40,7 @@ def other_table(f: Facts, told: Told) -> str:
         if not names_m2p:
             return f"No instruction of early_m2p() names an address of the m2p, VA {M2P[f.bits]:#x}, so the MFN was looked up in another table. {there} The p2m is indexed by PFN and holds MFNs; the m2p is indexed by MFN and holds PFNs."
     word = f.bits // 8
-    entry = f.seen.peek(M2P[f.bits] + index * word, word) if told.name in ("early_p2m", "phys_to_machine") and f.seen else None
+    entry = f.seen.peek(M2P[f.bits] + index * word, word) if told.name != "early_m2p" and f.seen else None
     number = int.from_bytes(entry, "little") if entry else 0
     if number and told.result >> PAGE_SHIFT in (number, number << 32 - PAGE_SHIFT & f.mask >> PAGE_SHIFT):
         return f"{number:#x} is entry {index:#x} of the m2p: a PFN was looked up there. The m2p is indexed by MFN and holds PFNs; the p2m is indexed by PFN and holds MFNs."
