@@ -42,8 +42,8 @@ def other_table(f: Facts, told: Told) -> str:
     word = f.bits // 8
     entry = f.seen.peek(M2P[f.bits] + index * word, word) if told.name != "early_m2p" and f.seen else None
     number = int.from_bytes(entry, "little") if entry else 0
-    if number and told.result >> PAGE_SHIFT in (number, number << 32 - PAGE_SHIFT & f.mask >> PAGE_SHIFT):
-        return f"{number:#x} is entry {index:#x} of the m2p: a PFN was looked up there. The m2p is indexed by MFN and holds PFNs; the p2m is indexed by PFN and holds MFNs."
+    if number and told.result & -PAGE_SIZE == number << PAGE_SHIFT & (1 << 64) - 1:
+        return f"{number:#x}, of which it is made, is entry {index:#x} of the m2p: a PFN was looked up there. The m2p is indexed by MFN and holds PFNs; the p2m is indexed by PFN and holds MFNs."
     return ""
 
 
