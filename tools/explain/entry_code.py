@@ -94,7 +94,8 @@ class Followed:
         left = left[self.f.bits == 64 and flags:]
         ip = FRAME[self.f.bits][0]
         below = [self._what(word) for word in left[:left.index(ip)]] if ip in left else []
-        found = [f"{', '.join(below[:MOST_NAMED])}{f' and {len(below) - MOST_NAMED} words more' if len(below) > MOST_NAMED else ''} {'is' if len(below) == 1 else 'are'} still on the stack, below the frame"] if below else []
+        more = f" and {len(below) - MOST_NAMED} words more" if len(below) > MOST_NAMED else ""
+        found = [f"{', '.join(below[:MOST_NAMED])}{more} {'is' if len(below) == 1 else 'are'} still on the stack, below the frame"] if below else []
         found += [] if ip in left else ["a part of the frame itself was taken off the stack"]
         found += [] if flags else ["no 0 was pushed, the flags for iret"]
         changed = [f"{name} holds {self._what(word)}" for name, word in self.registers.items() if word != name]

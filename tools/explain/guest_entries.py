@@ -41,7 +41,8 @@ def holds(f: Facts, slot: Slot | None) -> str:
         return ""
     pfn, right = built(f, (value & FRAME) >> PAGE_SHIFT), _meant(f, slot)
     named = "no page of this guest's" if pfn is None else f"the guest's PFN {pfn:#x}, {'the very table that it stands in' if pfn == slot.pfn else _is(f, pfn)}"
-    wanted = "" if right is None else " That is the page that it has to lead to." if pfn == right else f" It has to lead to PFN {right:#x}{f', {_is(f, right)}' if slot.level > 1 else ''}."
+    kind = f", {_is(f, right)}" if right is not None and slot.level > 1 else ""
+    wanted = "" if right is None else " That is the page that it has to lead to." if pfn == right else f" It has to lead to PFN {right:#x}{kind}."
     if pfn is None and right == (value & FRAME) >> PAGE_SHIFT:
         wanted += " So the PFN itself stands where its MFN has to (guest_mfn())."
     return f"That entry is {value:#x}: MFN {(value & FRAME) >> PAGE_SHIFT:#x}, {named}, with flags {value & 0xFFF:#x}.{wanted}"

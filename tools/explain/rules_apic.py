@@ -91,7 +91,8 @@ def _(f):
         why = f"apic_write() was given {', then '.join(f'{value:#x}' for value in there)} for it"
     else:
         why = f"nobody has written {told[2]} to it" + (", and that is what it holds after a reset" if int(told[1], 16) == AFTER_RESET else "")
-    went = f" {told[2]} was written to offset {', '.join(f'{offset:#x}' + REGISTERS.get(offset, '') for offset in other)} in its place." if other else ""
+    places = ", ".join(f"{offset:#x}" + REGISTERS.get(offset, "") for offset in other)
+    went = f" {told[2]} was written to offset {places} in its place." if other else ""
     rest = f" The kernel wrote {', '.join(f'{value:#x} to {offset:#x}' for offset, value in wrote)}." if wrote else ""
     return f"""The APIC's spurious register, at offset {SPURIOUS:#x} of its page, holds {told[1]}: {why}. Bit 8 of it (0x100) turns the APIC on, which apic_init() (src/stage7-pvh/apic.c) has to do first.{went}{rest}"""
 

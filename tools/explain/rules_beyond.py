@@ -35,8 +35,10 @@ def _(f):
         if array:
             return f"""VA {fault.cr2:#x} lies {fault.cr2 - array & f.mask:#x} bytes behind a pointer, {say(f, array)}: much further than what that points to is long. So it is the number that was added to it, an index, that is wrong. Where does it come from, and what
                 is its bound?{who(f, fault.cr2)}"""
+        total = f.said.layout.get("TOTAL")
+        ends = f", which ends at VA {total.stop:#x}" if total else ""
         beyond = "beyond the guest's memory" if f.nr_pages and paddr >= f.nr_pages << PAGE_SHIFT else \
-            f"beyond all that Xen mapped at VIRT_BASE{f', which ends at VA {total.stop:#x}' if (total := f.said.layout.get('TOTAL')) else ''}" if f.virt_base else "beyond all that the remap had to reach"
+            f"beyond all that Xen mapped at VIRT_BASE{ends}" if f.virt_base else "beyond all that the remap had to reach"
         if f.pfn(paddr >> PAGE_SHIFT) is not None and paddr >> PAGE_SHIFT > f.nr_pages:
             return f"""Linked VA {fault.cr2:#x} would be paddr {paddr:#x}, and that is the {f.number(paddr, "maddr")}: an MFN was taken for a PFN. It has to go
                 through the m2p first.{who(f, fault.cr2)}"""

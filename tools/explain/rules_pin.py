@@ -91,7 +91,8 @@ def _(f):
         return f"MMUEXT_PIN was to pin MFN 0x{asked[1]}, and Xen got {got:#x}, which is the PFN of a page table: arg1.mfn takes an MFN, the one from the p2m (guest_mfn())."
     if asked and f.guest(r"^toolstack: \d+ page tables of"):
         told = [re.sub(r"^\(XEN\) \S*?:(d\d+v\d+ )?", "", line) for line in said(f)[:2]]
-        begin = f"Xen looked at the page tables that stage 6 wrote, and did not take them{f'. It stopped at {entry_of(f)}.' if entry_of(f) else ': ' + '; '.join(told) + '.' if told else '.'}"
+        stopped = f". It stopped at {entry_of(f)}." if entry_of(f) else f": {'; '.join(told)}." if told else "."
+        begin = f"Xen looked at the page tables that stage 6 wrote, and did not take them{stopped}"
         seen = not_written(f, stopped_at(said(f))) or holds(f, stopped_at(said(f)))
         return f"{begin} {seen}" if seen else f"""{begin} What Xen asks of each entry: an MFN of the domain's own, no RW for a page table, a table of the next
             level above a pte, and no mapping of dom0's that is still writable."""
