@@ -63,12 +63,12 @@ def _(f):
 
 @rule("halted", "0-machine", "halted", rank=2)
 def _(f):
-    return f"The guest shut down by SHUTDOWN_poweroff. Success is reported to port 0xf4 (xen_exit()): a stage does so.{nothing_written(f)}"
+    return f"The guest shut down by SHUTDOWN_poweroff. A stage reports success to port 0xf4 before it shuts down (tell_host(), called by xen_exit()).{nothing_written(f)}"
 
 
 @rule("no-verdict", "0-machine", "shutdown", rank=2)
 def _(f):
-    return f"The guest shut down by SHUTDOWN_reboot. Success is reported to port 0xf4 (xen_exit()): a stage does so.{nothing_written(f)}"
+    return f"The guest shut down by SHUTDOWN_reboot. A stage reports success to port 0xf4 before it shuts down (tell_host(), called by xen_exit()).{nothing_written(f)}"
 
 
 @rule("console-number", "2-hypercall-page: Why a page", "mute", "silence", "timeout", "failure")

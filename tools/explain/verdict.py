@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import re
+from errno import errorcode
 
-from xenabi.headers import value
+from xenabi.headers import names, value
 
-from .calls import LEVEL, SET_IOPL
+from .calls import LEVEL, SET_IOPL, Call
 from .disassembly import function
 from .facts import Facts
 from .returns import entered
@@ -40,6 +41,17 @@ def _not_asked(f: Facts) -> str:
     return f"{said} {f'what it asked for before it shut down was {between[-1]}' if between else 'the call was left out, or what decides whether it is made'}."
 
 
+def _refused(f: Facts, call: Call) -> str:
+    """Why Xen did not give the right to touch ports."""
+    operation, at = names("PHYSDEVOP_").get(call.args[0], f"{call.args[0]:#x}"), call.args[1]
+    error = errorcode.get(-(call.result or 0), "no error that Xen has")
+    level = f"; this one's is {int.from_bytes(call.data, 'little')}" if len(call.data) == LEVEL and call.args[0] == SET_IOPL else ""
+    why = {"EFAULT": f"Xen could not read the argument, a struct physdev_set_iopl. The hypercall takes the struct's address, and {at:#x} is not the VA of one",
+           "EINVAL": f"the struct's level, iopl, has to be 0 to 3{level}", "ENOSYS": f"Xen knows no such operation of physdev_op. It is PHYSDEVOP_set_iopl, {SET_IOPL}",
+           "EPERM": "the operation is not for this domain"}.get(error, f"the operation is PHYSDEVOP_set_iopl, {SET_IOPL}, and its argument the address of a struct physdev_set_iopl")
+    return f""" Here may_use_ports() did not get the right to touch ports, so nothing was written: physdev_op({operation}, {at:#x}), at {f.source.place(call.caller)}, returned {call.result} ({error}): {why}."""
+
+
 def nothing_written(f: Facts) -> str:
     """Why nothing was written to the port, as far as that is seen."""
     asked = [c for c in f.calls if c.name == "physdev_op"]
@@ -48,7 +60,7 @@ def nothing_written(f: Facts) -> str:
     if not asked:
         return _not_asked(f)
     if asked[-1].result:
-        return f" Here Xen refused the right to touch ports: physdev_op({asked[-1].args[0]:#x}, {asked[-1].args[1]:#x}) returned {asked[-1].result}."
+        return _refused(f, asked[-1])
     given = " Here Xen gave the right to touch ports, physdev_op returned 0, and"
     if f.source.va(TELLS) is not None and not any(TELLS in i.operands for i in function(f.source, f.source.va("xen_exit") or 0)):
         return f"{given} nothing was written: xen_exit() does not call {TELLS}(), which does it."
