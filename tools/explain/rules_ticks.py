@@ -8,6 +8,7 @@ import re
 from .clock import SECOND, time_asked, timers
 from .facts import Facts
 from .questions import say
+from .returns import entered
 from .rule import rule
 from .rules_events import FIRST, TIMER, bound
 
@@ -35,8 +36,23 @@ def handler(f: Facts) -> str:
     if found != wanted:
         return f"""The kernel was called back, and took the event of port {port}, the timer's. In its table of handlers, handlers[{port}] is {say(f, found)}, and timer_interrupt() is at VA {wanted:#x}: it was put in
             another place, not at all, or something else was."""
-    return f"""The kernel was called back, and took the event of port {port}, the timer's: no bit is left in shared_info. handlers[{port}] is timer_interrupt(), as it should be, and nothing was counted. So it is in between: what is
-        left of the pending bits (& ~evtchn_mask), which port is made of them (word * BITS_PER_LONG + bit), whether its handler is called; or in what the handler does."""
+    return f"""The kernel was called back, and took the event of port {port}, the timer's: no bit is left in shared_info. handlers[{port}] is timer_interrupt(), as it should be, and nothing was counted. {dropped(f, port)}"""
+
+
+def dropped(f: Facts, port: int) -> str:
+    """Where, on its way from the pending bits to its handler, an event that was taken got lost."""
+    ran = {name for name in ("handle_word", "handle_event", "timer_interrupt") if entered(f, name)}
+    if "timer_interrupt" in ran:
+        return "timer_interrupt() was entered, and adds nothing to timer_ticks."
+    if "handle_event" in ran:
+        given = entered(f, "handle_event").registers.get("RDI") if f.bits == 64 else None
+        return f"""handle_event() was called{f' for port {given}' if given is not None else ''}, and timer_interrupt() was not. {'That number is made' if given != port else 'It calls handlers[port], if there is one. The port is made'} by handle_word(), of the word and the bit in it: word * BITS_PER_LONG + bit."""
+    if "handle_word" in ran and port in f.shared_info.masked:
+        return f"handle_word() was entered, and called handle_event() for no port: evtchn_mask's bit {port} is set, so the port is masked. bind_virq() has to unmask it (EVTCHNOP_unmask)."
+    if "handle_word" in ran:
+        return f"""handle_word() took the pending bits, and called handle_event() for none of them. evtchn_mask's bit {port} is 0, which lets the event through: pending & ~evtchn_mask has the port's bit, and pending & evtchn_mask has not. See what handle_word()
+            leaves of the pending bits."""
+    return """So it is in between: what is left of the pending bits (& ~evtchn_mask), which port is made of them (word * BITS_PER_LONG + bit), whether its handler is called; or in what the handler does."""
 
 
 @rule("ticks-miscounted", FIRST, "failure", rank=-1)
