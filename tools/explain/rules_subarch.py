@@ -7,7 +7,7 @@ import re
 
 from .rule import rule
 from .rules_bzimage import LESSON
-from .subarch import HEAD, HEADER, HEADS, MAGIC, SUBARCH, SUBARCH_XEN, VERSION, copied_info, field, index, jumped, passed
+from .subarch import HEAD, HEADER, HEADS, MAGIC, SUBARCH, SUBARCH_XEN, VERSION, copied_info, field, index, jumped, loaded_contents, passed
 
 WITH_SUBARCH = 0x207  # the first version that has the field
 
@@ -25,7 +25,7 @@ def _(f):
         return None
     there = " They stand in page 0, at 0x202 and behind: the register was 0." if page0 == b"HdrS" else ""
     return f"""startup_xen is to write the magic number, the version, the subarch and start_info into xen_boot_params, and then to pass its address on. They were written elsewhere: xen_boot_params is empty, and what the common head copied is right.{there}
-        Is the register that the stores go by the one that its address was loaded into (head_{f.bits}.S)?"""
+        {loaded_contents(f) or f"Is the register that the stores go by the one that its address was loaded into (head_{f.bits}.S)?"}"""
 
 
 @rule("taken-for-a-pc", LESSON + ": Subarch", "failure")
@@ -105,7 +105,10 @@ def _(f):
              (table - f.source.offset) * (f.bits == 64) & f.mask for n in (0, SUBARCH_XEN)]
     if to in right:
         return None
-    what = "the distance of 4 bytes that stands at subarch_entries + 4 * RAX, with its sign, and the address of subarch_entries" if f.bits == 64 else "the word that stands at subarch_entries + 4 * EAX"
+    plain = [n for n in (0, SUBARCH_XEN) if f.bits == 64 and to == right[n // SUBARCH_XEN] - (table - f.source.offset) & f.mask]
+    if plain:
+        return f"""The common head jumped, at {f.left_at}, to {to:#x}. That is entry {plain[-1]} of its table, subarch_entries, as it stands there, which is a distance from the table: the table's address, {table - f.source.offset & f.mask:#x}, was not added to it. The sum is {right[plain[-1] // SUBARCH_XEN]:#x}."""
+    what = "the distance of 4 bytes that stands at subarch_entries + 4 * RAX, with its sign, plus the address of subarch_entries" if f.bits == 64 else "the word that stands at subarch_entries + 4 * EAX"
     return f"""The common head jumped, at {f.left_at}, to {to:#x}, which is none of the addresses that its table, subarch_entries, leads to: entry 0 to {right[0]:#x}, entry {SUBARCH_XEN} to {right[1]:#x}. The address is {what}; hardware_subarch is {field(f, "boot_params", SUBARCH)}."""
 
 

@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import re
+
+from .disassembly import instructions
+
 # In boot_params, by Linux's boot protocol: offsets, and what hardware_subarch is under Xen.
 HEADER, VERSION, SUBARCH, SUBARCH_XEN, SUBARCH_DATA = 0x202, 0x206, 0x23C, 2, 0x240
 INFO_BEGINS = b"xen-3.0-"  # start_info
@@ -28,6 +32,18 @@ def copied_info(f) -> str:
     text = data.split(b"\0")[0].decode("latin-1")
     return f"""boot_params begins with "{text}", and so does start_info: the common head has copied that, all of it. {"RSI" if f.bits == 64 else "ESI"}, from which it copies, was still what Xen had passed in it. The shim (startup_xen, head_{f.bits}.S) has to load the address of xen_boot_params, which it has filled in, into that register before it goes
         on to the common head"""
+
+
+def loaded_contents(f) -> str:
+    """That the shim loads what is in xen_boot_params where it is to load its address."""
+    begin, at = f.source.va("startup_xen"), f.source.va("xen_boot_params")
+    places = (at, at - f.source.offset & f.mask) if at is not None else ()
+    end = next((va for va in map(f.source.va, HEADS) if va is not None), begin)
+    for i in instructions(f.source, begin, end) if begin is not None else ():
+        direct = re.match(r"(?:%ds:)?(0x[0-9a-f]+),%", i.operands)
+        if i.name.startswith("mov") and (i.named or direct and int(direct[1], 16)) in places:
+            return f"""The register was loaded with what is in xen_boot_params, which is 0, and not with its address: {i.name.upper()} reads memory, at {f.source.place(i.address)}. {"LEA works out the address" if f.bits == 64 else "An address is an immediate operand, with $ before it, or comes from LEA"}."""
+    return ""
 
 
 def passed(f) -> int | None:
