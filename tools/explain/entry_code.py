@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
 
 from .disassembly import BLOCK, Instruction, instructions
 from .facts import Facts
@@ -21,6 +22,7 @@ PUSHA = "EAX ECX EDX EBX ESP EBP ESI EDI".split()
 KEPT = {32: PUSHA, 64: "RAX RCX RDX RBX RBP RSI RDI R8 R9 R10 R11 R12 R13 R14 R15".split()}
 SCRATCH = {32: PUSHA[:3], 64: "RAX RCX RDX RSI RDI R8 R9 R10 R11".split()}
 MOST, MOST_NAMED = 100, 3  # instructions; registers
+NO_FLAGS = "no 0 was pushed, the flags for iret"
 CALLBACK = "xen_hypervisor_callback"
 
 
@@ -97,19 +99,30 @@ class Followed:
         more = f" and {len(below) - MOST_NAMED} words more" if len(below) > MOST_NAMED else ""
         found = [f"{', '.join(below[:MOST_NAMED])}{more} {'is' if len(below) == 1 else 'are'} still on the stack, below the frame"] if below else []
         found += [] if ip in left else ["a part of the frame itself was taken off the stack"]
-        found += [] if flags else ["no 0 was pushed, the flags for iret"]
+        found += [] if flags else [NO_FLAGS]
         changed = [f"{name} holds {self._what(word)}" for name, word in self.registers.items() if word != name]
         return "; ".join([*found, *changed[:MOST_NAMED]]) if self.back else ""
 
 
-def by_code(f: Facts) -> str:
-    """Which entry, of those of the exceptions that came and of the events, cannot go back as it came, by its code; empty if none is known."""
+def _entries(f: Facts) -> Iterator[tuple[str, int, Followed]]:
+    """Those of the exceptions that came, and of the events."""
     stubs, callback = dict(gates(f)), f.source.va(CALLBACK)
     came = dict.fromkeys(x.vector for x in f.seen.faults if x.vector in stubs) if f.seen else ()
-    ways = [(f"the entry of vector {v}", stubs[v], v in HAS_ERROR_CODE) for v in came]
-    ways += [("the entry of events, xen_hypervisor_callback", callback, False)] if callback is not None else []
-    for name, at, error in ways:
-        found = Followed(f, at, error)
+    for vector in came:
+        yield f"the entry of vector {vector}", stubs[vector], Followed(f, stubs[vector], vector in HAS_ERROR_CODE)
+    if callback is not None:
+        yield "the entry of events, xen_hypervisor_callback", callback, Followed(f, callback, False)
+
+
+def no_flags(f: Facts) -> str:
+    """Which entry lacks the flags for iret, and nothing else."""
+    name, at, found = next(((name, at, found) for name, at, found in _entries(f) if found.wrong), ("", 0, None))
+    return f"{name}, {f.source.place(at)}" if found and found.wrong == NO_FLAGS else ""
+
+
+def by_code(f: Facts) -> str:
+    """Which entry, of those of the exceptions that came and of the events, cannot go back as it came, by its code; empty if none is known."""
+    for name, at, found in _entries(f):
         if found.wrong:
             lost = f.bits == 64 and found.opening[:2] != ["pop %rcx", "pop %r11"]
             opens = f"It begins with {', '.join(found.opening) or 'no pop'}, and Xen has put two words below its frame, RCX and, above it, R11: they are taken off first of all, by pop %rcx and pop %r11." if lost else "All that it pushes has to be taken off again, in the opposite order."
