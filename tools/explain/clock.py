@@ -10,9 +10,10 @@ from xenabi.headers import value
 
 from .calls import CLOCK, Call
 from .facts import Facts
+from .pvh_run import PvhCall
 
 _TIME = struct.Struct("<I4xQQIb3x")
-SECOND, TICK = 1_000_000_000, 10_000_000  # ns; a tick as stage 4 asks for it
+SECOND, TICK, PVH_TICK = 1_000_000_000, 10_000_000, 50_000_000  # ns; a tick as stage 4 asks for it, and stage 7
 POLL, MANY = value("SCHEDOP_poll"), 10  # a wait for some ticks takes fewer
 
 
@@ -28,9 +29,11 @@ class Clock(NamedTuple):
         return (cycles << self.shift if self.shift >= 0 else cycles >> -self.shift) * self.mul >> 32
 
 
-def timers(f: Facts) -> list[tuple[Call, int]]:
+def timers(f: Facts) -> list[tuple[Call | PvhCall, int]]:
     """Each set_timer_op, and the time that it asked for."""
-    return [(c, c.args[0] | (c.args[1] << 32 if f.bits == 32 else 0)) for c in f.calls if c.name == "set_timer_op"]
+    made: list[Call | PvhCall] = [*(f.ran.calls if f.ran else f.calls)]
+    bits = f.ran.source.bits if f.ran else f.bits
+    return [(c, c.args[0] | (c.args[1] << 32 if bits == 32 else 0)) for c in made if c.name == "set_timer_op"]
 
 
 def time_asked(f: Facts, tick: int = 0) -> int | None:
@@ -42,7 +45,7 @@ def time_asked(f: Facts, tick: int = 0) -> int | None:
 def reading(f: Facts) -> str:
     """How system_time() was worked out wrongly, by the first time that was asked for and the page as it was then."""
     call, asked = next(iter(timers(f)), (None, 0))
-    page = Clock(*_TIME.unpack(call.data)) if call and len(call.data) == CLOCK else None
+    page = Clock(*_TIME.unpack(call.data)) if isinstance(call, Call) and len(call.data) == CLOCK else None
     if not page or not page.ns:
         return _polls(f)
     now = asked - TICK

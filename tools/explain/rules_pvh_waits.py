@@ -6,6 +6,7 @@ from collections import Counter
 
 from xenabi.headers import names, value
 
+from .clock import PVH_TICK
 from .disassembly import function
 from .rule import rule
 from .rules_pvh_guest import LESSON, kernel
@@ -15,7 +16,7 @@ from .rules_pvh_struct import fields
 ROUND, MOST_NAMED = 400, 4  # steps of a loop that are looked at; functions that are named
 VECTOR = 0x20  # PVH_VECTOR of src/include/pvh.h
 CALLBACK = 2 << 56 | VECTOR  # HVM_PARAM_CALLBACK_TYPE_VECTOR, and the vector
-TICK, FAR = 10_000_000, 10_000_000_000_000  # ns: what is asked for, and more than Xen has ever run here
+FAR = 10_000_000_000_000  # ns: more than Xen has ever run here
 HLT = b"\xf4"
 INDEX = re.compile(r"\$0x([0-9a-f]+),0x4\(%rsp\)$")  # of struct xen_hvm_param on the stack, where it is not 0
 DESCRIPTOR = 8  # bytes
@@ -59,7 +60,7 @@ def callback(f) -> str:
 def asked_time(f) -> str:
     """What is wrong with the time that an event was asked for, ns since Xen began; empty if nothing is known to be."""
     asked = [c.args[0] for c in calls(f) if c.name == "set_timer_op"] if kernel(f).bits == 64 else []
-    if asked and asked[-1] <= 2 * TICK:
+    if asked and asked[-1] <= 2 * PVH_TICK:
         return f"""The event was asked for at {asked[-1]:#x} ns after Xen's start, which is long past: system_time() was 0, or was not added. It reads the time from shared_info, so that page is not the one that Xen writes to: place_shared_info() gives Xen
             its PFN (XENMEM_add_to_physmap, XENMAPSPACE_shared_info), and HYPERVISOR_shared_info is that page. {next((fields(f, c) for c in calls(f) if c.name == "memory_op"), "")}"""
     return f"The event was asked for at {asked[-1]:#x} ns after Xen's start, {asked[-1] // 10**9} s: set_timer_op takes ns, system_time() and NS_PER_TICK added." if asked and asked[-1] > FAR else ""

@@ -7,7 +7,7 @@ import re
 
 from xenabi.headers import names, value
 
-from .clock import SECOND, TICK, reading, time_asked
+from .clock import PVH_TICK, SECOND, TICK, reading, time_asked, timers
 from .rule import rule
 from .rules_events import FIRST, bound
 
@@ -49,7 +49,9 @@ def _(f):
     if not told:
         return None
     tick, time, wanted = (int(n, 0) for n in told.groups())
-    to = time_asked(f, tick)
+    length = PVH_TICK if f.ran else TICK
+    asked = min(tick, len(timers(f))) if f.ran else tick  # that was another run, which may have ended at an earlier tick
+    to = time_asked(f, asked)
     if f.seen and not f.seen.deaf and f.calls and time_asked(f) is None:
         return None  # nobody asked for it
     if wanted > time + SECOND:
@@ -58,16 +60,18 @@ def _(f):
     early = f"A tick came before its time: {f.panic.partition(': ')[2]}. A timer that is set to a time in the past fires at once"
     if to is not None and to < wanted - SECOND // 2 and time < SECOND << 20:
         unit = next((n for n in (1000, 1000000) if abs(wanted / n / max(to, 1) - 1) < ROUGHLY), 0)
-        if unit and abs(to - TICK) > TICK // 100:
-            return f"""{early}. The clock is about right, and set_timer_op number {tick} took {to:#x}, which is the time that the kernel names divided by about {unit}: another unit. What it takes is nanoseconds since Xen's start."""
-        if abs(to - TICK) <= TICK // 100:
-            return f"""{early}. The clock is about right, and set_timer_op number {tick} took {to:#x} ns, which is {to // 1000000} ms: that is how long to wait, and what it takes is a point in time, in nanoseconds since Xen's start (system_time() and so
+        if unit and abs(to - length) > length // 100:
+            return f"""{early}. The clock is about right, and set_timer_op number {asked} took {to:#x}, which is the time that the kernel names divided by about {unit}: another unit. What it takes is nanoseconds since Xen's start."""
+        if abs(to - length) <= length // 100:
+            return f"""{early}. The clock is about right, and set_timer_op number {asked} took {to:#x} ns, which is {to // 1000000} ms: that is how long to wait, and what it takes is a point in time, in nanoseconds since Xen's start (system_time() and so
                 many more)."""
         halves = ", the lower half of it in one argument and the upper in the next" if f.bits == 32 else ""
-        return f"""{early}. The clock is about right, and Xen was asked for another time than the kernel says: set_timer_op number {tick} took {to:#x} ns. It takes a number of 64 bits{halves}: a part
+        return f"""{early}. The clock is about right, and Xen was asked for another time than the kernel says: set_timer_op number {asked} took {to:#x} ns. It takes a number of 64 bits{halves}: a part
             of that was lost, or another number was given."""
-    return f"""{early}: system_time() is behind Xen's clock. It is the shared page's system_time, plus the cycles since its tsc_timestamp as
-        nanoseconds.{reading(f) or parts(time)}"""
+    how, made = reading(f) or parts(time), "It is the shared page's system_time, plus the cycles since its tsc_timestamp as nanoseconds"
+    if how:
+        return f"{early}: system_time() is behind Xen's clock. {made}.{how}"
+    return f"{early}. Either set_timer_op took an earlier time than the kernel names{f' (number {asked} took {to:#x} ns when this was booted again)' if to is not None else ''}, or system_time() is behind Xen's clock. {made}."
 
 
 @rule("timer-ahead", FIRST, "failure")
