@@ -6,6 +6,7 @@ from __future__ import annotations
 from .bare_state import EFER_LMA
 
 OVERWRITTEN, LEADS, UNMAPPED = "it was written over", "it leads to ", "is not mapped"
+BEYOND = "IDTR has the limit"
 
 
 def descriptor(f, selector: int) -> tuple[int, str]:
@@ -48,7 +49,7 @@ def gate(f, vector: int) -> str:
     """What is wrong with a gate of the kernel's IDT; empty if nothing is."""
     idt, size = f.bare.state.idt, 16 if f.bare.state["EFER"] & EFER_LMA else 8
     if (vector + 1) * size > len(idt):
-        return f"the IDT at {idt.start:#x} has {len(idt)} bytes and so {len(idt) // size} gates, and none of number {vector:#x}"
+        return f"the IDT at {idt.start:#x} ends before gate {vector:#x}: {BEYOND} {len(idt) - 1} ({len(idt)} bytes), and so {len(idt) // size} gates. A limit is the offset of the last byte, sizeof(idt) - 1"
     data = f.bare.read(idt.start + vector * size, size)
     word = int.from_bytes(data[:8], "little")
     if not data:

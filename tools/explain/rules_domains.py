@@ -72,7 +72,9 @@ def _(f):
     said = f.xen("Could not get page ref for mfn ([0-9a-f]+)")
     pages = f.guest(r"^toolstack: ([0-9]+) pages, PFN 0 is MFN 0x([0-9a-f]+)")
     if said and pages and f.panic.startswith("hypercall refused: "):
-        mfn = int(said[1], 16)
+        mfn, meant = int(said[1], 16), re.search(r"MFN 0x([0-9a-f]+)", f.panic)
+        if meant and int(meant[1], 16) != mfn == 0:
+            return None  # the kernel gave another: Xen has read it elsewhere
         kind = "it is not the domain's" if mfn else "that is what a field holds that nobody has filled in"
         if 0 < mfn < int(pages[1]):
             kind = "it is a PFN of the domain's, as the number tells"

@@ -91,7 +91,7 @@ def _(f):
     if f.seen and not any(c.name == "console_io" for c in f.calls):
         return """The guest came to its end and reported success, and it never made a console_io: printk() did not come as far as that. Between the two are vprintk(), which collects the text, and console_write(), which chooses the way it goes."""
     if f.native:
-        return """The kernel came to its end and reported success, but nothing of what it printed arrived at the serial port. Bytes are sent by writing them to COM1 (0x3f8), in serial_putc(). As long as bit 7 of the line register (COM1 + 3, LINE_DIVISOR) is set, they go
+        return """The kernel came to its end and reported success, but nothing of what it printed arrived at the serial port. Bytes are sent by writing them to COM1 (0x3f8), in serial_putc(). As long as bit 7 of the line register (COM1 + 3, 0x3fb; LINE_DIVISOR is 0x80) is set, they go
             to the divisor: serial_init() sets the bit for the speed, and has to clear it. And console_select() has to choose CONSOLE_SERIAL."""
     return """The guest came to its end and reported success, but of what it printed nothing arrived. Are the arguments of console_io
         in their order (CONSOLEIO_write, count, address), and is the result looked at?"""

@@ -6,7 +6,7 @@ import re
 from xenpt.memory import PAGE_SIZE
 
 from .bare_state import FIRMWARE_END, IDT
-from .bare_descriptors import LEADS, OVERWRITTEN, UNMAPPED, descriptor, gate, is_code_segment
+from .bare_descriptors import BEYOND, LEADS, OVERWRITTEN, UNMAPPED, descriptor, gate, is_code_segment
 from .bare_questions import EXTERNAL, NAMES, PVH, fault, no_handler
 from .fault import from_kernel
 from .rule import rule
@@ -141,5 +141,5 @@ def _(f):
             the handler take off just what was pushed, after it was called?"""
     if wrong:
         expected = " was expected, and is in __ex_table; but the" if found.ip in [at for at, _ in f.source.fixups] else " has a gate, but its"
-        return f"""The exception at {f.place(found.ip)}{expected} handler was never reached: {wrong}. {"" if LEADS in wrong or UNMAPPED in wrong else
+        return f"""The exception at {f.place(found.ip)}{expected} handler was never reached: {wrong}. {"" if any(known in wrong for known in (LEADS, UNMAPPED, BEYOND)) else
             "The processor looks at bit 47 (present), at the type, and at the selector of a gate, which has to be that of the kernel's code."}"""

@@ -51,10 +51,10 @@ def _(f):
         number = names("__HYPERVISOR_").get(to or -1, "").removeprefix("__HYPERVISOR_")
         if left is not None and to is not None and 0 < to < STUBS and number and "hypercall" in f.source.line(left.address):
             return f"""The image's code was left at {f.source.place(left.address)}, for address {to:#x}: that is the number of {number}, and what is to be called is its stub, the address of hypercall_page and {STUB} times the number. Page 0 and what follows are zeros while
-                P=V is mapped, harmless instructions, up to the image's first, so xen_entry() was entered {f.seen.entered} times."""
+                P=V is mapped, which run as ADD %al, (%{'eax' if f.bits == 32 else 'rax'}), a store each, up to the image's first, so xen_entry() was entered {f.seen.entered} times."""
         place = f.source.place(left.address) if left is not None else f.left_at
         return f"""xen_entry() was entered {f.seen.entered} times: something led back to the beginning. A call or jump to address 0 does, while P=V is
-            mapped: page 0 and what follows are zeros, harmless instructions, up to the image's first. A function pointer that is NULL, or
+            mapped: page 0 and what follows are zeros, which run as ADD %al, (%{'eax' if f.bits == 32 else 'rax'}), a store each, up to the image's first. A function pointer that is NULL, or
             a jump or a return to a number taken from a fresh stack. {f"The image's code was left at {place}{f', for address {to:#x}' if to is not None else ''}." if place else ""}"""
 
 
@@ -88,7 +88,7 @@ def _(f):
         return None  # Xen has filled the page at the start
     if not f.seen.msrs and f.seen.places.stops and called_from(f):
         return f"""The processor ran on where there is no code, up to {f.fault.ip:#x}. A hypercall was made, at {called_from(f)}, before Xen had
-            filled the hypercall page (the MSR was never written, and {no_note(f)}): it is all zeros, which are harmless instructions, and execution
+            filled the hypercall page (the MSR was never written, and {no_note(f)}): it is all zeros, which run as ADD %al, (%{'eax' if f.bits == 32 else 'rax'}), a store each, and execution
             slides through them into whatever follows."""
 
 

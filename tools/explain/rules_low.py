@@ -55,6 +55,9 @@ def _(f):
     if not f.panic.startswith("P=V is still mapped"):
         return None
     if f.pvh != "n":
+        walk = f.bare.walk(0) if f.bare and f.bare.state else None
+        if walk and walk.maddr is None and walk.problem.startswith("pgd["):
+            return f"""VA 0 could be read, and {walk.problem}: pvh_drop_identity_map() has cleared that entry in memory, and the processor still had the translation in its TLB. A store to a table does not change the TLB: CR3 has to be loaded afterwards, which flushes it."""
         return """VA 0 is still mapped, P=V. pvh_drop_identity_map() clears the pgd entries below PAGE_OFFSET by stores, and loads CR3, which flushes the TLB: it was not called, cleared other entries, or CR3 was not
             loaded afterwards."""
     names_of = [c.name for c in f.calls]

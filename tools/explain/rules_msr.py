@@ -70,7 +70,7 @@ def _upper(f: Facts, value: int) -> str:
 @rule("msr-given-pfn", LESSON + ": A PFN instead of an MFN", "crash", "failure")
 def _(f):
     wrmsr = written(f)
-    if wrmsr and f.xen("Bad GMFN [0-9a-f]+ .*to MSR") and not halves(f):
+    if wrmsr and f.xen("Bad GMFN [0-9a-f]+ .*to MSR") and not halves(f) and f.seen.lost_start_info is None:
         want = f.p2m[page(f) >> PAGE_SHIFT] << PAGE_SHIFT if page(f) is not None and f.p2m else 0
         value = wrmsr[1]
         pfn = f.pfn(value >> PAGE_SHIFT)
@@ -99,7 +99,7 @@ def _(f):
         narrow = [n for n in (1, 2, 4, 8) if page(f) is not None and n != f.bits // 8 and f.info and value ==
                   int.from_bytes(f.code(f.info.mfn_list + (page(f) >> PAGE_SHIFT) * n, n), "little") << PAGE_SHIFT]
         beyond = "" if value or not f.p2m else beyond_end(f)
-        if beyond:  # nearly each number has a byte that is 0
+        if not value:  # nearly each number has a byte that is 0
             narrow = [n for n in narrow if reads(f, n)]
         entries = f"""what mfn_list gives for entry {page(f) >> PAGE_SHIFT:#x} if its entries are taken to have {" or ".join(str(n) for n in narrow)} byte{"" if narrow == [1] else "s"}. They are words (unsigned long), of
                 {f.bits // 8}{right_value(f)}.""" if narrow else ""

@@ -74,7 +74,7 @@ def _(f):
             return f"""VA {fault.cr2:#x} is the p2m's entry number {index:#x}, and there are {f.nr_pages:#x} pages. As a PFN that is address {address:#x}: {f.number(address, "minus")}.{_not_start_info(f, address + f.page_offset & f.mask)}{who(f, fault.cr2)}"""
         kinds = ("maddr", "entry") if name == "m2p" else ("maddr", "entry", "pv", "linked", "mfn")
         if index >= f.nr_pages and in_register(f, fault, index) and f.is_a(index, *kinds) and (fault.cr2 - begin & f.mask) % word == 0:
-            return f"""VA {fault.cr2:#x} is the {name}'s entry number {index:#x}, and that number is {f.number(index, *kinds)}. The index is
+            return f"""VA {fault.cr2:#x} is the {name}'s entry number {index:#x}, and that number is {"the " if f.number(index, *kinds).startswith("machine address") else ""}{f.number(index, *kinds)}. The index is
                 {right}: one entry a page.{who(f, fault.cr2)}"""
     return None
 

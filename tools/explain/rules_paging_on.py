@@ -12,7 +12,7 @@ from .bare_state import CR0_PE, CR0_PG, CR4_PAE, EFER_LMA, EFER_LME, IDT
 from .reserved import reserved
 from .rule import rule
 
-PSE = 1 << 7  # of an entry
+PSE, ACCESSED = 1 << 7, 1 << 5  # of an entry; the second is set by the processor
 LONG, LONG_OR_32 = 1 << 53, 3 << 53  # L, and D, of a code descriptor
 MOV_CR, MSR, MOV_TO_CR0 = {0xC0: "CR0", 0xD8: "CR3", 0xE0: "CR4"}, b"\x0f\x30", b"\x0f\x22\xc0"
 
@@ -29,7 +29,7 @@ def _(f):
     lacks = mode
     small = next((e for e in walk.path if e.name.startswith("pmd") and e.value & 1 and not e.value & PSE), None)
     if small and not lacks:
-        lacks = f"""{small.name} is {small.value:#x}, without PSE (bit 7): the processor takes it for the address of a table of ptes, at paddr {small.value & -0x1000 & (1 << 52) - 1:#x}, and
+        lacks = f"""{small.name} is {small.value & ~ACCESSED:#x}, without PSE (bit 7): the processor takes it for the address of a table of ptes, at paddr {small.value & -0x1000 & (1 << 52) - 1:#x}, and
             it is to be that of a large page"""
     last = walk.path[-1] if walk.path and walk.path[-1].present else None
     how = f"could not be fetched: {reserved(f, walk).rstrip('.')}" if found.fetch and reserved(f, walk) else f"could not be fetched: {f'{last.name} is {last.value:#x}, and ' if last and walk.problem else ''}{walk.problem or 'a bit is set in an entry that is reserved there'}" if found.fetch else \

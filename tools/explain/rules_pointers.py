@@ -88,7 +88,7 @@ def _(f):
     fixed = f.source.line(fault.ip).partition(":")[0].endswith(".S") and absolute(f.source, fault.ip) == fault.cr2 if fault else False
     if fault and fixed and not f.is_a(fault.cr2, "linked"):
         return f"""The instruction at {f.source.place(fault.ip)} takes its operand from memory, at the fixed address {fault.cr2:#x}, and nothing is mapped there. In this assembly a number is an address, unless a $ stands before it."""
-    if fault and fault.cr2 < PAGE_SIZE and f.source.function(fault.ip) != "probe_kernel_read" and not fault.returned_to and (f.source.is_code(fault.ip) or fault.fetch and not f.bare):
+    if fault and fault.cr2 < PAGE_SIZE and f.source.function(fault.ip) not in ("probe_kernel_read", "trap_stubs") and not fault.returned_to and (f.source.is_code(fault.ip) or fault.fetch and not f.bare):
         used = operand(f.source, fault.ip, fault.regs)
         if used and used[0] == fault.cr2 and 0 < used[1] <= fault.cr2 and not used[2] and not unset_variable(f, fault.ip):
             return f"""VA {fault.cr2:#x} was used: the pointer is {used[1]:#x}{f", and what was to be reached lies {fault.cr2 - used[1]:#x} bytes behind it" if fault.cr2 > used[1] else ""}. That is no address and not NULL, but a small number (a

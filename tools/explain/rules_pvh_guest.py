@@ -47,9 +47,10 @@ def _(f):
 
 @rule("pvh-guest-halted", LESSON, "failure")
 def _(f):
-    if f.pvh == "domU" and f.guest(r"^toolstack: the guest ended .*: it halted with interrupts off"):
+    waits = bool(f.ran and f.ran.last_code and kernel(f).source.function(f.ran.last_code) == "wait_for_tick")
+    if f.pvh == "domU" and not waits and f.guest(r"^toolstack: the guest ended .*: it halted with interrupts off"):
         return """Nothing wakes a processor that halts with interrupts off, so Xen took the domain from it, with the word for success: the kernel did
-            not ask for its end by sched_op(SCHEDOP_shutdown), and gave no reason. That is native_exit()'s, src/stage7-pvh/pvh-exit.c; elsewhere "cli; hlt" is
+            not ask for its end by sched_op(SCHEDOP_shutdown), and gave no reason. native_exit() does that, src/stage7-pvh/pvh-exit.c; elsewhere "cli; hlt" is
             the end of a way that should not come to its end."""
 
 

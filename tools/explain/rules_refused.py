@@ -6,6 +6,7 @@ import re
 
 from .rule import rule
 from .rules_bzimage import GZIP, LESSON, LOADED, UNPACK, begins, header, stops
+from .subarch import HEADER
 from .unpacker import STACK, pages
 
 PACKERS = {b"\xfd7zXZ": "xz's mark", b"\x5d\0": "lzma's", b"\x28\xb5\x2f\xfd": "zstd's",
@@ -29,6 +30,8 @@ def _(f):
 @rule("bzimage-refused", LESSON, "failure")
 def _(f):
     said = f.guest(r"^bzImage: (.*)\. Stop\.$")
+    if said and said[1].startswith("the boot loader gave no setup header") and f.bare and f.bare.read_paddr(f.bare.info + HEADER, 4) == b"HdrS":
+        return None  # there is one, and unpack() looked elsewhere
     if said and f.bzimage and not f.bzimage_bad and f.native and "unpack.c" in says(said[1]):
         good = "; ".join(line.removeprefix("bzImage: ") for line in f.bzimage if "payload" in line or "kernel" in line)
         return f"""The unpacker refuses the file: "{said[1]}". tools/bzimage finds nothing wrong with it: {good}{_segments(f)}. So it is the unpacker's reading that is wrong, or the check that says so: {says(said[1])}.{_linked(f)}"""

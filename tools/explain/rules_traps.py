@@ -13,6 +13,7 @@ from .questions import JUMP, MACHINE, hexadecimals, say, stack_in_code
 from .rule import rule
 from .msr_value import WRMSR
 from .rules_numbers import stack_for_code
+from .subarch import SUBARCH, field
 from .verdict import level
 
 INT = b"\xcd"
@@ -79,6 +80,7 @@ def _(f):
         if code[:2] in PORT and f.seen and f.function.startswith("serial_") and not any(c.name == "physdev_op" for c in f.calls):
             ring = f.fault.regs.cs & 3
             why = f"The kernel took itself to be in ring 0 (not_under_xen()): CS is {f.fault.regs.cs:#x}, so this is ring {ring}, and current_ring() has to be that, CS's two low bits" if not f.cut and "not_under_xen" in {f.source.function(s.address) for s in f.steps} else \
+                f"CS is {f.fault.regs.cs:#x}, so this is ring {ring}. The common head took this for a PC (boot_params' hardware_subarch is 0)" if field(f, "boot_params", SUBARCH) == 0 else \
                 f"CS is {f.fault.regs.cs:#x}, so this is ring {ring}; a console was chosen that is not for it (console_select())"
             return f"""A general protection fault at an access to the serial port, in {f.function}(): that way of printing is for a machine without Xen, and Xen is there. {why}."""
         if code[:2] in PORT:
