@@ -116,7 +116,8 @@ def _(f):
         return f"""mmu_update's ptr, {ptr:#x}, is no machine address, but two words of 32 bits that lay there before, {ptr >> 32:#x} and {ptr & f.mask:#x} ({f.number(ptr & f.mask, "linked", "clobbered")}): it was never filled in, or
             only a part of it. It has 64 bits, and is the entry's machine address."""
     if f.is_a(ptr, "linked", "twice", "mfn", "clobbered"):
-        low = f" ENOSYS is for its three lowest bits, which say what kind of update it is: {f.update[0] & 7} is none." if -(call.result or 0) == ENOSYS and f.update[0] & 7 > 2 else ""
+        unknown = f.update[0] & 7 > 2 and call.result == -ENOSYS
+        low = f" ENOSYS is for its three lowest bits, which say what kind of update it is: {f.update[0] & 7} is none." if unknown else ""
         return f"""mmu_update's ptr, {ptr:#x}, is no machine address: {kind}. The entry to change has to be named by its machine address.{low}"""
     return f"""mmu_update's ptr, {ptr:#x}, is not in a page of this guest's (MFN {ptr >> PAGE_SHIFT:#x} is not in its p2m). It has to be the
         machine address of the entry to change: early_p2m() of its paddr. What was translated, or added to it?"""
