@@ -16,7 +16,7 @@ from xenpt.shared_info import SharedInfo
 from xenpt.start_info import StartInfo
 
 from .contract_memory import image, stack
-from .contract_p2m import apart, p2m, written_over
+from .contract_p2m import apart, of_pfns, p2m, written_over
 from .contract_tables import mapped, missing
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def broken(seen: Observation, source: Source, layout: Layout) -> Iterator[str]:
     yield from _flags(seen.at_entry.eflags)
     yield from mapped(seen, base, layout)
     if seen.info is None:
-        yield _no_start_info(seen, base + (layout.get("start_info", 0) << PAGE_SHIFT), layout)
+        yield _without_base(seen, base, layout) or _no_start_info(seen, base + (layout.get("start_info", 0) << PAGE_SHIFT), layout)
         return
-    for wrong in (written_over(seen, layout), apart(seen, base)):
+    for wrong in (written_over(seen, layout), apart(seen, base), of_pfns(seen, base)):
         if wrong:
             yield wrong
             return
@@ -55,11 +55,22 @@ def _flags(eflags: int) -> Iterator[str]:
                    "(EFLAGS_IF, src/stage6-toolstack/context.c)")
 
 
+def _without_base(seen: Observation, base: int, layout: Layout) -> str:
+    """That the start values are paddrs, all of them: what makes them forgets VIRT_BASE."""
+    if not base or not layout:
+        return ""
+    written = StartInfo(seen.peek(base + (layout["start_info"] << PAGE_SHIFT), StartInfo.size(seen.bits)) or b"", seen.bits)
+    held = {"ESI (RSI)": (seen.start_info, layout["start_info"]), "ESP (RSP)": (seen.at_entry.rsp & (1 << seen.bits) - 1, layout["stack"] + 1),
+            "start_info's pt_base": (written.pt_base, layout["tables"]), "its mfn_list": (written.mfn_list, layout["p2m"])}
+    lack = [f"{name} ({value:#x})" for name, (value, pfn) in held.items() if value == pfn << PAGE_SHIFT]
+    return f"""{', '.join(lack[:-1])} and {lack[-1]} are paddrs: each lacks VIRT_BASE, {base:#x}, the VA of paddr 0. What makes a VA of a PFN for all of them is guest_va() (src/stage6-toolstack/layout.c): virt_base and pfn << PAGE_SHIFT. PADDR_OFFSET, another note, is not to be added""" if len(lack) > 1 else ""
+
+
 def _no_start_info(seen: Observation, right: int, layout: Layout) -> str:
     told = f"ESI (RSI) holds {seen.start_info:#x}, and there is no start_info"
     magic = seen.peek(seen.start_info, 32)
     if seen.start_info != right:
-        return f"{told}: the toolstack laid it out at VA {right:#x}"
+        return f"{told}: the toolstack laid it out at PFN {layout['start_info']:#x}, and that is VA {right:#x}" if layout else f"{told}: it is to be VA {right:#x}"
     if magic is None:
         return f"{told}: nothing is mapped there{missing(seen, seen.start_info, layout)}"
     # The fields behind it tell a wrong magic from a page that was never written.

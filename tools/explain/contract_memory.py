@@ -55,11 +55,11 @@ def image(seen: Observation, source: Source, base: int) -> Iterator[str]:
         different = (n for n, (a, b) in enumerate(zip(data, right)) if a != b and not stubs <= va + n < stubs + PAGE_SIZE)
         at = None if data == right else next(different, None if data else 0)
         if at is not None:
-            yield _differs(va + at, data[at:], right[at:], part.offset + at if at < part.filesz else None, va + part.memsz)
+            yield _differs(va + at, data[at:], right[at:], part.offset + at if at < part.filesz else None, va + part.memsz, _cleared(seen, va + part.memsz, data[at:part.filesz]))
             return
 
 
-def _differs(va: int, data: bytes, right: bytes, offset: int | None, end: int) -> str:
+def _differs(va: int, data: bytes, right: bytes, offset: int | None, end: int, cleared: str) -> str:
     wrong = next((n for n, (a, b) in enumerate(zip(data, right)) if a == b), len(data))
     fresh = " (a debug Xen fills fresh pages with c2: nothing was written there)" if data[:wrong].count(FRESH) == wrong > 0 else ""
     place = f"{va % PAGE_SIZE:#x} bytes into a page" if va % PAGE_SIZE else "where a page begins"
@@ -68,6 +68,12 @@ def _differs(va: int, data: bytes, right: bytes, offset: int | None, end: int) -
         return f""".bss is not clear: {there}. What is before is as it should be. It is to be clear to VA {end:#x}, the segment's p_paddr and p_memsz: see up to where load_image() says that it cleared. guest_clear() comes to each byte behind the segment's filesz, page by page, and in each to no more than its
             rest"""
     if len(data) >= CLEARED and not any(data[:CLEARED]):
-        return f"""{there}, and many zeros more, and the image has {right[:8].hex(' ')} there (file offset {offset:#x}). A fresh page has no zeros, so somebody has cleared it: guest_clear() is for what lies behind a segment's filesz, and where the image has bytes it was given a place too far down, or has come after
-            guest_write() to the same"""
+        return f"""{there}, and many zeros more, where the image has {right[:8].hex(' ')} (file offset {offset:#x}): {cleared}"""
     return f"{there}, and the image has {right[:8].hex(' ')} there (file offset {offset:#x}): it was not loaded there"
+
+
+def _cleared(seen: Observation, end: int, data: bytes) -> str:
+    """Who has put zeros where the image has bytes. Of a debug Xen's fresh pages some have no c2; but not all that the segment lies in, and the next, too."""
+    clear = "somebody has cleared it: guest_clear() was given bytes of the image, and not only what lies behind the segment's filesz, or came after guest_write() to the same"
+    pattern = bytes([FRESH]) * 8
+    return clear if seen.peek(end, len(pattern)) == pattern and pattern not in data else f"either nothing was written there, and the page held zeros before, or {clear}"

@@ -27,7 +27,7 @@ def p2m(seen: Observation, base: int, layout: dict[str, int]) -> Iterator[str]:
         yield "start_info's nr_pages is 0"
     elif "pages" in layout and info.nr_pages != layout["pages"]:
         yield f"start_info's nr_pages is {info.nr_pages:#x}, and the domain was given {layout['pages']:#x} pages"
-    yield from _m2p(seen)
+    yield from _m2p(seen, base)
     for pfn in range(0, min(info.pt_base - base >> PAGE_SHIFT, len(seen.p2m)), EVERY):
         maddr = space.walk(base + (pfn << PAGE_SHIFT)).maddr
         if maddr is None:
@@ -61,13 +61,35 @@ def apart(seen: Observation, base: int) -> str:
     return told and f"mfn_list's first word, which is to be PFN 0's MFN, {told}, and a guest of {seen.bits} bits has {seen.bits // 8} for each (write_mfn_list(), src/stage6-toolstack/p2m.c)"
 
 
-def _m2p(seen: Observation) -> Iterator[str]:
-    """Xen's own table of the other direction."""
+def of_pfns(seen: Observation, base: int) -> str:
+    """That the guest's list has PFNs for MFNs, and the toolstack's own, by which the page tables are made, has not."""
+    pfns = range(1, min(len(seen.p2m), EVERY))
+    mfns = [_mapped(seen, base, pfn) for pfn in pfns]
+    wrong = mfns and all(seen.p2m[pfn] == pfn != mfn and xens_pfn(seen, mfn) == pfn for pfn, mfn in zip(pfns, mfns))
+    return f"""mfn_list says that PFN 0x1 is MFN {seen.p2m[1]:#x}, PFN 0x2 MFN {seen.p2m[2]:#x} and so on: it has PFNs in the place of MFNs. PFN 0x1 is MFN {mfns[0]:#x}, by the page tables and by Xen's m2p, so the toolstack knows the MFNs, and only the list that the guest gets is wrong: it takes guest_mfn() of each PFN
+        (write_mfn_list(), src/stage6-toolstack/p2m.c)""" if wrong else ""
+
+
+def _mapped(seen: Observation, base: int, pfn: int) -> int:
+    """The MFN by the guest's page tables; 0 if there is none."""
+    return (seen.guest().space.walk(base + (pfn << PAGE_SHIFT)).maddr or 0) >> PAGE_SHIFT
+
+
+def xens_pfn(seen: Observation, mfn: int) -> int | None:
+    """By the m2p, Xen's own table of the other direction."""
     word = seen.bits // 8
+    entry = seen.peek(M2P[seen.bits] + mfn * word, word)
+    return int.from_bytes(entry, "little") if entry else None
+
+
+def _m2p(seen: Observation, base: int) -> Iterator[str]:
     for pfn, mfn in list(enumerate(seen.p2m))[::EVERY]:
-        entry = seen.peek(M2P[seen.bits] + mfn * word, word)
-        told = int.from_bytes(entry or b"", "little")
-        if entry and told != pfn:
+        told, there = xens_pfn(seen, mfn), _mapped(seen, base, pfn)
+        if told not in (None, pfn) and there and xens_pfn(seen, there) == pfn:
+            yield (f"mfn_list says that PFN {pfn:#x} is MFN {mfn:#x}, which is PFN {told:#x} by the m2p, which Xen keeps. The page tables have MFN {there:#x} for it, and the m2p says so, too. So only the list that the guest gets is wrong "
+                   "(write_mfn_list(), src/stage6-toolstack/p2m.c)")
+            return
+        if told not in (None, pfn):
             yield (f"mfn_list says that PFN {pfn:#x} is MFN {mfn:#x}, and the m2p, which Xen keeps, says that this MFN is PFN {told:#x}. Xen takes the PFNs from the list that XENMEM_populate_physmap is given (extent_start), and writes "
                    "the MFNs over them: each place has to hold its PFN before the call (populate())")
             return

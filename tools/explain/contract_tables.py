@@ -39,7 +39,7 @@ def needed_tables(bits: int, base: int, pages: int) -> dict[int, int]:
 
 def missing(seen: Observation, va: int, layout: dict[str, int]) -> str:
     """The entry that is not present on the way to it, from CR3 on, where there is not enough of a guest to walk its tables. Of 32 bits Xen has put one level above."""
-    table, word = seen.at_entry.cr3 & FRAME, seen.bits // 8
+    table, above, word = seen.at_entry.cr3 & FRAME, 0, seen.bits // 8
     laid = range(layout.get("tables", 0), layout.get("tables", 0) + layout.get("nr_tables", 0))
     for level in (4, 3, 2, 1):
         try:
@@ -48,6 +48,9 @@ def missing(seen: Observation, va: int, layout: dict[str, int]) -> str:
             return f"; the table of level {level} would be at maddr {table:#x}, where the machine has no memory"
         pfn = int.from_bytes(seen.peek(M2P[seen.bits] + (table >> PAGE_SHIFT) * word, word) or b"", "little")
         if laid and pfn not in laid and (seen.bits == 64 or level < 4) and pfn < layout.get("pages", 0):
+            first = _upside_down(seen, above, laid)
+            if first:
+                return first
             return f""": the tables lead to MFN {table >> PAGE_SHIFT:#x} as a table of level {level}. That is PFN {pfn:#x}, which is none: PFN {laid.start:#x} to {laid.stop - 1:#x} are the tables. Where the entries of level {level + 1} lead to is what link_tables() (src/stage6-toolstack/pagetables.c) gives to
                 set_entry()"""
         index = va >> PAGE_SHIFT + 9 * (level - 1) & 0x1FF
@@ -56,5 +59,22 @@ def missing(seen: Observation, va: int, layout: dict[str, int]) -> str:
             there = [n for n in range(PAGE_SIZE // 8) if entries[8 * n] & 1]
             return f""": entry {index} of the table of level {level}, MFN {table >> PAGE_SHIFT:#x}, is {entry:#x}, not present. {f"Of that table {len(there)} entries are present, {there[0]} to {there[-1]}" if there else "Nothing of that table is present"}. write_page_tables()
                 (src/stage6-toolstack/pagetables.c) has to fill it in: see set_entry()'s index, and the window, which has to show that very page (window_open())"""
-        table = entry & FRAME
+        table, above = entry & FRAME, table
     return ""
+
+
+def _pfn(seen: Observation, maddr: int) -> int:
+    """By the m2p."""
+    word = seen.bits // 8
+    return int.from_bytes(seen.peek(M2P[seen.bits] + (maddr >> PAGE_SHIFT) * word, word) or b"", "little")
+
+
+def _upside_down(seen: Observation, top: int, laid: range) -> str:
+    """That the table which stands first is one of level 1: its entries lead to one page after the other. Of the top level's, Xen keeps four of 32 bits."""
+    if not top or _pfn(seen, top) != laid.start:
+        return ""
+    entries = seen.read_page(top)
+    leads = [_pfn(seen, int.from_bytes(entries[n:n + 8], "little") & FRAME) for n in range(0, 4 * 8, 8) if entries[n] & 1]
+    if len(leads) < 4 or leads != list(range(leads[0], leads[0] + 4)) or set(leads) & set(laid):
+        return ""
+    return f""": PFN {laid.start:#x}, which CR3 names, is a table of level 1: its entries lead to PFN {', '.join(f"{pfn:#x}" for pfn in leads[:3])} and so on. The top level's has to come first: place_tables() (src/stage6-toolstack/layout.c)"""

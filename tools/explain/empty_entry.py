@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Stage 3: an entry that the walk came to and that maps nothing: what it translates, and who asked for it."""
 
+import re
+
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 PGD_SLOT = 1 << 39  # bytes that a pgd entry of four levels stands for
+INDEX = re.compile(r"\d+")
 
 
 def combined(f, va: int) -> str:
@@ -41,7 +44,25 @@ def source(f, pv: int) -> str:
     if f.page_offset and f.page_offset <= va:
         return f"""{head} it is {name}, of VA {va:#x}, a linked address, where there is nothing to copy yet. What is copied is the entry of the P=V address; source and
             destination may be exchanged."""
+    copied = (f.word("batched") or 0) & 0xFFFFFFFF
+    before = f.walk(va - 1) if va else None
+    if before and not before.problem and copied == int(INDEX.findall(name)[-1]) + 1:
+        return f"{head} it is {name}, of VA {va:#x}, where P=V ends. The walk is right, all {copied - 1} before were copied: the limit is too large (remap_limit()), or the loop over the entries runs beyond it."
     return f"{head} it is {name}, of VA {va:#x}. The walk took a wrong index or address."
+
+
+def beyond(f, pv: int) -> str:
+    """Of a domU: that the limit was worked out of a page that start_info names by an MFN, read as a PFN."""
+    names = {"store_mfn": f.info.store_mfn, "console.domU.mfn": f.info.console_0} if f.info and hasattr(f, "broken") else {}
+    held = {*f.stack_words(), *f.seen.regs.values.values()} if names and f.seen.regs else set()
+    limits = {(mfn + end) << PAGE_SHIFT & f.mask: name for name, mfn in names.items() for end in (1, 0)}
+    limit = next((n for n in limits if n in held and n > f.nr_pages << PAGE_SHIFT), 0)
+    if not limit:
+        return ""
+    mfn = names[limits[limit]]
+    pfn = f.pfn(mfn) or 0
+    return f"""The entry that was to be copied, at P=V {pv:#x}, maps nothing: the walk is right, and the limit is too large. {limit:#x} is held in a register or on the stack, and that is {limits[limit]}, {mfn:#x}, read as if it were a PFN. It is an MFN: early_m2p() finds the PFN, {pfn:#x}, and so the page ends at paddr {(pfn + 1) << PAGE_SHIFT:#x} (mfn_end(), remap_limit(),
+        src/stage3-remap/limit.c)."""
 
 
 def reach(f) -> str:

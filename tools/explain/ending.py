@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _ENDING = ("panic.c", "exit.c", "printk.c", "console.c", "string.c", "ring.c", "serial.c")  # files of stage 2 by which a run ends
 _HELPERS = ("printk.c", "console.c", "string.c")
+PANICS = ("panic", "hypercall_must")
 MOST_FRAMES = 12
 SERIES, STORM = 3, 12  # an exception that comes more often than that comes by itself: at the end, and before it
 
@@ -107,7 +108,11 @@ class Ending(Way):
         if self.panic and (self.bare or self.ran and self.ran.source.path == self.source.path):
             return self._panicked_at()
         if (self.panic or not self.guest("^FAULT: vector")) and self.seen and self.seen.ended == "exit":
-            found = (*self.callers(), *self.on_stack()[:MOST_FRAMES])
+            ways = self.callers()
+            told = next((n for n, a in enumerate(ways) if self.panic and self.source.function(a) in PANICS), None)
+            if told is not None and ways[told + 1:]:  # it is certain, also of a file by which others end
+                return ways[told + 1]
+            found = (*ways, *self.on_stack()[:MOST_FRAMES])
             return next((a for a in found if not self.source.line(a).partition(":")[0].endswith(_ENDING)), None)
         dumped = [self.xen(r"RIP: .*<([0-9a-f]+)>"), self.guest(r"^ +[ER]IP VA 0x([0-9a-f]+) ")]
         found = [int(m[1], 16) for m in dumped if m]

@@ -41,9 +41,28 @@ def instead(f: Facts, paddr: int, va: int) -> str:
     if not at and any(not val for c in f.calls if c.name == "mmu_update" for _, val in c.updates):
         return "An update wrote 0, and that is an empty entry: its val was never set, or is not the entry that was read."
     if not at:
-        return "That page is mapped nowhere but P=V: the limit is too small, an entry was left out, or an empty one was copied:"
+        return not_led_to(f, va) or nowhere(f, paddr, va)
     return f"""That page is mapped at VA {at[0]:#x}, {abs(at[0] - va):#x} {"lower" if at[0] < va else "higher"}: an entry went to a wrong slot, or the image is linked for an
         address that the remap cannot make of its paddr (PAGE_OFFSET and LOAD_OFFSET have to be multiples of what an entry maps):"""
+
+
+def not_led_to(f: Facts, va: int) -> str:
+    """That an entry of a lower level was written for the VA, by its place in a table that serves P=V, and the pgd does not lead there."""
+    entry = f.walk(va).path[-1]
+    inside = va % entry.size
+    low = f.walk(inside) if f.bits == 64 and entry.level.name == "pgd" else None
+    below = next((e for e in (low.path[1:] if low else ()) if e.present and e.maddr in [ptr for ptr, val in made(f) if val]), None)
+    return f"""{below.name} of the pud page of P=V was written, for paddr {inside - f.source.offset % entry.size:#x}, and nothing leads from {entry.name} to that page: pgd[0] has to be copied to {entry.name}, too, which is pgd_index(LOAD_OFFSET) (remap_kernel_text(), src/stage3-remap/remap.c).""" if below else ""
+
+
+def nowhere(f: Facts, paddr: int, va: int) -> str:
+    """That a page is mapped nowhere where it should be, and by which faults that comes about which nothing speaks against."""
+    others = [a for a in f.mapped_at(paddr) if f.bits == 64]
+    there = f"That page is mapped nowhere but P=V{f' and at VA {others[0]:#x}, its PAGE_OFFSET address' if others else ''}: "
+    told = next((t.result for t in (f.seen.probes.told if f.seen and f.seen.probes else ()) if t.name == "remap_limit"), 0)
+    empty = any(not val & 1 for _, val in made(f))
+    may = ["the limit is too small"] * (told <= paddr) + ["an entry was left out"] + ["an empty one was copied"] * empty
+    return f"{there}{', '.join(may[:-1])}{', or ' if may[1:] else ''}{may[-1]}:"
 
 
 def beside(f: Facts, va: int) -> str:

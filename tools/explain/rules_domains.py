@@ -6,6 +6,7 @@ import re
 from xenabi.headers import value
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
+from .domctl_struct import asked
 from .numbers import built
 from .questions import page_fault, say
 from .rule import rule
@@ -71,6 +72,13 @@ def _pushed(f) -> str:
 def _(f):
     said = f.xen("Could not get page ref for mfn ([0-9a-f]+)")
     pages = f.guest(r"^toolstack: ([0-9]+) pages, PFN 0 is MFN 0x([0-9a-f]+)")
+    given = re.search("gmfn 0x([0-9a-f]+)", asked(f)) if f.panic.startswith("hypercall refused: domctl(hypercall_init)") else None
+    if given and pages and int(given[1], 16) < int(pages[1]):
+        pfn = int(given[1], 16)
+        named = re.search("Error mfn 0*([0-9a-f]+)", "\n".join(f.said.xen))
+        seen = " Xen's own line, too, takes it for an MFN." if named and int(named[1], 16) == pfn else ""
+        return f"""domctl(hypercall_init) was given gmfn {pfn:#x}, and that is a PFN of the domain's, which has {pages[1]} pages from MFN 0x{pages[2]} on.{seen} Of a PV domain Xen counts in MFNs: the page that is to get the stubs is named by guest_mfn(guest, {pfn:#x}), which asks the p2m
+            (write_stubs(), src/stage6-toolstack/load.c)."""
     if said and pages and f.panic.startswith("hypercall refused: "):
         mfn, meant = int(said[1], 16), re.search(r"MFN 0x([0-9a-f]+)", f.panic)
         if meant and int(meant[1], 16) != mfn == 0:

@@ -7,6 +7,7 @@ from .first_use import first_use, printed_since
 from .questions import hexadecimals
 from .rule import rule
 
+PTE_BITS = {1: "RW", 2: "USER", 5: "ACCESSED", 6: "DIRTY", 7: "PSE", 8: "GLOBAL"}
 LARGE, ADDRESS = 0x83, ((1 << 52) - 1) & ~0xFFF  # of an entry
 LARGE_PAGE = 2 << 20  # bytes; without PAE it is twice that
 
@@ -26,6 +27,17 @@ def _(f):
         return f"""{told} At the jump that was right, for the kernel has printed since, and runs there. So it was
             written over since: what stores an entry{stores} took this one for another's, by a wrong index or table."""
     return None
+
+
+@rule("pgd-entry-bits", PVH, "failure")
+def _(f):
+    if not f.panic.startswith("page tables: pgd["):
+        return None
+    entry, reserved = hexadecimals(f.panic)[:2]
+    named = ", ".join(f"{name} (bit {bit})" for bit, name in PTE_BITS.items() if entry & reserved >> bit << bit & 1 << bit)
+    others = entry & reserved & ~sum(1 << bit for bit in PTE_BITS)
+    return f"""pgd[0], {entry:#x}, has {named}{f" and {others:#x}" if others else ""} set. With PAE a pgd entry has none of {reserved:#x}: these bits belong to the entries of lower levels, and a processor faults when it loads such a table (QEMU lets it pass, so the kernel looks). It is to be the paddr of the pmd table,
+        {entry & ADDRESS:#x}, with PRESENT alone: see what native_map() (native-paging_32.c) stores there."""
 
 
 @rule("large-pages", PVH, "failure")

@@ -6,7 +6,7 @@ import re
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 from xenpt.start_info import StartInfo
 
-from .empty_entry import asked_by, combined, source
+from .empty_entry import asked_by, beyond, combined, source
 from .missing_call import missing_call
 from .questions import JUMP, REMAP, hexadecimals, say
 from .relation import also
@@ -63,6 +63,11 @@ def _(f):
     if f.panic.startswith("limit: MFN"):
         return """start_info names a page by its MFN (console or store) that the p2m does not have. Dom0 has no such pages: the union holds
             something else there. Or the m2p was asked a PFN."""
+
+
+@rule("empty-source-entry", REMAP + ": How far the remap must reach", "failure")
+def _(f):
+    return beyond(f, hexadecimals(f.panic)[-1]) if f.panic.startswith("remap: the entry at") else ""
 
 
 @rule("empty-source-entry", REMAP + ": Walking the tables in software", "failure")

@@ -8,6 +8,7 @@ from errno import ENOENT, ENOSYS
 from xenabi.headers import errors, names, value
 from xenpt.memory import PAGE_SHIFT
 
+from . import entry_address
 from .calls import Call
 from .facts import Facts
 from .questions import hexadecimals, operation_meant, refused, say
@@ -92,6 +93,8 @@ def _(f):
         if table is not None and f.info.pt_base >> PAGE_SHIFT <= table < (f.info.pt_base >> PAGE_SHIFT) + f.info.nr_pt_frames and "linear" in "".join(call.said):
             return f"""Xen refused mmu_update: {call.result} ({errors().get(-call.result, "?")}), for a page table would lead to itself, or to one of its own level. ptr {say(f, f.update[0] & ~3, "maddr")} is to become {f.update[1]:#x}, and that names
                 PFN {table:#x}, {f.thing(table << PAGE_SHIFT)}, as what is mapped there. To copy a mapping, val is what stands in the entry that has it, and not where that entry, or its table, is."""
+        if f.update and call.name == "mmu_update" and entry_address.for_value(f):
+            return f"""Xen refused mmu_update: {call.result} ({errors().get(-call.result, "?")}). {entry_address.for_value(f)}"""
         if f.update and not f.update[0] and call.name == "mmu_update":
             about += f". ptr of update number {call.done + 1} is 0, which is no entry's address: it was never filled in, or lost"
         return f"""Xen refused {call.name}: {call.result} ({errors().get(-call.result, "?")}). {about}.
