@@ -40,22 +40,30 @@ static void ask(store_page_t *page, const char *path)
 	notify_remote(xen_start_info->store_evtchn);
 }
 
-/* Waits until the ring holds so many bytes of the answer, and takes them. An
- * answer without an event is found, too, but only when the time is over.
+/* Who has put something into a ring rings: waits for that event, once for each
+ * question. A poll may end without one and before its time, hence the loop.
  */
+static bool dom0_has_rung(void)
+{
+	u64 until = system_time() + NS_TO_ANSWER;
+
+	while (!wait_for_ports(&xen_start_info->store_evtchn, 1, until))
+		if (system_time() >= until)
+			return false;
+	return true;
+}
+
+/* Waits until the ring holds so many bytes of the answer, and takes them. */
 static bool take(store_page_t *page, void *to, u32 count)
 {
 	u64 until = system_time() + NS_TO_ANSWER;
 	u32 at = page->rsp_cons;
-	bool rung = true;
 
 	while (page->rsp_prod - at < count) {
 		if (system_time() >= until)
 			return false;
-		rung = wait_for_ports(&xen_start_info->store_evtchn, 1, until);
+		wait_for_ports(&xen_start_info->store_evtchn, 1, until);
 	}
-	if (!rung && system_time() >= until)
-		panic("xenstore: the answer is in the ring, and no event said so");
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	store_ring_get(page->rsp, &at, to, count);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -70,11 +78,14 @@ bool xenstore_read(const char *path, char *value, u32 room)
 {
 	store_page_t *page = store_page();
 	struct xsd_sockmsg head;
-	bool answered;
+	bool rung, answered;
 
 	mask_events(true);
 	ask(page, path);
+	rung = dom0_has_rung();
 	answered = take(page, &head, sizeof(head));
+	if (answered && !rung)
+		panic("xenstore: the answer is in the ring, and no event said so");
 	if (answered && head.len >= room)
 		panic("xenstore: the value of %s has %u bytes", path, head.len);
 	if (answered && !take(page, value, head.len))

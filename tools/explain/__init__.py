@@ -24,7 +24,7 @@ from .rule import RULES, causes
 __all__ = ["RULES", "explain", "refusal"]
 
 # In the order in which causes are named: what was put in on purpose first, what always fits last.
-TABLES = "errata proof compiled jumps ran_into segments bare_console unpacker never_entered paging_on gates apic bare astray pvh pvh_run pvh_waits pvh_console pvh_triple pvh_steps pvh_guest pvh_struct pin domctl pair handles channels store serving ring guest_image domains guest_window guest_memory notes classic image bzimage refused subarch boot_params results events time ticks stack checks voice msr hypercall calling console_io limit arrival memory large_pages low kernel arguments lists operations updates new_entries entries trap_table handler frames registers extable pointers remap p2m whole numbers beyond traps waits end".split()
+TABLES = "errata proof compiled jumps ran_into segments bare_console unpacker never_entered paging_on gates apic bare astray pvh pvh_run pvh_waits pvh_console pvh_triple pvh_steps pvh_guest pvh_struct pin domctl pair handles channels store store_answers serving ring guest_image domains guest_window guest_memory notes classic image bzimage refused subarch boot_params results events time ticks stack checks voice msr hypercall calling console_io limit arrival memory large_pages low kernel arguments lists operations updates new_entries entries trap_table handler frames registers extable pointers remap p2m whole numbers beyond traps waits end".split()
 for table in TABLES:
     importlib.import_module(f"{__name__}.rules_{table}")
 # One that asks another's functions has imported that first.
