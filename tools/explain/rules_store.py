@@ -79,15 +79,3 @@ def _(f):
     if shared.length == len(told[1]):
         return f"""{wanted}in the ring its length is {shared.length}, that of the text alone: a path ends with a 0, which is a part of it (ask(), src/stage4-start-kernel/xenstore.c: strlen(path) + 1)."""
     return f"""{wanted}the question in the ring has that path, and its type is {shared.asked}: a value is asked for by XS_READ (ask(), src/stage4-start-kernel/xenstore.c: head.type)."""
-
-
-@rule("xenstore-not-taken", STORE, "failure")
-def _(f):
-    told = re.match(r"xenstore: the answer was read, and (\d+) bytes of it are in the ring still", f.panic)
-    shared = page(f) if told else None
-    if shared and not shared.rsp_cons:
-        return f"""The domain has read the answer, and rsp_cons is still 0, while rsp_prod is {shared.rsp_prod}: take() (src/stage4-start-kernel/xenstore.c) has to store how far it has read, page->rsp_cons = at, behind each piece. Else the next take() begins at the head again, and reads that as the text; and
-            dom0 never learns that there is room."""
-    if shared:
-        return f"""The domain has read the answer, and of the ring's {shared.rsp_prod} bytes (rsp_prod) it has taken {shared.rsp_cons} (rsp_cons). The answer's head begins at {shared.answer.at} and has {shared.answer.size} bytes, and says that {shared.answer.len} follow: together that is where rsp_cons has to be. Either
-            take() (src/stage4-start-kernel/xenstore.c) was given another count, or rsp_cons is not moved on by as many, or dom0 has put more into the ring than the head says (store_answer(), {ANSWERS})."""

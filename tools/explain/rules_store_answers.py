@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from .rule import rule
-from .rules_store import ANSWERS, STORE
+from .rules_store import ANSWERS, STORE, unanswered
 from .store_rings import Page, page
 
 
@@ -97,3 +97,20 @@ def _(f):
     if told:
         return f"""Dom0's answer is the text "{told[1]}", of {len(told[1])} bytes, and its head's length says {told[2]}, so that the domain would get no more. An answer is added in pieces, and head.len has to grow by each: add() and add_names() (src/stage6-toolstack/store-keys.c) put a piece at head.len, and move that
             on by what it has."""
+
+
+@rule("xenstore-not-taken", STORE, "failure")
+def _(f):
+    told = re.match(r"xenstore: the answer was read, and (\d+) bytes of it are in the ring still", f.panic)
+    shared = page(f) if told else None
+    if shared and cut(shared):
+        return cut(shared)
+    whole = shared.answer.size + shared.answer.len if shared else 1
+    if shared and not shared.req_cons and not int(told[1]) % whole:
+        return f"""The domain has taken the answer to its question, of {whole} bytes, and {int(told[1]) // whole} more like it are in the ring. In it are {shared.req_prod} bytes of questions (req_prod): {unanswered(shared.req_prod, 0, shared.rsp_prod)}"""
+    if shared and not shared.rsp_cons:
+        return f"""The domain has read the answer, and rsp_cons is still 0, while rsp_prod is {shared.rsp_prod}: take() (src/stage4-start-kernel/xenstore.c) has to store how far it has read, page->rsp_cons = at, behind each piece. Else the next take() begins at the head again, and reads that as the text; and
+            dom0 never learns that there is room."""
+    if shared:
+        return f"""The domain has read the answer, and of the ring's {shared.rsp_prod} bytes (rsp_prod) it has taken {shared.rsp_cons} (rsp_cons). The answer's head begins at {shared.answer.at} and has {shared.answer.size} bytes, and says that {shared.answer.len} follow: together that is where rsp_cons has to be. Either
+            take() (src/stage4-start-kernel/xenstore.c) was given another count, or rsp_cons is not moved on by as many, or dom0 has put more into the ring than the head says (store_answer(), {ANSWERS})."""
