@@ -40,8 +40,8 @@ static void ask(store_page_t *page, const char *path)
 	notify_remote(xen_start_info->store_evtchn);
 }
 
-/* Who has put something into a ring rings: waits for that event, once for each
- * question. A poll may end without one and before its time, hence the loop.
+/* Dom0 sends an event when it has put an answer into the ring: one is waited for
+ * after each question. A poll may end early and without one, hence the loop.
  */
 static bool dom0_has_rung(void)
 {

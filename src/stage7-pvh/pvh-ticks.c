@@ -11,8 +11,8 @@
 #include "pvh.h"
 #include "xen-ops.h"
 
-/* 50 ms. From an event's time to the kernel's next look at the clock some 7 ms
- * go by where QEMU plays the processor's virtualization, too.
+/* 50 ms. From an event to the kernel's next look at the clock some 7 ms go by if
+ * QEMU emulates the processor's virtualization: an early tick has to be shorter.
  */
 #define NS_PER_TICK 50000000
 
