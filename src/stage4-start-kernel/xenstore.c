@@ -40,8 +40,8 @@ static void ask(store_page_t *page, const char *path)
 	notify_remote(xen_start_info->store_evtchn);
 }
 
-/* Dom0 sends an event when it has put an answer into the ring: one is waited for
- * after each question. A poll may end early and without one, hence the loop.
+/* Dom0 sends an event when the answer is in the ring: each question waits for
+ * one. A poll may end early and without an event, hence the loop.
  */
 static bool dom0_has_rung(void)
 {

@@ -11,8 +11,8 @@
 #include "pvh.h"
 #include "xen-ops.h"
 
-/* 50 ms. From an event to the kernel's next look at the clock some 7 ms go by if
- * QEMU emulates the processor's virtualization: an early tick has to be shorter.
+/* 50 ms. If QEMU emulates the processor's virtualization, some 7 ms pass from
+ * an event to the kernel's next look at the clock: an early tick still shows.
  */
 #define NS_PER_TICK 50000000
 
