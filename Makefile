@@ -5,7 +5,7 @@
 ## make run [STAGE=n]     build stage n (0 to 7, usually 4), boot it under Xen
 ## make check             the tests; check-long has those that take longer
 ## make check-gdb         the commands in GDB, on every stage in every mode
-## make check-explain     is the cause of each known fault named? (1230 faults)
+## make check-explain     is the cause of each known fault named? (1233 faults)
 ## make check-xl          the stages as domUs of Debian's xl, on a Linux dom0
 ## make unit              the unit tests alone: the remap against model tables
 ## make matrix            each stage, mode, hypervisor booted: a table; XEN=a,b,...

@@ -9,6 +9,7 @@ from .bare_questions import NAMES, PVH, fault, left_step
 from .disassembly import branch
 from .left_code import came_back, in_frame, is_stub_of_page_fault, leaves, left_by_return, may_fault, named, unpacker_again, went
 from .rule import rule
+from .rules_bzimage import UNPACKED
 
 OPS = ("name", "show", "exit")  # of struct paravirt_ops
 THUNK = "__x86."  # how the compiler reads EIP in 32-bit code
@@ -29,7 +30,7 @@ def _(f):
 @rule("bare-left-code", PVH, "vanished", "failure")
 def _(f):
     found, n = fault(f), leaves(f)
-    if unpacker_again(f):
+    if unpacker_again(f) or n is not None and f.steps[n + 1].address == UNPACKED:
         left_at = f" It left its code at {f.place(f.steps[n].address)}, for {f.steps[n + 1].address:#x}{named(f, f.steps[n + 1].address)}." if n is not None else ""
         return f"""The unpacker had done its work, and the kernel was entered. Then the processor came to the unpacker once more, which finds nothing any more where the boot loader's data was. So it is the kernel that went astray.{left_at}"""
     return n is not None and f"""The processor fell over {NAMES.get(found.vector, f'vector {found.vector}')} where the image has no code, at {f.place(found.ip)}{named(f, found.ip)}. It left the code at {f.place(f.steps[n].address)}, for

@@ -103,7 +103,8 @@ def pgd_road(f: Facts, slot: int) -> str:
     limit = next((t.result for t in (f.seen.probes.told if f.seen and f.seen.probes else ()) if t.name == "remap_limit"), None)
     shared = slot * PGDIR_SIZE - f.page_offset
     return f""" Here val is pgd[{low}], which maps all from P=V {low * PGDIR_SIZE:#x} to {(low + 1) * PGDIR_SIZE:#x}. {by}{f"; the remap was to reach up to paddr {limit:#x}" if limit else ""}. {f"Of pmd entries {others} {'is' if others == 1 else 'are'} in the same batch" if others else "No pmd entry is in the batch"}. The pgd road
-        is for paddrs below SHARED_SLOT_START - PAGE_OFFSET, which is {shared:#x} here{", so for none" if not shared else ""}: {"does the range that it is given end there?" if others else "what is the paddr compared with that decides it? SHARED_SLOT_START itself is a VA."}"""
+        is for paddrs below SHARED_SLOT_START - PAGE_OFFSET, which has to be {shared:#x}{", so for none" if not shared else ""}: {"does the range that it is given end there?" if others else
+        "what is the paddr compared with that decides it? SHARED_SLOT_START itself is a VA, the first of the slot that Xen shares, so XEN_VIRT_START rounded down to a multiple of PGDIR_SIZE."}"""
 
 
 @rule("xens-slot", LESSON + ": The slot that is Xen's", "failure")

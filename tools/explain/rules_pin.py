@@ -89,6 +89,9 @@ def _(f):
     got = next((int(m[1], 16) for m in (re.search(r"Error mfn ([0-9a-f]+)", line) for line in said(f)) if m), None)
     if asked and tables and int(tables[1]) and got == int(tables[2], 16):  # the top table; another's number comes from an entry
         return f"MMUEXT_PIN was to pin MFN 0x{asked[1]}, and Xen got {got:#x}, which is the PFN of a page table: arg1.mfn takes an MFN, the one from the p2m (guest_mfn())."
+    owner = next((m for m in (re.search(r"Error mfn ([0-9a-f]+): rd=d(\d+) od=d(\d+)", line) for line in said(f)) if m), None)
+    if asked and owner and got == int(asked[1], 16) and owner[2] != owner[3]:
+        return f"""Xen looked for MFN 0x{asked[1]} among the pages of domain {owner[2]}, and it belongs to domain {owner[3]}: the last argument of mmuext_op says whose page is to be pinned, and that is the domain that is being built (guest->id). DOMID_SELF is the caller, dom0."""
     if asked and f.guest(r"^toolstack: \d+ page tables of"):
         told = [re.sub(r"^\(XEN\) \S*?:(d\d+v\d+ )?", "", line) for line in said(f)[:2]]
         stopped = f". It stopped at {entry_of(f)}." if entry_of(f) else f": {'; '.join(told)}." if told else "."
