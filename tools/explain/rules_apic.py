@@ -44,7 +44,9 @@ def _why_there(f, va: int, walk) -> str:
     size = 1 << (22 if f.guest("^  paging on: two") else 21)
     device = f.page_offset + (1 << 30) - size
     if va & -size != device:
-        made = "it is the APIC's paddr plus PAGE_OFFSET, which __va() makes of a paddr of memory; a device is not mapped there" if va == APIC + f.page_offset & f.mask else "the VA that it returned is wrong, or it was never called"
+        moved = va == APIC + f.page_offset & f.mask
+        made = "it is the APIC's paddr plus PAGE_OFFSET, which __va() makes of a paddr of memory; a device is not mapped there" if moved else \
+            "the VA that it returned is wrong, or it was never called"
         return f" pvh_map_device() maps the large page at VA {device:#x} (PAGE_OFFSET + PVH_MAPPED), and apic does not lead into that: {made}."
     if page == va - f.page_offset & LARGE_PAGE & f.mask:
         return f" Its entry, {entry.name}, is {entry.value:#x}, that of memory, as it was filled in at first: what pvh_map_device() stored went into another place than this entry, so see own_pmd(), and next_table() (pvh-mmu.c)."
