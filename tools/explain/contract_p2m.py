@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from xenpt.memory import PAGE_SHIFT
 
-from .numbers import M2P
+from .numbers import xens_pfn
 
 if TYPE_CHECKING:
     from .observe import Observation
@@ -73,13 +73,6 @@ def of_pfns(seen: Observation, base: int) -> str:
 def _mapped(seen: Observation, base: int, pfn: int) -> int:
     """The MFN by the guest's page tables; 0 if there is none."""
     return (seen.guest().space.walk(base + (pfn << PAGE_SHIFT)).maddr or 0) >> PAGE_SHIFT
-
-
-def xens_pfn(seen: Observation, mfn: int) -> int | None:
-    """By the m2p, Xen's own table of the other direction."""
-    word = seen.bits // 8
-    entry = seen.peek(M2P[seen.bits] + mfn * word, word)
-    return int.from_bytes(entry, "little") if entry else None
 
 
 def _m2p(seen: Observation, base: int) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE, BadPage
 
-from .numbers import M2P
+from .numbers import xens_pfn
 
 if TYPE_CHECKING:
     from .observe import Observation
@@ -39,14 +39,14 @@ def needed_tables(bits: int, base: int, pages: int) -> dict[int, int]:
 
 def missing(seen: Observation, va: int, layout: dict[str, int]) -> str:
     """The entry that is not present on the way to it, from CR3 on, where there is not enough of a guest to walk its tables. Of 32 bits Xen has put one level above."""
-    table, above, word = seen.at_entry.cr3 & FRAME, 0, seen.bits // 8
+    table, above = seen.at_entry.cr3 & FRAME, 0
     laid = range(layout.get("tables", 0), layout.get("tables", 0) + layout.get("nr_tables", 0))
     for level in (4, 3, 2, 1):
         try:
             entries = seen.read_page(table)
         except BadPage:
             return f"; the table of level {level} would be at maddr {table:#x}, where the machine has no memory"
-        pfn = int.from_bytes(seen.peek(M2P[seen.bits] + (table >> PAGE_SHIFT) * word, word) or b"", "little")
+        pfn = xens_pfn(seen, table >> PAGE_SHIFT) or 0
         if laid and pfn not in laid and (seen.bits == 64 or level < 4) and pfn < layout.get("pages", 0):
             first = _upside_down(seen, above, laid)
             if first:
@@ -63,18 +63,12 @@ def missing(seen: Observation, va: int, layout: dict[str, int]) -> str:
     return ""
 
 
-def _pfn(seen: Observation, maddr: int) -> int:
-    """By the m2p."""
-    word = seen.bits // 8
-    return int.from_bytes(seen.peek(M2P[seen.bits] + (maddr >> PAGE_SHIFT) * word, word) or b"", "little")
-
-
 def _upside_down(seen: Observation, top: int, laid: range) -> str:
     """That the table which stands first is one of level 1: its entries lead to one page after the other. Of the top level's, Xen keeps four of 32 bits."""
-    if not top or _pfn(seen, top) != laid.start:
+    if not top or xens_pfn(seen, top >> PAGE_SHIFT) != laid.start:
         return ""
     entries = seen.read_page(top)
-    leads = [_pfn(seen, int.from_bytes(entries[n:n + 8], "little") & FRAME) for n in range(0, 4 * 8, 8) if entries[n] & 1]
+    leads = [xens_pfn(seen, (int.from_bytes(entries[n:n + 8], "little") & FRAME) >> PAGE_SHIFT) or 0 for n in range(0, 4 * 8, 8) if entries[n] & 1]
     if len(leads) < 4 or leads != list(range(leads[0], leads[0] + 4)) or set(leads) & set(laid):
         return ""
     return f""": PFN {laid.start:#x}, which CR3 names, is a table of level 1: its entries lead to PFN {', '.join(f"{pfn:#x}" for pfn in leads[:3])} and so on. The top level's has to come first: place_tables() (src/stage6-toolstack/layout.c)"""

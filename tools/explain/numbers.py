@@ -12,6 +12,7 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
 if TYPE_CHECKING:
     from .facts import Facts
+    from .observe import Observation
 
 CLOBBERED = 0xDEADF00D  # what a debug Xen leaves in a hypercall's argument registers
 FRESH = 0xC2C2C2C2  # and in pages that it hands out
@@ -130,9 +131,15 @@ def _machine(f: Facts, n: int):
         yield "pv", f"{'paddr' if f.virt_base else 'P=V'}, beyond all that Xen put there; PFN {n >> PAGE_SHIFT:#x} of {f.nr_pages:#x}"
 
 
+def xens_pfn(seen: Observation, mfn: int) -> int | None:
+    """What the m2p has for an MFN, Xen's own table, as it is now; None if it cannot be read there."""
+    word = seen.bits // 8
+    entry = seen.peek(M2P[seen.bits] + mfn * word, word)
+    return int.from_bytes(entry, "little") if entry else None
+
+
 def built(f: Facts, mfn: int) -> int | None:
     """The PFN of a page of the domain that stage 6 builds, by the m2p."""
     pages = f.guest(r"^toolstack: (\d+) pages, PFN 0 is MFN")
-    entry = f.seen.peek(M2P[f.bits] + mfn * (f.bits // 8), f.bits // 8) if pages and f.seen and 0 < mfn < 1 << 24 else None
-    pfn = int.from_bytes(entry, "little") if entry else f.mask
-    return pfn if pages and pfn < int(pages[1]) else None
+    pfn = xens_pfn(f.seen, mfn) if pages and f.seen and 0 < mfn < 1 << 24 else None
+    return pfn if pages and pfn is not None and pfn < int(pages[1]) else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 
-from .numbers import M2P
+from .numbers import xens_pfn
 
 if TYPE_CHECKING:
     from .observe import Observation
@@ -33,8 +33,7 @@ def _maddr(seen: Observation, args: list[int]) -> int | None:
 
 def _pfn(seen: Observation, args: list[int]) -> int | None:
     """By the m2p, which an update may have changed, if the p2m agrees."""
-    word = seen.bits // 8
-    pfn = int.from_bytes(seen.peek(M2P[seen.bits] + args[1] * word, word) or b"", "little")
+    pfn = xens_pfn(seen, args[1]) or 0
     return pfn if pfn < len(seen.p2m) and seen.p2m[pfn] == args[1] else (1 << seen.bits) - 1
 
 

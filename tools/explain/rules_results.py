@@ -9,7 +9,7 @@ from xenpt.memory import PAGE_SHIFT, PAGE_SIZE
 from .disassembly import function
 from .facts import Facts
 from .probes import Told
-from .numbers import M2P, XEN_END
+from .numbers import M2P, XEN_END, xens_pfn
 from .questions import misplaced_info, page_fault, say, say_number
 from .relation import also, offset_or_cut, relation
 from .right_results import CONTRACTS
@@ -39,9 +39,7 @@ def other_table(f: Facts, told: Told) -> str:
         there = f"The p2m has {f.nr_pages:#x} entries, and this MFN is beyond them." if index >= f.nr_pages else f"Entry {index:#x} of the p2m is {f.p2m[index]:#x}."
         if not names_m2p:
             return f"No instruction of early_m2p() names an address of the m2p, VA {M2P[f.bits]:#x}, so the MFN was looked up in another table. {there} The p2m is indexed by PFN and holds MFNs; the m2p is indexed by MFN and holds PFNs."
-    word = f.bits // 8
-    entry = f.seen.peek(M2P[f.bits] + index * word, word) if told.name != "early_m2p" and f.seen else None
-    number = int.from_bytes(entry, "little") if entry else 0
+    number = (xens_pfn(f.seen, index) if told.name != "early_m2p" and f.seen else 0) or 0
     if number and told.result & -PAGE_SIZE == number << PAGE_SHIFT & (1 << 64) - 1:
         return f"{number:#x}, of which it is made, is entry {index:#x} of the m2p: a PFN was looked up there. The m2p is indexed by MFN and holds PFNs; the p2m is indexed by PFN and holds MFNs."
     return ""

@@ -4,14 +4,8 @@
 import re
 
 from .facts import Facts
-from .numbers import M2P
+from .numbers import M2P, xens_pfn
 from .rule import rule
-
-
-def _m2p(f: Facts, mfn: int) -> int | None:
-    """What Xen has for an MFN."""
-    data = f.seen.peek(M2P[f.bits] + mfn * f.bits // 8 & f.mask, f.bits // 8) if f.seen else None
-    return int.from_bytes(data, "little") if data else None
 
 
 def _differ(f: Facts, at: int) -> str:
@@ -37,7 +31,7 @@ def _(f):
     if was != mfn:
         return f"""The p2m's entry of PFN {pfn:#x}, at VA {at + f.page_offset & f.mask:#x}, is {mfn:#x}{f" ({f.number(mfn)})" if f.number(mfn) else ""}, and at the guest's first instruction it was MFN {was:#x}. So the kernel has written over it. {_differ(f, pointer)}: what is written from that address on? What lies right before the
             p2m, and was gone beyond, is {f.thing(f.info.mfn_list - 1) or "a page that nothing was put in"}."""
-    found = _m2p(f, mfn)
+    found = xens_pfn(f.seen, mfn) if f.seen else None
     if found == pfn:
         return f"""The m2p begins at VA {M2P[f.bits]:#x}, and its entry of MFN {mfn:#x} is PFN {pfn:#x}, as it should be: the kernel has read it elsewhere, or in words of another size."""
     return f"""The p2m's entry of PFN {pfn:#x}, at P=V {at:#x}, was MFN {mfn:#x} at the guest's first instruction already, and Xen's m2p has {f"PFN {found:#x} for that" if found is not None else "nothing at all for that"}. So whoever built the domain wrote it wrong, or put something else in its place
